@@ -1,0 +1,81 @@
+"""What an adapter is: a conversation in, a reply out, for one model. Knows nothing of tasks, retries or storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sparkles_eval.records import JSON, Conversation, Generation, Model, Reply, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model. Everything in it that may change the answer is part of the request key.
+
+    `sample` and `turn` (1-based) let replay and the baselines look up what to say; they are not sent to any
+    model. `epoch` counts independent repetitions of the whole sample, `draw` the tries of a protocol that samples
+    again until an answer is valid; both start at 0 and make a new request.
+    """
+
+    conversation: Conversation
+    generation: Generation
+    sample: Sample
+    turn: int
+    epoch: int = 0
+    draw: int = 0
+    schema: JSON = None
+    """JSON schema that the reply should follow, for models that declare `structured`; None for free text."""
+
+
+class Adapter(Protocol):
+    """Speaks to one model. All methods are called on one event loop."""
+
+    @property
+    def model(self) -> Model: ...
+
+    @property
+    def structured(self) -> bool:
+        """True when `Request.schema` is honoured by the provider."""
+        ...
+
+    def check(self, request: Request) -> str | None:
+        """Why this request cannot be taken as it is ("4 images, the model takes 1"), or None. Asks nobody."""
+        ...
+
+    async def answer(self, request: Request) -> Reply:
+        """Ask once. No retries here: the engine owns them.
+
+        Raises errors.Transient (RateLimited, TimedOut), errors.Rejected or errors.Denied; any other exception is
+        a fault of the adapter itself.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class BatchAdapter(Adapter, Protocol):
+    """A local model that answers several requests in one step (`model.limits.batch_size` > 1)."""
+
+    async def answer_batch(self, requests: Sequence[Request]) -> list[Reply]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What the user said about one model on the command line.
+
+    `args` are the `--model-arg k=v` pairs, as text; an adapter refuses names that it does not know.
+    """
+
+    args: tuple[tuple[str, str], ...] = ()
+    generation: Generation = Generation()
+
+
+class AdapterFactory(Protocol):
+    """How an adapter kind is made (entry-point group `sparkles_eval.adapters`, or a plugin's `ADAPTERS` mapping).
+
+    `model_id` is what follows the first "/" of `--model kind/model_id`. Raises errors.UserError with the mend when
+    it cannot be made (missing key, unknown argument, optional part not installed).
+    """
+
+    def __call__(self, model: Model, options: ModelOptions) -> Adapter: ...
