@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
-from sparkles_eval.records import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn
+from sparkles_eval.records import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
 
 Find = Callable[[str], Image]
 """Gives the image with a SHA-256 (the store knows size, type and path; the JSON has id and caption)."""
@@ -46,6 +46,11 @@ def sample_json(sample: Sample) -> JSON:
         "cluster": sample.cluster,
         "tags": list(sample.tags),
     }
+
+
+def sample_key(sample: Sample) -> str:
+    """Content address of a sample: everything a model or judge could see of it, images by their bytes."""
+    return fingerprint(sample_json(sample))
 
 
 def conversation_json(conversation: Conversation) -> JSON:

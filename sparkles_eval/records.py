@@ -149,6 +149,18 @@ class Generation:
     seed: int | None = None
     stop: tuple[str, ...] = ()
 
+    def json(self) -> dict[str, JSON]:
+        """What is set, by name; the written form in keys and in the store."""
+        settings: dict[str, JSON] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+            "stop": list(self.stop) or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
 
 class Status(StrEnum):
     """How one attempt at a request ended."""
@@ -255,11 +267,59 @@ class Model:
     prices: Prices = Prices()
     free: bool = False
     """True for what runs without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
+    reads_sample: bool = False
+    """True for what looks at the sample itself (baselines, replay): its request key then covers the sample too."""
 
     @property
     def identity(self) -> str:
         """Hash of what may change an answer; two models with the same identity may share stored responses."""
         return fingerprint([self.kind, self.model_id, dict(self.settings)])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model on one task under one protocol. The same asking has the same id, so asking again resumes.
+
+    `id` is a hash of all the other fields but `total` (which `data_hash` implies): the run's identity. Judges are no
+    part of it, they can be added at any time; each score carries its judge's fingerprint.
+    """
+
+    task: str
+    task_version: int
+    model: Model
+    protocol: str
+    protocol_version: int
+    answer_rule: str | None
+    draws: int
+    generation: Generation
+    prompt_hash: str
+    data_hash: str
+    epochs: int
+    total: int
+    """Samples asked (before epochs): the denominator of every coverage."""
+
+    @property
+    def identity(self) -> dict[str, JSON]:
+        """What two runs must share to be compared, but for the model."""
+        return {
+            "task": self.task,
+            "task_version": self.task_version,
+            "model": self.model.name,
+            "model_identity": self.model.identity,
+            "protocol": self.protocol,
+            "protocol_version": self.protocol_version,
+            "answer_rule": self.answer_rule,
+            "draws": self.draws,
+            "generation": self.generation.json(),
+            "prompt_hash": self.prompt_hash,
+            "data_hash": self.data_hash,
+            "epochs": self.epochs,
+        }
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits."""
+        return fingerprint(self.identity, 12)
 
 
 # --- scoring ----------------------------------------------------------------------------------------

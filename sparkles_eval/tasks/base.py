@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol as Interface
 
+from sparkles_eval.codec import sample_key
 from sparkles_eval.errors import Problem
 from sparkles_eval.records import Conversation, Generation, Sample, fingerprint
 
@@ -109,9 +110,3 @@ class Task:
         """Covers the content of every selected sample in order, image bytes included."""
         return fingerprint([sample_key(sample) for sample in self.samples])
 
-
-def sample_key(sample: Sample) -> str:
-    """Content address of a sample: everything a model or judge could see of it, images by their bytes."""
-    from sparkles_eval.tasks.codec import sample_json
-
-    return fingerprint(sample_json(sample))

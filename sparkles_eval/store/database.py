@@ -1,0 +1,114 @@
+"""Opens the store's file: creates it, brings an older one up to date, refuses what is not ours or is newer.
+
+Knows the migrations, not what the tables mean.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sparkles_eval.errors import StoreError
+
+APPLICATION_ID = 0x53504B4C
+"""Marks a SQLite file as a store of sparkles-eval ("SPKL" in the file's header)."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_MS = 30_000
+"""How long a writer waits for another process's transaction; ours last milliseconds."""
+
+
+def migrations() -> list[Path]:
+    """The numbered SQL files in order; the store's version is the number of the last one applied."""
+    return sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
+
+def version() -> int:
+    """The schema version that this program reads and writes."""
+    return int(migrations()[-1].name[:4])
+
+
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """A connection in WAL mode to a store at this program's version.
+
+    `create` makes a new file where there is none. Raises errors.StoreError, naming the file and the mend, when there
+    is none, it is not a store, it was written by a newer version, or it cannot be opened.
+    """
+    if not create and not path.is_file():
+        raise StoreError(f"{path}: there is no store; `sparkles-eval run` makes one, or name another with --store")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: cannot be opened as a store ({error})") from error
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path}: is not a store of sparkles-eval ({error}); name another file") from error
+    if not empty and mark != APPLICATION_ID:
+        raise StoreError(f"{path}: is a database, but not a store of sparkles-eval; name another file with --store")
+    if found > version():
+        raise StoreError(
+            f"{path}: was written by a newer sparkles-eval (store version {found}, this one knows {version()}); "
+            "upgrade sparkles-eval to read it"
+        )
+    connection.row_factory = sqlite3.Row
+    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed; a power cut may lose the last
+    # transactions but never corrupts the file.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if found < version():
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply what is missing, each migration in one transaction with the record of it.
+
+    Two processes may open a new file at once: the second waits for the first one's transaction and finds nothing
+    left to do.
+    """
+    # Imported here: sqlite-utils brings pandas with it (0.3 s), and a store that is up to date does not need it.
+    from sqlite_utils import Database, Migrations
+
+    numbered = Migrations("sparkles_eval")
+    for file in migrations():
+
+        def apply(database: Database, *, file: Path = file) -> None:
+            for statement in _statements(file.read_text(encoding="utf-8")):
+                database.conn.execute(statement)
+            database.conn.execute(f"PRAGMA user_version = {int(file.name[:4])}")
+
+        numbered(name=file.stem)(apply)
+    database = Database(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        numbered.apply(database)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    statements: list[str] = []
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

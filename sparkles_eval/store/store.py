@@ -1,0 +1,269 @@
+"""The store as the engine uses it: every write is one short transaction, made when the thing happens.
+
+One SQLite file is result, journal and exchange format. Two processes may write it at once. Knows nothing of why
+something is asked or how it is scored; what reports read is in `queries`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from sparkles_eval.codec import sample_key
+from sparkles_eval.errors import Problem, StoreError
+from sparkles_eval.records import Response, Run, Sample, Verdict
+from sparkles_eval.store.database import connect
+from sparkles_eval.store.encode import (
+    Row,
+    dump,
+    estimate_row,
+    image_rows,
+    insert,
+    insert_all,
+    judge_row,
+    model_row,
+    now,
+    read_response,
+    read_verdict,
+    response_row,
+    run_row,
+    sample_row,
+    score_row,
+    task_row,
+    verdict_row,
+)
+from sparkles_eval.store.rows import (
+    AnswerRow,
+    EnvironmentRow,
+    EstimateRow,
+    JudgeRow,
+    RequestRow,
+    ScoreRow,
+    TaskRow,
+    VerdictRow,
+)
+
+_REPLY = "status IN ('ok', 'refused', 'truncated')"
+
+_FILL_IN = (
+    "ON CONFLICT DO UPDATE SET value = excluded.value, reason = excluded.reason, invalid = excluded.invalid,"
+    " answer = excluded.answer, verdict_id = excluded.verdict_id, created_at = excluded.created_at"
+    " WHERE scores.value IS NULL"
+)
+"""A score without a value is filled in by a later one; a score that has one is never rewritten."""
+
+
+class Store:
+    """An open store. Use as a context manager, or call `close`.
+
+    Raises errors.StoreError when the file cannot be used (see `database.connect`) or written (disk full, read-only).
+    """
+
+    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+        self.path = Path(path)
+        self.connection = connect(self.path, create=create)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block is written, or nothing of it."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(
+                    f"{self.path}: cannot be written ({error}); free the disk or the file and run the same command "
+                    "again: what was committed is safe"
+                ) from error
+            raise
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def add_environment(self, row: EnvironmentRow) -> int:
+        """Record an invocation as begun; gives its id."""
+        with self.transaction() as db:
+            cursor = insert(
+                db,
+                "environments",
+                {
+                    "started_at": now(),
+                    "command": row.command,
+                    "version": row.version,
+                    "git_commit": row.git_commit,
+                    "python": row.python,
+                    "machine": dump(dict(row.machine)),
+                    "packages": dump(dict(row.packages)),
+                },
+            )
+        return _row_id(cursor)
+
+    def finish_environment(self, environment_id: int, outcome: Literal["complete", "unscored", "interrupted"]) -> None:
+        """Record how an invocation ended."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE environments SET finished_at = ?, outcome = ? WHERE id = ?", (now(), outcome, environment_id)
+            )
+
+    def add_event(self, environment_id: int, kind: str, who: str, message: str) -> None:
+        """Record what happened on the way."""
+        row: Row = {"environment_id": environment_id, "at": now(), "kind": kind, "who": who, "message": message}
+        with self.transaction() as db:
+            insert(db, "events", row)
+
+    def add_run(
+        self, run: Run, task: TaskRow, samples: Sequence[Sample], skipped: Sequence[Problem], environment_id: int
+    ) -> list[str]:
+        """Register a run with its task, model, samples and images; known rows stay as they are.
+
+        Gives the samples' ids in order.
+        """
+        ids = [sample_key(sample) for sample in samples]
+        model = model_row(run.model)
+        with self.transaction() as db:
+            insert(db, "tasks", task_row(task), known="IGNORE")
+            insert(db, "models", model, known="IGNORE")
+            if insert(db, "runs", run_row(run, task.id, model["id"]), known="IGNORE").rowcount:
+                bodies = [sample_row(key, sample) for key, sample in zip(ids, samples, strict=True)]
+                insert_all(db, "samples", bodies, known="IGNORE")
+                places: list[Row] = [{"run_id": run.id, "position": i, "sample_id": key} for i, key in enumerate(ids)]
+                insert_all(db, "run_samples", places)
+                insert_all(db, "images", image_rows(samples), known="IGNORE")
+            left_out: list[Row] = [{"run_id": run.id, "item": p.item, "reason": p.what} for p in skipped]
+            insert_all(db, "skipped", left_out, known="IGNORE")
+            link: Row = {"run_id": run.id, "environment_id": environment_id}
+            insert(db, "run_environments", link, known="IGNORE")
+        return ids
+
+    # --- images ---------------------------------------------------------------------------------------------------
+
+    def lacking(self, column: Literal["thumbnail", "bytes"], hashes: Iterable[str]) -> set[str]:
+        """Which of the images have no thumbnail (or no bytes) yet."""
+        have = self.connection.execute(f"SELECT sha256 FROM images WHERE {column} IS NOT NULL")  # noqa: S608
+        return set(hashes) - {row[0] for row in have}
+
+    def add_pixels(self, sha256: str, *, thumbnail: bytes | None = None, data: bytes | None = None) -> None:
+        """Fill in an image's thumbnail, its bytes, or both."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE images SET thumbnail = coalesce(?, thumbnail), bytes = coalesce(?, bytes) WHERE sha256 = ?",
+                (thumbnail, data, sha256),
+            )
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def settled(self, key: str) -> Response | None:
+        """The model's own reply to a request, if there is one. Failures are not replies."""
+        row = self.connection.execute(f"SELECT * FROM responses WHERE key = ? AND {_REPLY}", (key,)).fetchone()  # noqa: S608
+        return read_response(row) if row else None
+
+    def add_response(self, request: RequestRow, response: Response) -> Response:
+        """Commit an attempt as it arrives; gives the row as stored.
+
+        Where another process has already stored a reply to the same request, that one stands and is given.
+        """
+        model = model_row(request.model)
+        asked: Row = {
+            "key": request.key,
+            "model_id": model["id"],
+            "conversation": request.conversation,
+            "generation": request.generation,
+            "epoch": request.epoch,
+            "draw": request.draw,
+        }
+        with self.transaction() as db:
+            insert(db, "models", model, known="IGNORE")
+            insert(db, "requests", asked, known="IGNORE")
+            cursor = insert(db, "responses", response_row(response), known="IGNORE")
+            where, value = ("id = ?", cursor.lastrowid) if cursor.rowcount else (f"key = ? AND {_REPLY}", request.key)
+            row = db.execute(f"SELECT * FROM responses WHERE {where}", (value,)).fetchone()  # noqa: S608
+        return read_response(row)
+
+    def answers(self, run_id: str) -> list[AnswerRow]:
+        """Every turn that the run has an answer to, a sample's turns in order."""
+        rows = self.connection.execute(
+            "SELECT a.sample_id, a.epoch, a.turn, a.response_id, a.draws, r.status, r.text"
+            " FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?"
+            " ORDER BY a.sample_id, a.epoch, a.turn",
+            (run_id,),
+        )
+        return [AnswerRow(*row) for row in rows]
+
+    def add_answer(self, run_id: str, answer: AnswerRow, scores: Sequence[ScoreRow] = ()) -> None:
+        """Let a response stand as the answer to a turn, with the scores that a rule gives it at once."""
+        row: Row = {
+            "run_id": run_id,
+            "sample_id": answer.sample_id,
+            "epoch": answer.epoch,
+            "turn": answer.turn,
+            "response_id": answer.response_id,
+            "draws": answer.draws,
+        }
+        at = now()
+        with self.transaction() as db:
+            insert(db, "answers", row, known="REPLACE")
+            insert_all(db, "scores", [score_row(score, at) for score in scores], then=_FILL_IN)
+
+    # --- judging --------------------------------------------------------------------------------------------------
+
+    def add_judge(self, judge: JudgeRow) -> None:
+        """Register who scores; a known judge stays as it is."""
+        with self.transaction() as db:
+            insert(db, "judges", judge_row(judge), known="IGNORE")
+
+    def graded(self, key: str) -> tuple[int, Verdict] | None:
+        """The verdict with ratings for a key, with its row id, if there is one."""
+        row = self.connection.execute("SELECT * FROM verdicts WHERE key = ? AND status = 'graded'", (key,)).fetchone()
+        return (int(row["id"]), read_verdict(row)) if row else None
+
+    def add_verdict(self, row: VerdictRow) -> tuple[int, Verdict]:
+        """Commit a verdict as it arrives; gives the one that stands with its row id (see `add_response`)."""
+        with self.transaction() as db:
+            cursor = insert(db, "verdicts", verdict_row(row), known="IGNORE")
+            standing = None if cursor.rowcount else self.graded(row.key)
+        return standing or (_row_id(cursor), row.verdict)
+
+    def add_scores(self, scores: Sequence[ScoreRow]) -> None:
+        """Commit scores. A score without a value is filled in by a later one; one that has a value stays."""
+        at = now()
+        with self.transaction() as db:
+            insert_all(db, "scores", [score_row(score, at) for score in scores], then=_FILL_IN)
+
+    def scored(self, run_id: str, judge_id: str) -> set[tuple[str, int, int]]:
+        """(sample id, epoch, repeat) of all that this judge has left nothing unscored of."""
+        rows = self.connection.execute(
+            "SELECT sample_id, epoch, repeat FROM scores WHERE run_id = ? AND judge_id = ?"
+            " GROUP BY sample_id, epoch, repeat HAVING count(value) = count(*)",
+            (run_id, judge_id),
+        )
+        return {(row[0], row[1], row[2]) for row in rows}
+
+    def set_estimates(self, run_id: str, judge_id: str, rows: Sequence[EstimateRow]) -> None:
+        """Replace a run's metrics by this judge; they hold until its scores change."""
+        with self.transaction() as db:
+            found = db.execute(
+                "SELECT basis FROM score_basis WHERE run_id = ? AND judge_id = ?", (run_id, judge_id)
+            ).fetchone()
+            db.execute("DELETE FROM estimates WHERE run_id = ? AND judge_id = ?", (run_id, judge_id))
+            if found:
+                insert_all(db, "estimates", [estimate_row(row, found[0]) for row in rows])
+
+
+def _row_id(cursor: sqlite3.Cursor) -> int:
+    assert cursor.lastrowid is not None  # an insert into a rowid table was just made
+    return cursor.lastrowid
