@@ -1,0 +1,167 @@
+"""Asks one model until it replies or there is good reason to give up. Knows nothing of tasks, judges or the store."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+from sparkles_eval.adapters.base import Adapter, Request
+from sparkles_eval.engine.limiter import Change, Limiter
+from sparkles_eval.engine.policy import Budget, Patience
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, SparklesError, TimedOut, Transient
+from sparkles_eval.records import Reply, Status, Usage
+
+_ERROR_LENGTH = 2_000
+"""Characters of an error that are kept: a provider may answer with a whole page."""
+_FIRST_LIMIT = 10
+"""Requests in flight that an untried provider is sent, unless the user named a number."""
+
+
+class Unanswered(SparklesError):
+    """A request has no reply. The message is the reason that its scores will carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a request, for the record. `reply` is None for failures, `error` then says why."""
+
+    number: int
+    status: Status
+    reply: Reply | None
+    error: str | None
+    latency_s: float
+
+    @property
+    def usage(self) -> Usage:
+        return self.reply.usage if self.reply else Usage()
+
+
+class Asker:
+    """All requests to one model go through here: slots, waiting, attempts, the breaker and the budget.
+
+    `connections` fixes the number in flight (it still shrinks when the provider objects); None adapts it.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        *,
+        patience: Patience,
+        budget: Budget,
+        progress: Progress,
+        connections: int | None = None,
+    ) -> None:
+        self.adapter = adapter
+        self.name = adapter.model.name
+        self.stopped: str | None = None
+        """Why this model is asked nothing more, or None."""
+        limits = adapter.model.limits
+        self.limiter = Limiter(
+            connections or limits.max_connections,
+            connections or (limits.max_connections if adapter.model.free else _FIRST_LIMIT),
+            clock=monotonic,
+            changed=self._limit_changed,
+        )
+        self._patience = patience
+        self._budget = budget
+        self._progress = progress
+        self._random = random.Random()  # noqa: S311  (jitter)
+        self._in_a_row = 0
+
+    def stop(self, reason: str, kind: str = "stopped") -> None:
+        """Ask this model nothing more."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._progress.event(kind, self.name, reason)
+
+    async def ask(self, request: Request, record: Callable[[Attempt], None]) -> Reply:
+        """The model's reply. `record` is called with every attempt when it ends, before anything else happens.
+
+        Raises Unanswered with the reason when there is none.
+        """
+        if problem := self.adapter.check(request):
+            raise Unanswered(problem)
+        began = monotonic()
+        number = failures = 0
+        while True:
+            await self._admit()
+            number += 1
+            sent_at = monotonic()
+            try:
+                reply = await self._once(request)
+            except AdapterError as error:
+                status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
+                message = str(error)[:_ERROR_LENGTH]
+                record(Attempt(number, status, None, message, monotonic() - sent_at))
+                failures += not isinstance(error, RateLimited)
+                wait = self._after(error, number, failures, sent_at)
+                if failures >= self._patience.attempts or monotonic() + wait - began > self._patience.total_s:
+                    self._gave_up(message)
+                    raise Unanswered(f"no reply after {number} attempts: {message}") from error
+                if wait:
+                    await asyncio.sleep(wait)
+            else:
+                record(Attempt(number, reply.status, reply, reply.detail, monotonic() - sent_at))
+                self.limiter.succeeded()
+                self._in_a_row = 0
+                return reply
+
+    async def _admit(self) -> None:
+        """Wait until the model may be asked; raises Unanswered when it may not be asked at all."""
+        if self.stopped is None and (wait := self.limiter.open_at - monotonic()) > 0:
+            self._progress.waiting(self.name, datetime.now().astimezone() + timedelta(seconds=wait))
+            await self.limiter.clear()
+        if self.stopped is None and not self._budget.allows():
+            self.stop(f"--max-cost {self._budget.limit_usd:.2f} USD is reached", "budget")
+        if self.stopped is not None:
+            raise Unanswered(self.stopped)
+
+    async def _once(self, request: Request) -> Reply:
+        self._budget.begin()
+        usage: Usage | None = None
+        try:
+            reply = await self.adapter.answer(request)
+            usage = reply.usage
+        except AdapterError:
+            raise
+        except Exception as error:
+            # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.
+            self._progress.event("fault", self.name, traceback.format_exc()[-_ERROR_LENGTH:])
+            raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
+        finally:
+            self._budget.end(usage)
+        return reply
+
+    def _after(self, error: AdapterError, number: int, failures: int, sent_at: float) -> float:
+        """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
+        message = str(error)[:_ERROR_LENGTH]
+        match error:
+            case Denied():
+                self.stop(message)
+                raise Unanswered(message) from error
+            case Rejected():
+                self._gave_up(message)
+                raise Unanswered(message) from error
+            case RateLimited(retry_after=retry_after):
+                self.limiter.objected(sent_at, retry_after)
+                return (retry_after or 0.0) + self._patience.wait_s(number if retry_after is None else 1, self._random)
+            case Transient():
+                if error.status_code is not None and error.status_code >= 500:
+                    self.limiter.faulted()
+                return self._patience.wait_s(failures, self._random)
+            case _:
+                raise error
+
+    def _gave_up(self, message: str) -> None:
+        self._in_a_row += 1
+        if self._in_a_row >= self._patience.failures_in_a_row:
+            self.stop(f"stopped after {self._in_a_row} failed requests in a row, the last: {message}")
+
+    def _limit_changed(self, change: Change) -> None:
+        self._progress.event("connections", self.name, f"{change.limit} at a time: {change.why}")

@@ -1,0 +1,130 @@
+"""What a run works on: a task, a model and judges put together. Knows nothing of how the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.judges.base import Judge
+from sparkles_eval.records import Criterion, Generation, Run, Sample, Score
+from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
+from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.base import Task
+
+ACCURACY = "accuracy"
+"""The criterion that a protocol's answer rule scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A judge in a run, with the adapter of the model that it asks (None for a rule)."""
+
+    judge: Judge
+    adapter: Adapter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one task, and who scores it."""
+
+    task: Task
+    adapter: Adapter
+    generation: Generation
+    """The protocol's settings as this model is really sent them."""
+    epochs: int = 1
+    seats: tuple[Seat, ...] = ()
+
+    @property
+    def run(self) -> Run:
+        protocol = self.task.protocol
+        return Run(
+            task=self.task.name,
+            task_version=self.task.version,
+            model=self.adapter.model,
+            protocol=protocol.name,
+            protocol_version=protocol.version,
+            answer_rule=protocol.answer,
+            draws=protocol.draws,
+            generation=self.generation,
+            prompt_hash=protocol.prompt_hash,
+            data_hash=self.task.data_hash,
+            epochs=self.epochs,
+            total=len(self.task.samples),
+        )
+
+    @property
+    def task_row(self) -> TaskRow:
+        options = {sample.options for sample in self.task.samples}
+        task = self.task
+        return TaskRow(
+            name=task.name,
+            version=task.version,
+            title=task.title,
+            metrics=task.metrics,
+            options=next(iter(options)) if len(options) == 1 else (),
+            args=task.args,
+            card=task.card,
+            citation=task.citation,
+            licence=task.licence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sample in one epoch: what is asked, answered and scored as a whole."""
+
+    sample: Sample
+    sample_id: str
+    """Its content address, as the store knows it."""
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An item whose every turn has an answer: what judges are given."""
+
+    item: Item
+    answers: tuple[str, ...]
+
+
+def rule_row(rule: str) -> JudgeRow:
+    """The row of a protocol's answer rule: it scores like a judge, so it stands among them."""
+    known = RULES[rule]
+    return JudgeRow(
+        id=f"{rule}@{known.version}",
+        name=rule,
+        version=known.version,
+        title=known.description,
+        sees="text",
+        model=None,
+        low=0,
+        high=1,
+        criteria=(Criterion(ACCURACY, "Accuracy"),),
+    )
+
+
+def judge_row(judge: Judge) -> JudgeRow:
+    """The row of a judge: its card as the store keeps it."""
+    card = judge.card
+    return JudgeRow(
+        card.fingerprint,
+        card.name,
+        card.version,
+        card.title,
+        card.sees,
+        card.model,
+        card.low,
+        card.high,
+        card.criteria,
+    )
+
+
+def unscored(run_id: str, item: Item, judge: JudgeRow, repeats: Sequence[int], reason: str) -> list[ScoreRow]:
+    """The scores of an item that could not be scored: none has a value, all have the reason."""
+    return [
+        ScoreRow(run_id, item.sample_id, item.epoch, judge.id, repeat, Score(turn, criterion.id, None, reason))
+        for repeat in repeats
+        for turn in range(1, len(item.sample.turns) + 1)
+        for criterion in judge.criteria
+    ]

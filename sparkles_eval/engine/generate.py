@@ -1,0 +1,177 @@
+"""Asks a model every turn of every sample, and lets each reply stand as an answer the moment it arrives.
+
+Knows nothing of judging, except that a protocol's own answer rule scores at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.codec import conversation_json
+from sparkles_eval.engine.asking import Asker, Attempt, Unanswered
+from sparkles_eval.engine.cells import ACCURACY, Answered, Cell, Item, judge_row, rule_row, unscored
+from sparkles_eval.engine.keys import request_key
+from sparkles_eval.engine.pool import Job
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.records import Generation, Response, Run, Sample, Score, Status
+from sparkles_eval.store.encode import dump, now
+from sparkles_eval.store.rows import AnswerRow, JudgeRow, RequestRow, ScoreRow
+from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.answers import extract
+
+
+class Generator:
+    """Generates the answers of one cell. `answered` is called with every sample that is complete, old ones too."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        run: Run,
+        sample_ids: list[str],
+        *,
+        store: Store,
+        asker: Asker,
+        progress: Progress,
+        answered: Callable[[Answered], None],
+    ) -> None:
+        self.cell = cell
+        self.run = run
+        self._ids = sample_ids
+        self._store = store
+        self._asker = asker
+        self._progress = progress
+        self._answered = answered
+        self._rule = rule_row(run.answer_rule) if run.answer_rule else None
+        self._scorers: tuple[JudgeRow, ...] = (
+            *((self._rule,) if self._rule else ()),
+            *(judge_row(seat.judge) for seat in cell.seats),
+        )
+        self._repeats = {seat.judge.card.fingerprint: range(seat.judge.card.repeats) for seat in cell.seats}
+
+    def jobs(self) -> Iterator[Job]:
+        """One job for every item that lacks an answer; those that lack none are passed on at once."""
+        run = self.run
+        known: dict[tuple[str, int], dict[int, AnswerRow]] = {}
+        for answer in self._store.answers(run.id):
+            known.setdefault((answer.sample_id, answer.epoch), {})[answer.turn] = answer
+        scored = self._store.scored(run.id, self._rule.id) if self._rule else None
+        waiting: list[tuple[Item, Mapping[int, AnswerRow]]] = []
+        for item in self._items():
+            have = known.get((item.sample_id, item.epoch), {})
+            whole = len(have) == len(item.sample.turns)
+            if whole and (scored is None or (item.sample_id, item.epoch, 0) in scored):
+                self._answered(Answered(item, tuple(have[turn + 1].text for turn in range(len(have)))))
+            else:
+                waiting.append((item, have))
+        total = run.total * run.epochs
+        self._progress.planned(self._asker.name, run.task, total, total - len(waiting))
+        for item, answers in waiting:
+            yield partial(self._answer, item, answers)
+
+    def _items(self) -> Iterator[Item]:
+        for epoch in range(self.run.epochs):
+            for sample, sample_id in zip(self.cell.task.samples, self._ids, strict=True):
+                yield Item(sample, sample_id, epoch)
+
+    async def _answer(self, item: Item, have: Mapping[int, AnswerRow]) -> None:
+        """Ask every turn that has no answer yet; without one, every scorer's scores carry the reason."""
+        texts: list[str] = []
+        try:
+            for turn in range(1, len(item.sample.turns) + 1):
+                # A rule's scores are written with the answer: where they are missing, the turn is gone through again
+                # (its response is in the store, nothing is asked twice).
+                answer = None if self._rule else have.get(turn)
+                texts.append((answer or await self._ask_turn(item, texts)).text)
+        except Unanswered as error:
+            for scorer in self._scorers:
+                repeats = self._repeats.get(scorer.id, range(1))
+                self._store.add_scores(unscored(self.run.id, item, scorer, repeats, str(error)))
+            self._progress.finished(self._asker.name, self.run.task, scored=False)
+        else:
+            self._progress.finished(self._asker.name, self.run.task, scored=True)
+            self._answered(Answered(item, tuple(texts)))
+
+    async def _ask_turn(self, item: Item, history: list[str]) -> AnswerRow:
+        """Ask one turn, as often as the protocol draws, and let the last response stand.
+
+        Raises Unanswered when there is no response, or a refusal where only a judge could score it.
+        """
+        protocol = self.cell.task.protocol
+        turn, draw = len(history) + 1, 0
+        conversation = self.cell.task.prompt.conversation(item.sample, history)
+        while True:
+            generation = _reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
+            response = await self._response(Request(conversation, generation, item.sample, turn, item.epoch, draw))
+            score = _read(protocol.answer, response, item.sample, turn) if protocol.answer else None
+            draw += 1
+            if score is None or not score.invalid or draw == protocol.draws:
+                break
+        if score is None and response.status is Status.REFUSED:
+            raise Unanswered(f"the model refused turn {turn}: {response.error or response.text or 'without a word'}")
+        assert response.id is not None  # it has been stored
+        answer = AnswerRow(
+            item.sample_id, item.epoch, turn, response.id, draw, response.status.value, response.text or ""
+        )
+        rows = (
+            [ScoreRow(self.run.id, item.sample_id, item.epoch, self._rule.id, 0, score)] if score and self._rule else []
+        )
+        self._store.add_answer(self.run.id, answer, rows)
+        return answer
+
+    async def _response(self, request: Request) -> Response:
+        """The stored reply to this very request, or a new one."""
+        model = self.run.model
+        key = request_key(model, request)
+        if known := self._store.settled(key):
+            return known
+        row = RequestRow(
+            key,
+            model,
+            dump(conversation_json(request.conversation)),
+            dump(request.generation.json()),
+            request.epoch,
+            request.draw,
+        )
+        stored: list[Response] = []
+
+        def record(attempt: Attempt) -> None:
+            stored.append(self._store.add_response(row, _as_response(key, attempt)))
+
+        await self._asker.ask(request, record)
+        return stored[-1]
+
+
+def _reseeded(generation: Generation, number: int) -> Generation:
+    """A seed of its own for every draw and epoch: the same seed would only buy the same reply again."""
+    if generation.seed is None or number == 0:
+        return generation
+    return replace(generation, seed=generation.seed + number)
+
+
+def _as_response(key: str, attempt: Attempt) -> Response:
+    reply = attempt.reply
+    return Response(
+        key=key,
+        attempt=attempt.number,
+        status=attempt.status,
+        text=reply.text if reply else None,
+        error=attempt.error,
+        usage=attempt.usage,
+        latency_s=attempt.latency_s,
+        model_version=reply.model_version if reply else None,
+        created_at=now(),
+    )
+
+
+def _read(rule: str, response: Response, sample: Sample, turn: int) -> Score:
+    """The score of a response by a protocol's answer rule. No option read: invalid, which counts as wrong."""
+    found = extract(rule, response.text or "", sample.options)
+    if found.option is None:
+        reason = found.reason or "no option could be read"
+        if response.status is not Status.OK:
+            reason = f"{response.status.value}: {response.error or reason}"
+        return Score(turn, ACCURACY, 0.0, reason, invalid=True)
+    return Score(turn, ACCURACY, float(found.option == sample.target), answer=found.option)

@@ -1,0 +1,137 @@
+"""Has judges score answered samples; every judge reply is kept, and a score without a value says why.
+
+Knows nothing of how the answers came about: it works the same on a run in progress and on stored responses.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.engine.asking import Asker, Attempt, Unanswered
+from sparkles_eval.engine.cells import Answered, Item, Seat, judge_row, unscored
+from sparkles_eval.engine.keys import verdict_key
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.judges.base import Call, Dialogue
+from sparkles_eval.records import Reply, Run, Sample, Score, Status, Text, Verdict, VerdictStatus
+from sparkles_eval.store.rows import ScoreRow, VerdictRow
+from sparkles_eval.store.store import Store
+
+
+class Grader:
+    """One judge on one run. `asker` is None for a rule."""
+
+    def __init__(self, run: Run, seat: Seat, *, store: Store, asker: Asker | None, progress: Progress) -> None:
+        self.run = run
+        self._judge = seat.judge
+        self._card = seat.judge.card
+        self._row = judge_row(seat.judge)
+        self._store = store
+        self._asker = asker
+        self._progress = progress
+        store.add_judge(self._row)
+        self._done = store.scored(run.id, self._row.id)
+        items = run.total * run.epochs
+        done = {(sample_id, epoch) for sample_id, epoch, _ in self._done if self._complete(sample_id, epoch)}
+        progress.planned(self._card.name, run.task, items, len(done))
+
+    def _complete(self, sample_id: str, epoch: int) -> bool:
+        return all((sample_id, epoch, repeat) in self._done for repeat in range(self._card.repeats))
+
+    def wants(self, item: Item) -> bool:
+        """True unless every repeat of it is scored already."""
+        return not self._complete(item.sample_id, item.epoch)
+
+    async def grade(self, answered: Answered) -> None:
+        """Score one answered item, all repeats."""
+        item = answered.item
+        scored = True
+        for repeat in range(self._card.repeats):
+            if (item.sample_id, item.epoch, repeat) not in self._done:
+                rows = await self._grade_once(answered, repeat)
+                self._store.add_scores(rows)
+                scored = scored and all(row.score.value is not None for row in rows)
+        self._progress.finished(self._card.name, self.run.task, scored=scored)
+
+    async def _grade_once(self, answered: Answered, repeat: int) -> list[ScoreRow]:
+        item = answered.item
+        if problem := self._judge.check(item.sample):
+            return unscored(self.run.id, item, self._row, [repeat], problem)
+        rows: list[ScoreRow] = []
+        try:
+            for call in self._judge.calls(Dialogue(item.sample, answered.answers)):
+                verdict_id, verdict = await self._verdict(answered, call, repeat)
+                for rating in verdict.ratings:
+                    score = Score(rating.turn, rating.criterion, rating.value)
+                    row = ScoreRow(self.run.id, item.sample_id, item.epoch, self._row.id, repeat, score, verdict_id)
+                    rows.append(row)
+        except Unanswered as error:
+            return unscored(self.run.id, item, self._row, [repeat], str(error))
+        return rows
+
+    async def _verdict(self, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
+        """The graded verdict of a call; raises Unanswered when the judge gives none within its attempts."""
+        sample_id = answered.item.sample_id
+        key = verdict_key(self._card, sample_id, answered.answers, call, repeat)
+        if known := self._store.graded(key):
+            return known
+        attempts = self._card.attempts if call.conversation else 1
+        attempt = 0
+        while True:
+            attempt += 1
+            verdict = await self._ask(answered.item.sample, call, repeat)
+            row = VerdictRow(key, self._row.id, sample_id, call.id, repeat, attempt, verdict)
+            verdict_id, verdict = self._store.add_verdict(row)
+            if verdict.status is VerdictStatus.GRADED:
+                return verdict_id, verdict
+            if verdict.status is not VerdictStatus.INVALID:
+                raise Unanswered(f"judge {self._card.name}: {verdict.reason}")
+            if attempt == attempts:
+                raise Unanswered(
+                    f"judge {self._card.name}: no verdict in {attempt} replies, the last: {verdict.reason}"
+                )
+
+    async def _ask(self, sample: Sample, call: Call, repeat: int) -> Verdict:
+        if call.conversation is None or self._asker is None:
+            return self._judge.read(call, "")
+        prompt = _written(call)
+        schema = call.schema if self._asker.adapter.structured else None
+        request = Request(
+            call.conversation, self._card.generation, sample, len(sample.turns), epoch=repeat, schema=schema
+        )
+        began = monotonic()
+        errors: list[Attempt] = []
+        try:
+            reply = await self._asker.ask(request, errors.append)
+        except Unanswered as error:
+            return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
+        return _with_reply(self._judge.read(call, reply.text), reply, prompt, errors[-1].latency_s)
+
+
+def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> Verdict:
+    status, reason = read.status, read.reason
+    if reply.status is Status.REFUSED:
+        status, reason = VerdictStatus.REFUSED, f"the judge refused: {reply.detail or reply.text}"
+    elif reply.status is Status.TRUNCATED and status is not VerdictStatus.GRADED:
+        reason = f"the judge's reply was cut off ({reply.detail or 'token limit'}): {reason}"
+    return Verdict(
+        status=status,
+        ratings=read.ratings if status is VerdictStatus.GRADED else (),
+        overall=read.overall,
+        reason=reason,
+        prompt=prompt,
+        raw=reply.text,
+        usage=reply.usage,
+        latency_s=latency_s,
+        model_version=reply.model_version,
+    )
+
+
+def _written(call: Call) -> str:
+    """The prompt as a person reads it; images by their hash."""
+    assert call.conversation is not None
+    lines = [f"[system]\n{call.conversation.system}"] if call.conversation.system else []
+    for message in call.conversation.messages:
+        words = [p.text if isinstance(p, Text) else f"[image {p.sha256[:12]}]" for p in message.parts]
+        lines.append(f"[{message.role}]\n{''.join(words)}")
+    return "\n\n".join(lines)

@@ -1,0 +1,191 @@
+"""Works through cells: every model and judge side by side, resumable at any moment. Knows nothing of the screen.
+
+A session asks only for what the store lacks, so running the same cells again resumes. It ends when everything is
+scored or has a reason, when it is interrupted, or when every model has stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from time import monotonic
+
+from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.engine.asking import Asker
+from sparkles_eval.engine.cells import Answered, Cell, Seat, rule_row
+from sparkles_eval.engine.generate import Generator
+from sparkles_eval.engine.grade import Grader
+from sparkles_eval.engine.limiter import Limiter
+from sparkles_eval.engine.policy import Budget, Patience
+from sparkles_eval.engine.pool import Pool
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.records import Image, Run
+from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.images import thumbnail
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a session works: bounds that change no answer."""
+
+    connections: int | None = None
+    """Requests in flight a model; None adapts it."""
+    patience: Patience = Patience()
+    max_cost_usd: float | None = None
+    embed_images: bool = False
+
+
+class Session:
+    """One invocation's work on one store. Make it, `await work(...)`, and `interrupt()` it from a signal handler."""
+
+    def __init__(self, store: Store, environment_id: int, progress: Progress, terms: Terms) -> None:
+        self.budget = Budget(terms.max_cost_usd)
+        self.interrupted = False
+        self._store = store
+        self._environment_id = environment_id
+        self._progress = _Recorded(progress, store, environment_id, self.budget)
+        self._terms = terms
+        self._models: dict[int, _Desk] = {}
+        self._judges: dict[int, _Desk] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """Items that are being worked on."""
+        return sum(desk.limiter.in_flight for desk in (*self._models.values(), *self._judges.values()))
+
+    def interrupt(self) -> None:
+        """Begin nothing more; what is in flight is finished and kept."""
+        self.interrupted = True
+        for desk in (*self._models.values(), *self._judges.values()):
+            desk.pool.drop()
+
+    async def work(self, cells: Sequence[Cell]) -> list[Run]:
+        """Ask and score everything that is missing; gives the runs in the cells' order."""
+        runs: list[Run] = []
+        for cell in cells:
+            run = cell.run
+            ids = self._store.add_run(run, cell.task_row, cell.task.samples, cell.task.skipped, self._environment_id)
+            if run.answer_rule:
+                self._store.add_judge(rule_row(run.answer_rule))
+            desk = self._desk(self._models, cell.adapter)
+            assert desk.asker is not None  # a model has an adapter
+            generator = Generator(
+                cell,
+                run,
+                ids,
+                store=self._store,
+                asker=desk.asker,
+                progress=self._progress,
+                answered=partial(_hand_over, self._graders(run, cell.seats)),
+            )
+            desk.pool.feed(generator.jobs())
+            runs.append(run)
+        images = {image.sha256: image for cell in cells for sample in cell.task.samples for image in sample.images}
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_pixels(images))
+            for desk in self._judges.values():
+                group.create_task(desk.pool.run())
+            await _finish(self._models.values())
+            for desk in self._judges.values():
+                desk.pool.close()
+        return runs
+
+    async def judge(self, run: Run, answered: Iterable[Answered], seats: Sequence[Seat]) -> None:
+        """Score stored answers of a run again; no model of the run is needed."""
+        graders = self._graders(run, seats)
+        for item in answered:
+            _hand_over(graders, item)
+        await _finish(self._judges.values())
+
+    def _graders(self, run: Run, seats: Sequence[Seat]) -> list[tuple[Grader, Pool]]:
+        graders = []
+        for seat in seats:
+            desk = self._desk(self._judges, seat.adapter)
+            grader = Grader(run, seat, store=self._store, asker=desk.asker, progress=self._progress)
+            graders.append((grader, desk.pool))
+        return graders
+
+    def _desk(self, desks: dict[int, _Desk], adapter: Adapter | None) -> _Desk:
+        """The one desk of an adapter; all rules share one (adapter None)."""
+        known = desks.get(id(adapter))
+        if known is None:
+            asker = None
+            if adapter is not None:
+                asker = Asker(
+                    adapter,
+                    patience=self._terms.patience,
+                    budget=self.budget,
+                    progress=self._progress,
+                    connections=self._terms.connections,
+                )
+            limiter = asker.limiter if asker else Limiter(1, clock=monotonic)
+            known = desks[id(adapter)] = _Desk(asker, limiter, Pool(limiter))
+        return known
+
+    async def _keep_pixels(self, images: Mapping[str, Image]) -> None:
+        """Store the thumbnails (and the bytes, if wished) that are missing, beside the asking."""
+        small = self._store.lacking("thumbnail", images)
+        whole = self._store.lacking("bytes", images) if self._terms.embed_images else set()
+        for sha256 in sorted(small | whole):
+            path = images[sha256].path
+            if self.interrupted or path is None:
+                continue
+            try:
+                data = await asyncio.to_thread(path.read_bytes)
+                drawn = await asyncio.to_thread(thumbnail, data) if sha256 in small else None
+            except (OSError, ValueError) as error:
+                self._progress.event("image", images[sha256].relpath, f"no thumbnail: {error}")
+                continue
+            self._store.add_pixels(sha256, thumbnail=drawn, data=data if sha256 in whole else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where an adapter's work queues: its asker (None for rules), its slots and its jobs."""
+
+    asker: Asker | None
+    limiter: Limiter
+    pool: Pool
+
+
+async def _finish(desks: Iterable[_Desk]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for desk in desks:
+            desk.pool.close()
+            group.create_task(desk.pool.run())
+
+
+def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: Answered) -> None:
+    for grader, pool in graders:
+        if grader.wants(answered.item):
+            pool.put(partial(grader.grade, answered))
+
+
+class _Recorded:
+    """Passes progress on, writes events to the store, and tells the cost with every finished item."""
+
+    def __init__(self, inner: Progress, store: Store, environment_id: int, budget: Budget) -> None:
+        self._inner = inner
+        self._store = store
+        self._environment_id = environment_id
+        self._budget = budget
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        self._inner.planned(who, task, total, done)
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        self._inner.finished(who, task, scored=scored)
+        self._inner.spent(self._budget.spent_usd, self._budget.unknown)
+
+    def spent(self, usd: float, unknown: int) -> None:
+        self._inner.spent(usd, unknown)
+
+    def waiting(self, who: str, until: datetime) -> None:
+        self._inner.waiting(who, until)
+
+    def event(self, kind: str, who: str, message: str) -> None:
+        self._store.add_event(self._environment_id, kind, who, message)
+        self._inner.event(kind, who, message)
