@@ -71,6 +71,17 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Graded:
+    """What a judge has to know of a run: its address in the store, and how much there is to score."""
+
+    id: str
+    task: str
+    model: str
+    items: int
+    """Samples times epochs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One sample in one epoch: what is asked, answered and scored as a whole."""
 

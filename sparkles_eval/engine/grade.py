@@ -9,11 +9,11 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.engine.asking import Asker, Attempt, Unanswered
-from sparkles_eval.engine.cells import Answered, Item, Seat, judge_row, unscored
+from sparkles_eval.engine.cells import Answered, Graded, Item, Seat, judge_row, unscored
 from sparkles_eval.engine.keys import verdict_key
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.judges.base import Call, Dialogue
-from sparkles_eval.records import Reply, Run, Sample, Score, Status, Text, Verdict, VerdictStatus
+from sparkles_eval.records import Reply, Sample, Score, Status, Text, Verdict, VerdictStatus
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
 
@@ -21,19 +21,19 @@ from sparkles_eval.store.store import Store
 class Grader:
     """One judge on one run. `asker` is None for a rule."""
 
-    def __init__(self, run: Run, seat: Seat, *, store: Store, asker: Asker | None, progress: Progress) -> None:
+    def __init__(self, run: Graded, seat: Seat, *, store: Store, asker: Asker | None, progress: Progress) -> None:
         self.run = run
         self._judge = seat.judge
         self._card = seat.judge.card
         self._row = judge_row(seat.judge)
+        self._who = f"{self._card.name} on {run.model}"
         self._store = store
         self._asker = asker
         self._progress = progress
         store.add_judge(self._row)
         self._done = store.scored(run.id, self._row.id)
-        items = run.total * run.epochs
         done = {(sample_id, epoch) for sample_id, epoch, _ in self._done if self._complete(sample_id, epoch)}
-        progress.planned(self._card.name, run.task, items, len(done))
+        progress.planned(self._who, run.task, run.items, len(done))
 
     def _complete(self, sample_id: str, epoch: int) -> bool:
         return all((sample_id, epoch, repeat) in self._done for repeat in range(self._card.repeats))
@@ -51,7 +51,7 @@ class Grader:
                 rows = await self._grade_once(answered, repeat)
                 self._store.add_scores(rows)
                 scored = scored and all(row.score.value is not None for row in rows)
-        self._progress.finished(self._card.name, self.run.task, scored=scored)
+        self._progress.finished(self._who, self.run.task, scored=scored)
 
     async def _grade_once(self, answered: Answered, repeat: int) -> list[ScoreRow]:
         item = answered.item
@@ -92,17 +92,17 @@ class Grader:
                 )
 
     async def _ask(self, sample: Sample, call: Call, repeat: int) -> Verdict:
-        if call.conversation is None or self._asker is None:
+        asker = self._asker
+        if call.conversation is None or asker is None:
             return self._judge.read(call, "")
         prompt = _written(call)
-        schema = call.schema if self._asker.adapter.structured else None
-        request = Request(
-            call.conversation, self._card.generation, sample, len(sample.turns), epoch=repeat, schema=schema
-        )
+        schema = call.schema if asker.adapter.structured else None
+        generation = asker.adapter.effective(self._card.generation)
+        request = Request(call.conversation, generation, sample, len(sample.turns), epoch=repeat, schema=schema)
         began = monotonic()
         errors: list[Attempt] = []
         try:
-            reply = await self._asker.ask(request, errors.append)
+            reply = await asker.ask(request, errors.append)
         except Unanswered as error:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
         return _with_reply(self._judge.read(call, reply.text), reply, prompt, errors[-1].latency_s)

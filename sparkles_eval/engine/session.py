@@ -15,7 +15,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.engine.asking import Asker
-from sparkles_eval.engine.cells import Answered, Cell, Seat, rule_row
+from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, rule_row
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
@@ -79,7 +79,7 @@ class Session:
                 store=self._store,
                 asker=desk.asker,
                 progress=self._progress,
-                answered=partial(_hand_over, self._graders(run, cell.seats)),
+                answered=partial(_hand_over, self._graders(_graded(run), cell.seats)),
             )
             desk.pool.feed(generator.jobs())
             runs.append(run)
@@ -93,14 +93,15 @@ class Session:
                 desk.pool.close()
         return runs
 
-    async def judge(self, run: Run, answered: Iterable[Answered], seats: Sequence[Seat]) -> None:
-        """Score stored answers of a run again; no model of the run is needed."""
-        graders = self._graders(run, seats)
-        for item in answered:
-            _hand_over(graders, item)
+    async def judge(self, seats: Sequence[Seat], answered: Mapping[Graded, Iterable[Answered]]) -> None:
+        """Score the stored answers of runs; none of their models is needed."""
+        for run, items in answered.items():
+            graders = self._graders(run, seats)
+            for item in items:
+                _hand_over(graders, item)
         await _finish(self._judges.values())
 
-    def _graders(self, run: Run, seats: Sequence[Seat]) -> list[tuple[Grader, Pool]]:
+    def _graders(self, run: Graded, seats: Sequence[Seat]) -> list[tuple[Grader, Pool]]:
         graders = []
         for seat in seats:
             desk = self._desk(self._judges, seat.adapter)
@@ -149,6 +150,10 @@ class _Desk:
     asker: Asker | None
     limiter: Limiter
     pool: Pool
+
+
+def _graded(run: Run) -> Graded:
+    return Graded(run.id, run.task, run.model.name, run.total * run.epochs)
 
 
 async def _finish(desks: Iterable[_Desk]) -> None:

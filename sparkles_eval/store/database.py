@@ -6,6 +6,7 @@ Knows the migrations, not what the tables mean.
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sparkles_eval.errors import StoreError
@@ -43,6 +44,12 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         raise StoreError(f"{path}: cannot be opened as a store ({error})") from error
     try:
         _prepare(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StoreError(f"{path}: cannot be opened as a store ({error}); free the file or its folder") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StoreError(f"{path}: is not a store of sparkles-eval ({error}); name another file") from error
     except BaseException:
         connection.close()
         raise
@@ -50,31 +57,51 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: is not a store of sparkles-eval ({error}); name another file") from error
-    if not empty and mark != APPLICATION_ID:
+    if _check(connection, path) < version():
+        _migrate(connection, path)
+    connection.row_factory = sqlite3.Row
+    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed; a power cut may lose the last
+    # transactions but never corrupts the file.
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's version, 0 for a new one; refuses files that are not ours or are newer.
+
+    One statement, so that all of it is seen at one moment of a file that another process may be creating.
+    """
+    found, mark, objects = connection.execute(
+        "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
+        " (SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
+    if objects and mark != APPLICATION_ID:
         raise StoreError(f"{path}: is a database, but not a store of sparkles-eval; name another file with --store")
     if found > version():
         raise StoreError(
             f"{path}: was written by a newer sparkles-eval (store version {found}, this one knows {version()}); "
             "upgrade sparkles-eval to read it"
         )
-    connection.row_factory = sqlite3.Row
-    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed; a power cut may lose the last
-    # transactions but never corrupts the file.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    if found < version():
-        _migrate(connection)
+    return int(found)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Apply what is missing, each migration in one transaction with the record of it.
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite does not wait for locks while it changes the journal, so the waiting is done here."""
+    patience = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Apply what is missing, all in one transaction with the record of it.
 
     Two processes may open a new file at once: the second waits for the first one's transaction and finds nothing
     left to do.
@@ -94,8 +121,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     database = Database(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        numbered.apply(database)
+        if _check(connection, path) < version():
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            numbered.apply(database)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -150,6 +150,11 @@ class Store:
             insert(db, "run_environments", link, known="IGNORE")
         return ids
 
+    def link_environment(self, run_id: str, environment_id: int) -> None:
+        """Record that an invocation worked on a run that was there before."""
+        with self.transaction() as db:
+            insert(db, "run_environments", {"run_id": run_id, "environment_id": environment_id}, known="IGNORE")
+
     # --- images ---------------------------------------------------------------------------------------------------
 
     def lacking(self, column: Literal["thumbnail", "bytes"], hashes: Iterable[str]) -> set[str]:
@@ -193,6 +198,15 @@ class Store:
             where, value = ("id = ?", cursor.lastrowid) if cursor.rowcount else (f"key = ? AND {_REPLY}", request.key)
             row = db.execute(f"SELECT * FROM responses WHERE {where}", (value,)).fetchone()  # noqa: S608
         return read_response(row)
+
+    def usual_reply(self, model_identity: str) -> tuple[float | None, float | None]:
+        """Mean output tokens and latency in seconds of a model's stored replies; None where nothing is known."""
+        row = self.connection.execute(
+            "SELECT avg(r.output_tokens), avg(r.latency_s) FROM responses r JOIN requests q ON q.key = r.key"
+            " JOIN models m ON m.id = q.model_id WHERE m.identity = ? AND r.status = 'ok'",
+            (model_identity,),
+        ).fetchone()
+        return row[0], row[1]
 
     def answers(self, run_id: str) -> list[AnswerRow]:
         """Every turn that the run has an answer to, a sample's turns in order."""
@@ -253,15 +267,24 @@ class Store:
         )
         return {(row[0], row[1], row[2]) for row in rows}
 
-    def set_estimates(self, run_id: str, judge_id: str, rows: Sequence[EstimateRow]) -> None:
-        """Replace a run's metrics by this judge; they hold until its scores change."""
+    def reasons(self, run_id: str, judge_id: str) -> dict[str, int]:
+        """Why items of a run have no score by this judge: reason -> how many items (samples x epochs x repeats)."""
+        rows = self.connection.execute(
+            "SELECT reason, count(*) FROM (SELECT DISTINCT sample_id, epoch, repeat, reason FROM scores"
+            " WHERE run_id = ? AND judge_id = ? AND value IS NULL) GROUP BY reason ORDER BY 2 DESC, 1",
+            (run_id, judge_id),
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def set_estimates(self, run_id: str, judge_id: str, rows: Sequence[EstimateRow], basis: str) -> None:
+        """Replace a run's metrics by this judge; `leaderboard` shows them while its scores amount to `basis`.
+
+        Read `basis` (`queries.basis`) before the scores: what another process adds meanwhile then makes the metrics
+        stale, never falsely fresh.
+        """
         with self.transaction() as db:
-            found = db.execute(
-                "SELECT basis FROM score_basis WHERE run_id = ? AND judge_id = ?", (run_id, judge_id)
-            ).fetchone()
             db.execute("DELETE FROM estimates WHERE run_id = ? AND judge_id = ?", (run_id, judge_id))
-            if found:
-                insert_all(db, "estimates", [estimate_row(row, found[0]) for row in rows])
+            insert_all(db, "estimates", [estimate_row(row, basis) for row in rows])
 
 
 def _row_id(cursor: sqlite3.Cursor) -> int:

@@ -247,9 +247,10 @@ JOIN judges j ON j.id = s.judge_id
 JOIN samples p ON p.id = s.sample_id
 LEFT JOIN answers a ON a.run_id = s.run_id AND a.sample_id = s.sample_id AND a.epoch = s.epoch AND a.turn = s.turn;
 
--- What the scores of a run and judge amount to: changes with every score that is added or filled in.
+-- What the scores of a run and judge amount to: changes with every score that is added, filled in or edited by hand.
 CREATE VIEW score_basis AS
-SELECT run_id, judge_id, count(*) || ':' || count(value) || ':' || max(created_at) AS basis
+SELECT run_id, judge_id,
+       count(*) || ':' || count(value) || ':' || total(value) || ':' || total(invalid) || ':' || max(created_at) AS basis
 FROM scores GROUP BY run_id, judge_id;
 
 -- One row a run, judge and metric, as tables print it.

@@ -1,0 +1,58 @@
+"""The command line, assembled: one module a verb. Knows nothing of what the verbs do.
+
+Verbs import what they need when they are called, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sparkles_eval import __version__
+from sparkles_eval.cli import judge, listing, protocol, report, run, task
+from sparkles_eval.errors import UserError
+
+app = typer.Typer(
+    name="sparkles-eval",
+    help="Evaluate multi-image, multi-turn vision-language models, and trust the numbers.",
+    epilog="First result, no key needed:  sparkles-eval run --task nlvr2-mini --model baseline/chance",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("run")(run.run)
+app.command("judge")(judge.judge)
+app.command("report")(report.report)
+app.command("list")(listing.listing)
+app.add_typer(task.app, name="task")
+app.add_typer(protocol.app, name="protocol")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sparkles-eval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Entry point. The user's errors are one message in red and exit code 2; ours are a traceback."""
+    try:
+        app()
+    except UserError as error:
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

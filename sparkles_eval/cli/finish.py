@@ -1,0 +1,37 @@
+"""The end of `run` and `judge`: metrics, tables, report, what is missing, exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from sparkles_eval.engine.execute import Outcome
+from sparkles_eval.reports.render import render_report
+from sparkles_eval.reports.summary import summarise
+from sparkles_eval.reports.table import print_tables
+from sparkles_eval.store.store import Store
+
+EXIT_UNSCORED = 3
+EXIT_INTERRUPTED = 130
+
+
+def finish(store: Store, outcome: Outcome, report: Path | None) -> None:
+    """Compute and print the metrics, write the report, name the store. Raises typer.Exit unless all is scored."""
+    console = Console()
+    summary = summarise(store, outcome.run_ids)
+    print_tables(summary, console)
+    if report is not None:
+        render_report(store, summary, report)
+        console.print(f"report  {report}", highlight=False)
+    console.print(f"store   {store.path}", highlight=False)
+    if outcome.ending == "interrupted":
+        console.print("[yellow]interrupted; run the same command again to go on from here[/]")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.unscored:
+        console.print(
+            f"[yellow]{outcome.unscored} items are unscored (reasons above); "
+            "run the same command again to retry what failed[/]"
+        )
+        raise typer.Exit(EXIT_UNSCORED)

@@ -1,0 +1,113 @@
+"""`sparkles-eval list`: what there is, and for what is not usable, why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparkles_eval.cli import options
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    MODELS = "models"
+    TASKS = "tasks"
+    JUDGES = "judges"
+    RUNS = "runs"
+
+
+def listing(
+    what: Annotated[What, typer.Argument(help="models, tasks, judges or runs.")],
+    store: options.StorePath = options.DEFAULT_STORE,
+    content: options.Content = None,
+    plugin: options.Plugins = None,
+) -> None:
+    """Show the models, tasks and judges that can be named, or the runs that a store holds.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval list tasks
+
+      sparkles-eval list runs --store runs/sparkles.db
+    """
+    places, plugins = tuple(content or ()), tuple(plugin or ())
+    match what:
+        case What.MODELS:
+            _models(places, plugins)
+        case What.TASKS:
+            _tasks(places)
+        case What.JUDGES:
+            _judges(places, plugins)
+        case What.RUNS:
+            _runs(store)
+
+
+def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _usable(usable: bool, why_not: str) -> str:
+    return "yes" if usable else f"no: {why_not}"
+
+
+def _models(content: Sequence[Path], plugins: Sequence[Path]) -> None:
+    from sparkles_eval.adapters.build import list_models
+    from sparkles_eval.records import Prices
+
+    def price(prices: Prices, free: bool) -> str:
+        if free:
+            return "free"
+        if prices.input is None or prices.output is None:
+            return "unknown"
+        return f"{prices.input:g} / {prices.output:g} ({prices.date})"
+
+    rows = [
+        (m.name, m.title, price(m.prices, m.free), _usable(m.usable, m.why_not))
+        for m in list_models(content=content, plugins=plugins)
+    ]
+    _print(("model", "what", "$ per M tokens in / out", "usable"), rows)
+
+
+def _tasks(content: Sequence[Path]) -> None:
+    from sparkles_eval.tasks.load import list_tasks
+
+    _print(
+        ("task", "what", "usable"),
+        [(t.name, t.title, _usable(t.usable, t.why_not)) for t in list_tasks(content=content)],
+    )
+
+
+def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
+    from sparkles_eval.judges.load import list_judges
+
+    rows = [(j.name, j.title, _usable(j.usable, j.why_not)) for j in list_judges(content=content, plugins=plugins)]
+    _print(("judge", "what", "usable"), rows)
+
+
+def _runs(path: Path) -> None:
+    from sparkles_eval.store import queries
+    from sparkles_eval.store.store import Store
+
+    with Store(path, create=False) as store:
+        rows = []
+        for run in queries.runs(store):
+            answered = len(queries.answered(store, run.id))
+            judges = ", ".join(judge.name for judge in queries.judges(store, run.id))
+            total = run.total * run.epochs
+            counts = f"{answered}/{total}"
+            rows.append((run.id, run.task.name, run.model.name, run.protocol, counts, judges, run.created_at[:16]))
+    _print(("run", "task", "model", "protocol", "answered", "scored by", "made"), rows)

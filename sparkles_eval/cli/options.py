@@ -1,0 +1,79 @@
+"""Options that several verbs share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+DEFAULT_STORE = Path("runs/sparkles.db")
+
+StorePath: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        "--store", help="The SQLite file with everything: results, journal, exchange format.", show_default=True
+    ),
+]
+Judges: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge",
+        help="NAME or NAME@MODEL, several times for several; a folder works too. Default: the task's own.",
+        rich_help_panel="Judging",
+    ),
+]
+JudgeArgs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge-arg",
+        metavar="[JUDGE:]K=V",
+        help="For the judge or the model it asks: model=openai/gpt-4o base_url=… repeats=3",
+        rich_help_panel="Judging",
+    ),
+]
+Content: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--content",
+        help="A folder with tasks/, judges/, adapters/ of your own; its files go before the shipped ones.",
+        rich_help_panel="Extending",
+    ),
+]
+Plugins: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with ADAPTERS, JUDGES or LOADERS.", rich_help_panel="Extending"),
+]
+Connections: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--max-connections",
+        min=1,
+        help="Requests in flight a model. Default: adapts to the provider.",
+        rich_help_panel="Pace and money",
+    ),
+]
+MaxCost: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0,
+        metavar="USD",
+        help="Ask nothing more once this is spent.",
+        rich_help_panel="Pace and money",
+    ),
+]
+MaxAttempts: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--max-attempts", min=1, help="Failures of one request until it is given up.", rich_help_panel="Pace and money"
+    ),
+]
+ReportPath: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--report", help="Where to write the HTML report. Default: beside the store."),
+]
+NoReport: TypeAlias = Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")]
+Plain: TypeAlias = Annotated[
+    bool, typer.Option("--plain", help="Plain lines instead of progress bars (the default outside a terminal).")
+]

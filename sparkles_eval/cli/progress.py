@@ -1,0 +1,178 @@
+"""Shows a run's progress: bars in a terminal, plain lines elsewhere. Knows nothing of what is counted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from sparkles_eval.engine.progress import Progress as Listener
+
+_LINE_EVERY_S = 10.0
+_QUIET = ("connections",)
+"""Events that go to the store only: they would scroll the interesting ones away."""
+
+
+@dataclass
+class _Count:
+    """How far one model or judge is with one task."""
+
+    total: int
+    done: int
+    before: int
+    unscored: int = 0
+    began: float = field(default_factory=monotonic)
+
+    @property
+    def rate(self) -> float:
+        return (self.done - self.before) / max(1e-9, monotonic() - self.began)
+
+
+@contextmanager
+def shown(*, plain: bool) -> Iterator[Listener]:
+    """A listener for `engine.execute`, shown on stderr while the block lasts."""
+    console = Console(stderr=True)
+    if plain or not console.is_terminal:
+        lines = _Lines()
+        yield lines
+        lines.close()
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        refresh_per_second=5,
+    ) as progress:
+        yield _Bars(progress)
+
+
+class _Counting:
+    """What both ways of showing keep: the counts, the money, the latest wait."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], _Count] = {}
+        self.usd = 0.0
+        self.unknown = 0
+
+    @property
+    def money(self) -> str:
+        if not self.usd and not self.unknown:
+            return ""
+        unknown = f" + {self.unknown} of unknown cost" if self.unknown else ""
+        return f"${self.usd:.4f}{unknown}"
+
+    def spent(self, usd: float, unknown: int) -> None:
+        self.usd, self.unknown = usd, unknown
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        self.counts[who, task] = _Count(total, done, done)
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        count = self.counts[who, task]
+        count.done += 1
+        count.unscored += not scored
+
+
+class _Bars(_Counting):
+    """One bar for every model or judge and task."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._bars: dict[tuple[str, str], TaskID] = {}
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        super().planned(who, task, total, done)
+        self._bars[who, task] = self._progress.add_task(
+            f"[bold]{who}[/] {task}", total=total, completed=done, rate="", note="from the store" if done else ""
+        )
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        super().finished(who, task, scored=scored)
+        count = self.counts[who, task]
+        note = f"[red]{count.unscored} unscored[/]" if count.unscored else ""
+        bar = self._bars[who, task]
+        self._progress.update(
+            bar, completed=count.done, rate=f"{count.rate:.1f}/s", note=f"{note} {self.money}".strip()
+        )
+
+    def waiting(self, who: str, until: datetime) -> None:
+        for (name, _), bar in self._bars.items():
+            if name == who:
+                self._progress.update(bar, note=f"[yellow]waiting on {who} until {until:%H:%M:%S}[/]")
+
+    def event(self, kind: str, who: str, message: str) -> None:
+        if kind not in _QUIET:
+            self._progress.console.print(f"{who}: {message}" if who else message, style="yellow", markup=False)
+
+
+class _Lines(_Counting):
+    """A line when work begins, every ten seconds, and at the end of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = monotonic()
+        self._waits: dict[str, str] = {}
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        super().planned(who, task, total, done)
+        before = f", {done} from the store" if done else ""
+        self._say(f"{who} on {task}: {total} items{before}")
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        super().finished(who, task, scored=scored)
+        count = self.counts[who, task]
+        if count.done >= count.total:
+            self._line(who, task, count)
+        elif monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = monotonic()
+            for (name, about), going in self.counts.items():
+                if going.before < going.done < going.total:
+                    self._line(name, about, going)
+
+    def waiting(self, who: str, until: datetime) -> None:
+        text = f"waiting on {who} until {until:%H:%M:%S}"
+        if self._waits.get(who) != text:
+            self._waits[who] = text
+            self._say(text)
+
+    def event(self, kind: str, who: str, message: str) -> None:
+        if kind not in _QUIET:
+            self._say(f"{who}: {message}" if who else message)
+
+    def close(self) -> None:
+        """Say how far what is unfinished came."""
+        for (who, task), count in self.counts.items():
+            if count.done < count.total:
+                self._line(who, task, count)
+
+    def _line(self, who: str, task: str, count: _Count) -> None:
+        parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
+        if count.unscored:
+            parts.append(f"{count.unscored} unscored")
+        if self.money:
+            parts.append(self.money)
+        self._say(", ".join(parts))
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

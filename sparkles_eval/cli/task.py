@@ -1,0 +1,31 @@
+"""`sparkles-eval task`: make a task of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Make a task of your own.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None: ...
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Lower case letters, digits, '-', '_'.")],
+    where: Annotated[Path, typer.Option("--in", help="The folder that it is made in.")] = Path(),
+) -> None:
+    """Write a commented task folder that runs as it is.
+
+    [bold]Example[/bold]
+
+      sparkles-eval task new my-task && sparkles-eval run --task ./my-task --model baseline/oracle
+    """
+    from sparkles_eval.tasks.skeleton import write_skeleton
+
+    folder = write_skeleton(name, where)
+    typer.echo(f"{folder}\ntry it:  sparkles-eval run --task {folder} --model baseline/oracle")

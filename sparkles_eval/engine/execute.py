@@ -1,0 +1,152 @@
+"""Runs a plan from beginning to end in this process: opens the store, handles signals, says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, judge_row, rule_row
+from sparkles_eval.engine.environment import environment
+from sparkles_eval.engine.prepare import Plan
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.session import Session, Terms
+from sparkles_eval.errors import UserError
+from sparkles_eval.store.store import Store
+
+Ending: TypeAlias = Literal["complete", "unscored", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation ended. `unscored` counts items (samples x epochs x repeats) that a scorer has no score for."""
+
+    run_ids: tuple[str, ...]
+    ending: Ending
+    unscored: int
+    spent_usd: float
+    unknown_costs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """So many items of a run should have a score by a judge."""
+
+    run_id: str
+    judge_id: str
+    items: int
+
+
+def execute(plan: Plan, store: Store, progress: Progress, terms: Terms, command: Sequence[str]) -> Outcome:
+    """Ask and score everything that the store lacks. Blocks until done.
+
+    The first SIGINT or SIGTERM lets what is in flight finish, the second ends at once; either way everything that
+    came in is kept, and the same call goes on from there.
+    """
+    environment_id = store.add_environment(environment(command))
+    session = Session(store, environment_id, progress, terms)
+
+    async def work() -> None:
+        try:
+            await session.work(plan.cells)
+        finally:
+            await plan.aclose()
+
+    _until_done(session, work, progress)
+    return _finish(store, session, environment_id, [part for cell in plan.cells for part in _expected(cell)])
+
+
+def judge_again(
+    seats: Sequence[Seat],
+    answered: Mapping[Graded, Sequence[Answered]],
+    store: Store,
+    progress: Progress,
+    terms: Terms,
+    command: Sequence[str],
+) -> Outcome:
+    """Let judges score the stored answers of runs; no model of theirs is loaded. Signals as in `execute`."""
+    environment_id = store.add_environment(environment(command))
+    for run in answered:
+        store.link_environment(run.id, environment_id)
+    session = Session(store, environment_id, progress, terms)
+
+    async def work() -> None:
+        try:
+            await session.judge(seats, answered)
+        finally:
+            for seat in seats:
+                if seat.adapter:
+                    await seat.adapter.aclose()
+
+    _until_done(session, work, progress)
+    expected = [
+        _Expected(run.id, judge_row(seat.judge).id, len(items) * seat.judge.card.repeats)
+        for run, items in answered.items()
+        for seat in seats
+    ]
+    return _finish(store, session, environment_id, expected)
+
+
+def _until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:
+    """Run to the end, or until a second signal."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def on_signal() -> None:
+            if session.interrupted:
+                task.cancel()
+                return
+            session.interrupt()
+            progress.event(
+                "interrupted", "", f"finishing {session.in_flight} items in flight; press Ctrl-C again to end at once"
+            )
+
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, on_signal)
+        await work()
+
+    try:
+        asyncio.run(main())
+    except asyncio.CancelledError:
+        if not session.interrupted:
+            raise
+    except BaseExceptionGroup as group:
+        told = _first_of_user(group)
+        if told is None:
+            raise
+        raise told from group
+
+
+def _first_of_user(group: BaseExceptionGroup[BaseException]) -> UserError | None:
+    """One user's error among the tasks (the disk is full, say), to be told as itself and not as a group of one."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            if found := _first_of_user(error):
+                return found
+        elif isinstance(error, UserError):
+            return error
+    return None
+
+
+def _expected(cell: Cell) -> Iterator[_Expected]:
+    run = cell.run
+    items = run.total * run.epochs
+    if run.answer_rule:
+        yield _Expected(run.id, rule_row(run.answer_rule).id, items)
+    for seat in cell.seats:
+        yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats)
+
+
+def _finish(store: Store, session: Session, environment_id: int, expected: Sequence[_Expected]) -> Outcome:
+    unscored = sum(part.items - len(store.scored(part.run_id, part.judge_id)) for part in expected)
+    ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
+    store.finish_environment(environment_id, ending)
+    run_ids = tuple(dict.fromkeys(part.run_id for part in expected))
+    return Outcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown)

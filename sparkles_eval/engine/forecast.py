@@ -1,0 +1,110 @@
+"""What a plan would ask, cost and take, before anything is spent. Asks nobody.
+
+Tokens are counted roughly: four characters of text are one token, an image is its pixels / 750 (at most 1,600), and
+a reply is as long as the model's stored replies were on average, else `REPLY_TOKENS`. A forecast says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.engine.cells import Cell, Seat, judge_row, rule_row
+from sparkles_eval.judges.base import Dialogue
+from sparkles_eval.records import Conversation, Model, Run, Sample, Text, Usage
+from sparkles_eval.store.store import Store
+
+REPLY_TOKENS = 200
+"""Assumed length of a reply of which nothing is known."""
+_CHARACTERS_PER_TOKEN = 4
+_PIXELS_PER_TOKEN = 750
+_IMAGE_TOKENS = 1_600
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One model or judge on one task: what is still to be asked. None is unknown."""
+
+    who: str
+    task: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: float | None
+    """At the connections given, from the stored replies' latency."""
+
+
+def forecast(cells: Iterable[Cell], store: Store | None, connections: int | None) -> list[Forecast]:
+    """A line for every cell's model, and one for every judge of it that asks a model."""
+    forecaster = _Forecaster(store, connections)
+    lines: list[Forecast] = []
+    for cell in cells:
+        lines.append(forecaster.model(cell))
+        lines.extend(forecaster.judge(cell, seat, seat.adapter) for seat in cell.seats if seat.adapter)
+    return lines
+
+
+class _Forecaster:
+    def __init__(self, store: Store | None, connections: int | None) -> None:
+        self._store = store
+        self._connections = connections
+
+    def model(self, cell: Cell) -> Forecast:
+        run = cell.run
+        items = run.total * run.epochs
+        share = 1 - self._answered(run) / items
+        asked = requests = 0
+        for sample in cell.task.samples:
+            answers = _likely_answers(sample)
+            for turn in range(len(sample.turns)):
+                asked += _tokens(cell.task.prompt.conversation(sample, answers[:turn]))
+                requests += 1
+        rounds = run.epochs * share
+        return self._line(cell.adapter.model, run, round(requests * rounds), round(asked * rounds))
+
+    def _answered(self, run: Run) -> int:
+        if self._store is None:
+            return 0
+        if run.answer_rule:
+            return len(self._store.scored(run.id, rule_row(run.answer_rule).id))
+        return len({(answer.sample_id, answer.epoch) for answer in self._store.answers(run.id) if answer.turn > 1})
+
+    def judge(self, cell: Cell, seat: Seat, adapter: Adapter) -> Forecast:
+        run, card = cell.run, seat.judge.card
+        done = len(self._store.scored(run.id, judge_row(seat.judge).id)) if self._store else 0
+        asked = requests = 0
+        for sample in cell.task.samples:
+            if seat.judge.check(sample) is None:
+                calls = seat.judge.calls(Dialogue(sample, _likely_answers(sample)))
+                prompts = [call.conversation for call in calls if call.conversation]
+                asked += sum(map(_tokens, prompts))
+                requests += len(prompts)
+        rounds = run.epochs * card.repeats - done / run.total
+        line = self._line(adapter.model, run, round(requests * rounds), round(asked * rounds))
+        return replace(line, who=f"{card.name} ({adapter.model.name}) on {run.model.name}")
+
+    def _line(self, model: Model, run: Run, requests: int, asked: int) -> Forecast:
+        length, latency = self._store.usual_reply(model.identity) if self._store else (None, None)
+        written = round(requests * (REPLY_TOKENS if length is None else length))
+        cost = 0.0 if model.free or not requests else model.prices.cost(Usage(asked, written))
+        seconds = 0.0 if model.free or not requests else None
+        if seconds is None and latency is not None:
+            seconds = requests * latency / min(requests, self._connections or model.limits.max_connections)
+        return Forecast(model.name, run.task, requests, asked, written, cost, seconds)
+
+
+def _likely_answers(sample: Sample) -> tuple[str, ...]:
+    filler = "word " * (REPLY_TOKENS * _CHARACTERS_PER_TOKEN // 5)
+    return tuple(turn.reference or filler for turn in sample.turns)
+
+
+def _tokens(conversation: Conversation) -> int:
+    characters = len(conversation.system or "")
+    images = 0
+    for message in conversation.messages:
+        characters += sum(len(part.text) for part in message.parts if isinstance(part, Text))
+    for image in conversation.images:
+        images += min(_IMAGE_TOKENS, image.width * image.height // _PIXELS_PER_TOKEN)
+    return characters // _CHARACTERS_PER_TOKEN + images

@@ -1,0 +1,167 @@
+"""From what the user wishes to cells that can be worked on: everything is checked here, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
+from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.engine.cells import Cell, Seat
+from sparkles_eval.engine.wishes import Wishes, read_generation, scoped
+from sparkles_eval.errors import UserError
+from sparkles_eval.judges.load import default_model, load_judge, splits_args
+from sparkles_eval.plugins import load_plugin
+from sparkles_eval.records import Model, Usage
+from sparkles_eval.tasks.base import Task
+from sparkles_eval.tasks.load import load_task, select
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be worked on, and the adapters to close afterwards."""
+
+    cells: tuple[Cell, ...]
+    adapters: tuple[Adapter, ...]
+
+    async def aclose(self) -> None:
+        for adapter in self.adapters:
+            await adapter.aclose()
+
+
+def prepare(wishes: Wishes) -> Plan:
+    """Load every task, build every model and judge, and see that they fit together.
+
+    Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
+    """
+    tasks = load_tasks(wishes)
+    models = [_model(name, wishes) for name in dict.fromkeys(wishes.models)]
+    _same_name([adapter.model for adapter in models])
+    bench = Bench(wishes)
+    cells = [
+        Cell(
+            task,
+            adapter,
+            adapter.effective(task.protocol.generation),
+            wishes.epochs,
+            bench.seats(task),
+        )
+        for task in tasks
+        for adapter in models
+    ]
+    for task in tasks:
+        _fit(task, models)
+    return Plan(tuple(cells), (*models, *bench.adapters))
+
+
+def load_tasks(wishes: Wishes) -> list[Task]:
+    """The tasks alone, each with the samples that the user picked."""
+    return [_task(name, wishes) for name in dict.fromkeys(wishes.tasks)]
+
+
+def _task(name: str, wishes: Wishes) -> Task:
+    task = load_task(
+        name,
+        protocol=wishes.protocol,
+        args=scoped("--task-arg", wishes.task_args, name, wishes.tasks),
+        data_root=wishes.data_root,
+        content=wishes.content,
+        skip_bad=wishes.skip_bad,
+        plugins=[load_plugin(path) for path in wishes.plugins],
+    )
+    return select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
+
+
+def _model(name: str, wishes: Wishes) -> Adapter:
+    options = ModelOptions(
+        args=tuple(scoped("--model-arg", wishes.model_args, name, wishes.models).items()),
+        generation=read_generation("--generation", scoped("--generation", wishes.generation, name, wishes.models)),
+    )
+    return build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
+
+
+def _same_name(models: Sequence[Model]) -> None:
+    seen: dict[str, Model] = {}
+    for model in models:
+        if model.name in seen:
+            raise UserError(
+                f"two models would be called {model.name} in the tables; "
+                f"give one another name with --model-arg '{model.name}:name=…'"
+            )
+        seen[model.name] = model
+
+
+def _fit(task: Task, models: Sequence[Adapter]) -> None:
+    """Render every sample once, so that a template's mistake shows now, and see that each model can take some of them.
+
+    A model that refuses only some (too many images, say) keeps them as unscored with the reason.
+    """
+    refusals: dict[str, list[str]] = {adapter.model.name: [] for adapter in models}
+    for sample in task.samples:
+        history = [turn.reference or "…" for turn in sample.turns[:-1]]
+        conversation = task.prompt.conversation(sample, history)
+        for adapter in models:
+            request = Request(conversation, task.protocol.generation, sample, len(sample.turns))
+            if problem := adapter.check(request):
+                refusals[adapter.model.name].append(problem)
+    for name, problems in refusals.items():
+        if len(problems) == len(task.samples):
+            raise UserError(f"{name} can take no sample of {task.name}: {problems[0]}")
+
+
+def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> None:
+    """A budget cannot be kept where a price is unknown: raises errors.UserError naming the models."""
+    models = [adapter.model for adapter in adapters]
+    unknown = sorted({m.name for m in models if not m.free and m.prices.cost(Usage(1, 1)) is None})
+    if max_cost_usd is not None and unknown:
+        raise UserError(
+            f"--max-cost needs the prices of {', '.join(unknown)}; give them in US dollars per million tokens with "
+            "--model-arg price_in=… price_out=… (for a judge's model: --judge-arg), or leave --max-cost out"
+        )
+
+
+class Bench:
+    """The judges of an invocation, each made once, with the adapters of the models that they ask."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._seats: dict[str, Seat] = {}
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        return tuple(seat.adapter for seat in self._seats.values() if seat.adapter is not None)
+
+    def seats(self, task: Task) -> tuple[Seat, ...]:
+        """Who scores a task: the judges that the user named, else the task's own; none where only a rule scores."""
+        if not task.judges:
+            return ()
+        return tuple(self.seat(name) for name in dict.fromkeys(self._wishes.judges or task.judges))
+
+    def seat(self, wish: str) -> Seat:
+        """The judge `NAME` or `NAME@MODEL`, made once however many tasks it scores."""
+        if wish not in self._seats:
+            self._seats[wish] = self._make(wish)
+        return self._seats[wish]
+
+    def _make(self, wish: str) -> Seat:
+        wishes = self._wishes
+        name, _, model_name = wish.partition("@")
+        given = scoped("--judge-arg", wishes.judge_args, wish, (*wishes.judges, name))
+        own, rest = splits_args(name, given, content=wishes.content, plugins=wishes.plugins)
+        model_name = model_name or own.pop("model", "") or default_model(name, content=wishes.content) or ""
+        if not model_name:
+            judge = load_judge(name, protocol=wishes.protocol, args=own, content=wishes.content, plugins=wishes.plugins)
+            return Seat(judge)
+        adapter = build_adapter(
+            model_name, ModelOptions(args=tuple(rest.items())), content=wishes.content, plugins=wishes.plugins
+        )
+        judge = load_judge(
+            name,
+            protocol=wishes.protocol,
+            adapter_model=adapter.model,
+            effective=adapter.effective,
+            args=own,
+            content=wishes.content,
+            plugins=wishes.plugins,
+        )
+        return Seat(judge, adapter)

@@ -1,0 +1,88 @@
+"""What the user asked for on the command line, as records, and how its `name=value` pairs are read.
+
+Knows nothing of what the names mean: tasks, adapters and judges check their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.records import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Everything that decides what is asked of whom; nothing of how fast or where to."""
+
+    tasks: tuple[str, ...]
+    models: tuple[str, ...]
+    judges: tuple[str, ...] = ()
+    """`NAME` or `NAME@MODEL`; empty for the tasks' own judges."""
+    protocol: str = "strict"
+    task_args: tuple[str, ...] = ()
+    model_args: tuple[str, ...] = ()
+    judge_args: tuple[str, ...] = ()
+    generation: tuple[str, ...] = ()
+    data_root: Path | None = None
+    content: tuple[Path, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    skip_bad: bool = False
+    limit: int | None = None
+    sample_ids: tuple[str, ...] = ()
+    shuffle_seed: int | None = None
+    epochs: int = 1
+
+
+def scoped(option: str, pairs: Sequence[str], who: str, everyone: Sequence[str]) -> dict[str, str]:
+    """The pairs that are meant for `who`: `name=value` for everyone, `who:name=value` for one of several.
+
+    A pair for `who` goes over one for everyone. Raises errors.UserError for what is no pair.
+    """
+    general: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for pair in pairs:
+        owner = next((name for name in everyone if pair.startswith(f"{name}:")), None)
+        name, equals, value = pair[len(owner) + 1 if owner else 0 :].partition("=")
+        if not equals or not name.strip():
+            raise UserError(
+                f"{option} {pair}: write {option} NAME=VALUE, or for one of several {option} WHO:NAME=VALUE"
+            )
+        if owner is None:
+            general[name.strip()] = value
+        elif owner == who:
+            own[name.strip()] = value
+    return general | own
+
+
+class _Generation(BaseModel):
+    """The settings of `--generation`, read from text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(None, ge=1)
+    seed: int | None = None
+    stop: str | None = None
+
+
+def read_generation(option: str, pairs: dict[str, str]) -> Generation:
+    """Sampling settings from text. Raises errors.UserError with the names there are and what each must be."""
+    try:
+        read = _Generation.model_validate(pairs)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        known = ", ".join(_Generation.model_fields)
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{option} {name}=…: there is no such setting; there are {known}") from error
+        raise UserError(f"{option} {name}={first['input']}: {first['msg'].lower()}") from error
+    return Generation(
+        read.temperature, read.top_p, read.top_k, read.max_tokens, read.seed, (read.stop,) if read.stop else ()
+    )

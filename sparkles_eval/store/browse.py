@@ -1,0 +1,163 @@
+"""Single samples as a person looks at them: their content, the answers, scores and verdicts of several runs, pictures.
+
+Made for paging: every function takes the ids (or the stretch) that one page shows. Knows nothing of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.codec import read_sample
+from sparkles_eval.errors import StoreError
+from sparkles_eval.records import Image, Sample, Score, Verdict
+from sparkles_eval.store.encode import dump, read_verdict
+from sparkles_eval.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """A sample with its content address and its place in the run (from 0)."""
+
+    id: str
+    position: int
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What a run answered to a turn. `text` is cut at the length that was asked for."""
+
+    run_id: str
+    sample_id: str
+    epoch: int
+    turn: int
+    status: str
+    text: str
+    length: int
+    """Characters of the whole text."""
+    detail: str | None
+    draws: int
+    model_version: str | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScore:
+    """A score with the address it belongs to."""
+
+    run_id: str
+    sample_id: str
+    epoch: int
+    judge_id: str
+    repeat: int
+    score: Score
+    verdict_id: int | None
+
+
+def count_samples(store: Store, run_id: str) -> int:
+    """How many samples a run asks."""
+    row = store.connection.execute("SELECT count(*) FROM run_samples WHERE run_id = ?", (run_id,)).fetchone()
+    return int(row[0])
+
+
+def samples(store: Store, run_id: str, *, offset: int = 0, limit: int = 50) -> list[StoredSample]:
+    """A stretch of a run's samples in order. Images have no `path`: the store knows where they were, not where now."""
+    rows = store.connection.execute(
+        "SELECT s.id, p.position, s.body FROM run_samples p JOIN samples s ON s.id = p.sample_id"
+        " WHERE p.run_id = ? ORDER BY p.position LIMIT ? OFFSET ?",
+        (run_id, limit, offset),
+    )
+    known: dict[str, Image] = {}
+
+    def find(sha256: str) -> Image:
+        if sha256 not in known:
+            known[sha256] = image(store, sha256)
+        return known[sha256]
+
+    return [StoredSample(row["id"], row["position"], read_sample(row["body"], find)) for row in rows]
+
+
+def image(store: Store, sha256: str) -> Image:
+    """What the store knows of a picture. Raises errors.StoreError where it does not know it."""
+    row = store.connection.execute(
+        "SELECT sha256, media_type, width, height, size, relpath FROM images WHERE sha256 = ?", (sha256,)
+    ).fetchone()
+    if row is None:
+        raise StoreError(f"{store.path}: a sample names the image {sha256}, which the store does not hold")
+    return Image(*row)
+
+
+def thumbnails(store: Store, hashes: Iterable[str]) -> dict[str, bytes]:
+    """Small WebP pictures by hash; those that have none are left out."""
+    rows = store.connection.execute(
+        "SELECT sha256, thumbnail FROM images WHERE thumbnail IS NOT NULL"
+        " AND sha256 IN (SELECT value FROM json_each(?))",
+        (dump(sorted(set(hashes))),),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def answers(
+    store: Store, run_ids: Sequence[str], sample_ids: Sequence[str], *, cut: int = 1 << 30
+) -> list[StoredAnswer]:
+    """What those runs answered to those samples, texts cut at `cut` characters."""
+    rows = store.connection.execute(
+        "SELECT a.run_id, a.sample_id, a.epoch, a.turn, r.status, coalesce(r.text, '') AS text, r.error, a.draws,"
+        " r.model_version, r.latency_s FROM answers a JOIN responses r ON r.id = a.response_id"
+        " WHERE a.run_id IN (SELECT value FROM json_each(?)) AND a.sample_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY a.run_id, a.sample_id, a.epoch, a.turn",
+        (dump(list(run_ids)), dump(list(sample_ids))),
+    )
+    return [
+        StoredAnswer(
+            run_id=row["run_id"],
+            sample_id=row["sample_id"],
+            epoch=row["epoch"],
+            turn=row["turn"],
+            status=row["status"],
+            text=row["text"][:cut],
+            length=len(row["text"]),
+            detail=row["error"],
+            draws=row["draws"],
+            model_version=row["model_version"],
+            latency_s=row["latency_s"],
+        )
+        for row in rows
+    ]
+
+
+def scores(store: Store, run_ids: Sequence[str], sample_ids: Sequence[str]) -> list[StoredScore]:
+    """Every judge's scores of those samples in those runs."""
+    rows = store.connection.execute(
+        "SELECT * FROM scores WHERE run_id IN (SELECT value FROM json_each(?))"
+        " AND sample_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY run_id, judge_id, sample_id, epoch, repeat, turn, criterion",
+        (dump(list(run_ids)), dump(list(sample_ids))),
+    )
+    return [
+        StoredScore(
+            row["run_id"],
+            row["sample_id"],
+            row["epoch"],
+            row["judge_id"],
+            row["repeat"],
+            Score(row["turn"], row["criterion"], row["value"], row["reason"], bool(row["invalid"]), row["answer"]),
+            row["verdict_id"],
+        )
+        for row in rows
+    ]
+
+
+def verdicts(store: Store, ids: Iterable[int]) -> dict[int, Verdict]:
+    """Verdicts by row id."""
+    rows = store.connection.execute(
+        "SELECT * FROM verdicts WHERE id IN (SELECT value FROM json_each(?))", (dump(sorted(set(ids))),)
+    )
+    return {int(row["id"]): read_verdict(row) for row in rows}
+
+
+def embedded(store: Store, sha256: str) -> bytes | None:
+    """A picture's bytes, where the store holds them (`--embed-images`)."""
+    row = store.connection.execute("SELECT bytes FROM images WHERE sha256 = ?", (sha256,)).fetchone()
+    return row[0] if row else None
