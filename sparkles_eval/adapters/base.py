@@ -39,6 +39,15 @@ class Adapter(Protocol):
         """True when `Request.schema` is honoured by the provider."""
         ...
 
+    def effective(self, generation: Generation) -> Generation:
+        """What is really sent when a protocol or a judge asks for `generation`; call once, before `Request` is made.
+
+        The user's own `--generation` settings go over it, what the model's preset says it does not take is left
+        out, and a missing token limit becomes the preset's. The result belongs in `Request.generation`, so that
+        the request key covers what was sent and not what was wished for.
+        """
+        ...
+
     def check(self, request: Request) -> str | None:
         """Why this request cannot be taken as it is ("4 images, the model takes 1"), or None. Asks nobody."""
         ...

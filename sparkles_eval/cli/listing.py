@@ -93,8 +93,10 @@ def _tasks(content: Sequence[Path]) -> None:
 
 def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     from sparkles_eval.judges.load import list_judges
+    from sparkles_eval.plugins import load_plugin
 
-    rows = [(j.name, j.title, _usable(j.usable, j.why_not)) for j in list_judges(content=content, plugins=plugins)]
+    judges = list_judges(content, [load_plugin(path) for path in plugins])
+    rows = [(judge.name, judge.title, _usable(judge.usable, judge.why_not)) for judge in judges]
     _print(("judge", "what", "usable"), rows)
 
 

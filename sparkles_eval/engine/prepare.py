@@ -67,7 +67,7 @@ def _task(name: str, wishes: Wishes) -> Task:
         data_root=wishes.data_root,
         content=wishes.content,
         skip_bad=wishes.skip_bad,
-        plugins=[load_plugin(path) for path in wishes.plugins],
+        plugins=wishes.plugins,
     )
     return select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
 
@@ -125,6 +125,7 @@ class Bench:
 
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
+        self._plugins = [load_plugin(path) for path in wishes.plugins]
         self._seats: dict[str, Seat] = {}
 
     @property
@@ -147,21 +148,20 @@ class Bench:
         wishes = self._wishes
         name, _, model_name = wish.partition("@")
         given = scoped("--judge-arg", wishes.judge_args, wish, (*wishes.judges, name))
-        own, rest = splits_args(name, given, content=wishes.content, plugins=wishes.plugins)
-        model_name = model_name or own.pop("model", "") or default_model(name, content=wishes.content) or ""
-        if not model_name:
-            judge = load_judge(name, protocol=wishes.protocol, args=own, content=wishes.content, plugins=wishes.plugins)
-            return Seat(judge)
-        adapter = build_adapter(
-            model_name, ModelOptions(args=tuple(rest.items())), content=wishes.content, plugins=wishes.plugins
-        )
+        own, rest = splits_args(name, given, content=wishes.content, plugins=self._plugins)
+        model_name = model_name or own.pop("model", "") or default_model(name, wishes.content) or ""
+        adapter = None
+        if model_name:
+            options = ModelOptions(args=tuple(rest.items()))
+            adapter = build_adapter(model_name, options, content=wishes.content, plugins=wishes.plugins)
         judge = load_judge(
             name,
             protocol=wishes.protocol,
-            adapter_model=adapter.model,
-            effective=adapter.effective,
+            adapter_model=adapter.model if adapter else None,
+            effective=adapter.effective if adapter else None,
+            structured=adapter.structured if adapter else False,
             args=own,
             content=wishes.content,
-            plugins=wishes.plugins,
+            plugins=self._plugins,
         )
         return Seat(judge, adapter)

@@ -109,4 +109,3 @@ class Task:
     def data_hash(self) -> str:
         """Covers the content of every selected sample in order, image bytes included."""
         return fingerprint([sample_key(sample) for sample in self.samples])
-

@@ -1,0 +1,50 @@
+# What people run. Every target sets up its own .venv first; nothing else has to be installed but Python 3.11-3.13.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+DEMO := runs/demo
+
+.PHONY: demo test check bench docs setup setup-dev clean
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name another with make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+.venv/core: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[dev,local]'
+	@touch $@ .venv/core
+
+setup: .venv/core ## the program alone
+
+setup-dev: .venv/dev ## the program and everything that tests need
+
+demo: .venv/core ## the main job on drawn scenes: no network, no key
+	$(BIN)/sparkles-eval run \
+	  --task sparkleseval-mini --task bison-mini --task nlvr2-mini \
+	  --model baseline/oracle --model baseline/chance --model baseline/constant --model baseline/echo \
+	  --store $(DEMO)/sparkles.db --report $(DEMO)/report.html
+
+test: .venv/dev ## all tests
+	$(BIN)/python -m pytest -n auto -q
+
+check: .venv/dev ## format, lint, types, direction of imports, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: .venv/dev ## what it costs, beside a floor measured in the same run
+	$(BIN)/python -m benchmarks --write
+
+docs: .venv/dev ## the documentation as a site, in site/
+	$(BIN)/mkdocs build --strict
+
+clean: ## what can be made again
+	rm -rf .venv runs site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

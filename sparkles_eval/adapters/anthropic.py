@@ -1,0 +1,168 @@
+"""Messages of Anthropic, and of servers that speak its format, by `base_url`.
+
+Knows nothing of tasks or retries. Format: https://platform.claude.com/docs/en/api/messages
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import anthropic
+from pydantic import BaseModel, ValidationError
+
+from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.images import Encoded
+from sparkles_eval.adapters.remote import IMAGE, Remote, sent
+from sparkles_eval.adapters.sampling import Field, given
+from sparkles_eval.adapters.setup import Provider, Setup, read_setup
+from sparkles_eval.errors import AdapterError
+from sparkles_eval.records import JSON, Generation, Message, Model, Reply, Status, Text, Usage
+
+PROVIDER = Provider(
+    kind="anthropic",
+    base_url="https://api.anthropic.com",
+    base_url_env="ANTHROPIC_BASE_URL",
+    key_env="ANTHROPIC_API_KEY",
+    args={
+        "api_version": "the `anthropic-version` to ask for; 2023-06-01 is the last that takes temperature",
+        "effort": "how much effort the model may spend, such as low or high",
+    },
+)
+DEFAULT_MAX_TOKENS = 4096
+"""The format demands a limit: this one where neither task, user nor preset names any."""
+
+_SAMPLED_VERSION = "2023-06-01"
+_NO_KEY = "none"
+_NAMES: Mapping[Field, str] = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "max_tokens": "max_tokens",
+    "stop": "stop_sequences",
+}
+
+
+class _Block(BaseModel):
+    type: str
+    text: str = ""
+
+
+class _Used(BaseModel):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+    @property
+    def input(self) -> int | None:
+        """All input tokens: what came from or went into a cache is not in `input_tokens`."""
+        if self.input_tokens is None:
+            return None
+        return self.input_tokens + (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
+
+
+class _StopDetails(BaseModel):
+    category: str | None = None
+    explanation: str | None = None
+
+
+class _Reply(BaseModel):
+    """The part of a reply that is used; thinking blocks and new fields are let through unread."""
+
+    content: tuple[_Block, ...]
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+    model: str | None = None
+    usage: _Used | None = None
+
+
+def make(model: Model, options: ModelOptions) -> AnthropicAdapter:
+    """The adapter factory of kind `anthropic`. Raises errors.UserError with the mend."""
+    return AnthropicAdapter(read_setup(PROVIDER, model, options))
+
+
+class AnthropicAdapter(Remote):
+    """Asks one model through `anthropic.AsyncAnthropic` on its aiohttp transport."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._client = anthropic.AsyncAnthropic(
+            api_key=setup.key or _NO_KEY,
+            base_url=setup.endpoint,
+            max_retries=0,
+            timeout=setup.model.limits.timeout_s,
+            http_client=anthropic.DefaultAioHttpClient(),
+        )
+        self._version = setup.model.settings.get("api_version")
+        self._effort = setup.model.settings.get("effort")
+
+    def effective(self, generation: Generation) -> Generation:
+        settled = super().effective(generation)
+        return settled if settled.max_tokens is not None else replace(settled, max_tokens=DEFAULT_MAX_TOKENS)
+
+    def untaken(self, generation: Generation) -> Sequence[Field]:
+        gone: list[Field] = ["seed"]
+        if self._setup.native and self._version != _SAMPLED_VERSION:
+            gone += ["temperature", "top_p", "top_k"]
+        return [name for name in given(generation) if name in gone]
+
+    def payload(self, request: Request, images: Sequence[Encoded]) -> JSON:
+        pending = iter(images)
+        messages: list[JSON] = [
+            {"role": message.role, "content": _content(message, pending)} for message in request.conversation.messages
+        ]
+        body: dict[str, JSON] = {"model": self.model.model_id, "max_tokens": DEFAULT_MAX_TOKENS, "messages": messages}
+        body.update(sent(request.generation, _NAMES))
+        if request.conversation.system is not None:
+            body["system"] = request.conversation.system
+        output: dict[str, JSON] = {}
+        if self._effort is not None:
+            output["effort"] = self._effort
+        if request.schema is not None:
+            output["format"] = {"type": "json_schema", "schema": request.schema}
+        if output:
+            body["output_config"] = output
+        return body
+
+    def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
+        extra = {"anthropic-version": self._version} if self._version is not None else {}
+        return self._client.post(
+            "/v1/messages", cast_to=bytes, content=content, options={"headers": {**headers, **extra}}
+        )
+
+    def read(self, body: bytes) -> Reply:
+        try:
+            reply = _Reply.model_validate_json(body)
+        except ValidationError:
+            raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
+        text = "".join(block.text for block in reply.content if block.type == "text")
+        used = reply.usage or _Used()
+        usage = Usage(used.input, used.output_tokens)
+        status, detail = Status.OK, None
+        if reply.stop_reason == "refusal":
+            why = reply.stop_details or _StopDetails()
+            status, detail = Status.REFUSED, self._reporter.clean(why.explanation or why.category or "refusal")
+        elif reply.stop_reason in ("max_tokens", "model_context_window_exceeded"):
+            status, detail = Status.TRUNCATED, reply.stop_reason
+        return Reply(text, status, usage, reply.model, detail)
+
+    def failure(self, error: Exception) -> AdapterError | Reply:
+        if not isinstance(error, anthropic.APIStatusError):
+            return self._reporter.lost(error, self.model.limits.timeout_s)
+        return self._reporter.status(error.status_code, error.response.headers, error.response.text)
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+def _content(message: Message, pending: Iterator[Encoded]) -> JSON:
+    parts: list[JSON] = []
+    for part in message.parts:
+        if isinstance(part, Text):
+            if part.text.strip():  # the format refuses blank text blocks, which stand between adjacent images
+                parts.append({"type": "text", "text": part.text})
+        else:
+            source: JSON = {"type": "base64", "media_type": next(pending).media_type, "data": IMAGE}
+            parts.append({"type": "image", "source": source})
+    return parts

@@ -1,0 +1,121 @@
+"""Answers without a model: chance, constant, echo, and the ceiling. Asks nobody, never fails for want of a network.
+
+They are what a real model's numbers stand beside. Each yields to the event loop once and is otherwise instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from sparkles_eval.adapters.arguments import Arguments
+from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.errors import Rejected, UserError
+from sparkles_eval.records import Generation, Model, Reply, Usage
+
+Say: TypeAlias = Callable[[Request], str]
+
+_NOTHING_SEEN = "These images could show many things; I did not look at them."
+_ARGS: Mapping[str, Mapping[str, str]] = {
+    "chance": {"name": "how tables name the model", "seed": "whole number; another one draws other options"},
+    "constant": {"name": "how tables name the model", "text": "what to say, instead of the first option"},
+    "echo": {"name": "how tables name the model"},
+    "oracle": {"name": "how tables name the model"},
+}
+TITLES: Mapping[str, str] = {
+    "chance": "An option drawn at random per item: the level that a model has to beat",
+    "constant": "Always the first option, or one text: what a lazy model gets",
+    "echo": "The question again: what fluent words without an answer get",
+    "oracle": "The reference of the data: the ceiling of task and judge",
+}
+
+
+def concluding(option: str) -> str:
+    """An answer that names one option, worded so that every extractor of ours and the published one reads it."""
+    return f"Let's think step by step. Therefore, the answer is {option}."
+
+
+class Baseline:
+    """A rule that answers. `say` gives the text for a request."""
+
+    structured = False
+
+    def __init__(self, model: Model, say: Say) -> None:
+        self._model = model
+        self._say = say
+
+    @property
+    def model(self) -> Model:
+        return self._model
+
+    def effective(self, generation: Generation) -> Generation:  # noqa: ARG002 - a rule samples nothing
+        return Generation()
+
+    def check(self, request: Request) -> str | None:
+        return "a JSON schema for the reply" if request.schema is not None else None
+
+    async def answer(self, request: Request) -> Reply:
+        await asyncio.sleep(0)
+        return Reply(self._say(request), usage=Usage(cost_usd=0.0))
+
+    async def aclose(self) -> None:
+        """Holds nothing."""
+
+
+def make(model: Model, options: ModelOptions) -> Baseline:
+    """The adapter factory of kind `baseline`. Raises errors.UserError for an unknown one or argument."""
+    kind = model.model_id
+    if kind not in _ARGS:
+        raise UserError(f"{model.name}: no such baseline; there are {', '.join(sorted(_ARGS))}")
+    args = Arguments(model.name, options, _ARGS[kind])
+    settings: dict[str, str] = {}
+    say: Say = _echo if kind == "echo" else _oracle
+    if kind == "chance":
+        seed = args.integer("seed", low=0) or 0
+        settings["seed"] = str(seed)
+        say = _chance(seed)
+    elif kind == "constant":
+        text = args.text("text")
+        if text is not None:
+            settings["text"] = text
+        say = _constant(text)
+    return Baseline(replace(model, name=args.text("name") or model.name, settings=settings, free=True), say)
+
+
+def _chance(seed: int) -> Say:
+    def say(request: Request) -> str:
+        options = request.sample.options
+        if not options:
+            return _NOTHING_SEEN
+        # A hash instead of a generator: an item's draw depends on nothing but the item, in whatever order it comes.
+        drawn = f"{seed}|{request.sample.id}|{request.turn}|{request.epoch}|{request.draw}"
+        number = int.from_bytes(hashlib.sha256(drawn.encode()).digest()[:8])
+        return concluding(options[number % len(options)])
+
+    return say
+
+
+def _constant(text: str | None) -> Say:
+    def say(request: Request) -> str:
+        if text is not None:
+            return text
+        return concluding(request.sample.options[0]) if request.sample.options else _NOTHING_SEEN
+
+    return say
+
+
+def _echo(request: Request) -> str:
+    return request.conversation.messages[-1].text
+
+
+def _oracle(request: Request) -> str:
+    sample = request.sample
+    reference = sample.turns[request.turn - 1].reference
+    if sample.target is not None and (reference is None or request.turn == len(sample.turns)):
+        return concluding(sample.target)
+    if reference is None:
+        raise Rejected(f"{sample.id}: the data has no target and no reference for turn {request.turn}")
+    return reference

@@ -1,0 +1,234 @@
+"""Makes the adapter that `--model` names, and lists what could be named. Imports a kind only when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import cast
+
+from sparkles_eval.adapters.base import Adapter, AdapterFactory, ModelOptions
+from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
+from sparkles_eval.errors import ContentError, MissingExtra, UserError
+from sparkles_eval.plugins import load_plugin
+from sparkles_eval.records import Model, Prices
+
+GROUP = "sparkles_eval.adapters"
+"""Entry-point group in which an installed package offers kinds: name = kind, value = an `AdapterFactory`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An adapter kind of ours: the module with its `make`, and what has to be there to use it."""
+
+    module: str
+    title: str = ""
+    example: str = ""
+    key_env: str = ""
+    library: str = ""
+    extra: str = ""
+    """The optional part that brings the library; "" where the core install does."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "openai": Kind(
+        "openai",
+        "Any model of a server that speaks OpenAI's chat completions (vLLM, Ollama, llama.cpp): add base_url",
+        "openai/MODEL",
+        key_env="OPENAI_API_KEY",
+        library="openai",
+    ),
+    "anthropic": Kind(
+        "anthropic",
+        "Any model that speaks Anthropic's messages",
+        "anthropic/MODEL",
+        key_env="ANTHROPIC_API_KEY",
+        library="anthropic",
+    ),
+    "replay": Kind("replay", "Answers from a file: JSON lines, CSV or a published result file", "replay/FILE"),
+    "baseline": Kind("baselines"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that can be named, and whether it can be used here and now."""
+
+    name: str
+    """What to write after `--model`."""
+    kind: str
+    model_id: str
+    title: str
+    usable: bool
+    why_not: str = ""
+    """One line with the mend where it is not usable; names environment variables, never their values."""
+    prices: Prices = Prices()
+    free: bool = False
+    note: str = ""
+    source: str = ""
+    """The file that describes it, or the package or plugin that brings it."""
+
+
+def build_adapter(
+    spec: str, options: ModelOptions, *, content: Sequence[Path] = (), plugins: Sequence[Path] = ()
+) -> Adapter:
+    """The adapter for `kind/model id`, the name of a preset, or the path of a preset file.
+
+    `kind/model id` uses the preset of that kind and model where there is one. Raises errors.UserError with the mend:
+    unknown name or argument, missing key, optional part not installed.
+    """
+    model = _find(spec, content)
+    return _factory(model, plugins)(model, options)
+
+
+def list_models(*, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[ModelInfo]:
+    """Every preset, baseline, kind and outside adapter, in that order; asks no network and imports no library."""
+    return [*_listed_presets(content, plugins), *_listed_kinds(), *_listed_outside(plugins)]
+
+
+# --- from a name to a model -------------------------------------------------------------------------
+
+
+def _find(spec: str, content: Sequence[Path]) -> Model:
+    if spec.endswith((".yaml", ".yml")) and Path(spec).is_file():
+        return _record(Path(spec).stem, read_preset(Path(spec)))
+    files = preset_files(content)
+    kind, slash, model_id = spec.partition("/")
+    if not slash:
+        if spec not in files:
+            close = difflib.get_close_matches(spec, [*files], n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else "see `sparkles-eval list models`"
+            raise UserError(f"--model {spec}: no preset of that name, and not of the form kind/model; {hint}")
+        return _record(spec, read_preset(files[spec]))
+    if not model_id:
+        raise UserError(f"--model {spec}: the model's name is missing after {kind}/")
+    found = _matching(kind, model_id, files)
+    return _record(*found) if found else Model(name=spec, kind=kind, model_id=model_id)
+
+
+def _matching(kind: str, model_id: str, files: Mapping[str, Path]) -> tuple[str, Preset] | None:
+    if model_id in files:
+        named = read_preset(files[model_id])
+        if named.kind == kind:
+            return model_id, named
+    # Another file's mistake is not this model's: it is reported when it is named, or by `list models`.
+    for name, preset in _readable(files):
+        if (preset.kind, preset.model) == (kind, model_id):
+            return name, preset
+    return None
+
+
+def _readable(files: Mapping[str, Path]) -> Iterator[tuple[str, Preset]]:
+    for name, file in files.items():
+        try:
+            yield name, read_preset(file)
+        except ContentError:
+            continue
+
+
+def _record(name: str, preset: Preset) -> Model:
+    return preset.record(f"{preset.kind}/{name}")
+
+
+# --- from a kind to a factory -----------------------------------------------------------------------
+
+
+def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
+    for path in plugins:
+        offered = load_plugin(path).adapters
+        if model.kind in offered:
+            return cast("AdapterFactory", offered[model.kind])
+    kind = KINDS.get(model.kind)
+    if kind is not None:
+        if kind.library and importlib.util.find_spec(kind.library) is None:
+            raise MissingExtra(model.name, kind.extra or "all")
+        module = importlib.import_module(f"sparkles_eval.adapters.{kind.module}")
+        return cast("AdapterFactory", module.make)
+    point = _outside().get(model.kind)
+    if point is not None:
+        return _load(point)
+    raise UserError(f"{model.name}: {_unknown(model.kind)}")
+
+
+def _outside() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load(point: EntryPoint) -> AdapterFactory:
+    try:
+        factory = point.load()
+    except Exception as error:
+        raise UserError(f"adapter kind {point.name!r} of {point.value} cannot be loaded: {error}") from error
+    if not callable(factory):
+        raise UserError(f"adapter kind {point.name!r}: {point.value} is not callable")
+    return cast("AdapterFactory", factory)
+
+
+def _unknown(kind: str) -> str:
+    known = ", ".join(sorted([*KINDS, *_outside()]))
+    return f"adapter kind {kind!r} is not part of this version; there are {known}"
+
+
+# --- listing ----------------------------------------------------------------------------------------
+
+
+def _listed_presets(content: Sequence[Path], plugins: Sequence[Path]) -> Iterator[ModelInfo]:
+    kinds = {kind for path in plugins for kind in load_plugin(path).adapters}
+    for name, file in preset_files(content).items():
+        try:
+            preset = read_preset(file)
+        except ContentError as error:
+            yield ModelInfo(name, "", "", "", usable=False, why_not=str(error), source=str(file))
+            continue
+        model = preset.record(name)
+        why_not = "" if preset.kind in kinds else _why_not(preset.kind, own_server="base_url" in preset.settings)
+        yield ModelInfo(
+            name,
+            preset.kind,
+            preset.model,
+            preset.title,
+            usable=not why_not,
+            why_not=why_not,
+            prices=model.prices,
+            free=preset.free,
+            note=preset.note,
+            source=str(file),
+        )
+
+
+def _why_not(kind: str, *, own_server: bool = False) -> str:
+    known = KINDS.get(kind)
+    if known is None:
+        return "" if kind in _outside() else _unknown(kind)
+    if known.library and importlib.util.find_spec(known.library) is None:
+        return str(MissingExtra(f"kind {kind}", known.extra or "all"))
+    if known.key_env and not own_server and not os.environ.get(known.key_env, "").strip():
+        return f"no key; set {known.key_env}"
+    return ""
+
+
+def _listed_kinds() -> Iterator[ModelInfo]:
+    from sparkles_eval.adapters.baselines import TITLES
+
+    for name, title in TITLES.items():
+        yield ModelInfo(f"baseline/{name}", "baseline", name, title, usable=True, free=True)
+    for name, kind in KINDS.items():
+        if kind.example:
+            # A server of one's own needs no key, so the kind can be used without one.
+            why_not = _why_not(name, own_server=True)
+            yield ModelInfo(
+                kind.example, name, "", kind.title, usable=not why_not, why_not=why_not, free=name == "replay"
+            )
+
+
+def _listed_outside(plugins: Sequence[Path]) -> Iterator[ModelInfo]:
+    for path in plugins:
+        for kind in load_plugin(path).adapters:
+            yield ModelInfo(f"{kind}/MODEL", kind, "", "Brought by a plugin", usable=True, source=str(path))
+    for kind, point in _outside().items():
+        yield ModelInfo(f"{kind}/MODEL", kind, "", "Brought by a package", usable=True, source=point.value)

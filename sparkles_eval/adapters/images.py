@@ -1,0 +1,153 @@
+"""Image bytes for the wire: the file's own, base64, and only where a provider's limit demands it, re-encoded.
+
+Knows nothing of providers. Bytes are read when a request is made and kept no longer than a small bounded cache holds
+them, so that a retry, a second turn and a second judge do not encode again and memory stays flat over a long run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from sparkles_eval.errors import Rejected
+from sparkles_eval.records import Image, Limits
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+CACHE_BYTES = 16 * 2**20
+"""How much encoded image data is kept at the most, over all models of the process."""
+
+_JPEG_QUALITY = 95
+_PNG = "image/png"
+_JPEG = "image/jpeg"
+_Key: TypeAlias = tuple[str, int | None, int | None, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image as it is sent: its media type and base64 of its bytes (ASCII)."""
+
+    media_type: str
+    base64: bytes
+
+
+class _Cache:
+    """Least recently used first out, bounded by bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._items: OrderedDict[_Key, Encoded] = OrderedDict()
+
+    def get(self, key: _Key) -> Encoded | None:
+        found = self._items.get(key)
+        if found is not None:
+            self._items.move_to_end(key)
+        return found
+
+    def put(self, key: _Key, value: Encoded) -> None:
+        if key in self._items or len(value.base64) > self._limit // 4:
+            return
+        self._items[key] = value
+        self._size += len(value.base64)
+        while self._size > self._limit:
+            _, old = self._items.popitem(last=False)
+            self._size -= len(old.base64)
+
+
+_cache = _Cache(CACHE_BYTES)
+
+
+async def encode(image: Image, limits: Limits) -> Encoded:
+    """The image for one request to a model with these limits.
+
+    The file's own bytes, unless its type is not in `limits.media_types`, its longer edge exceeds
+    `limits.max_image_edge` (pixels) or its size `limits.max_image_bytes`. Then it is decoded and written again, the
+    same way every time: LANCZOS to the edge, PNG stays PNG, JPEG becomes JPEG of quality 95, anything else PNG.
+    Raises errors.Rejected where the file is missing, has changed since the task was loaded, or cannot be read.
+    """
+    key = (image.sha256, limits.max_image_edge, limits.max_image_bytes, limits.media_types)
+    found = _cache.get(key)
+    if found is not None:
+        return found
+    data = _read(image)
+    media_type = image.media_type
+    if not _fits(image, limits):
+        # Pillow releases the GIL while it scales and compresses: other requests go on meanwhile.
+        media_type, data = await asyncio.to_thread(_reencode, image, data, limits)
+    encoded = Encoded(media_type, base64.b64encode(data))
+    _cache.put(key, encoded)
+    return encoded
+
+
+def _fits(image: Image, limits: Limits) -> bool:
+    return (
+        image.media_type in limits.media_types
+        and (limits.max_image_edge is None or max(image.width, image.height) <= limits.max_image_edge)
+        and (limits.max_image_bytes is None or image.size <= limits.max_image_bytes)
+    )
+
+
+def _read(image: Image) -> bytes:
+    if image.path is None:
+        raise Rejected(f"image {image.relpath}: its bytes are not here; run again where the data root is")
+    try:
+        data = image.path.read_bytes()
+    except OSError as error:
+        raise Rejected(f"image {image.path}: cannot be read ({error.strerror}); restore the file") from None
+    if len(data) != image.size or hashlib.sha256(data).hexdigest() != image.sha256:
+        raise Rejected(f"image {image.path}: the file has changed since the task was loaded; run again")
+    return data
+
+
+def _reencode(image: Image, data: bytes, limits: Limits) -> tuple[str, bytes]:
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(io.BytesIO(data)) as opened:
+            opened.load()
+            return _shrink(opened, image, limits)
+    except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
+        raise Rejected(f"image {image.path}: cannot be made to fit the model's limits ({error})") from None
+
+
+def _shrink(picture: PIL.Image.Image, image: Image, limits: Limits) -> tuple[str, bytes]:
+    media_type = image.media_type if image.media_type in (_PNG, _JPEG) else _PNG
+    if media_type not in limits.media_types:
+        media_type = _JPEG if _JPEG in limits.media_types else _PNG
+    longest = max(picture.size)
+    edge = min(longest, limits.max_image_edge or longest)
+    while True:
+        data = _write(picture, edge, media_type)
+        if limits.max_image_bytes is None or len(data) <= limits.max_image_bytes:
+            return media_type, data
+        if edge <= 16:
+            raise Rejected(f"image {image.path}: does not fit into {limits.max_image_bytes} bytes at any size")
+        # Bytes grow about with the square of the edge; a little less, so that few rounds are needed.
+        edge = max(16, min(edge - 1, int(edge * 0.97 * (limits.max_image_bytes / len(data)) ** 0.5)))
+
+
+def _write(picture: PIL.Image.Image, edge: int, media_type: str) -> bytes:
+    import PIL.Image
+
+    alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+    plain = picture.mode in ("RGB", "L") or (picture.mode == "RGBA" and media_type == _PNG)
+    frame = picture if plain else picture.convert("RGBA" if alpha and media_type == _PNG else "RGB")
+    if max(frame.size) > edge:
+        scale = edge / max(frame.size)
+        size = (max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
+        frame = frame.resize(size, PIL.Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    # The orientation is in the EXIF block: without it a photograph would arrive lying on its side.
+    exif, profile = picture.getexif().tobytes(), picture.info.get("icc_profile")
+    if media_type == _PNG:
+        frame.save(out, "PNG", exif=exif, icc_profile=profile)
+    else:
+        frame.save(out, "JPEG", quality=_JPEG_QUALITY, exif=exif, icc_profile=profile)
+    return out.getvalue()

@@ -1,0 +1,156 @@
+"""Chat completions of OpenAI and of every server that speaks its format (vLLM, Ollama, llama.cpp), by `base_url`.
+
+Knows nothing of tasks or retries. Format: https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+
+import openai
+from pydantic import BaseModel, ValidationError
+
+from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.images import Encoded
+from sparkles_eval.adapters.remote import IMAGE, Remote, sent
+from sparkles_eval.adapters.sampling import Field
+from sparkles_eval.adapters.setup import Provider, Setup, read_setup
+from sparkles_eval.errors import AdapterError, UserError
+from sparkles_eval.records import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
+
+PROVIDER = Provider(
+    kind="openai",
+    base_url="https://api.openai.com/v1",
+    base_url_env="OPENAI_BASE_URL",
+    key_env="OPENAI_API_KEY",
+    args={
+        "detail": "how closely images are looked at: auto, low, high or original",
+        "reasoning_effort": "how long a reasoning model may think, such as low or high",
+        "token_field": "name of the token limit: max_tokens or max_completion_tokens",
+    },
+)
+_TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
+_DETAILS = ("auto", "low", "high", "original")
+_NO_KEY = "none"
+
+
+class _Said(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+    finish_reason: str | None = None
+
+
+class _Used(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Completion(BaseModel):
+    """The part of a reply that is used; servers add fields of their own, which are let through unread."""
+
+    choices: tuple[_Choice, ...]
+    model: str | None = None
+    usage: _Used | None = None
+
+
+def make(model: Model, options: ModelOptions) -> OpenAIAdapter:
+    """The adapter factory of kind `openai`. Raises errors.UserError with the mend."""
+    setup = read_setup(PROVIDER, model, options)
+    for name, allowed in (("token_field", _TOKEN_FIELDS), ("detail", _DETAILS)):
+        value = setup.model.settings.get(name)
+        if value is not None and value not in allowed:
+            raise UserError(f"{model.name}: {name}={value}: one of {', '.join(allowed)} is needed")
+    return OpenAIAdapter(setup)
+
+
+class OpenAIAdapter(Remote):
+    """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self._client = openai.AsyncOpenAI(
+            api_key=setup.key or _NO_KEY,
+            base_url=setup.endpoint,
+            max_retries=0,
+            timeout=setup.model.limits.timeout_s,
+            http_client=openai.DefaultAioHttpClient(),
+        )
+        settings = setup.model.settings
+        # `max_tokens` is deprecated at the provider, and the only name that other servers are sure to know.
+        tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
+        self._names: dict[Field, str] = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": "seed"}
+        self._names["max_tokens"] = tokens
+        if not setup.native:
+            self._names["top_k"] = "top_k"
+        self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
+        self._detail = settings.get("detail")
+
+    def untaken(self, generation: Generation) -> Sequence[Field]:
+        return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
+
+    def payload(self, request: Request, images: Sequence[Encoded]) -> JSON:
+        pending = iter(images)
+        messages: list[JSON] = []
+        if request.conversation.system is not None:
+            messages.append({"role": "system", "content": request.conversation.system})
+        messages += [{"role": m.role, "content": self._content(m, pending)} for m in request.conversation.messages]
+        body: dict[str, JSON] = {"model": self.model.model_id, "messages": messages, **self._extra}
+        body.update(sent(request.generation, self._names))
+        if request.schema is not None:
+            schema: JSON = {"name": "reply", "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    def _content(self, message: Message, pending: Iterator[Encoded]) -> JSON:
+        if not any(isinstance(part, Image) for part in message.parts):
+            return message.text  # a plain text: servers without vision know no parts
+        parts: list[JSON] = []
+        for part in message.parts:
+            if isinstance(part, Text):
+                parts.append({"type": "text", "text": part.text})
+            else:
+                url: dict[str, JSON] = {"url": f"data:{next(pending).media_type};base64,{IMAGE}"}
+                if self._detail is not None:
+                    url["detail"] = self._detail
+                parts.append({"type": "image_url", "image_url": url})
+        return parts
+
+    def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
+        return self._client.post(
+            "/chat/completions", cast_to=bytes, content=content, options={"headers": dict(headers)}
+        )
+
+    def read(self, body: bytes) -> Reply:
+        try:
+            completion = _Completion.model_validate_json(body)
+        except ValidationError:
+            raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
+        if not completion.choices:
+            raise self._reporter.malformed("it holds no choice")
+        choice, used = completion.choices[0], completion.usage or _Used()
+        said = choice.message
+        status, detail = Status.OK, None
+        if said.refusal:
+            status, detail = Status.REFUSED, self._reporter.clean(said.refusal)
+        elif choice.finish_reason == "content_filter":
+            status, detail = Status.REFUSED, "content_filter"
+        elif choice.finish_reason == "length":
+            status, detail = Status.TRUNCATED, "length"
+        usage = Usage(used.prompt_tokens, used.completion_tokens)
+        return Reply(said.content or said.refusal or "", status, usage, completion.model, detail)
+
+    def failure(self, error: Exception) -> AdapterError | Reply:
+        if not isinstance(error, openai.APIStatusError):
+            return self._reporter.lost(error, self.model.limits.timeout_s)
+        text = error.response.text
+        words = self._reporter.words(text)
+        if error.status_code == 400 and words.refusal:
+            return Reply("", Status.REFUSED, detail=words.message)
+        return self._reporter.status(error.status_code, error.response.headers, text)
+
+    async def aclose(self) -> None:
+        await self._client.close()

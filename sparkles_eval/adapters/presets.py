@@ -1,0 +1,123 @@
+"""Reads `adapters/NAME.yaml`: one model each, with what is known about it. Asks nobody, imports no adapter.
+
+Strict: an unknown field is an error, a price needs its date and source, and a price that is not known is left out
+(it is then shown as unknown, never as 0).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sparkles_eval.adapters.sampling import Field as SamplingField
+from sparkles_eval.content import overlay
+from sparkles_eval.errors import ContentError
+from sparkles_eval.records import Limits, Model, Prices
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PresetPrices(_Strict):
+    """US dollars per million tokens; `date` is the day on which `source` was read."""
+
+    input: float | None = Field(default=None, ge=0)
+    output: float | None = Field(default=None, ge=0)
+    date: dt.date | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _dated(self) -> PresetPrices:
+        if (self.input is not None or self.output is not None) and not (self.date and self.source):
+            raise ValueError("a price needs the date on which it was read and its source")
+        return self
+
+
+class PresetLimits(_Strict):
+    """What of `records.Limits` differs from its defaults."""
+
+    max_images: int | None = Field(default=None, ge=0)
+    max_connections: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    max_image_edge: int | None = Field(default=None, ge=16)
+    max_image_bytes: int | None = Field(default=None, ge=1024)
+    media_types: tuple[str, ...] | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
+
+
+class PresetGeneration(_Strict):
+    """What the model takes differently from others; see `sampling.Sampling` for what each of them does."""
+
+    not_sent: tuple[SamplingField, ...] = ()
+    token_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    reasoning_tokens: int | None = Field(default=None, ge=0)
+
+
+class Preset(_Strict):
+    """One model as its file describes it."""
+
+    kind: str = Field(min_length=1)
+    model: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    note: str = ""
+    free: bool = False
+    settings: dict[str, str] = {}
+    limits: PresetLimits = PresetLimits()
+    prices: PresetPrices = PresetPrices()
+    generation: PresetGeneration = PresetGeneration()
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        plain = {k: str(v).lower() if isinstance(v, bool) else v for k, v in value.items()}
+        return {k: str(v) if isinstance(v, (int, float, dt.date)) else v for k, v in plain.items()}
+
+    def record(self, name: str) -> Model:
+        """The model as it travels: limits over the defaults, the generation quirks as settings."""
+        quirks = self.generation
+        settings = dict(self.settings)
+        if quirks.not_sent:
+            settings["not_sent"] = ",".join(sorted(quirks.not_sent))
+        for field in ("token_field", "max_tokens", "reasoning_tokens"):
+            value = getattr(quirks, field)
+            if value is not None:
+                settings[field] = str(value)
+        limits = Limits(**{**asdict(Limits()), **self.limits.model_dump(exclude_none=True)})
+        day = self.prices.date.isoformat() if self.prices.date else None
+        prices = Prices(self.prices.input, self.prices.output, day, self.prices.source)
+        return Model(name, self.kind, self.model, settings, limits, prices, self.free)
+
+
+def preset_files(content: Sequence[Path] = ()) -> dict[str, Path]:
+    """Every preset by name, sorted; a user's own file of the same name goes before the shipped one."""
+    found: dict[str, Path] = {}
+    for folder in overlay("adapters", content):
+        for file in folder.glob("*.yaml"):
+            found.setdefault(file.stem, file)
+    return dict(sorted(found.items()))
+
+
+def read_preset(file: Path) -> Preset:
+    """The preset in a file. Raises errors.ContentError naming the file, the field and what is wrong with it."""
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContentError(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ContentError(f"{file}: not YAML: {error}") from None
+    try:
+        return Preset.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ContentError(f"{file}: {where}: {first['msg']}") from None

@@ -1,0 +1,250 @@
+"""Reads what an answer claims about which image: how many of what, with which values, and which image has more.
+
+A rule-based reader of plain English. It splits sentences into clauses, finds out which image each clause is about, and
+collects mentions ("two red stars", "the star is at the top left"). What it cannot read it leaves out; it never raises.
+Knows nothing of facts being right or wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sparkles_eval.judges.clauses import Clause, Mention, parse_clause
+from sparkles_eval.judges.lexicon import Lexicon, Scope, T, Token, tokens
+
+LONGEST = 20_000
+"""Characters of an answer that are read; what follows is not."""
+SAME = "the same"
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """A claim that `winner` ("IMAGE#2", or "the same") has the most of a noun, over `images` where they are named."""
+
+    noun: str
+    winner: str
+    images: tuple[str, ...]
+    denied: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """Everything that one answer claims."""
+
+    mentions: list[Mention] = field(default_factory=list)
+    most: list[Most] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _State:
+    """What carries over from sentence to sentence: the images spoken of last, and the noun."""
+
+    images: tuple[str, ...]
+    noun: str = ""
+    named: tuple[str, ...] = ()
+
+
+def read_claims(text: str, scope: Scope, lexicon: Lexicon, asked: Mapping[str, str]) -> Reading:
+    """What an answer claims. `asked` gives the noun that the question is about by attribute, for answers in a word."""
+    reading = Reading()
+    state = _State(scope.turn if len(scope.turn) == 1 else ())
+    for sentence in sentences(text):
+        found = _tidied(list(tokens(sentence, lexicon, scope)))
+        if not found:
+            continue
+        _read_most(found, state, asked, reading)
+        _read_mentions(found, sentence, scope, state, asked, reading)
+    return reading
+
+
+_REFUSAL = re.compile(
+    r"\b(?:can(?:not|'t| not)|could(?:n't| not)|unable|not (?:sure|certain|able|clear)|unsure|uncertain|unclear|"
+    r"(?:do not|don't) know|impossible|hard to|difficult to|whether|if)\b.*?(?=\bbut\b|\bhowever\b|;|$)"
+)
+_NOISE = re.compile(r"\[\[.*?\]\]|\brat(?:ing|e|ed)s?\b[^.\n]*|```|[*_`\"“”]|(?m:^\s*(?:\d{1,2}[.)]|[-•+])\s+)")
+_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def sentences(text: str) -> list[str]:
+    """The assertions of a text, one by one, in lower case: no questions, no "I cannot tell", no mark-up, no ratings."""
+    plain = _NOISE.sub(" ", text[:LONGEST].lower().replace("\u2019", "'"))
+    pieces = (piece.strip() for piece in _END.split(plain))
+    return [_REFUSAL.sub(" ", piece) for piece in pieces if piece and not piece.endswith("?")]
+
+
+def _tidied(found: list[Token]) -> list[Token]:
+    """Tokens without false friends ("the first star", "that one", "No, ...") and with lists of images made one."""
+    kept: list[Token] = []
+    for at, token in enumerate(found):
+        after = found[at + 1] if at + 1 < len(found) else Token(T.BREAK, "")
+        before = kept[-1] if kept else Token(T.BREAK, "")
+        if token.value == "former" and after.kind in (T.NOUN, T.VALUE, T.NUMBER):
+            kept.append(Token(T.WORD, token.value))
+        elif token.kind is T.NUMBER and token.value == "1" and before.value in ("the", "that", "this", "which", "only"):
+            if after.kind is T.NOUN:
+                kept.append(token)
+        elif not (token.kind is T.NOT and token.value in ("no", "not") and after.kind is T.BREAK):
+            kept.append(token)
+    return _joined(kept)
+
+
+_SINGULAR = ("has", "have", "shows", "show", "contains", "contain", "there", "is")
+
+
+def _joined(found: list[Token]) -> list[Token]:
+    """ "IMAGE#1, IMAGE#2 and IMAGE#3" as one token. Not in "two in IMAGE#1 and IMAGE#2 has three"."""
+    made: list[Token] = []
+    for at, token in enumerate(found):
+        run = len(made) > 1 and token.kind is T.IMAGE and made[-1].kind is T.BREAK and made[-2].kind is T.IMAGE
+        if run and made[-1].value in ("and", "or", ","):
+            content = any(t.kind in (T.NUMBER, T.NOUN, T.VALUE, T.SCENERY) for t in made[:-2])
+            after = found[at + 1].value if at + 1 < len(found) else ""
+            listed = made[-1].value != "," or _ends_in_and(found[at + 1 :])
+            if listed and not (content and after in _SINGULAR):
+                made[-2:] = [replace(token, value="list", images=(*made[-2].images, *token.images))]
+                continue
+        made.append(token)
+    return made
+
+
+def _ends_in_and(rest: Sequence[Token]) -> bool:
+    """True for ", and IMAGE#3" and "and IMAGE#3": the comma before was one of a list."""
+    kinds = [token.kind for token in rest[:3]]
+    values = [token.value for token in rest[:2]]
+    return (kinds[:2] == [T.BREAK, T.IMAGE] and values[0] == "and") or (
+        kinds == [T.BREAK, T.BREAK, T.IMAGE] and values == [",", "and"]
+    )
+
+
+def _read_most(found: list[Token], state: _State, asked: Mapping[str, str], reading: Reading) -> None:
+    """Adds what a sentence says of which image has more."""
+    orders = [at for at, token in enumerate(found) if token.kind in (T.MORE, T.FEWER, T.EQUAL)]
+    images = [at for at, token in enumerate(found) if token.kind is T.IMAGE]
+    nouns = [token.value for token in found if token.kind is T.NOUN]
+    noun = nouns[0] if nouns else state.noun or asked.get("most", "")
+    if not orders:
+        alone = len(images) == 1 and all(t.kind in (T.IMAGE, T.WORD) for t in found) and len(found) <= 6
+        if alone and asked.get("most") and len(found[images[0]].images) == 1:
+            reading.most.append(Most(asked["most"], f"IMAGE#{found[images[0]].images[0]}", ()))
+        return
+    at, order = orders[0], found[orders[0]].kind
+    denied = any(token.kind is T.NOT and token.value != "neither" for token in found[:at])
+    named = tuple(dict.fromkeys(image for i in images for image in found[i].images))
+    if order is T.EQUAL:
+        reading.most.append(Most(noun, SAME, named, denied))
+        return
+    first, second = _compared(found, at, images, state)
+    winner = first if order is T.MORE else second
+    if winner:
+        reading.most.append(Most(noun, f"IMAGE#{winner}", named, denied))
+
+
+def _compared(found: list[Token], at: int, images: list[int], state: _State) -> tuple[str, str]:
+    """The image that has more (or fewer), and the one after "than"; "" where none is named."""
+    than = next((i for i, token in enumerate(found) if token.kind is T.THAN), len(found))
+    single = [i for i in images if len(found[i].images) == 1]
+    # "Compared to IMAGE#1, IMAGE#2 has more": the image right behind "than" is the other one, wherever that stands.
+    other = next((i for i in single if i > than), None)
+    leading = [i for i in single if i < at and i != other]
+    trailing = [i for i in single if i > at and i != other]
+    best = leading[-1] if leading else trailing[0] if trailing else None
+    loser = "" if other is None else found[other].images[0]
+    if best is not None:
+        return found[best].images[0], loser
+    return (state.images[0] if len(state.images) == 1 and than < len(found) else ""), loser
+
+
+def _read_mentions(
+    found: list[Token], sentence: str, scope: Scope, state: _State, asked: Mapping[str, str], reading: Reading
+) -> None:
+    """Adds the mentions of a sentence, each with the images that it is about."""
+    clauses = _clauses(found)
+    _place(clauses, scope, state)
+    if "respectively" in sentence and (paired := _respectively(found, state, asked)):
+        reading.mentions += paired
+        return
+    together = re.search(r"\b(?:total|together|altogether|combined|in all)\b", sentence) is not None
+    for clause in clauses:
+        for mention in clause.mentions:
+            noun = mention.noun or state.noun or asked.get(mention.attribute, "")
+            state.noun = noun or state.noun
+            made = replace(mention, noun=noun, images=clause.images, implicit=clause.implicit)
+            if together and len(clause.images) != 1:
+                made = replace(made, number=None)
+            reading.mentions.append(made)
+
+
+def _clauses(found: list[Token]) -> list[Clause]:
+    """The sentence cut at breaks and at "than", each piece parsed; a place that stands alone goes to its neighbour."""
+    pieces: list[list[Token]] = [[]]
+    for token in found:
+        if token.kind in (T.BREAK, T.THAN):
+            pieces.append([token] if token.kind is T.THAN else [])
+        else:
+            pieces[-1].append(token)
+    clauses: list[Clause] = []
+    held: tuple[tuple[str, str], ...] = ()
+    for piece in pieces:
+        clause = parse_clause(piece, held)
+        held = ()
+        if clause.places:
+            last = next((c for c in reversed(clauses) if c.mentions), None)
+            if last is not None and "position" not in dict(last.mentions[-1].values):
+                last.mentions[-1] = replace(last.mentions[-1], after=(*last.mentions[-1].after, *clause.places))
+            else:
+                held = clause.places
+        clauses.append(clause)
+    if held:
+        clauses.append(Clause([Mention(after=held)]))
+    return clauses
+
+
+def _place(clauses: list[Clause], scope: Scope, state: _State) -> None:
+    """Settles which images each clause is about; see the module of clauses for what leads and trails."""
+    own = [at for at, clause in enumerate(clauses) if clause.named]
+    for at, clause in enumerate(clauses):
+        if clause.other:
+            clause.images = _the_other(scope, state)
+        if clause.images:
+            state.named = (*state.named, *clause.images)
+        if clause.named:
+            continue
+        earlier = [i for i in own if i < at]
+        later = [i for i in own if i > at]
+        if earlier and clauses[earlier[-1]].leads:
+            clause.images = clauses[earlier[-1]].images
+        elif later and not clauses[later[0]].leads:
+            clause.images = clauses[later[0]].images
+        elif earlier:
+            clause.images = clauses[earlier[-1]].images
+        else:
+            clause.images, clause.implicit = state.images, True
+    spoken = [i for i in own if not clauses[i].compared]
+    if own:
+        state.images = clauses[(spoken or own)[-1]].images
+
+
+def _the_other(scope: Scope, state: _State) -> tuple[str, ...]:
+    """ "The other one": of two images, the one that was not named last."""
+    pair = scope.pair or tuple(dict.fromkeys(state.named))
+    if len(pair) != 2 or not (last := (state.named or state.images)[-1:]):
+        return ()
+    return tuple(image for image in pair if image != last[0])
+
+
+def _respectively(found: list[Token], state: _State, asked: Mapping[str, str]) -> list[Mention]:
+    """Mentions of "IMAGE#1 and IMAGE#2 show two and three stars, respectively"."""
+    images = [image for token in found if token.kind is T.IMAGE for image in token.images] or list(state.images)
+    nouns = [token.value for token in found if token.kind is T.NOUN]
+    numbers = [int(token.value) for token in found if token.kind is T.NUMBER]
+    values = [(token.attribute, token.value) for token in found if token.kind is T.VALUE]
+    attribute = "count" if numbers else values[0][0] if values else ""
+    noun = nouns[0] if nouns else state.noun or asked.get(attribute, "")
+    state.noun = noun
+    if len(numbers) == len(images):
+        return [Mention(noun, n, said=True, images=(i,)) for n, i in zip(numbers, images, strict=True)]
+    if len(values) == len(images):
+        return [Mention(noun, after=(v,), images=(i,)) for v, i in zip(values, images, strict=True)]
+    return []

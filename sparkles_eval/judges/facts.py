@@ -1,0 +1,222 @@
+"""The rule-based judge: which exact facts an answer states, contradicts or leaves out. Asks no model.
+
+For turn t with F asked facts, of which the answer states s, contradicts c and leaves out F - s - c:
+
+    C1 (image understanding and reasoning)       = 1 + 9 * s / (s + c)    1 when s + c = 0
+    C2 (cross-image and cross-turn coherence)    = 1 + 9 * (1 - x / k)    1 when k = 0
+    C3 (relevance and completeness)              = 1 + 9 * s / F
+
+on a scale from 1 to 10 (any other scale: low + (high - low) * share). k counts the facts of this and earlier turns
+that the answer speaks of, rightly or wrongly. x counts those of them on which it contradicts itself: it gives two
+values, or another value than its own answer in an earlier turn did, or it says that one image has the most of a thing
+against its own counts. So C2 knows nothing of the truth: a model that is wrong twice in the same way is coherent.
+An answer that speaks of no fact shows none of the three and gets the lowest points.
+
+A fact is stated when the answer gives its value and no other, contradicted when it gives another value or denies the
+right one, and left out otherwise. What the reader (claims) does not understand is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
+from sparkles_eval.judges.claims import Reading, read_claims
+from sparkles_eval.judges.lexicon import Lexicon, Scope, lexicon_for
+from sparkles_eval.judges.said import Said, counted_most, said_of
+from sparkles_eval.judges.spec import FILE, JudgeSpec, read_spec
+from sparkles_eval.records import Fact, Rating, Sample, Verdict, VerdictStatus, fingerprint
+
+FORMULA = 1
+"""Raised when the formulas or the reader change so that older numbers are incomparable; part of the fingerprint."""
+
+
+class Standing(StrEnum):
+    """What an answer does with a fact."""
+
+    STATED = "stated"
+    CONTRADICTED = "contradicted"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinding:
+    """What one answer does with every fact that was asked for, and where it contradicts itself."""
+
+    standing: tuple[tuple[Fact, Standing, Said], ...]
+    spoken_of: tuple[Fact, ...]
+    """Facts of this and earlier turns that the answer speaks of, rightly or wrongly."""
+    incoherent: tuple[Fact, ...]
+    """Those of them on which it contradicts itself or the model's own earlier answer."""
+
+    def facts(self, standing: Standing) -> list[Fact]:
+        return [fact for fact, found, _ in self.standing if found is standing]
+
+
+def find(sample: Sample, answers: Sequence[str]) -> list[TurnFinding]:
+    """The finding of every answered turn of a dialogue."""
+    lexicon = lexicon_for(fact for turn in sample.turns for fact in turn.facts)
+    findings: list[TurnFinding] = []
+    earlier: dict[str, Said] = {}
+    shown: tuple[str, ...] = ()
+    known: dict[str, Fact] = {}
+    for turn, answer in zip(sample.turns, answers, strict=False):
+        new = tuple(image.id for image in turn.images)
+        shown = tuple(dict.fromkeys((*shown, *new)))
+        known |= {fact.id: fact for fact in turn.facts}
+        reading = read_claims(answer, Scope(new, shown), lexicon, _asked_nouns(turn.facts, lexicon))
+        said = {fact.id: said_of(fact, reading, lexicon, turn.facts, tuple(known.values())) for fact in known.values()}
+        standing = tuple((fact, _standing(fact, said[fact.id]), said[fact.id]) for fact in turn.facts)
+        spoken = tuple(fact for fact in known.values() if said[fact.id])
+        own_counts = earlier | {name: value for name, value in said.items() if value}
+        incoherent = tuple(
+            fact for fact in spoken if _incoherent(fact, said[fact.id], earlier.get(fact.id), own_counts, known)
+        )
+        findings.append(TurnFinding(standing, spoken, incoherent))
+        earlier = own_counts
+    return findings
+
+
+def _asked_nouns(facts: Sequence[Fact], lexicon: Lexicon) -> dict[str, str]:
+    """The noun that an answer in a word is about, by attribute, where all asked facts of it share one."""
+    nouns: dict[str, set[str]] = {}
+    for fact in facts:
+        nouns.setdefault(fact.attribute, set()).add(lexicon.subject(fact.subject)[0])
+    return {attribute: next(iter(found)) for attribute, found in nouns.items() if len(found) == 1}
+
+
+def _standing(fact: Fact, said: Said) -> Standing:
+    value = fact.value.lower()
+    if said.values - {value} or value in said.denied:
+        return Standing.CONTRADICTED
+    return Standing.STATED if value in said.values else Standing.LEFT_OUT
+
+
+def _incoherent(fact: Fact, said: Said, before: Said | None, counts: dict[str, Said], known: dict[str, Fact]) -> bool:
+    if len(said.values) > 1 or said.values & said.denied:
+        return True
+    if before is not None and (
+        (before.values and said.values - before.values) or before.values & said.denied or said.values & before.denied
+    ):
+        return True
+    if fact.attribute != "most" or not said.values:
+        return False
+    expected = counted_most(fact, counts, known)
+    return expected is not None and expected.lower() not in said.values
+
+
+class FactsJudge:
+    """A judge of kind facts (judges.base.Judge). Made by `make_facts_judge`."""
+
+    def __init__(self, spec: JudgeSpec) -> None:
+        self._spec = spec
+        self._card = JudgeCard(
+            name=spec.name,
+            version=spec.version,
+            title=spec.title,
+            criteria=spec.records(),
+            low=spec.scale.low,
+            high=spec.scale.high,
+            sees="facts",
+            fingerprint=fingerprint(
+                [
+                    "facts",
+                    FORMULA,
+                    spec.name,
+                    spec.version,
+                    [criterion.model_dump() for criterion in spec.criteria],
+                    [spec.scale.low, spec.scale.high],
+                ]
+            ),
+            attempts=1,
+        )
+
+    @property
+    def card(self) -> JudgeCard:
+        return self._card
+
+    def check(self, sample: Sample) -> str | None:
+        """Why this sample has not what the judge needs, or None."""
+        without = [number for number, turn in enumerate(sample.turns, 1) if not turn.facts]
+        if without:
+            return f"turn {', '.join(map(str, without))} has no exact facts; judge {self._card.name} needs them"
+        return None
+
+    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+        """One call, with nobody to ask."""
+        turns = range(1, len(dialogue.answers) + 1)
+        return [Call("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in self._card.criteria))]
+
+    def read(self, call: Call, text: str) -> Verdict:
+        """The verdict by rule; `text` is not looked at, since nobody was asked."""
+        findings = find(call.dialogue.sample, call.dialogue.answers)
+        ratings = tuple(self._rating(turn, criterion, findings[turn - 1]) for turn, criterion in call.expects)
+        return Verdict(VerdictStatus.GRADED, ratings)
+
+    def _rating(self, turn: int, criterion: str, finding: TurnFinding) -> Rating:
+        share, explanation = _SHARES[criterion](finding)
+        points = self._card.low + (self._card.high - self._card.low) * share
+        return Rating(turn, criterion, round(points, 6), explanation)
+
+
+def _understanding(finding: TurnFinding) -> tuple[float, str]:
+    stated, wrong = len(finding.facts(Standing.STATED)), len(finding.facts(Standing.CONTRADICTED))
+    if not stated + wrong:
+        return 0.0, "States none of the asked facts."
+    return stated / (stated + wrong), _told(finding, Standing.STATED, Standing.CONTRADICTED)
+
+
+def _coherence(finding: TurnFinding) -> tuple[float, str]:
+    known, broken = finding.spoken_of, finding.incoherent
+    if not known:
+        return 0.0, "Speaks of no fact that could be coherent or not."
+    if not broken:
+        return 1.0, f"Speaks of {len(known)} known facts without contradicting itself."
+    names = ", ".join(_name(fact) for fact in broken)
+    return 1 - len(broken) / len(known), f"Contradicts itself or an earlier answer on {names} ({len(known)} spoken of)."
+
+
+def _completeness(finding: TurnFinding) -> tuple[float, str]:
+    stated = len(finding.facts(Standing.STATED))
+    return stated / len(finding.standing), _told(finding, Standing.STATED, Standing.CONTRADICTED, Standing.LEFT_OUT)
+
+
+_SHARES = {"C1": _understanding, "C2": _coherence, "C3": _completeness}
+
+
+def _name(fact: Fact) -> str:
+    if fact.attribute == "most":
+        return f"which image has the most of: {fact.subject}"
+    attribute = "" if fact.attribute == fact.subject else f" {fact.attribute}"
+    return f"IMAGE#{fact.image} {fact.subject}{attribute}"
+
+
+def _told(finding: TurnFinding, *which: Standing) -> str:
+    """The facts by what the answer does with them, such as "Stated: IMAGE#1 star count = two."."""
+    sentences = []
+    for standing in which:
+        names = []
+        for fact, found, said in finding.standing:
+            if found is standing:
+                other = sorted(said.values - {fact.value.lower()})
+                wrong = f", not {' or '.join(other)}" if standing is Standing.CONTRADICTED and other else ""
+                names.append(f"{_name(fact)} = {fact.value}{wrong}")
+        if names:
+            sentences.append(f"{standing.capitalize()}: {'; '.join(names)}.")
+    return " ".join(sentences) or "None."
+
+
+def make_facts_judge(folder: Path) -> FactsJudge:
+    """The facts judge of a judge folder. Raises errors.ContentError when its judge.yaml is not one of kind facts."""
+    path = folder / FILE
+    spec = read_spec(path)
+    if spec.kind != "facts":
+        raise ContentError(f"{path}: kind: {spec.kind} is not facts")
+    unknown = [criterion.id for criterion in spec.criteria if criterion.id not in _SHARES]
+    if unknown:
+        raise ContentError(f"{path}: unknown criterion {unknown[0]!r}; the facts judge knows {', '.join(_SHARES)}")
+    return FactsJudge(spec)

@@ -1,0 +1,205 @@
+"""Finds and makes judges: shipped folders, `--content` folders, a user's folder, plugins and installed packages.
+
+Knows nothing of how a judge asks or reads; it applies the user's `--judge-arg`s and says what cannot be used and why.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from sparkles_eval.content import find_file, overlay
+from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.judges.args import OWN, apply_args
+from sparkles_eval.judges.base import Judge
+from sparkles_eval.judges.rubric import Rubric, RubricJudge
+from sparkles_eval.judges.spec import FILE, JudgeSpec, VariantSpec, read_spec
+from sparkles_eval.plugins import Plugin
+from sparkles_eval.records import Generation, Model
+from sparkles_eval.tasks.spec import valid_name
+from sparkles_eval.tasks.strict import read_text
+
+GROUP = "sparkles_eval.judges"
+"""Entry-point group of judges in other installed packages."""
+
+
+class JudgeFactory(Protocol):
+    """How a judge of a plugin (`JUDGES`) or of another package is made.
+
+    `args` are the user's `--judge-arg`s, as text; `model` is the model that it may ask, where the user named one with
+    `--judge NAME@MODEL`. Raises errors.UserError with the mend when it cannot be made.
+    """
+
+    def __call__(self, args: Mapping[str, str], model: Model | None) -> Judge: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeInfo:
+    """One line of `sparkles-eval list judges`."""
+
+    name: str
+    title: str
+    where: str
+    usable: bool
+    why_not: str = ""
+    """The reason, with the mend, where it is not usable."""
+    model: str | None = None
+    """Model that it asks unless the user names another; None for a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A judge's folder with its checked judge.yaml."""
+
+    path: Path
+    spec: JudgeSpec
+    name: str = ""
+    """Name in the overlay; "" for a folder that was given by its path."""
+    content: tuple[Path, ...] = ()
+
+    def file(self, name: str) -> Path | None:
+        """A file of the judge: the first one over the overlay for a named judge, else the folder's own."""
+        if self.name:
+            return find_file("judges", f"{self.name}/{name}", self.content)
+        own = self.path / name
+        return own if own.is_file() else None
+
+
+def find_judge(name_or_path: str, content: Sequence[Path] = ()) -> Folder | None:
+    """The judge folder of that name or path, or None where there is none. Raises errors.ContentError for a bad one."""
+    if valid_name(name_or_path) and (found := find_file("judges", f"{name_or_path}/{FILE}", content)):
+        spec = read_spec(found)
+        if spec.name != name_or_path:
+            raise ContentError(
+                f"{found}: name: {spec.name!r} is not the folder's name {name_or_path!r}; make them equal"
+            )
+        return Folder(found.parent, spec, spec.name, tuple(content))
+    path = Path(name_or_path).expanduser()
+    path = path.parent if path.name == FILE else path
+    return Folder(path, read_spec(path / FILE)) if path.is_dir() else None
+
+
+def load_judge(
+    name_or_path: str,
+    *,
+    protocol: str = "strict",
+    adapter_model: Model | None = None,
+    effective: Callable[[Generation], Generation] | None = None,
+    structured: bool = False,
+    args: Mapping[str, str] | None = None,
+    content: Sequence[Path] = (),
+    plugins: Sequence[Plugin] = (),
+) -> Judge:
+    """The judge of that name or folder, under a protocol's variant where it has one of that name, else under `strict`.
+
+    `adapter_model`, `effective` and `structured` are the model that a rubric asks, what that model's adapter really
+    sends for given settings, and whether it holds to a JSON schema. `args` are the judge's own (see `splits_args`).
+    Raises errors.ContentError for a folder or argument that is wrong, with what would be right.
+    """
+    own = dict(args or {})
+    folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
+    if folder is None:
+        return _outside(name_or_path, content, plugins)(own, adapter_model)
+    if folder.spec.kind == "facts":
+        if own:
+            raise ContentError(f"judge {name_or_path}: unknown argument {min(own)!r}; a judge of facts takes none")
+        return _facts(folder.path)
+    if adapter_model is None:
+        raise ContentError(f"judge {name_or_path} asks a model: name one with --judge {name_or_path}@openai/gpt-4o")
+    rubric = _read(folder, protocol, own)
+    wanted = rubric.variant.generation.record()
+    return RubricJudge(rubric, adapter_model, effective(wanted) if effective else wanted, structured=structured)
+
+
+def _read(folder: Folder, protocol: str, args: Mapping[str, str]) -> Rubric:
+    """The folder's variant for a protocol, with the user's arguments over it and the template's text."""
+    where = folder.path / FILE
+    name = protocol if protocol in folder.spec.protocols else "strict"
+    spec = apply_args(folder.spec, name, args, str(where))
+    variant: VariantSpec = spec.protocols[name]
+    file = folder.file(variant.prompt)
+    if file is None:
+        raise ContentError(f"{where}: protocols.{name}.prompt: there is no file {variant.prompt} beside it")
+    return Rubric(spec, variant, read_text(file), str(file))
+
+
+def _facts(path: Path) -> Judge:
+    from sparkles_eval.judges.facts import make_facts_judge
+
+    return make_facts_judge(path)
+
+
+def _points(name: str | None = None) -> list[EntryPoint]:
+    return list(entry_points(group=GROUP, name=name) if name else entry_points(group=GROUP))
+
+
+def _factory(name: str, plugins: Sequence[Plugin]) -> JudgeFactory | None:
+    return next((cast("JudgeFactory", plugin.judges[name]) for plugin in plugins if name in plugin.judges), None)
+
+
+def _outside(name: str, content: Sequence[Path], plugins: Sequence[Plugin]) -> JudgeFactory:
+    """The factory of a plugin's or a package's judge. Raises errors.ContentError with the names that exist."""
+    if own := _factory(name, plugins):
+        return own
+    for point in _points(name):
+        try:
+            return cast("JudgeFactory", point.load())
+        except (ImportError, AttributeError) as error:
+            raise ContentError(f"judge {name!r} of {point.value}: {error}; reinstall its package") from error
+    known = [info.name for info in list_judges(content, plugins)]
+    if not valid_name(name):
+        raise ContentError(f"judge {name}: there is no such folder")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ContentError(
+        f"unknown judge {name!r}.{hint} Known: {', '.join(known)}; or give a folder's path, such as ./my_judge"
+    )
+
+
+def default_model(name_or_path: str, content: Sequence[Path] = ()) -> str | None:
+    """The model that a judge folder names for itself; None for a rule and for judges that are no folders."""
+    folder = find_judge(name_or_path, content)
+    return folder.spec.model if folder and folder.spec.kind == "rubric" else None
+
+
+def splits_args(
+    name_or_path: str, args: Mapping[str, str], *, content: Sequence[Path] = (), plugins: Sequence[Plugin] = ()
+) -> tuple[dict[str, str], dict[str, str]]:
+    """(the judge's own arguments, `model` among them; the arguments of the model that it asks, such as `base_url`).
+
+    A rule asks no model, so every argument is its own, and so are all of a plugin's or package's judge.
+    """
+    folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
+    if folder is None or folder.spec.kind == "facts":
+        return dict(args), {}
+    own = {name: value for name, value in args.items() if name in OWN}
+    return own, {name: value for name, value in args.items() if name not in OWN}
+
+
+def list_judges(content: Sequence[Path] = (), plugins: Sequence[Plugin] = ()) -> list[JudgeInfo]:
+    """Every judge by name, usable or not, with the reason. Imports no plugin's or package's judge."""
+    found: dict[str, JudgeInfo] = {}
+    for plugin in plugins:
+        found |= {name: JudgeInfo(name, "", str(plugin.path), usable=True) for name in plugin.judges}
+    for place in overlay("judges", content):
+        for path in sorted(place.iterdir()):
+            if (path / FILE).is_file() and valid_name(path.name) and path.name not in found:
+                found[path.name] = _info(path, content)
+    for point in _points():
+        found.setdefault(point.name, JudgeInfo(point.name, "", f"package {point.value}", usable=True))
+    return sorted(found.values(), key=lambda info: info.name)
+
+
+def _info(path: Path, content: Sequence[Path]) -> JudgeInfo:
+    try:
+        folder = find_judge(path.name, content)
+        assert folder is not None
+        for name in folder.spec.protocols:
+            _read(folder, name, {})
+    except UserError as error:
+        return JudgeInfo(path.name, "", str(path), usable=False, why_not=str(error))
+    return JudgeInfo(path.name, folder.spec.title, str(path), usable=True, model=folder.spec.model)

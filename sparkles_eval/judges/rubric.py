@@ -1,0 +1,192 @@
+"""A judge that asks a model with a written rubric: renders the calls, reads the replies. Sends nothing itself.
+
+Knows nothing of how a judge folder is found (judges.load) or how a reply is asked for and stored (engine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
+from sparkles_eval.judges.page import Page, lay_out, uncaptioned
+from sparkles_eval.judges.parsing import Expected, parser
+from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
+from sparkles_eval.records import (
+    JSON,
+    Conversation,
+    Generation,
+    Image,
+    Message,
+    Model,
+    Part,
+    Sample,
+    Text,
+    Turn,
+    Verdict,
+    VerdictStatus,
+    fingerprint,
+)
+from sparkles_eval.tasks.templates import compile_template, render
+
+RENDERER = 1
+"""Counted up when the same rubric would give other text; part of every fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """A judge folder, read: what it declares, the variant in force, its template, and how errors call that file."""
+
+    spec: JudgeSpec
+    variant: VariantSpec
+    source: str
+    where: str
+
+
+class RubricJudge:
+    """Judge (judges.base) over one rubric and one model. `structured`: that model holds to a JSON schema."""
+
+    def __init__(self, rubric: Rubric, model: Model, generation: Generation, *, structured: bool = False) -> None:
+        """`generation` is what will really be sent. Raises errors.ContentError for a rubric that cannot be rendered."""
+        self._spec = rubric.spec
+        self._variant = rubric.variant
+        self._where = rubric.where
+        self._structured = structured and rubric.variant.structured
+        self._template = compile_template(rubric.source, rubric.where)
+        self._parser = parser(rubric.variant.parser)
+        self._card = self._make_card(rubric, model, generation)
+        self._try()
+
+    def _make_card(self, rubric: Rubric, model: Model, generation: Generation) -> JudgeCard:
+        spec, variant = rubric.spec, rubric.variant
+        print_of: JSON = {
+            "renderer": RENDERER,
+            "judge": [spec.name, spec.version, variant.version],
+            "criteria": [[c.id, c.name, c.description, c.weight] for c in spec.records()],
+            "scale": [spec.scale.low, spec.scale.high],
+            "asks": [spec.sees, spec.scope, spec.overall, self._structured],
+            "rubric": [rubric.source, variant.system],
+            "parser": [self._parser.name, self._parser.version],
+            "generation": generation.json(),
+            "model": model.identity,
+        }
+        return JudgeCard(
+            name=spec.name,
+            version=spec.version,
+            title=spec.title,
+            criteria=spec.records(),
+            low=spec.scale.low,
+            high=spec.scale.high,
+            sees=spec.sees,
+            fingerprint=fingerprint(print_of),
+            model=model.name,
+            repeats=spec.repeats,
+            attempts=variant.attempts,
+            generation=generation,
+        )
+
+    @property
+    def card(self) -> JudgeCard:
+        return self._card
+
+    def check(self, sample: Sample) -> str | None:
+        """Why this judge cannot judge this sample, or None."""
+        if self._parser.name == "paper" and len(sample.turns) != 2:
+            return f"the paper parser of judge {self._spec.name} reads two answers, this sample has {len(sample.turns)}"
+        if self._spec.sees == "captions" and (missing := uncaptioned(sample)):
+            numbers = ", ".join(map(str, missing))
+            some = f"images {numbers} have" if len(missing) > 1 else f"image {numbers} has"
+            return (
+                f"{some} no caption, and judge {self._spec.name} reads captions; a judge that sees images can judge it"
+            )
+        return None
+
+    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+        """One call for the dialogue, for each turn (with those before it), or for each criterion."""
+        turns = range(1, len(dialogue.sample.turns) + 1)
+        criteria = [criterion.id for criterion in self._spec.criteria]
+        if self._spec.scope == "dialogue":
+            return [self._call(dialogue, "dialogue", turns, criteria)]
+        if self._spec.scope == "turn":
+            return [self._call(dialogue, f"turn-{turn}", [turn], criteria) for turn in turns]
+        return [self._call(dialogue, criterion, turns, [criterion]) for criterion in criteria]
+
+    def _call(self, dialogue: Dialogue, name: str, rate: Sequence[int], criteria: Sequence[str]) -> Call:
+        page = lay_out(dialogue, max(rate), pictures=self._spec.sees == "images")
+        expects = tuple((turn, criterion) for turn in rate for criterion in criteria)
+        message = Message("user", self._parts(page, dialogue.sample, rate, criteria))
+        schema = reply_schema(self._spec, rate, criteria) if self._structured else None
+        return Call(name, dialogue, expects, Conversation((message,), self._variant.system), schema, page.delimiter)
+
+    def _parts(self, page: Page, sample: Sample, rate: Sequence[int], criteria: Sequence[str]) -> tuple[Part, ...]:
+        names: dict[str, object] = {
+            "turns": page.turns,
+            "images": page.images,
+            "records": page.records,
+            "delimiter": page.delimiter,
+            "criteria": [criterion for criterion in self._spec.records() if criterion.id in criteria],
+            "scale": {"low": _short(self._card.low), "high": _short(self._card.high)},
+            "rate": [f"A{turn}" for turn in rate],
+            "overall": self._spec.overall,
+            "structured": self._structured,
+            "fields": dict(sample.fields),
+        }
+        where = f"{self._where}, sample {sample.id}"
+        pieces = page.markers.cut(render(self._template, where, names).strip())
+        placed = [piece for piece in pieces if isinstance(piece, int)]
+        if sorted(placed) != list(range(len(page.pictures) if self._spec.sees == "images" else 0)):
+            raise ContentError(
+                f"{where}: places {len(placed)} images of {len(page.pictures)}; a judge that sees images places each "
+                "exactly once, by {{ turn.question }} of every turn or by {{ image.image }} of every image"
+            )
+        return tuple(page.pictures[piece] if isinstance(piece, int) else Text(piece) for piece in pieces if piece != "")
+
+    def read(self, call: Call, text: str) -> Verdict:
+        """The verdict in a reply; never raises."""
+        expected = Expected(call.expects, self._card.low, self._card.high, call.dialogue.answers)
+        parsed = self._parser.read(text, expected)
+        if parsed.reason is not None:
+            return Verdict(VerdictStatus.INVALID, reason=parsed.reason, raw=text)
+        return Verdict(VerdictStatus.GRADED, parsed.ratings, parsed.overall, raw=text)
+
+    def _try(self) -> None:
+        """Render a made-up dialogue, so that a mistake in the rubric is told before any model is asked."""
+        image = Image("0" * 64, "image/png", 1, 1, 1, "made-up.png", caption="A made-up caption.")
+        turns = tuple(Turn((Text(f"IMAGE#{n}"), image, Text(" A made-up question."))) for n in (1, 2))
+        dialogue = Dialogue(Sample("made-up", turns), ("made-up answer one", "made-up answer two"))
+        for call in self.calls(dialogue):
+            assert call.conversation is not None
+            shown = call.conversation.messages[0].text
+            unseen = [
+                f"A{turn}" for turn in sorted({t for t, _ in call.expects}) if dialogue.answers[turn - 1] not in shown
+            ]
+            if unseen:
+                raise ContentError(f"{self._where}: does not show {', '.join(unseen)}; place {{{{ turn.answer }}}}")
+
+
+def _short(points: float) -> float:
+    """1 and not 1.0, as a person writes it."""
+    return int(points) if points.is_integer() else points
+
+
+def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str]) -> JSON:
+    """JSON schema of a reply: {"A1": {"C1": {"explanation", "rating"}, ..., "overall"}, "A2": ...}.
+
+    Only what every provider's strict mode takes: closed objects, every property required, no bounds (the scale stands
+    in descriptions, and the parser holds it). The explanation comes first: it is written before the number.
+    """
+    scale = f"{spec.scale.low:g} to {spec.scale.high:g}"
+    rating: dict[str, JSON] = {"type": "number", "description": f"Points from {scale}."}
+    why: dict[str, JSON] = {"type": "string", "description": "A short explanation, before the points."}
+
+    def answer() -> JSON:
+        rated: dict[str, JSON] = {name: _closed({"explanation": why, "rating": rating}) for name in criteria}
+        return _closed(rated | ({"overall": rating} if spec.overall else {}))
+
+    return _closed({f"A{turn}": answer() for turn in rate})
+
+
+def _closed(properties: dict[str, JSON]) -> JSON:
+    required: list[JSON] = list(properties)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

@@ -1,0 +1,153 @@
+"""What a judge.yaml may say, checked to the last key. Knows nothing of models, samples or where judge folders are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.judges.base import Sees
+from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
+from sparkles_eval.records import Criterion
+from sparkles_eval.tasks.spec import GenerationSpec, valid_name
+from sparkles_eval.tasks.strict import Strict, read_yaml
+
+FILE = "judge.yaml"
+Scope: TypeAlias = Literal["dialogue", "turn", "criterion"]
+"""What one call rates: everything, one answer, or one criterion of every answer."""
+
+
+class CriterionSpec(Strict):
+    """One thing that is rated."""
+
+    id: str
+    name: str
+    description: str = ""
+    weight: float = Field(default=1.0, ge=0)
+
+    @field_validator("id")
+    @classmethod
+    def _word(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z]\w{0,39}", value) or value in ("overall", "explanation", "rating"):
+            raise ValueError(
+                f"{value!r} is no criterion id; use a short word such as C1 (not overall, explanation, rating)"
+            )
+        return value
+
+
+class ScaleSpec(Strict):
+    """Lowest and highest points, both allowed; decimals between them too."""
+
+    low: float = 1
+    high: float = 10
+
+    @model_validator(mode="after")
+    def _upward(self) -> ScaleSpec:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} must be less than high {self.high:g}")
+        return self
+
+
+class VariantSpec(Strict):
+    """How the judge asks and reads under one protocol name."""
+
+    prompt: str
+    """File name of the Jinja rubric, beside judge.yaml."""
+    version: int = Field(default=1, ge=1)
+    system: str | None = None
+    parser: str = "strict"
+    structured: bool = True
+    """Ask for JSON by a schema where the model can hold to one; else, or where false, for the bracket layout."""
+    attempts: int = Field(default=3, ge=1, le=100)
+    """Replies asked for at the most until one can be read."""
+    generation: GenerationSpec = GenerationSpec()
+
+    @field_validator("prompt")
+    @classmethod
+    def _beside(cls, value: str) -> str:
+        if not valid_name(value):
+            raise ValueError(f"{value!r} is no plain file name beside {FILE} (lower case, such as rubric.md.j2)")
+        return value
+
+    @field_validator("parser")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in PARSERS:
+            raise ValueError(f"unknown parser {value!r}; known: {', '.join(sorted(PARSERS))}")
+        return value
+
+    @model_validator(mode="after")
+    def _layout_only(self) -> VariantSpec:
+        if self.parser == "paper" and self.structured:
+            raise ValueError("the paper parser reads the bracket layout only; say `structured: false`")
+        return self
+
+
+class JudgeSpec(Strict):
+    """A judge.yaml. `kind: rubric` asks a model with a written rubric; `kind: facts` counts exact facts by rule."""
+
+    name: str
+    version: int = Field(ge=1)
+    """Counted up whenever a change here makes older numbers incomparable."""
+    title: str
+    description: str = ""
+    kind: Literal["rubric", "facts"] = "rubric"
+    sees: Sees
+    scope: Scope = "dialogue"
+    criteria: tuple[CriterionSpec, ...] = Field(min_length=1)
+    scale: ScaleSpec = ScaleSpec()
+    overall: bool = False
+    """Whether an overall rating of each answer is asked for as well; it is kept, never used."""
+    repeats: int = Field(default=1, ge=1, le=100)
+    model: str | None = None
+    """Model that is asked unless the user names another, such as openai/gpt-4o."""
+    protocols: dict[str, VariantSpec] = Field(default_factory=dict)
+    citation: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not valid_name(value):
+            raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
+        return value
+
+    @field_validator("criteria")
+    @classmethod
+    def _distinct(cls, value: tuple[CriterionSpec, ...]) -> tuple[CriterionSpec, ...]:
+        ids = [criterion.id for criterion in value]
+        twice = [name for name in ids if ids.count(name) > 1]
+        if twice:
+            raise ValueError(f"the criterion {twice[0]!r} stands twice; each id is one criterion")
+        if not any(criterion.weight for criterion in value):
+            raise ValueError("every weight is 0; at least one criterion must count")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> JudgeSpec:
+        if self.kind == "facts":
+            if self.sees != "facts":
+                raise ValueError("a judge of kind facts says `sees: facts`")
+            return self
+        if self.sees == "facts":
+            raise ValueError("a rubric sees captions, images or text; only a judge of kind facts sees facts")
+        if "strict" not in self.protocols:
+            raise ValueError("protocols.strict is missing: a rubric says at least how it is asked by default")
+        paper = [name for name, variant in self.protocols.items() if variant.parser == "paper"]
+        pairs = {criterion for _, criterion in PAPER_PAIRS}
+        if paper and (self.scope != "dialogue" or {criterion.id for criterion in self.criteria} != pairs):
+            raise ValueError(f"protocols.{paper[0]}: the paper parser needs criteria C1, C2, C3 and scope dialogue")
+        return self
+
+    def records(self) -> tuple[Criterion, ...]:
+        """The criteria as records."""
+        return tuple(Criterion(c.id, c.name, c.description.strip(), c.weight) for c in self.criteria)
+
+
+def read_spec(path: Path) -> JudgeSpec:
+    """A judge.yaml, checked. Raises errors.ContentError that names file, key and what is allowed, for every mistake."""
+    if not path.is_file():
+        raise ContentError(f"{path}: no such file; a judge folder holds a {FILE} and its rubric")
+    return read_yaml(path, JudgeSpec)

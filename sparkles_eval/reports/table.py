@@ -1,0 +1,127 @@
+"""The summary on the terminal: one table a panel, every metric with its interval, graded n of N, reasons counted.
+
+Knows nothing of stores.
+"""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sparkles_eval.reports import numbers
+from sparkles_eval.reports.inert import line
+from sparkles_eval.reports.metrics import Column, Measure
+from sparkles_eval.reports.summary import Coverage, Entry, Panel, Summary, TaskSummary, judge_name
+
+REASONS = 5
+"""Reasons that are listed one by one; the rest is counted together."""
+
+
+def print_tables(summary: Summary, console: Console) -> None:
+    """Print every panel of the summary; one that was never asked anything says so."""
+    if not summary.tasks:
+        console.print(f"{summary.store} holds no runs yet.", markup=False)
+    for task in summary.tasks:
+        for panel in task.panels:
+            console.print()
+            console.print(_heading(task, panel))
+            console.print(_table(panel))
+            for note in _notes(panel):
+                console.print(Padding(note, (0, 0, 0, 1)))
+
+
+def _heading(task: TaskSummary, panel: Panel) -> Text:
+    run = panel.run
+    parts = [f"{run.protocol} protocol", f"{run.total:,} samples"]
+    if run.epochs > 1:
+        parts.append(f"{run.epochs} epochs")
+    parts.append(f"scored by {judge_name(panel.judge)}" if panel.judge else "not scored yet")
+    parts.extend([panel.label] if panel.label else [])
+    return Text.assemble((line(task.title), "bold"), ("  " + line(" · ".join(parts)), "dim"))
+
+
+def _table(panel: Panel) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    table.add_column("model", overflow="fold", min_width=12)
+    shown = [column for column in panel.columns if column.level in ("headline", "main")]
+    for column in shown:
+        unit = "%" if column.unit == "percent" else f"{numbers.plain(column.low)}-{numbers.plain(column.high)}"
+        table.add_column(f"{column.title}\n{unit} [95%]", justify="right", min_width=6)
+    bounds = _has_bounds(panel)
+    if bounds:
+        table.add_column("bounds\n%", justify="right", min_width=6)
+    table.add_column("graded\nn of N", justify="right", min_width=6)
+    table.add_column("cost", justify="right", overflow="fold", min_width=7)
+    for entry in panel.entries:
+        cells = [_cell(entry.measure(column.name), column) for column in shown]
+        if bounds:
+            ends = numbers.span(entry.measure("accuracy_worst"), entry.measure("accuracy_best"))
+            cells.append(Text(ends.replace(" to ", "\nto "), style="dim"))
+        coverage = entry.coverage
+        style = "" if coverage.graded == coverage.asked else "yellow"
+        cells.append(Text(f"{coverage.graded:,}\nof {coverage.asked:,}", style=style))
+        cells.append(Text(_cost(entry)))
+        table.add_row(Text(line(entry.label), style="dim italic" if entry.reference else ""), *cells)
+    return table
+
+
+def _cell(measure: Measure | None, column: Column) -> Text:
+    if measure is None:
+        return Text(numbers.NONE, style="dim")
+    value = numbers.number(measure.estimate.value, column.unit)
+    style = "bold" if column.level == "headline" else ""
+    beside = numbers.interval(measure.estimate, column.unit) or measure.estimate.note
+    return Text.assemble((value, style), ("\n" + beside, "dim"))
+
+
+def _has_bounds(panel: Panel) -> bool:
+    """Bounds are worth their width only where something is invalid or ungraded."""
+    for entry in panel.entries:
+        low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
+        if low and high and low.estimate.value != high.estimate.value:
+            return True
+    return False
+
+
+def _cost(entry: Entry) -> str:
+    asked = numbers.dollars(entry.spending.cost_usd)
+    if entry.judging is None or not entry.judging.cost_usd.count or entry.judging.cost_usd.known == 0:
+        unknown = entry.judging is not None and entry.judging.cost_usd.unknown > 0
+        return f"{asked}\njudge unknown" if unknown else asked
+    return f"{asked}\njudge {numbers.dollars(entry.judging.cost_usd)}"
+
+
+def _notes(panel: Panel) -> list[Text]:
+    notes = [Text(f"chance: {text}", style="dim") for text in chances(panel)]
+    for entry in panel.entries:
+        notes.extend(Text(line(f"{entry.label}: {text}"), style="yellow") for text in unscored(entry.coverage))
+        if entry.skipped:
+            notes.append(Text(line(f"{entry.label}: {len(entry.skipped)} bad items left out"), style="yellow"))
+    few = {m.estimate.note for e in panel.entries for m in e.measures if "not for ranking" in m.estimate.note}
+    if few:
+        notes.append(
+            Text("few samples: these intervals are exact or by permutation, and no ranking holds", style="dim")
+        )
+    return notes
+
+
+def chances(panel: Panel) -> list[str]:
+    """What guessing gets, for each metric where that is known: "Accuracy 50.0%"."""
+    found: dict[str, str] = {}
+    for entry in panel.entries:
+        for m in entry.measures:
+            if m.chance is not None and m.column.level != "bounds":
+                found[m.column.name] = f"{m.column.title} {numbers.number(m.chance, m.column.unit)}%"
+    return [", ".join(found.values())] if found else []
+
+
+def unscored(coverage: Coverage) -> list[str]:
+    """Why items are unscored, with counts: "3 unscored: timed out after 4 tries"."""
+    lines = [f"{count:,} unscored: {reason}" for reason, count in coverage.reasons[:REASONS]]
+    rest = coverage.reasons[REASONS:]
+    if rest:
+        lines.append(f"{sum(count for _, count in rest):,} unscored for {len(rest)} other reasons")
+    return lines

@@ -1,0 +1,143 @@
+"""Turns scores into `records.Estimate`, the number that every table prints: value, interval, n of total, and a note.
+
+Knows nothing of tables, stores or models. The policy of small samples lives here: below 30 independent units no
+interval rests on normal theory, and the note says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.records import Estimate
+from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, floats, is_constant, same_length
+from sparkles_eval.stats.clusters import cluster_wilson, clustered_mean
+from sparkles_eval.stats.consistency import GroupConsistency, group_consistency
+from sparkles_eval.stats.distributions import t_critical, z_critical
+from sparkles_eval.stats.intervals import clopper_pearson, wilson
+from sparkles_eval.stats.signflip import sign_flip_interval
+
+FEW = 30
+"""Below this many independent units: exact or permutation intervals, and no ranking (Bowyer et al. 2025)."""
+
+
+def _graded(who: str, values: Values, clusters: Labels | None, total: int | None) -> tuple[FloatArray, Labels, int]:
+    scores = floats(values, who)
+    labels: Labels = np.arange(scores.size) if clusters is None else clusters
+    same_length(who, scores, labels)
+    asked = scores.size if total is None else total
+    known = ~np.isnan(scores)
+    if asked < int(known.sum()):
+        raise UserError(f"{who}: {int(known.sum())} graded of {asked} asked; give the number of items asked as total")
+    return scores[known], codes(labels)[0][known], asked
+
+
+def accuracy_estimate(
+    values: Values, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
+) -> Estimate:
+    """Accuracy of one model: 1 right, 0 wrong (an invalid answer is wrong), None for what was not graded.
+
+    Independent items: Wilson. Items in clusters: Wilson with the effective n and the t(G-1) quantile
+    (`clusters.cluster_wilson`). Fewer than 30 clusters (or items): the exact interval, at the effective n where
+    clusters are larger than one item (Korn and Graubard 1998). `total` counts the items asked, graded or not.
+    """
+    right, labels, asked = _graded("accuracy_estimate", values, clusters, total)
+    if np.any((right != 0) & (right != 1)):
+        raise UserError("accuracy_estimate: values other than 0 and 1; use mean_estimate for scores")
+    return _proportion(right, labels, asked, alpha)
+
+
+def _proportion(right: FloatArray, labels: Labels, asked: int, alpha: float, what: str = "items") -> Estimate:
+    n = right.size
+    if n == 0:
+        return Estimate(None, None, None, 0, asked, 0, note=f"none of {asked} {what} graded")
+    units = codes(labels)[1]
+    value = float(right.mean())
+    if units == n:
+        if n < FEW:
+            exact = clopper_pearson(float(right.sum()), n, alpha=alpha)
+            note = f"fewer than {FEW} {what}: exact interval, not for ranking"
+            return Estimate(value, exact.low, exact.high, n, asked, units, "Clopper-Pearson", note)
+        found = wilson(float(right.sum()), n, alpha=alpha)
+        return Estimate(value, found.low, found.high, n, asked, units, "Wilson")
+    clustered = cluster_wilson(right, labels, alpha=alpha)
+    if clustered.n_eff is None:
+        return Estimate(value, None, None, n, asked, units, note=f"all {what} in one cluster: no interval")
+    if units >= FEW:
+        found, note = clustered.interval, clustered.interval.note
+        return Estimate(value, found.low, found.high, n, asked, units, "Wilson, clustered", note)
+    # Few clusters can look more alike than they are: never count more items than there are.
+    n_eff = min(clustered.n_eff, float(n)) * (z_critical(alpha) / t_critical(alpha, units - 1)) ** 2
+    exact = clopper_pearson(value * n_eff, n_eff, alpha=alpha)
+    note = f"fewer than {FEW} clusters ({units}): exact interval at the effective n, not for ranking"
+    return Estimate(value, exact.low, exact.high, n, asked, units, "Clopper-Pearson, clustered", note)
+
+
+def mean_estimate(
+    values: Values, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
+) -> Estimate:
+    """Mean score of one model; None for what was not graded.
+
+    mean +- t(G-1) CR1 (`clusters.clustered_mean`; with one item per cluster the plain t interval). From 6 to 29
+    independent units: the sign-flip interval; fewer: none. Constant scores: no interval, note "no variation".
+    """
+    scores, labels, asked = _graded("mean_estimate", values, clusters, total)
+    n = scores.size
+    if n == 0:
+        return Estimate(None, None, None, 0, asked, 0, note=f"none of {asked} items graded")
+    found = clustered_mean(scores, labels, alpha=alpha)
+    units = found.clusters
+    if is_constant(scores):
+        note = "one item" if n == 1 else "no variation"
+        return Estimate(found.mean, None, None, n, asked, units, note=note)
+    if units >= FEW:
+        method = "t" if units == n else "t, clustered"
+        return Estimate(found.mean, found.low, found.high, n, asked, units, method, found.note)
+    flipped = sign_flip_interval(scores, labels, alpha=alpha)
+    if flipped.low is None:
+        return Estimate(found.mean, None, None, n, asked, units, note=flipped.note)
+    note = f"fewer than {FEW} independent units ({units}): permutation interval, not for ranking"
+    return Estimate(found.mean, flipped.low, flipped.high, n, asked, units, "sign flips", note)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyEstimate:
+    """Consistency as tables print it, beside what a guesser would get on groups of these sizes."""
+
+    estimate: Estimate
+    """n counts groups, not items."""
+    groups: GroupConsistency
+
+
+def consistency_estimate(
+    values: Values,
+    groups: Labels,
+    clusters: Labels | None = None,
+    *,
+    chance: float = 0.5,
+    alpha: float = 0.05,
+) -> ConsistencyEstimate:
+    """Share of groups with every item right, its interval over groups, and the chance level for these group sizes.
+
+    `values` as in `accuracy_estimate`, except that None (missing) makes its group inconsistent. `clusters`, one label
+    per item, nest the groups (an NLVR2 image set holds several sentences); by default each group stands alone.
+    The note gives the chance level and, where groups differ in size, their sizes.
+    """
+    found = group_consistency(values, groups, chance=chance)
+    if found.consistency is None or found.chance is None:
+        return ConsistencyEstimate(Estimate(None, None, None, 0, 0, 0, note="no groups"), found)
+    group = codes(groups)[0]
+    first = np.unique(group, return_index=True)[1]
+    labels: Labels = np.arange(found.groups)
+    if clusters is not None:
+        same_length("consistency_estimate", group, clusters)
+        labels = codes(clusters)[0][first]
+    base = _proportion(found.complete.astype(np.float64), labels, found.groups, alpha, "groups")
+    sizes = ", ".join(f"{times} of {size}" for size, times in sorted(found.sizes.items()))
+    notes = [f"chance {found.chance:.3f} for groups of these sizes ({sizes})", *([base.note] if base.note else [])]
+    estimate = Estimate(
+        base.value, base.low, base.high, base.n, base.total, base.clusters, base.method, "; ".join(notes)
+    )
+    return ConsistencyEstimate(estimate, found)

@@ -1,0 +1,197 @@
+"""What else does a judge pay for? Position, length, its own family, and the halo between criteria.
+
+Knows nothing of how verdicts were got. None of these numbers proves bias alone: each docstring names its control.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.stats.arrays import (
+    FloatArray,
+    Labels,
+    Table,
+    Values,
+    codes,
+    complete,
+    is_constant,
+    midranks,
+    same_length,
+    table,
+)
+from sparkles_eval.stats.clusters import ClusteredMean, clustered_mean
+from sparkles_eval.stats.correlation import pearson
+from sparkles_eval.stats.distributions import t_two_sided
+from sparkles_eval.stats.intervals import Interval, binomial_two_sided, wilson
+from sparkles_eval.stats.signflip import sign_flip_test
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias:
+    """What happens when the order is swapped. `first_bias` is None when no verdict flipped."""
+
+    consistency: Interval
+    first_bias: float | None
+    """Among flips, the share in which the first place won both times (1/2: no preference)."""
+    p: float
+    """Exact binomial against 1/2; 1 without flips."""
+
+
+def position_bias(first_both: int, second_both: int, consistent: int, *, alpha: float = 0.05) -> PositionBias:
+    """Does order change the verdict? Every pair is judged in both orders.
+
+    `first_both`: pairs in which whatever stood first won both times; `second_both` likewise; `consistent`: the rest.
+    Source: Wang et al. 2023, "LLMs are not Fair Evaluators"; Zheng et al. 2023. Trap: averaging the two orders cancels
+    the mean bias, not the noise. Raises UserError for no pairs or negative counts.
+    """
+    n = first_both + second_both + consistent
+    if n == 0 or min(first_both, second_both, consistent) < 0:
+        raise UserError("position_bias: give counts of 0 or more and at least one pair")
+    flips = first_both + second_both
+    return PositionBias(
+        consistency=wilson(consistent, n, alpha=alpha),
+        first_bias=first_both / flips if flips else None,
+        p=binomial_two_sided(first_both, flips),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBias:
+    """How much longer answers are paid, raw and at equal quality. None, with a note, where undefined."""
+
+    raw_spearman: float | None
+    partial_spearman: float | None
+    """Of score and length, given quality."""
+    slope: float | None
+    """Points per unit of log length, from score ~ quality + log length."""
+    slope_se: float | None
+    """Heteroscedasticity-consistent (HC3)."""
+    points_per_doubling: float | None
+    n: int
+    note: str = ""
+
+
+def length_bias(scores: Values, lengths: Values, quality: Values) -> LengthBias:
+    """Does the judge pay for words? `quality` must be measured without this judge.
+
+    Source: Dubois et al. 2024, "Length-Controlled AlpacaEval"; MacKinnon and White 1985 (HC3). Trap: length is partly
+    quality; only padding the same answer, or a human score as `quality`, tells bias apart.
+    Raises UserError for lengths of 0 or below and for fewer than 5 answers.
+    """
+    y, words, q = (complete(v, "length_bias") for v in (scores, lengths, quality))
+    same_length("length_bias", y, words, q)
+    n = y.size
+    if n < 5 or np.any(words <= 0):
+        raise UserError(f"length_bias: {n} answers; give five or more, each of length above 0")
+    log_length = np.log(words)
+    if is_constant(log_length) or is_constant(y):
+        return LengthBias(None, None, None, None, None, n, "lengths or scores do not vary")
+    raw = pearson(midranks(words), midranks(y))
+    partial = _partial(midranks(words), midranks(y), midranks(q))
+    columns = [np.ones(n), log_length] if is_constant(q) else [np.ones(n), log_length, q]
+    design = np.stack(columns, axis=1)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return LengthBias(raw, partial, None, None, None, n, "quality and length cannot be told apart")
+    slope, se = _hc3(design, y)
+    note = "quality does not vary: not controlled for" if is_constant(q) else ""
+    return LengthBias(raw, partial, slope, se, slope * math.log(2), n, note)
+
+
+def _partial(x: FloatArray, y: FloatArray, given: FloatArray) -> float | None:
+    xy, xz, yz = pearson(x, y), pearson(x, given), pearson(y, given)
+    if xy is None or xz is None or yz is None:
+        return xy
+    room = (1 - xz**2) * (1 - yz**2)
+    return (xy - xz * yz) / math.sqrt(room) if room > 1e-12 else None
+
+
+def _hc3(design: FloatArray, y: FloatArray) -> tuple[float, float | None]:
+    """Coefficient of column 1 and its HC3 standard error (None where an observation fits itself exactly)."""
+    inverse = np.linalg.inv(design.T @ design)
+    beta = inverse @ design.T @ y
+    leverage = np.sum(design @ inverse * design, axis=1)
+    if np.any(leverage > 1 - 1e-10):
+        return float(beta[1]), None
+    rest = (y - design @ beta) / (1 - leverage)
+    covariance = inverse @ (design.T * rest**2) @ design @ inverse
+    return float(beta[1]), math.sqrt(float(covariance[1, 1]))
+
+
+@dataclass(frozen=True, slots=True)
+class SelfPreference:
+    """Difference in differences: how much more a judge favours its own family than the reference judge does."""
+
+    effect: ClusteredMean
+    t: float | None
+    p: float | None
+
+
+def self_preference(
+    own_on_own: Values, own_on_other: Values, reference_on_own: Values, reference_on_other: Values,
+    clusters: Labels | None = None,
+) -> SelfPreference:  # fmt: skip
+    """(own judge: own - other model) - (reference judge: own - other model), per dialogue, clustered t.
+
+    Assumes that quality is what the reference judge sees. Source: Panickssery, Bowman and Feng 2024; Chen et al. 2025.
+    Traps: the raw "own - other" calls a better model biased; the reference judge may be of the same family. The same
+    effect everywhere has no t: p is then that of the sign-flip test.
+    """
+    a, b, c, d = (
+        complete(v, "self_preference") for v in (own_on_own, own_on_other, reference_on_own, reference_on_other)
+    )
+    same_length("self_preference", a, b, c, d)
+    labels: Labels = np.arange(a.size) if clusters is None else clusters
+    effect = (a - b) - (c - d)
+    found = clustered_mean(effect, labels)
+    if found.se_cr1:
+        t = found.mean / found.se_cr1
+        return SelfPreference(found, t, t_two_sided(t, found.clusters - 1))
+    group, units = codes(labels)
+    p = sign_flip_test(np.bincount(group, weights=effect)).p_two_sided if units > 1 else None
+    return SelfPreference(found, None, p)
+
+
+@dataclass(frozen=True, slots=True)
+class Halo:
+    """Are three criteria three measurements? None where a criterion does not vary."""
+
+    mean_r: float | None
+    """Mean correlation between criteria; above .9 they are one number, not several findings."""
+    cronbach_alpha: float | None
+    first_eigenvalue_share: float | None
+    n: int
+    note: str = ""
+
+
+def halo(criteria: Table, models: Labels | None = None) -> Halo:
+    """Correlation between criteria, within model when `models` is given (residuals after each model's means).
+
+    `criteria`: items x criteria; rows with gaps are left out. Assumes linear relations, 50 items or more. Source:
+    Thorndike 1920; Cronbach 1951; Feuer et al. 2025. Trap: pooled over models r is high just because models differ.
+    Raises UserError for fewer than three rows or two criteria.
+    """
+    x = table(criteria, "halo")
+    whole = ~np.isnan(x).any(axis=1) if x.size else np.zeros(0, dtype=np.bool_)
+    if whole.sum() < 3 or x.shape[1] < 2:
+        raise UserError("halo: give three rows or more with every one of two or more criteria")
+    group = np.zeros(x.shape[0], dtype=np.int64)
+    if models is not None:
+        same_length("halo", x, models)
+        group = codes(models)[0]
+    x, group = x[whole], codes(group[whole])[0]
+    sizes = np.bincount(group)
+    means = np.stack([np.bincount(group, weights=column) / sizes for column in x.T], axis=1)
+    rest = x - means[group]
+    n, k = x.shape
+    if any(is_constant(column) for column in rest.T):
+        return Halo(None, None, None, n, "a criterion does not vary")
+    r = np.atleast_2d(np.corrcoef(rest.T))
+    covariance = np.atleast_2d(np.cov(rest.T))
+    total = float(covariance.sum())
+    alpha = k / (k - 1) * (1 - float(np.trace(covariance)) / total) if total > 1e-12 else None
+    share = float(np.linalg.eigvalsh(r)[-1]) / k
+    return Halo(float(r[np.triu_indices(k, 1)].mean()), alpha, share, n)

@@ -1,0 +1,110 @@
+"""Finds task folders: by a person's path, or by name over `--content` folders and the shipped ones. Loads no data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkles_eval.content import find_file, overlay
+from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.tasks.loaders import loader_names
+from sparkles_eval.tasks.spec import FILE, TaskSpec, read_spec, valid_name
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A task's folder with its checked task.yaml. Named tasks may have single files replaced by `--content` folders."""
+
+    path: Path
+    spec: TaskSpec
+    name: str = ""
+    """Name in the overlay; "" for a folder that was given by its path."""
+    content: tuple[Path, ...] = ()
+
+    def file(self, name: str) -> Path | None:
+        """A file of the task: the first one over the overlay for a named task, else the folder's own."""
+        if self.name:
+            return find_file("tasks", f"{self.name}/{name}", self.content)
+        own = self.path / name
+        return own if own.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One line of `sparkles-eval list tasks`."""
+
+    name: str
+    title: str
+    where: Path
+    usable: bool
+    why_not: str = ""
+    """The reason, with the mend, where it is not usable."""
+    needs_data_root: bool = False
+    """True when it is usable with `--data-root` only."""
+
+
+def find_task(name_or_path: str, content: Sequence[Path] = ()) -> Folder:
+    """The task of that name, or the folder of that path ("./mine", "/data/mine", "mine/" or a folder that is there).
+
+    A name wins over a folder of the same name in the current directory. Raises errors.ContentError.
+    """
+    plain = valid_name(name_or_path)
+    if plain and (found := find_file("tasks", f"{name_or_path}/{FILE}", content)):
+        spec = read_spec(found)
+        if spec.name != name_or_path:
+            raise ContentError(
+                f"{found}: name: {spec.name!r} is not the folder's name {name_or_path!r}; make them equal"
+            )
+        return Folder(found.parent, spec, spec.name, tuple(content))
+    path = Path(name_or_path).expanduser()
+    if path.name == FILE:
+        path = path.parent
+    if path.is_dir():
+        return Folder(path, read_spec(path / FILE))
+    names = _names(content)
+    if not plain:
+        raise ContentError(f"task {name_or_path}: there is no such folder")
+    near = difflib.get_close_matches(name_or_path, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ContentError(
+        f"unknown task {name_or_path!r}.{hint} Known: {', '.join(names)}; or give a folder's path, such as ./my_task"
+    )
+
+
+def _names(content: Sequence[Path]) -> list[str]:
+    """Every name over the overlay; a folder that starts with "_" or "." is not a task."""
+    found = {
+        folder.name
+        for place in overlay("tasks", content)
+        for folder in place.iterdir()
+        if (folder / FILE).is_file() and valid_name(folder.name)
+    }
+    return sorted(found)
+
+
+def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[TaskInfo]:
+    """Every task by name, usable or not, with the reason. Reads each task.yaml, but no data."""
+    known = loader_names(plugins)
+    found = []
+    for name in _names(content):
+        try:
+            folder = find_task(name, content)
+        except UserError as error:
+            where = find_file("tasks", f"{name}/{FILE}", content)
+            found.append(TaskInfo(name, "", (where or Path(name)).parent, usable=False, why_not=str(error)))
+            continue
+        why_not = _why_not(folder, known)
+        needs = folder.spec.needs_data_root
+        found.append(TaskInfo(name, folder.spec.title, folder.path, not why_not, why_not, needs_data_root=needs))
+    return found
+
+
+def _why_not(folder: Folder, loaders: Sequence[str]) -> str:
+    spec = folder.spec
+    if spec.loader not in loaders:
+        return f"{folder.path / FILE}: loader: {spec.loader!r} is not installed; there are {', '.join(loaders)}"
+    prompts = dict.fromkeys(protocol.prompt for protocol in spec.protocols.values())
+    missing = [name for name in prompts if folder.file(name) is None]
+    return f"{folder.path}: the prompt file {', '.join(missing)} is missing" if missing else ""

@@ -1,0 +1,147 @@
+"""Reads picture files: each once, from inside its folder only, into a record or a reason. Also small previews.
+
+Knows nothing of tasks or of who asks for the pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from sparkles_eval.errors import DataError, Problem
+from sparkles_eval.records import Image
+from sparkles_eval.tasks.formats import read_header
+
+MAX_BYTES = 128 * 2**20
+"""A larger file is refused: no provider takes it."""
+
+_READERS = 4
+"""Threads of `ImageFolder.warm`: reading and hashing release the interpreter's lock."""
+
+
+class ImageFolder:
+    """Pictures of one folder, by the names that the data gives them. Every file is read once, however often asked for.
+
+    `base` is where names are looked up; `root` (default: `base`) is what `Image.relpath` is relative to. `base` may be
+    a link, since the user put it there; a name or a link inside it that leads out of `base` is refused, because names
+    come with the data and what they lead to is sent to a model.
+    """
+
+    def __init__(self, base: Path, root: Path | None = None) -> None:
+        self.base = base.absolute()
+        self.root = (root or base).absolute()
+        self._real = os.path.realpath(self.base) + os.sep
+        self._prefix = Path(os.path.relpath(self.base, self.root)).as_posix()
+        self._seen: dict[str, Image | str] = {}
+
+    def read(self, name: str, *, image_id: str = "", caption: str | None = None) -> Image | str:
+        """The picture of that name (a relative path with "/"), or in words why it cannot be used."""
+        if name not in self._seen:
+            self._seen[name] = self._look(name)
+        found = self._seen[name]
+        return found if isinstance(found, str) else replace(found, id=image_id, caption=caption)
+
+    def has(self, name: str) -> bool:
+        """True when a file of that name lies in the folder; reads nothing."""
+        try:
+            return (self.base / name).is_file()
+        except (OSError, ValueError):
+            return False
+
+    def warm(self, names: Iterable[str]) -> None:
+        """Read many pictures at once, so that `read` has them at hand."""
+        fresh = [name for name in dict.fromkeys(names) if name not in self._seen]
+        if len(fresh) < 2 * _READERS:
+            return
+        with ThreadPoolExecutor(_READERS) as pool:
+            self._seen.update(zip(fresh, pool.map(self._look, fresh), strict=True))
+
+    def _look(self, name: str) -> Image | str:
+        plain = os.path.normpath(name) if name and "\0" not in name else ""
+        if reason := self._forbidden(name, plain):
+            return reason
+        path = self.base / plain
+        try:
+            data = _bytes(path)
+        except FileNotFoundError:
+            return f"missing file {name}"
+        except OSError as error:
+            return f"cannot read {name}: {error.strerror}"
+        header = read_header(data) if isinstance(data, bytes) else data
+        if isinstance(header, str) or isinstance(data, str):
+            return f"{name} is {header}"
+        relpath = plain if self._prefix == "." else f"{self._prefix}/{plain}"
+        digest = hashlib.sha256(data).hexdigest()
+        kind, width, height = header
+        return Image(digest, kind, width, height, len(data), relpath.replace(os.sep, "/"), path=path)
+
+    def _forbidden(self, name: str, plain: str) -> str | None:
+        """Why a file of that name may not be opened, or None."""
+        if not plain:
+            return f"no usable file name: {name!r}"
+        if Path(plain).is_absolute() or plain.split(os.sep, 1)[0] == os.pardir:
+            return f"the path {name} leaves the data folder"
+        try:
+            real = os.path.realpath(self.base / plain)
+        except OSError as error:
+            return f"cannot read {name}: {error.strerror}"
+        return None if real.startswith(self._real) else f"{name} is a link that leaves the data folder"
+
+
+def _bytes(path: Path) -> bytes | str:
+    """The file in one read, or what it is instead of a file of sensible size. A pipe or device is never opened."""
+    info = path.stat()
+    if stat.S_ISDIR(info.st_mode):
+        return "a folder, not a file"
+    if not stat.S_ISREG(info.st_mode):
+        return "not a plain file"
+    if info.st_size > MAX_BYTES:
+        return f"too large: {info.st_size / 2**20:.0f} MiB, at most {MAX_BYTES // 2**20} are read"
+    return path.read_bytes()
+
+
+def image_bytes(image: Image) -> bytes:
+    """The picture's bytes as they are now; nothing is verified. Raises errors.DataError when they are not there."""
+    mend = "name the folder that it lies in with --data-root"
+    if image.path is None:
+        raise DataError("images", [Problem(image.id or image.relpath, f"no file is known for {image.relpath}")], mend)
+    try:
+        return image.path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            "images", [Problem(image.id or image.relpath, f"{image.path}: {error.strerror}")], mend
+        ) from None
+
+
+def thumbnail(data: bytes, edge: int = 96) -> bytes:
+    """A JPEG preview with no side longer than `edge` pixels: upright, on white, a few kB, without metadata.
+
+    Returns b"" when the picture cannot be decoded: a preview is never worth a run.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    try:
+        with Pillow.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
+            picture: Pillow.Image = opened
+            if opened.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
+                picture = opened.convert("I").point(lambda value: value / 256).convert("L")
+            elif opened.mode in ("1", "P", "PA"):  # indexed colours cannot be mixed
+                picture = opened.convert("RGBA")
+            picture.thumbnail((edge, edge), Pillow.Resampling.BICUBIC, reducing_gap=2.0)
+            picture = ImageOps.exif_transpose(picture)
+            if picture.has_transparency_data:
+                layer = picture.convert("RGBA")
+                picture = Pillow.new("RGBA", layer.size, "white")
+                picture.alpha_composite(layer)
+            out = io.BytesIO()
+            picture.convert("RGB").save(out, "JPEG", quality=78)
+            return out.getvalue()
+    except (OSError, ValueError, SyntaxError, IndexError, Pillow.DecompressionBombError):
+        return b""

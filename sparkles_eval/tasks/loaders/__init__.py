@@ -1,0 +1,48 @@
+"""The loaders that ship with sparkles-eval, by the name that task.yaml uses. Imports none of them until asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import cast
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.plugins import load_plugin
+from sparkles_eval.tasks.base import Loader
+
+GROUP = "sparkles_eval.loaders"
+"""Entry-point group of loaders in other installed packages."""
+
+_BUILT_IN = {
+    "sparkleseval": "sparkles_eval.tasks.loaders.sparkleseval",
+    "bison": "sparkles_eval.tasks.loaders.bison",
+    "nlvr2": "sparkles_eval.tasks.loaders.nlvr2",
+    "jsonl": "sparkles_eval.tasks.loaders.jsonl",
+    "mini": "sparkles_eval.tasks.mini.loader",
+}
+
+
+def loader_names(plugins: Sequence[Path] = ()) -> list[str]:
+    """Every loader that a task.yaml may name here; `plugins` are the `--plugin` files. Imports no other loader."""
+    outside = {point.name for point in entry_points(group=GROUP)}
+    return sorted({*_BUILT_IN, *outside, *(name for path in plugins for name in load_plugin(path).loaders)})
+
+
+def find_loader(name: str, plugins: Sequence[Path] = ()) -> Loader:
+    """The loader of that name: a plugin's, a built-in, or an installed package's, in this order.
+
+    Raises errors.ContentError with the names that exist, or with the reason why a package's cannot be imported.
+    """
+    for path in plugins:
+        if name in load_plugin(path).loaders:
+            return cast("Loader", load_plugin(path).loaders[name])
+    if name in _BUILT_IN:
+        return cast("Loader", import_module(_BUILT_IN[name]).load)
+    for point in entry_points(group=GROUP, name=name):
+        try:
+            return cast("Loader", point.load())
+        except (ImportError, AttributeError) as error:
+            raise ContentError(f"loader {name!r} of {point.value}: {error}; reinstall its package") from error
+    raise ContentError(f"unknown loader {name!r}; known: {', '.join(loader_names(plugins))}")

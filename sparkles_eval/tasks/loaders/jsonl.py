@@ -1,0 +1,139 @@
+"""Loads a researcher's own samples: one JSON object a line. Knows nothing of what they are about.
+
+A line in full:
+
+    {"id": "tea-1",
+     "turns": [{"text": "Compare <image> with <image>.",
+                "images": ["a.png", {"path": "b.png", "id": "B", "caption": "A green cup."}],
+                "reference": "The second cup is green."},
+               {"text": "Which one is larger?"}],
+     "fields": {"statement": "The second cup is green."},
+     "options": ["True", "False"], "target": "True",
+     "group": "tea", "cluster": "tea", "tags": ["colour"]}
+
+Only `id` and one turn are needed. A single turn may stand without `turns`: {"id": ..., "text": ..., "images": [...]}.
+Every image has its place at an `<image>` in the text; a text without any has its images before it. `fields` are texts
+that the prompt template uses by name. `options` and `target` are for questions with a right answer, `reference` is a
+good answer in words. `group` names the samples that must all be right together, `cluster` those that are not
+independent of each other (the same image, the same writer); both default to the sample itself. `tags` break results
+down. A caption is what a judge that sees no images is told.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from sparkles_eval.records import Part, Sample, Text, Turn
+from sparkles_eval.tasks.base import Loaded, Source
+from sparkles_eval.tasks.loaders.reading import Pictures, check_args, find_place, image_folder, read_rows
+from sparkles_eval.tasks.strict import Name, Strict
+
+PLACEHOLDER = "<image>"
+
+
+class Picture(Strict):
+    """An image: its path in the image folder; the name and the words that a judge knows it by."""
+
+    path: str
+    id: Name = ""
+    caption: str | None = None
+
+
+class TurnLine(Strict):
+    """One user message."""
+
+    text: str = ""
+    images: tuple[str | Picture, ...] = ()
+    reference: str | None = None
+
+    @model_validator(mode="after")
+    def _one_placeholder_each(self) -> TurnLine:
+        places = self.text.count(PLACEHOLDER)
+        if places and places != len(self.images):
+            raise ValueError(f"{places} {PLACEHOLDER} in the text for {len(self.images)} images")
+        return self
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [Picture(path=image) if isinstance(image, str) else image for image in self.images]
+
+
+class Line(Strict):
+    """One sample; see the module's words."""
+
+    id: Name = Field(min_length=1)
+    turns: tuple[TurnLine, ...] = ()
+    text: str | None = None
+    images: tuple[str | Picture, ...] = ()
+    reference: str | None = None
+    fields: dict[str, Name] = Field(default_factory=dict)
+    options: tuple[Name, ...] = ()
+    target: Name | None = None
+    group: Name = ""
+    cluster: Name = ""
+    tags: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Line:
+        short = self.text is not None or self.images or self.reference is not None
+        if self.turns and short:
+            raise ValueError("`turns` and a single turn's `text`, `images`, `reference` exclude each other")
+        if not (self.turns or self.text or self.images):
+            raise ValueError("nothing to ask: give `text` and `images`, or `turns`")
+        if not self.turns:  # checks the short form as the long one
+            TurnLine(text=self.text or "", images=self.images)
+        return self
+
+    def all_turns(self) -> tuple[TurnLine, ...]:
+        return self.turns or (TurnLine(text=self.text or "", images=self.images, reference=self.reference),)
+
+
+def load(source: Source) -> Loaded:
+    """Every line of a samples file. Arguments: `samples` (a file, by default samples.jsonl in the task's folder) and
+    `images` (the folder that image paths count from, in `--data-root` where that is named, else in the task's folder).
+    """
+    check_args(source, ("samples", "images"))
+    named = source.args.get("samples", "samples.jsonl")
+    beside = source.folder / named
+    file = beside if beside.is_file() else find_place(source, "samples", named, [])
+    root = (source.data_root or source.folder).expanduser()
+    base = find_place(source, "images", None, [root / source.args.get("images", "")], folder=True)
+    rows = read_rows(file, Line)
+    folder = image_folder(base, root)
+    pictures = Pictures(folder)
+    folder.warm(picture.path for _, line in rows.rows for turn in line.all_turns() for picture in turn.pictures)
+    made = [sample for _, line in rows.rows if (sample := _sample(line, pictures)) is not None]
+    return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
+
+
+def _sample(line: Line, pictures: Pictures) -> Sample | None:
+    turns: list[Turn] = []
+    for turn in line.all_turns():
+        content = _content(line.id, turn, pictures)
+        if content is not None:
+            turns.append(Turn(content, turn.reference))
+    if len(turns) < len(line.all_turns()):
+        return None
+    return Sample(
+        line.id,
+        tuple(turns),
+        line.fields,
+        line.options,
+        line.target,
+        group=line.group,
+        cluster=line.cluster,
+        tags=line.tags,
+    )
+
+
+def _content(item: str, turn: TurnLine, pictures: Pictures) -> tuple[Part, ...] | None:
+    found = pictures.read(item, [(picture.path, picture.id, picture.caption) for picture in turn.pictures])
+    if found is None:
+        return None
+    if PLACEHOLDER not in turn.text:
+        return (*found, Text(turn.text)) if turn.text else tuple(found)
+    words = turn.text.split(PLACEHOLDER)
+    parts: list[Part] = [Text(words[0])]
+    for image, text in zip(found, words[1:], strict=True):
+        parts += [image, Text(text)]
+    return tuple(part for part in parts if part != Text(""))

@@ -1,0 +1,107 @@
+"""Loads SparklesEval: two-turn dialogues on several images, in the published folder layout. Knows nothing of judging.
+
+Layout under `--data-root`: evaluation/SparklesEval/annotations/sparkles_evaluation_sparkleseval_annotations.json (one
+JSON list) and evaluation/SparklesEval/images/<image_id>.jpg (Huang et al. 2023, arXiv 2308.16463).
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import model_validator
+
+from sparkles_eval.records import Image, Part, Sample, Text, Turn
+from sparkles_eval.tasks.base import Loaded, Source
+from sparkles_eval.tasks.loaders.reading import Pictures, check_args, data_root, find_place, image_folder, read_rows
+from sparkles_eval.tasks.strict import Foreign, Name
+
+PLACEHOLDER = "<Img><ImageHere></Img>"
+_NAMED = re.compile(r"IMAGE#(\w+)$")
+
+
+class Picture(Foreign):
+    """An image of a message, with the words that describe it to a judge."""
+
+    image_id: Name
+    caption: str | None = None
+
+
+class Message(Foreign):
+    """One message; a user's has a placeholder for each of its images, in order."""
+
+    role: str
+    content: str
+    images: tuple[Picture, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_placeholder_each(self) -> Message:
+        words = self.content.split(PLACEHOLDER)
+        if len(words) - 1 != len(self.images):
+            raise ValueError(f"{len(words) - 1} placeholders for {len(self.images)} images")
+        for before, picture in zip(words, self.images, strict=False):
+            named = _NAMED.search(before)
+            if named and named[1] != picture.image_id:
+                raise ValueError(f"IMAGE#{named[1]} stands where the list of images has {picture.image_id}")
+        return self
+
+
+class Dialogue(Foreign):
+    """One item: user and assistant messages in turn, a user's first."""
+
+    evaluation_id: Name
+    dialogue: tuple[Message, ...]
+
+    @model_validator(mode="after")
+    def _roles_alternate(self) -> Dialogue:
+        roles = [message.role for message in self.dialogue]
+        if not roles or roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
+            raise ValueError(
+                f"roles must be user, assistant, user, assistant, ...; they are {', '.join(roles) or 'none'}"
+            )
+        if any(message.images for message in self.dialogue[1::2]):
+            raise ValueError("an assistant message has images")
+        return self
+
+
+def load(source: Source) -> Loaded:
+    """Every dialogue; the assistant's messages become the references. Arguments: `annotations`, `images` (places)."""
+    check_args(source, ("annotations", "images", "source"))
+    root = data_root(source)
+    home = root / "evaluation" / "SparklesEval"
+    usual = home / "annotations" / "sparkles_evaluation_sparkleseval_annotations.json"
+    file = find_place(source, "annotations", source.args.get("annotations"), [usual])
+    images = find_place(source, "images", source.args.get("images"), [home / "images"], folder=True)
+    rows = read_rows(file, Dialogue)
+    folder = image_folder(images, root)
+    pictures = Pictures(folder)
+    folder.warm(f"{picture.image_id}.jpg" for _, row in rows.rows for m in row.dialogue for picture in m.images)
+    made = [sample for _, row in rows.rows if (sample := _sample(row, pictures)) is not None]
+    return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
+
+
+def _sample(row: Dialogue, pictures: Pictures) -> Sample | None:
+    turns: list[Turn] = []
+    sound = True
+    for index in range(0, len(row.dialogue), 2):
+        message = row.dialogue[index]
+        reference = row.dialogue[index + 1].content if index + 1 < len(row.dialogue) else None
+        wanted = [(f"{picture.image_id}.jpg", picture.image_id, picture.caption) for picture in message.images]
+        found = pictures.read(row.evaluation_id, wanted)
+        if found is None:
+            sound = False
+        else:
+            turns.append(Turn(place(message.content.split(PLACEHOLDER), found), reference))
+    if not sound:
+        return None
+    return Sample(row.evaluation_id, tuple(turns), cluster=row.evaluation_id)
+
+
+def place(words: list[str], images: list[Image]) -> tuple[Part, ...]:
+    """Words and images in turn: words[0], images[0], words[1], ...; empty words are left out."""
+    parts: list[Part] = []
+    for index, text in enumerate(words):
+        if text:
+            parts.append(Text(text))
+        if index < len(images):
+            parts.append(images[index])
+    return tuple(parts)

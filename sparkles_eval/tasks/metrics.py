@@ -1,0 +1,64 @@
+"""The metrics that a task may name, and what each needs of the task. Computes nothing: that is the work of stats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
+"""What a metric needs: samples with options and an answer rule, samples in groups, a judge, or two-turn dialogues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that a report shows for a task."""
+
+    name: str
+    title: str
+    description: str
+    needs: tuple[Need, ...]
+    high: float
+    """The best value; the worst is 0 for shares and the low end of the judge's scale for ratings."""
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "accuracy",
+            "Accuracy",
+            "Share of samples whose answer is the right option; an answer that names no option counts as wrong.",
+            ("options",),
+            1.0,
+        ),
+        Metric(
+            "consistency",
+            "Consistency",
+            "Share of groups in which every sample is answered rightly (Suhr et al. 2019).",
+            ("options", "groups"),
+            1.0,
+        ),
+        Metric(
+            "validity",
+            "Validity",
+            "Share of samples whose first answer names one option; it separates poor form from poor sight.",
+            ("options",),
+            1.0,
+        ),
+        Metric(
+            "sparkles_score",
+            "SparklesEval score",
+            "(A1 + A2) / 2, each the mean over dialogues of the turn's criterion means (Huang et al. 2023).",
+            ("judge", "two turns"),
+            10.0,
+        ),
+        Metric(
+            "judge_score",
+            "Judge score",
+            "Mean over samples of the weighted mean over all criteria and turns that the judge rated.",
+            ("judge",),
+            10.0,
+        ),
+    )
+}
+"""Known metrics by name, in the order in which reports show them."""

@@ -1,0 +1,166 @@
+"""What a task.yaml may say, checked to the last key. Knows nothing of samples or of where task folders are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.records import Generation
+from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.metrics import METRICS
+from sparkles_eval.tasks.strict import Name, Strict, read_yaml
+
+FILE = "task.yaml"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def valid_name(name: str) -> bool:
+    """True for a name that a task, protocol or file may have: lower case, digits, ".", "_", "-"."""
+    return bool(_NAME.fullmatch(name)) and ".." not in name
+
+
+def _default_only(value: object) -> object:
+    """`n: 60` is short for `n: {default: 60}`."""
+    return value if isinstance(value, dict) else {"default": value}
+
+
+class ArgSpec(Strict):
+    """One `--task-arg` that the task takes. `default` None means that the loader decides or that it is optional."""
+
+    default: Name | None = None
+    choices: tuple[Name, ...] = ()
+    help: str = ""
+
+    @model_validator(mode="after")
+    def _default_is_a_choice(self) -> ArgSpec:
+        if self.choices and self.default is not None and self.default not in self.choices:
+            raise ValueError(f"the default {self.default!r} is none of the choices {', '.join(self.choices)}")
+        return self
+
+
+class GenerationSpec(Strict):
+    """Sampling settings; what is left out is not sent to the model."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def record(self) -> Generation:
+        return Generation(self.temperature, self.top_p, self.top_k, self.max_tokens, self.seed, self.stop)
+
+
+class ProtocolSpec(Strict):
+    """How the task is asked and read under one protocol name (tasks.base.Protocol says what each key means)."""
+
+    prompt: str
+    """File name of the Jinja template, beside task.yaml."""
+    system: str | None = None
+    """System text, a Jinja template too; it sees `fields`, `options` and `turns`."""
+    version: int = Field(default=1, ge=1)
+    """Counted up whenever a change here makes older numbers incomparable."""
+    answer: str | None = None
+    """Rule that reads an option out of a response (`strict`, `paper`), or null where a judge scores."""
+    draws: int = Field(default=1, ge=1, le=100)
+    generation: GenerationSpec = GenerationSpec()
+    judging: str = "strict"
+
+    @field_validator("prompt")
+    @classmethod
+    def _beside(cls, value: str) -> str:
+        if not valid_name(value):
+            raise ValueError(f"{value!r} is no plain file name beside {FILE} (lower case, such as prompt.md.j2)")
+        return value
+
+    @field_validator("answer")
+    @classmethod
+    def _known_rule(cls, value: str | None) -> str | None:
+        if value is not None and value not in RULES:
+            raise ValueError(f"unknown answer rule {value!r}; known: {', '.join(RULES)}, or null where a judge scores")
+        return value
+
+    @model_validator(mode="after")
+    def _draws_need_a_rule(self) -> ProtocolSpec:
+        if self.draws > 1 and self.answer is None:
+            raise ValueError("draws above 1 ask again until an answer is valid, so they need an `answer` rule")
+        return self
+
+
+class TaskSpec(Strict):
+    """A task.yaml."""
+
+    name: str
+    version: int = Field(ge=1)
+    """Counted up whenever samples or scoring change so that older numbers are incomparable."""
+    title: str
+    description: str
+    loader: str
+    """What reads the data: a built-in loader or an entry point of `sparkles_eval.loaders`."""
+    args: dict[str, Annotated[ArgSpec, BeforeValidator(_default_only)]] = Field(default_factory=dict)
+    """Every `--task-arg` that is allowed, with its default."""
+    needs_data_root: bool = False
+    """True when nothing can be loaded without `--data-root`."""
+    protocols: dict[str, ProtocolSpec]
+    metrics: tuple[str, ...]
+    judges: tuple[str, ...] = ()
+    citation: str = ""
+    licence: str = ""
+    homepage: str = ""
+    get_data: str = ""
+    """How to get the data, for people; shown when it is not there."""
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not valid_name(value):
+            raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
+        return value
+
+    @field_validator("protocols")
+    @classmethod
+    def _some_protocols(cls, value: dict[str, ProtocolSpec]) -> dict[str, ProtocolSpec]:
+        if not value:
+            raise ValueError("at least one protocol is needed, such as `strict`")
+        for name in value:
+            if not valid_name(name):
+                raise ValueError(f"{name!r} is no protocol name; use lower case letters, digits, '.', '_' and '-'")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_metrics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in METRICS]
+        if unknown:
+            raise ValueError(f"unknown metric {', '.join(map(repr, unknown))}; known: {', '.join(METRICS)}")
+        if not value:
+            raise ValueError(f"at least one is needed; known: {', '.join(METRICS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_scored(self) -> TaskSpec:
+        for metric in self.metrics:
+            needs = METRICS[metric].needs
+            if "options" in needs:
+                without = [name for name, protocol in self.protocols.items() if protocol.answer is None]
+                if without:
+                    raise ValueError(
+                        f"metric {metric!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}"
+                    )
+            if "judge" in needs and not self.judges:
+                raise ValueError(f"metric {metric!r} needs a judge under `judges`, such as sparkles")
+        return self
+
+
+def read_spec(path: Path) -> TaskSpec:
+    """A task.yaml, checked. Raises errors.ContentError that names file, key and what is allowed, for every mistake."""
+    if not path.is_file():
+        raise ContentError(
+            f"{path}: no such file; a task folder holds a {FILE} (`sparkles-eval task new NAME` writes one)"
+        )
+    return read_yaml(path, TaskSpec)

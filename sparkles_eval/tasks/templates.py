@@ -1,0 +1,76 @@
+"""Compiles and renders Jinja templates the one safe way, and puts images at their words. Knows no task and no judge.
+
+Templates run in a sandbox and must name only what they are given. Data are values of a template, never its text.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from sparkles_eval.errors import ContentError
+
+_RENDER_FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # a prompt is plain text, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    del made.filters["random"], made.globals["lipsum"]  # a prompt that differs each time has no hash
+    return made
+
+
+_ENVIRONMENT = _environment()
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Stand-ins for images while text is rendered: digits only, so that no filter (upper, tojson) changes them."""
+
+    nonce: str
+
+    @classmethod
+    def fresh(cls) -> Markers:
+        return cls(f"{secrets.randbits(128):039d}")
+
+    def of(self, number: int) -> str:
+        return f"__{self.nonce}_{number:04d}__"
+
+    def cut(self, text: str) -> list[str | int]:
+        """Text, number of the image, text, number, ..., text."""
+        # Plain splitting: a pattern with a new nonce would be compiled anew for every turn.
+        first, *rest = text.split(f"__{self.nonce}_")
+        pieces: list[str | int] = [first]
+        for piece in rest:
+            if piece[:4].isdecimal() and piece[4:6] == "__":
+                pieces += [int(piece[:4]), piece[6:]]
+            else:  # a filter such as truncate cut it through: its image then counts as not placed
+                pieces.append(piece)
+        return pieces
+
+
+def compile_template(source: str, name: str) -> Template:
+    """The template in a text. Raises errors.ContentError with `name` and the line of a syntax mistake."""
+    try:
+        return _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        raise ContentError(f"{name} line {error.lineno}: {error.message}") from None
+    except (TemplateError, RecursionError) as error:
+        raise ContentError(f"{name}: {error}") from None
+
+
+def render(template: Template, where: str, names: Mapping[str, object]) -> str:
+    """The template's text with these values. Raises errors.ContentError with the names that it may use."""
+    try:
+        return template.render(names)
+    except _RENDER_FAULTS as error:
+        known = ", ".join(sorted(names))
+        raise ContentError(f"{where}: {str(error).rstrip('.')}; the names that it may use are {known}") from None

@@ -1,0 +1,48 @@
+"""What becomes of a protocol's wishes on their way to a model."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkles_eval.adapters.sampling import Sampling, given, override, read_sampling
+from sparkles_eval.errors import UserError
+from sparkles_eval.records import Generation
+
+PAPER = Generation(temperature=1.0, top_p=0.9, max_tokens=1000, seed=2023)
+
+
+def test_nothing_special_sends_what_was_asked() -> None:
+    assert Sampling().effective(PAPER) == PAPER
+
+
+def test_the_users_settings_go_over_the_protocols() -> None:
+    asked = Generation(temperature=0.2, stop=("END",))
+    assert Sampling(asked).effective(PAPER) == override(PAPER, asked)
+    assert override(PAPER, asked) == Generation(0.2, 0.9, None, 1000, 2023, ("END",))
+
+
+def test_zero_is_a_setting() -> None:
+    assert Sampling(Generation(temperature=0.0, seed=0)).effective(PAPER).temperature == 0.0
+    assert given(Generation(temperature=0.0, seed=0)) == ("temperature", "seed")
+
+
+def test_what_is_not_taken_is_left_out() -> None:
+    settings = {"not_sent": "temperature,top_p,seed,stop"}
+    sampling = read_sampling("m", settings, Generation())
+    assert sampling.effective(override(PAPER, Generation(stop=("x",)))) == Generation(max_tokens=1000)
+
+
+def test_thinking_gets_room_beside_the_answer() -> None:
+    settings = {"reasoning_tokens": "8000", "max_tokens": "16000"}
+    sampling = read_sampling("m", settings, Generation())
+    assert sampling.effective(PAPER).max_tokens == 9000
+    assert sampling.effective(Generation()).max_tokens == 16000
+    asked = read_sampling("m", settings, Generation(max_tokens=50))
+    assert asked.effective(PAPER).max_tokens == 50, "the user's own limit is sent as it is"
+
+
+def test_asking_for_what_is_not_taken_is_refused() -> None:
+    with pytest.raises(UserError, match="does not take temperature"):
+        read_sampling("m", {"not_sent": "temperature"}, Generation(temperature=0.0))
+    with pytest.raises(UserError, match="'heat' is no generation setting"):
+        read_sampling("m", {"not_sent": "heat"}, Generation())
