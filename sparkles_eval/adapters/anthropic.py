@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import anthropic
 from pydantic import BaseModel, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
@@ -18,6 +19,9 @@ from sparkles_eval.adapters.sampling import Field, given
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
 from sparkles_eval.errors import AdapterError
 from sparkles_eval.records import JSON, Generation, Message, Model, Reply, Status, Text, Usage
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
 
 PROVIDER = Provider(
     kind="anthropic",
@@ -87,19 +91,25 @@ class AnthropicAdapter(Remote):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self._client = anthropic.AsyncAnthropic(
-            api_key=setup.key or _NO_KEY,
-            base_url=setup.endpoint,
-            max_retries=0,
-            timeout=setup.model.limits.timeout_s,
-            http_client=anthropic.DefaultAioHttpClient(),
-        )
         self._version = setup.model.settings.get("api_version")
         self._effort = setup.model.settings.get("effort")
 
     def effective(self, generation: Generation) -> Generation:
         settled = super().effective(generation)
         return settled if settled.max_tokens is not None else replace(settled, max_tokens=DEFAULT_MAX_TOKENS)
+
+    @cached_property
+    def _client(self) -> AsyncAnthropic:
+        # The SDK takes most of a second to import: it waits until there is something to ask.
+        import anthropic
+
+        return anthropic.AsyncAnthropic(
+            api_key=self._setup.key or _NO_KEY,
+            base_url=self._setup.endpoint,
+            max_retries=0,
+            timeout=self._setup.model.limits.timeout_s,
+            http_client=anthropic.DefaultAioHttpClient(),
+        )
 
     def untaken(self, generation: Generation) -> Sequence[Field]:
         gone: list[Field] = ["seed"]
@@ -148,12 +158,15 @@ class AnthropicAdapter(Remote):
         return Reply(text, status, usage, reply.model, detail)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
+        import anthropic
+
         if not isinstance(error, anthropic.APIStatusError):
             return self._reporter.lost(error, self.model.limits.timeout_s)
         return self._reporter.status(error.status_code, error.response.headers, error.response.text)
 
     async def aclose(self) -> None:
-        await self._client.close()
+        if "_client" in self.__dict__:
+            await self._client.close()
 
 
 def _content(message: Message, pending: Iterator[Encoded]) -> JSON:

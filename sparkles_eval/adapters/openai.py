@@ -6,8 +6,9 @@ Knows nothing of tasks or retries. Format: https://platform.openai.com/docs/api-
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import openai
 from pydantic import BaseModel, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
@@ -17,6 +18,9 @@ from sparkles_eval.adapters.sampling import Field
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
 from sparkles_eval.errors import AdapterError, UserError
 from sparkles_eval.records import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 PROVIDER = Provider(
     kind="openai",
@@ -72,13 +76,6 @@ class OpenAIAdapter(Remote):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self._client = openai.AsyncOpenAI(
-            api_key=setup.key or _NO_KEY,
-            base_url=setup.endpoint,
-            max_retries=0,
-            timeout=setup.model.limits.timeout_s,
-            http_client=openai.DefaultAioHttpClient(),
-        )
         settings = setup.model.settings
         # `max_tokens` is deprecated at the provider, and the only name that other servers are sure to know.
         tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
@@ -88,6 +85,19 @@ class OpenAIAdapter(Remote):
             self._names["top_k"] = "top_k"
         self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
         self._detail = settings.get("detail")
+
+    @cached_property
+    def _client(self) -> AsyncOpenAI:
+        # The SDK takes most of a second to import: it waits until there is something to ask.
+        import openai
+
+        return openai.AsyncOpenAI(
+            api_key=self._setup.key or _NO_KEY,
+            base_url=self._setup.endpoint,
+            max_retries=0,
+            timeout=self._setup.model.limits.timeout_s,
+            http_client=openai.DefaultAioHttpClient(),
+        )
 
     def untaken(self, generation: Generation) -> Sequence[Field]:
         return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
@@ -144,6 +154,8 @@ class OpenAIAdapter(Remote):
         return Reply(said.content or said.refusal or "", status, usage, completion.model, detail)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
+        import openai
+
         if not isinstance(error, openai.APIStatusError):
             return self._reporter.lost(error, self.model.limits.timeout_s)
         text = error.response.text
@@ -153,4 +165,5 @@ class OpenAIAdapter(Remote):
         return self._reporter.status(error.status_code, error.response.headers, text)
 
     async def aclose(self) -> None:
-        await self._client.close()
+        if "_client" in self.__dict__:
+            await self._client.close()

@@ -28,6 +28,7 @@ def judge(
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
     max_attempts: options.MaxAttempts = 6,
+    max_wait: options.MaxWait = 600,
     content: options.Content = None,
     plugin: options.Plugins = None,
     store: options.StorePath = options.DEFAULT_STORE,
@@ -72,7 +73,7 @@ def judge(
     )
     seats = [bench.seat(name) for name in dict.fromkeys(judge)]
     check_prices(bench.adapters, max_cost)
-    terms = Terms(max_connections, Patience(attempts=max_attempts), max_cost)
+    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost)
     with Store(store, create=False) as opened:
         answered = stored_answers(opened, run or None, data_root=data_root)
         if not any(answered.values()):

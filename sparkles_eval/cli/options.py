@@ -69,6 +69,16 @@ MaxAttempts: TypeAlias = Annotated[
         "--max-attempts", min=1, help="Failures of one request until it is given up.", rich_help_panel="Pace and money"
     ),
 ]
+MaxWait: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--max-wait",
+        min=1,
+        metavar="SECONDS",
+        help="Time for one request, all attempts and waiting included.",
+        rich_help_panel="Pace and money",
+    ),
+]
 ReportPath: TypeAlias = Annotated[
     Path | None,
     typer.Option("--report", help="Where to write the HTML report. Default: beside the store."),

@@ -10,6 +10,7 @@ from datetime import datetime
 from time import monotonic
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -103,7 +104,11 @@ class _Bars(_Counting):
     def planned(self, who: str, task: str, total: int, done: int) -> None:
         super().planned(who, task, total, done)
         self._bars[who, task] = self._progress.add_task(
-            f"[bold]{who}[/] {task}", total=total, completed=done, rate="", note="from the store" if done else ""
+            f"[bold]{escape(who)}[/] {escape(task)}",
+            total=total,
+            completed=done,
+            rate="",
+            note="from the store" if done else "",
         )
 
     def finished(self, who: str, task: str, *, scored: bool) -> None:
@@ -118,7 +123,7 @@ class _Bars(_Counting):
     def waiting(self, who: str, until: datetime) -> None:
         for (name, _), bar in self._bars.items():
             if name == who:
-                self._progress.update(bar, note=f"[yellow]waiting on {who} until {until:%H:%M:%S}[/]")
+                self._progress.update(bar, note=f"[yellow]waiting on {escape(who)} until {until:%H:%M:%S}[/]")
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
@@ -131,7 +136,7 @@ class _Lines(_Counting):
     def __init__(self) -> None:
         super().__init__()
         self._last = monotonic()
-        self._waits: dict[str, str] = {}
+        self._waits: dict[str, datetime] = {}
 
     def planned(self, who: str, task: str, total: int, done: int) -> None:
         super().planned(who, task, total, done)
@@ -150,10 +155,11 @@ class _Lines(_Counting):
                     self._line(name, about, going)
 
     def waiting(self, who: str, until: datetime) -> None:
-        text = f"waiting on {who} until {until:%H:%M:%S}"
-        if self._waits.get(who) != text:
-            self._waits[who] = text
-            self._say(text)
+        # One line a wait: every request that waits tells its own, seconds apart.
+        told = self._waits.get(who)
+        if told is None or told <= datetime.now().astimezone():
+            self._waits[who] = until
+            self._say(f"waiting on {who} until {until:%H:%M:%S}")
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +63,7 @@ def run(
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
     max_attempts: options.MaxAttempts = 6,
+    max_wait: options.MaxWait = 600,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Requests, tokens, cost, time. Spends nothing.", rich_help_panel=_SHOW)
     ] = False,
@@ -114,7 +117,6 @@ def run(
         _show_prompts(wishes)
         return
 
-    from sparkles_eval.cli.finish import finish
     from sparkles_eval.cli.progress import shown
     from sparkles_eval.engine.execute import execute
     from sparkles_eval.engine.policy import Patience
@@ -129,11 +131,16 @@ def run(
         print_forecast(plan.cells, store, max_connections)
         return
     check_prices(plan.adapters, max_cost)
-    terms = Terms(max_connections, Patience(attempts=max_attempts), max_cost, embed_images)
+    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
     with Store(store) as opened:
         with shown(plain=plain) as progress:
-            outcome = execute(plan, opened, progress, terms, sys.argv)
-        finish(opened, outcome, None if no_report else report or store.with_suffix(".html"))
+            outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)
+        _ending().finish(opened, outcome, None if no_report else report or store.with_suffix(".html"))
+
+
+def _ending() -> ModuleType:
+    """What follows the asking: statistics, tables, pages. Costs a moment to import, so that is done meanwhile."""
+    return importlib.import_module("sparkles_eval.cli.finish")
 
 
 def _show_prompts(wishes: Wishes) -> None:

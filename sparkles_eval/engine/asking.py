@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import traceback
 from collections.abc import Callable
@@ -21,10 +22,16 @@ _ERROR_LENGTH = 2_000
 """Characters of an error that are kept: a provider may answer with a whole page."""
 _FIRST_LIMIT = 10
 """Requests in flight that an untried provider is sent, unless the user named a number."""
+_VISIBLE_S = 1.0
+"""Waits of this many seconds or more are told."""
 
 
 class Unanswered(SparklesError):
     """A request has no reply. The message is the reason that its scores will carry."""
+
+
+class Interrupted(SparklesError):
+    """The session was ended before the request was sent: its item is left as it is, for the next session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +80,33 @@ class Asker:
         self._progress = progress
         self._random = random.Random()  # noqa: S311  (jitter)
         self._in_a_row = 0
+        self._interrupted = False
+        self._halted = asyncio.Event()
+        """Set when nothing more will be asked: who waits for the next attempt need not wait any longer."""
 
     def stop(self, reason: str, kind: str = "stopped") -> None:
-        """Ask this model nothing more."""
+        """Ask this model nothing more; what is still to be asked has `reason` as its reason."""
         if self.stopped is None:
             self.stopped = reason
+            self._halted.set()
             self._progress.event(kind, self.name, reason)
+
+    def interrupt(self) -> None:
+        """Send nothing more in this session; what is on its way is waited for."""
+        self._interrupted = True
+        self._halted.set()
 
     async def ask(self, request: Request, record: Callable[[Attempt], None]) -> Reply:
         """The model's reply. `record` is called with every attempt when it ends, before anything else happens.
 
-        Raises Unanswered with the reason when there is none.
+        Raises Unanswered with the reason when there is none, Interrupted when the session ended before it was sent.
         """
         if problem := self.adapter.check(request):
             raise Unanswered(problem)
-        began = monotonic()
+        deadline = monotonic() + self._patience.total_s
         number = failures = 0
         while True:
-            await self._admit()
+            await self._admit(deadline)
             number += 1
             sent_at = monotonic()
             try:
@@ -101,29 +117,41 @@ class Asker:
                 record(Attempt(number, status, None, message, monotonic() - sent_at))
                 failures += not isinstance(error, RateLimited)
                 wait = self._after(error, number, failures, sent_at)
-                if failures >= self._patience.attempts or monotonic() + wait - began > self._patience.total_s:
+                if failures >= self._patience.attempts or monotonic() + wait > deadline:
                     self._gave_up(message)
                     raise Unanswered(f"no reply after {number} attempts: {message}") from error
-                if wait:
-                    await asyncio.sleep(wait)
+                await self._pause(wait)
             else:
                 record(Attempt(number, reply.status, reply, reply.detail, monotonic() - sent_at))
                 self.limiter.succeeded()
                 self._in_a_row = 0
                 return reply
 
-    async def _admit(self) -> None:
-        """Wait until the model may be asked; raises Unanswered when it may not be asked at all."""
-        if self.stopped is None and (wait := self.limiter.open_at - monotonic()) > 0:
-            self._progress.waiting(self.name, datetime.now().astimezone() + timedelta(seconds=wait))
-            await self.limiter.clear()
-        if self.stopped is None and not self._budget.allows():
+    async def _admit(self, deadline: float) -> None:
+        """Wait until the model may be asked; raises Unanswered or Interrupted when it may not be asked at all."""
+        while (wait := self.limiter.open_at - monotonic()) > 0 and not self._halted.is_set():
+            if monotonic() + wait > deadline:
+                message = f"{self.name} asks to wait until {_clock(wait):%H:%M:%S}, longer than a request is tried"
+                self._gave_up(message)
+                raise Unanswered(message)
+            await self._pause(wait)
+        if not self._halted.is_set() and not await self._budget.room(self.name):
             self.stop(f"--max-cost {self._budget.limit_usd:.2f} USD is reached", "budget")
+        if self._interrupted:
+            raise Interrupted
         if self.stopped is not None:
             raise Unanswered(self.stopped)
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait, visibly where it is long, and no longer than the model is asked at all."""
+        if seconds >= _VISIBLE_S:
+            self._progress.waiting(self.name, _clock(seconds))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._halted.wait()
+
     async def _once(self, request: Request) -> Reply:
-        self._budget.begin()
+        self._budget.begin(self.name)
         usage: Usage | None = None
         try:
             reply = await self.adapter.answer(request)
@@ -135,7 +163,7 @@ class Asker:
             self._progress.event("fault", self.name, traceback.format_exc()[-_ERROR_LENGTH:])
             raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
         finally:
-            self._budget.end(usage)
+            self._budget.end(self.name, usage)
         return reply
 
     def _after(self, error: AdapterError, number: int, failures: int, sent_at: float) -> float:
@@ -145,9 +173,6 @@ class Asker:
             case Denied():
                 self.stop(message)
                 raise Unanswered(message) from error
-            case Rejected():
-                self._gave_up(message)
-                raise Unanswered(message) from error
             case RateLimited(retry_after=retry_after):
                 self.limiter.objected(sent_at, retry_after)
                 return (retry_after or 0.0) + self._patience.wait_s(number if retry_after is None else 1, self._random)
@@ -156,7 +181,8 @@ class Asker:
                     self.limiter.faulted()
                 return self._patience.wait_s(failures, self._random)
             case _:
-                raise error
+                self._gave_up(message)
+                raise Unanswered(message) from error
 
     def _gave_up(self, message: str) -> None:
         self._in_a_row += 1
@@ -165,3 +191,8 @@ class Asker:
 
     def _limit_changed(self, change: Change) -> None:
         self._progress.event("connections", self.name, f"{change.limit} at a time: {change.why}")
+
+
+def _clock(seconds: float) -> datetime:
+    """The time of day so many seconds from now."""
+    return datetime.now().astimezone() + timedelta(seconds=seconds)

@@ -20,6 +20,10 @@ from sparkles_eval.store.store import Store
 Ending: TypeAlias = Literal["complete", "unscored", "interrupted"]
 
 
+_FIRST_REQUESTS_S = 1.0
+"""By then a provider's library is loaded and the first requests are on their way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an invocation ended. `unscored` counts items (samples x epochs x repeats) that a scorer has no score for."""
@@ -40,8 +44,17 @@ class _Expected:
     items: int
 
 
-def execute(plan: Plan, store: Store, progress: Progress, terms: Terms, command: Sequence[str]) -> Outcome:
+def execute(
+    plan: Plan,
+    store: Store,
+    progress: Progress,
+    terms: Terms,
+    command: Sequence[str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Outcome:
     """Ask and score everything that the store lacks. Blocks until done.
+
+    `meanwhile` is called in a thread once the first requests are out: the time to import what comes afterwards.
 
     The first SIGINT or SIGTERM lets what is in flight finish, the second ends at once; either way everything that
     came in is kept, and the same call goes on from there.
@@ -49,10 +62,16 @@ def execute(plan: Plan, store: Store, progress: Progress, terms: Terms, command:
     environment_id = store.add_environment(environment(command))
     session = Session(store, environment_id, progress, terms)
 
+    async def idle() -> None:
+        await asyncio.sleep(_FIRST_REQUESTS_S)
+        await asyncio.to_thread(meanwhile)
+
     async def work() -> None:
+        aside = asyncio.create_task(idle())
         try:
             await session.work(plan.cells)
         finally:
+            aside.cancel()
             await plan.aclose()
 
     _until_done(session, work, progress)
@@ -107,7 +126,8 @@ def _until_done(session: Session, work: Callable[[], Awaitable[None]], progress:
                 "interrupted", "", f"finishing {session.in_flight} items in flight; press Ctrl-C again to end at once"
             )
 
-        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on its event loop
+        # Windows has no signal handlers on its event loop, and only the main thread may set any.
+        with contextlib.suppress(NotImplementedError, RuntimeError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, on_signal)
         await work()

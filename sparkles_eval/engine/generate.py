@@ -11,9 +11,10 @@ from functools import partial
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.codec import conversation_json
-from sparkles_eval.engine.asking import Asker, Attempt, Unanswered
+from sparkles_eval.engine.asking import Asker, Attempt, Interrupted, Unanswered
 from sparkles_eval.engine.cells import ACCURACY, Answered, Cell, Item, judge_row, rule_row, unscored
 from sparkles_eval.engine.keys import request_key
+from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.records import Generation, Response, Run, Sample, Score, Status
@@ -34,6 +35,7 @@ class Generator:
         *,
         store: Store,
         asker: Asker,
+        once: Once,
         progress: Progress,
         answered: Callable[[Answered], None],
     ) -> None:
@@ -42,6 +44,7 @@ class Generator:
         self._ids = sample_ids
         self._store = store
         self._asker = asker
+        self._once = once
         self._progress = progress
         self._answered = answered
         self._rule = rule_row(run.answer_rule) if run.answer_rule else None
@@ -60,7 +63,7 @@ class Generator:
         scored = self._store.scored(run.id, self._rule.id) if self._rule else None
         waiting: list[tuple[Item, Mapping[int, AnswerRow]]] = []
         for item in self._items():
-            have = known.get((item.sample_id, item.epoch), {})
+            have = known.pop((item.sample_id, item.epoch), {})
             whole = len(have) == len(item.sample.turns)
             if whole and (scored is None or (item.sample_id, item.epoch, 0) in scored):
                 self._answered(Answered(item, tuple(have[turn + 1].text for turn in range(len(have)))))
@@ -90,6 +93,8 @@ class Generator:
                 repeats = self._repeats.get(scorer.id, range(1))
                 self._store.add_scores(unscored(self.run.id, item, scorer, repeats, str(error)))
             self._progress.finished(self._asker.name, self.run.task, scored=False)
+        except Interrupted:
+            return
         else:
             self._progress.finished(self._asker.name, self.run.task, scored=True)
             self._answered(Answered(item, tuple(texts)))
@@ -123,18 +128,13 @@ class Generator:
 
     async def _response(self, request: Request) -> Response:
         """The stored reply to this very request, or a new one."""
-        model = self.run.model
-        key = request_key(model, request)
-        if known := self._store.settled(key):
-            return known
-        row = RequestRow(
-            key,
-            model,
-            dump(conversation_json(request.conversation)),
-            dump(request.generation.json()),
-            request.epoch,
-            request.draw,
-        )
+        key = request_key(self.run.model, request)
+        async with self._once.alone(key):
+            return self._store.settled(key) or await self._ask(key, request)
+
+    async def _ask(self, key: str, request: Request) -> Response:
+        conversation, generation = dump(conversation_json(request.conversation)), dump(request.generation.json())
+        row = RequestRow(key, self.run.model, conversation, generation, request.epoch, request.draw)
         stored: list[Response] = []
 
         def record(attempt: Attempt) -> None:

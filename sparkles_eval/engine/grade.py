@@ -8,9 +8,10 @@ from __future__ import annotations
 from time import monotonic
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.engine.asking import Asker, Attempt, Unanswered
+from sparkles_eval.engine.asking import Asker, Attempt, Interrupted, Unanswered
 from sparkles_eval.engine.cells import Answered, Graded, Item, Seat, judge_row, unscored
 from sparkles_eval.engine.keys import verdict_key
+from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.judges.base import Call, Dialogue
 from sparkles_eval.records import Reply, Sample, Score, Status, Text, Verdict, VerdictStatus
@@ -21,14 +22,18 @@ from sparkles_eval.store.store import Store
 class Grader:
     """One judge on one run. `asker` is None for a rule."""
 
-    def __init__(self, run: Graded, seat: Seat, *, store: Store, asker: Asker | None, progress: Progress) -> None:
+    def __init__(
+        self, run: Graded, seat: Seat, *, store: Store, asker: Asker | None, once: Once, progress: Progress
+    ) -> None:
         self.run = run
         self._judge = seat.judge
         self._card = seat.judge.card
         self._row = judge_row(seat.judge)
-        self._who = f"{self._card.name} on {run.model}"
+        asks = f" ({self._card.model})" if self._card.model else ""
+        self._who = f"{self._card.name}{asks} on {run.model}"
         self._store = store
         self._asker = asker
+        self._once = once
         self._progress = progress
         store.add_judge(self._row)
         self._done = store.scored(run.id, self._row.id)
@@ -46,11 +51,14 @@ class Grader:
         """Score one answered item, all repeats."""
         item = answered.item
         scored = True
-        for repeat in range(self._card.repeats):
-            if (item.sample_id, item.epoch, repeat) not in self._done:
-                rows = await self._grade_once(answered, repeat)
-                self._store.add_scores(rows)
-                scored = scored and all(row.score.value is not None for row in rows)
+        try:
+            for repeat in range(self._card.repeats):
+                if (item.sample_id, item.epoch, repeat) not in self._done:
+                    rows = await self._grade_once(answered, repeat)
+                    self._store.add_scores(rows)
+                    scored = scored and all(row.score.value is not None for row in rows)
+        except Interrupted:
+            return
         self._progress.finished(self._who, self.run.task, scored=scored)
 
     async def _grade_once(self, answered: Answered, repeat: int) -> list[ScoreRow]:
@@ -71,16 +79,17 @@ class Grader:
 
     async def _verdict(self, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
         """The graded verdict of a call; raises Unanswered when the judge gives none within its attempts."""
-        sample_id = answered.item.sample_id
-        key = verdict_key(self._card, sample_id, answered.answers, call, repeat)
-        if known := self._store.graded(key):
-            return known
+        key = verdict_key(self._card, answered.item.sample_id, answered.answers, call, repeat)
+        async with self._once.alone(key):
+            return self._store.graded(key) or await self._new_verdict(key, answered, call, repeat)
+
+    async def _new_verdict(self, key: str, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
         attempts = self._card.attempts if call.conversation else 1
         attempt = 0
         while True:
             attempt += 1
             verdict = await self._ask(answered.item.sample, call, repeat)
-            row = VerdictRow(key, self._row.id, sample_id, call.id, repeat, attempt, verdict)
+            row = VerdictRow(key, self._row.id, answered.item.sample_id, call.id, repeat, attempt, verdict)
             verdict_id, verdict = self._store.add_verdict(row)
             if verdict.status is VerdictStatus.GRADED:
                 return verdict_id, verdict

@@ -46,7 +46,7 @@ class Limiter:
         self.limit = max(1, min(self.ceiling, start if start is not None else self.ceiling))
         self.in_flight = 0
         self.open_at = 0.0
-        """When the provider may be asked again, on `clock`."""
+        """When the provider may be asked again, on `clock`; whoever asks waits until then."""
         self._clock = clock
         self._changed = changed
         self._free = asyncio.Event()
@@ -68,11 +68,6 @@ class Limiter:
         """Give a slot back."""
         self.in_flight -= 1
         self._free.set()
-
-    async def clear(self) -> None:
-        """Wait until the provider may be asked again."""
-        while (wait := self.open_at - self._clock()) > 0:  # noqa: ASYNC110  (the wait may be prolonged meanwhile)
-            await asyncio.sleep(wait)
 
     def succeeded(self) -> None:
         """A reply came in; a full round of them makes the limit grow."""

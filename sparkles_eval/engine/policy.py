@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 from sparkles_eval.records import Usage
@@ -32,8 +34,9 @@ class Patience:
 class Budget:
     """What may be spent, in US dollars; counts models and judges together.
 
-    `allows` keeps room for what is in flight at the dearest price seen so far, so that the bound holds to within one
-    request's cost.
+    A request is sent only where it fits beside those in flight, each taken at the dearest of its model seen so far,
+    so that the bound holds to within what a reply costs more than all before it. The first request of a model goes
+    alone, because nothing is known of its cost.
     """
 
     def __init__(self, limit_usd: float | None = None) -> None:
@@ -41,25 +44,38 @@ class Budget:
         self.spent_usd = 0.0
         self.unknown = 0
         """Replies whose cost nobody knows."""
-        self._in_flight = 0
-        self._dearest = 0.0
+        self._in_flight: Counter[str] = Counter()
+        self._dearest: dict[str, float] = {}
+        self._ended = asyncio.Event()
 
-    def allows(self) -> bool:
-        """Whether another request may be sent."""
+    async def room(self, who: str) -> bool:
+        """Wait until another request to the model `who` fits; False when it does not even with nothing in flight."""
+        while not self._fits(who):
+            if not self._in_flight.total():
+                return False
+            self._ended.clear()
+            await self._ended.wait()
+        return True
+
+    def _fits(self, who: str) -> bool:
         if self.limit_usd is None:
             return True
-        return self.spent_usd + (self._in_flight + 1) * self._dearest <= self.limit_usd
+        if who not in self._dearest and self._in_flight[who]:
+            return False
+        under_way = sum(count * self._dearest.get(name, 0.0) for name, count in self._in_flight.items())
+        return self.spent_usd + under_way + self._dearest.get(who, 0.0) <= self.limit_usd
 
-    def begin(self) -> None:
-        self._in_flight += 1
+    def begin(self, who: str) -> None:
+        """A request to `who` is sent."""
+        self._in_flight[who] += 1
 
-    def end(self, usage: Usage | None) -> None:
-        """A request came back; `usage` is None when it failed."""
-        self._in_flight -= 1
+    def end(self, who: str, usage: Usage | None) -> None:
+        """A request to `who` came back; `usage` is None when it failed."""
+        self._in_flight[who] -= 1
+        self._ended.set()
         if usage is None:
             return
-        if usage.cost_usd is None:
-            self.unknown += 1
-        else:
-            self.spent_usd += usage.cost_usd
-            self._dearest = max(self._dearest, usage.cost_usd)
+        self.unknown += usage.cost_usd is None
+        cost = usage.cost_usd or 0.0
+        self.spent_usd += cost
+        self._dearest[who] = max(self._dearest.get(who, 0.0), cost)

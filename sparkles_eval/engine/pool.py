@@ -52,28 +52,33 @@ class Pool:
     async def run(self) -> None:
         """Work until closed and empty. An exception of a job ends all of them: jobs handle what they expect."""
         async with asyncio.TaskGroup() as group:
-            while True:
+            while await self._any():
                 await self._limiter.acquire()
-                job = await self._next()
+                job = self._next()
                 if job is None:
                     self._limiter.release()
-                    return
-                group.create_task(self._work(job))
+                else:
+                    group.create_task(self._work(job))
 
-    async def _next(self) -> Job | None:
-        while True:
-            if self._waiting:
-                return self._waiting.popleft()
-            while self._feeds:
-                feed = self._feeds.popleft()
-                job = next(feed, None)
-                if job is not None:
-                    self._feeds.append(feed)
-                    return job
+    async def _any(self) -> bool:
+        """Wait until there may be something to do; False when there will be nothing more."""
+        while not self._waiting and not self._feeds:
             if self._closed:
-                return None
+                return False
             self._news.clear()
             await self._news.wait()
+        return True
+
+    def _next(self) -> Job | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        while self._feeds:
+            feed = self._feeds.popleft()
+            job = next(feed, None)
+            if job is not None:
+                self._feeds.append(feed)
+                return job
+        return None
 
     async def _work(self, job: Job) -> None:
         try:

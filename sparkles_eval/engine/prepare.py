@@ -37,7 +37,7 @@ def prepare(wishes: Wishes) -> Plan:
     tasks = load_tasks(wishes)
     models = [_model(name, wishes) for name in dict.fromkeys(wishes.models)]
     _same_name([adapter.model for adapter in models])
-    bench = Bench(wishes)
+    bench = Bench(wishes, [judge for task in tasks for judge in task.judges])
     cells = [
         Cell(
             task,
@@ -101,7 +101,8 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
         history = [turn.reference or "…" for turn in sample.turns[:-1]]
         conversation = task.prompt.conversation(sample, history)
         for adapter in models:
-            request = Request(conversation, task.protocol.generation, sample, len(sample.turns))
+            generation = adapter.effective(task.protocol.generation)
+            request = Request(conversation, generation, sample, len(sample.turns))
             if problem := adapter.check(request):
                 refusals[adapter.model.name].append(problem)
     for name, problems in refusals.items():
@@ -123,8 +124,10 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class Bench:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, wishes: Wishes, own: Sequence[str] = ()) -> None:
+        """`own` are the judges that the tasks name themselves."""
         self._wishes = wishes
+        self._names = [*wishes.judges, *own]
         self._plugins = [load_plugin(path) for path in wishes.plugins]
         self._seats: dict[str, Seat] = {}
 
@@ -147,7 +150,7 @@ class Bench:
     def _make(self, wish: str) -> Seat:
         wishes = self._wishes
         name, _, model_name = wish.partition("@")
-        given = scoped("--judge-arg", wishes.judge_args, wish, (*wishes.judges, name))
+        given = scoped("--judge-arg", wishes.judge_args, (wish, name), self._names)
         own, rest = splits_args(name, given, content=wishes.content, plugins=self._plugins)
         model_name = model_name or own.pop("model", "") or default_model(name, wishes.content) or ""
         adapter = None

@@ -19,6 +19,7 @@ from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, rule_row
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
+from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.pool import Pool
 from sparkles_eval.engine.progress import Progress
@@ -48,6 +49,7 @@ class Session:
         self._environment_id = environment_id
         self._progress = _Recorded(progress, store, environment_id, self.budget)
         self._terms = terms
+        self._once = Once()
         self._models: dict[int, _Desk] = {}
         self._judges: dict[int, _Desk] = {}
 
@@ -57,10 +59,12 @@ class Session:
         return sum(desk.limiter.in_flight for desk in (*self._models.values(), *self._judges.values()))
 
     def interrupt(self) -> None:
-        """Begin nothing more; what is in flight is finished and kept."""
+        """Send nothing more; what is on its way is waited for and kept."""
         self.interrupted = True
         for desk in (*self._models.values(), *self._judges.values()):
             desk.pool.drop()
+            if desk.asker:
+                desk.asker.interrupt()
 
     async def work(self, cells: Sequence[Cell]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
@@ -78,6 +82,7 @@ class Session:
                 ids,
                 store=self._store,
                 asker=desk.asker,
+                once=self._once,
                 progress=self._progress,
                 answered=partial(_hand_over, self._graders(_graded(run), cell.seats)),
             )
@@ -105,7 +110,7 @@ class Session:
         graders = []
         for seat in seats:
             desk = self._desk(self._judges, seat.adapter)
-            grader = Grader(run, seat, store=self._store, asker=desk.asker, progress=self._progress)
+            grader = Grader(run, seat, store=self._store, asker=desk.asker, once=self._once, progress=self._progress)
             graders.append((grader, desk.pool))
         return graders
 

@@ -38,15 +38,18 @@ class Wishes:
     epochs: int = 1
 
 
-def scoped(option: str, pairs: Sequence[str], who: str, everyone: Sequence[str]) -> dict[str, str]:
+def scoped(option: str, pairs: Sequence[str], who: str | Sequence[str], everyone: Sequence[str]) -> dict[str, str]:
     """The pairs that are meant for `who`: `name=value` for everyone, `who:name=value` for one of several.
 
-    A pair for `who` goes over one for everyone. Raises errors.UserError for what is no pair.
+    `who` may have several names (a judge that asks a model: `sparkles` and `sparkles@openai/gpt-4o`). A pair for
+    `who` goes over one for everyone. Raises errors.UserError for what is no pair.
     """
+    names = {who} if isinstance(who, str) else set(who)
     general: dict[str, str] = {}
     own: dict[str, str] = {}
     for pair in pairs:
-        owner = next((name for name in everyone if pair.startswith(f"{name}:")), None)
+        # The longest, since a name may hold a colon: openai/llava:7b is not openai/llava.
+        owner = max((name for name in {*everyone, *names} if pair.startswith(f"{name}:")), key=len, default=None)
         name, equals, value = pair[len(owner) + 1 if owner else 0 :].partition("=")
         if not equals or not name.strip():
             raise UserError(
@@ -54,7 +57,7 @@ def scoped(option: str, pairs: Sequence[str], who: str, everyone: Sequence[str])
             )
         if owner is None:
             general[name.strip()] = value
-        elif owner == who:
+        elif owner in names:
             own[name.strip()] = value
     return general | own
 

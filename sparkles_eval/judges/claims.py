@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkles_eval.judges.clauses import Clause, Mention, parse_clause
+from sparkles_eval.judges.clauses import CLEAR, Clause, Mention, parse_clause
 from sparkles_eval.judges.lexicon import Lexicon, Scope, T, Token, tokens
 
 LONGEST = 20_000
@@ -54,17 +54,19 @@ def read_claims(text: str, scope: Scope, lexicon: Lexicon, asked: Mapping[str, s
         found = _tidied(list(tokens(sentence, lexicon, scope)))
         if not found:
             continue
-        _read_most(found, state, asked, reading)
+        _read_most(found, scope, state, asked, reading)
         _read_mentions(found, sentence, scope, state, asked, reading)
     return reading
 
 
 _REFUSAL = re.compile(
     r"\b(?:can(?:not|'t| not)|could(?:n't| not)|unable|not (?:sure|certain|able|clear)|unsure|uncertain|unclear|"
-    r"(?:do not|don't) know|impossible|hard to|difficult to|whether|if)\b.*?(?=\bbut\b|\bhowever\b|;|$)"
+    r"(?:do not|don't) know|impossible|hard to|difficult to|whether|if)\b.*?(?=\bbut\b|\bhowever\b|$)"
 )
-_NOISE = re.compile(r"\[\[.*?\]\]|\brat(?:ing|e|ed)s?\b[^.\n]*|```|[*_`\"“”]|(?m:^\s*(?:\d{1,2}[.)]|[-•+])\s+)")
-_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_NOISE = re.compile(
+    r"\[\[[^\]\n]{0,40}\]\]|\brat(?:ing|e|ed)s?\b[^.\n]*|```|[*_`\"“”]|(?m:^\s*(?:\d{1,2}[.)]|[-•+])\s+)"
+)
+_END = re.compile(r"(?<=[.!?])\s+|[\n;]+")
 
 
 def sentences(text: str) -> list[str]:
@@ -82,12 +84,30 @@ def _tidied(found: list[Token]) -> list[Token]:
         before = kept[-1] if kept else Token(T.BREAK, "")
         if token.value == "former" and after.kind in (T.NOUN, T.VALUE, T.NUMBER):
             kept.append(Token(T.WORD, token.value))
-        elif token.kind is T.NUMBER and token.value == "1" and before.value in ("the", "that", "this", "which", "only"):
+        elif token.kind is T.NUMBER and token.value == "1" and before.value in ("the", "that", "this", "which"):
             if after.kind is T.NOUN:
                 kept.append(token)
         elif not (token.kind is T.NOT and token.value in ("no", "not") and after.kind is T.BREAK):
             kept.append(token)
-    return _joined(kept)
+    return _joined([token for at, token in enumerate(kept) if not _between_adjectives(kept, at)])
+
+
+def _between_adjectives(found: Sequence[Token], at: int) -> bool:
+    """True for the comma of "a big, red star"."""
+    if found[at].value != "," or at + 1 == len(found):
+        return False
+    start = at
+    while start and _adjective(found[start - 1]):
+        start -= 1
+    end = at + 1
+    while end < len(found) and _adjective(found[end]):
+        end += 1
+    opens = start and (found[start - 1].kind in (T.ARTICLE, T.NUMBER) or found[start - 1].value == "the")
+    return bool(opens) and at + 1 < end < len(found) and start < at and found[end].kind is T.NOUN
+
+
+def _adjective(token: Token) -> bool:
+    return token.kind is T.VALUE or (token.kind is T.WORD and token.value in CLEAR)
 
 
 _SINGULAR = ("has", "have", "shows", "show", "contains", "contain", "there", "is")
@@ -118,42 +138,56 @@ def _ends_in_and(rest: Sequence[Token]) -> bool:
     )
 
 
-def _read_most(found: list[Token], state: _State, asked: Mapping[str, str], reading: Reading) -> None:
-    """Adds what a sentence says of which image has more."""
-    orders = [at for at, token in enumerate(found) if token.kind in (T.MORE, T.FEWER, T.EQUAL)]
-    images = [at for at, token in enumerate(found) if token.kind is T.IMAGE]
+_CONTRASTS = ("but", "while", "whilst", "whereas", "however", "though", "although")
+
+
+def _read_most(found: list[Token], scope: Scope, state: _State, asked: Mapping[str, str], reading: Reading) -> None:
+    """Adds what a sentence says of which image has more, one contrasted part after the other."""
+    parts: list[list[Token]] = [[]]
+    for token in found:
+        if token.kind is T.BREAK and token.value in _CONTRASTS:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    for part in parts:
+        if claim := _most(part, scope, state, asked):
+            reading.most.append(claim)
+
+
+def _most(found: list[Token], scope: Scope, state: _State, asked: Mapping[str, str]) -> Most | None:
+    at = next((i for i, token in enumerate(found) if token.kind in (T.MORE, T.FEWER, T.EQUAL)), None)
+    named = tuple(dict.fromkeys(image for token in found for image in token.images))
+    if at is None:
+        # "IMAGE#2." or "It is IMAGE#2." to the question which image has the most.
+        alone = len(named) == 1 and len(found) <= 6 and all(t.kind in (T.IMAGE, T.WORD) for t in found)
+        return Most(asked["most"], f"IMAGE#{named[0]}", ()) if alone and asked.get("most") else None
     nouns = [token.value for token in found if token.kind is T.NOUN]
     noun = nouns[0] if nouns else state.noun or asked.get("most", "")
-    if not orders:
-        alone = len(images) == 1 and all(t.kind in (T.IMAGE, T.WORD) for t in found) and len(found) <= 6
-        if alone and asked.get("most") and len(found[images[0]].images) == 1:
-            reading.most.append(Most(asked["most"], f"IMAGE#{found[images[0]].images[0]}", ()))
-        return
-    at, order = orders[0], found[orders[0]].kind
-    denied = any(token.kind is T.NOT and token.value != "neither" for token in found[:at])
-    named = tuple(dict.fromkeys(image for i in images for image in found[i].images))
-    if order is T.EQUAL:
-        reading.most.append(Most(noun, SAME, named, denied))
-        return
-    first, second = _compared(found, at, images, state)
-    winner = first if order is T.MORE else second
-    if winner:
-        reading.most.append(Most(noun, f"IMAGE#{winner}", named, denied))
+    denials = [token.value for token in found[:at] if token.kind is T.NOT]
+    if found[at].kind is T.EQUAL:
+        return Most(noun, SAME, named, bool(denials))
+    more, other = _compared(found, at, scope, state)
+    winner = more if found[at].kind is T.MORE else other
+    if not winner or "neither" in denials:
+        return None
+    return Most(noun, f"IMAGE#{winner}", named, bool(denials))
 
 
-def _compared(found: list[Token], at: int, images: list[int], state: _State) -> tuple[str, str]:
-    """The image that has more (or fewer), and the one after "than"; "" where none is named."""
+def _compared(found: list[Token], at: int, scope: Scope, state: _State) -> tuple[str, str]:
+    """The image that has more (or fewer), and the one behind "than"; "" where none is named."""
     than = next((i for i, token in enumerate(found) if token.kind is T.THAN), len(found))
-    single = [i for i in images if len(found[i].images) == 1]
+    single = [i for i, token in enumerate(found) if len(token.images) == 1]
     # "Compared to IMAGE#1, IMAGE#2 has more": the image right behind "than" is the other one, wherever that stands.
-    other = next((i for i in single if i > than), None)
-    leading = [i for i in single if i < at and i != other]
-    trailing = [i for i in single if i > at and i != other]
-    best = leading[-1] if leading else trailing[0] if trailing else None
-    loser = "" if other is None else found[other].images[0]
-    if best is not None:
-        return found[best].images[0], loser
-    return (state.images[0] if len(state.images) == 1 and than < len(found) else ""), loser
+    behind = next((i for i in single if i > than), None)
+    leading = [i for i in single if i < at and i != behind]
+    trailing = [i for i in single if i > at and i != behind]
+    other = "" if behind is None else found[behind].images[0]
+    if leading or trailing:
+        return found[leading[-1] if leading else trailing[0]].images[0], other
+    for spoken_of in (state.images, scope.turn):
+        if other and len(spoken_of) == 1 and spoken_of[0] != other:
+            return spoken_of[0], other
+    return "", other
 
 
 def _read_mentions(
@@ -173,7 +207,12 @@ def _read_mentions(
             made = replace(mention, noun=noun, images=clause.images, implicit=clause.implicit)
             if together and len(clause.images) != 1:
                 made = replace(made, number=None)
-            reading.mentions.append(made)
+            last = reading.mentions[-1] if reading.mentions else None
+            if last and not mention.noun and mention.values and mention.number is None and made.same_thing(last):
+                # "There are two stars. Both are red.": said of those two.
+                reading.mentions[-1] = replace(last, after=(*last.after, *mention.values))
+            else:
+                reading.mentions.append(made)
 
 
 def _clauses(found: list[Token]) -> list[Clause]:
@@ -187,6 +226,9 @@ def _clauses(found: list[Token]) -> list[Clause]:
     clauses: list[Clause] = []
     held: tuple[tuple[str, str], ...] = ()
     for piece in pieces:
+        if held and any(token.kind is T.IMAGE for token in piece):
+            clauses[-1].mentions.append(Mention(after=held))
+            held = ()
         clause = parse_clause(piece, held)
         held = ()
         if clause.places:

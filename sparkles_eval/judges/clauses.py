@@ -30,6 +30,8 @@ class Mention:
     """Values that stand with the noun and tell it from others: "red" in "two red stars"."""
     after: tuple[Value, ...] = ()
     """Values that are said of it: "red" in "the two stars are red"."""
+    elliptical: bool = False
+    """True when the clause has no noun of its own: "one red" in "two stars, one red"."""
     denied: bool = False
     """ "no stars", "not two stars"."""
     denied_values: tuple[Value, ...] = ()
@@ -48,6 +50,11 @@ class Mention:
             return "count"
         everything = (*self.values, *self.denied_values)
         return everything[0][0] if everything else ""
+
+    def same_thing(self, other: Mention) -> bool:
+        """Whether both speak of the same noun in the same images, and neither denies it."""
+        mine, its = (self.noun, self.images, self.denied), (other.noun, other.images, other.denied)
+        return mine == its and not self.denied
 
 
 @dataclass(slots=True)
@@ -71,7 +78,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_CLEAR = _words(
+CLEAR = _words(
     """very bright dark light deep pale vivid lovely smiling happy cute cheerful coloured colored only just exactly
     solid cartoon beautiful friendly visible different similar distinct such"""
 )
@@ -84,6 +91,10 @@ _LINKS = _words(
 """Words before which a number or value can end. Before any other word it belongs to that word: "a big smile"."""
 _BESIDE = _words("next beside near above below under underneath behind over alongside opposite")
 """Words whose noun is a landmark, not what the clause is about."""
+_PIECES = _words(
+    "roof door window windows trunk tail eye eyes face handle petals fin fins stem smile outline border rim"
+)
+"""Words for a piece of a thing: a value that follows is the piece's, not the thing's."""
 
 
 class _Parser:
@@ -94,6 +105,7 @@ class _Parser:
         self.places: list[Value] = list(held)
         self.denying = False
         self.landmark = False
+        self.piece = False
         self.subject: int | None = None
         self._clear()
 
@@ -148,7 +160,7 @@ class _Parser:
         if self.number is None and not self.values:
             self.article = False
             return
-        if word is None or word in _LINKS:
+        if not self.piece and (word is None or word in _LINKS):
             self._orphan()
             self.denying = False
         self._clear()
@@ -163,7 +175,7 @@ class _Parser:
         elif self.denying and self.number is None:
             self._add(Mention(denied_values=tuple(self.values)))
         else:
-            self._add(Mention("", self.number, True, tuple(self.values), denied=self.denying))
+            self._add(Mention("", self.number, True, tuple(self.values), elliptical=True, denied=self.denying))
 
     def image(self, token: Token) -> None:
         clause = self.clause
@@ -188,9 +200,10 @@ class _Parser:
             case T.VALUE:
                 self.values.append(value)
             case T.WORD:
-                if token.value not in _CLEAR:
+                if token.value not in CLEAR:
                     self.flush(token.value)
                     self.landmark = self.landmark or token.value in _BESIDE
+                    self.piece = self.piece or token.value in _PIECES
             case _:
                 self.flush()
                 self._mark(token)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
-from sparkles_eval.judges.claims import Reading, read_claims
+from sparkles_eval.judges.claims import read_claims
 from sparkles_eval.judges.lexicon import Lexicon, Scope, lexicon_for
 from sparkles_eval.judges.said import Said, counted_most, said_of
 from sparkles_eval.judges.spec import FILE, JudgeSpec, read_spec
@@ -151,7 +151,7 @@ class FactsJudge:
         turns = range(1, len(dialogue.answers) + 1)
         return [Call("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in self._card.criteria))]
 
-    def read(self, call: Call, text: str) -> Verdict:
+    def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
         """The verdict by rule; `text` is not looked at, since nobody was asked."""
         findings = find(call.dialogue.sample, call.dialogue.answers)
         ratings = tuple(self._rating(turn, criterion, findings[turn - 1]) for turn, criterion in call.expects)

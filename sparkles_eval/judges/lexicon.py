@@ -134,6 +134,9 @@ _NUMBERS |= {"none": "0", "single": "1", "pair of": "2", "couple of": "2"}
 _PICTURE = r"(?:images?|pictures?|pics?|photos?|scenes?|drawings?|illustrations?)"
 _FEW = r"(?:\d{1,3}|zero|one|two|three|four|five|six|seven|eight|nine|ten)"
 
+_END = r"(?:(?![\w'])|(?='s (?:colou?r|size|position|location|place)\b))"
+"""Where a noun or value ends. "The house's roof" is not about the house; "the house's colour" is."""
+
 _RULES: tuple[tuple[str, str], ...] = (
     ("named", r"(?:image|img|picture|photo)s?\s?#\s?([\w-]+)"),
     ("ordered", rf"(?:the )?(first|1st|second|2nd|third|3rd|fourth|4th|last|latest|final|newest|new) {_PICTURE}\b"),
@@ -142,8 +145,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("sided_after", rf"{_PICTURE} (?:on|to|at|in) the (left|right|middle|center|centre)\b"),
     ("both", rf"(?:both|these two|the two|neither|either)(?: of)?(?: the)?(?: two)? (?:{_PICTURE}|them)\b|in both\b"),
     ("every", rf"(?:all|each|every)(?: of)?(?: the)?(?: (?:two|three|four|\d))? (?:{_PICTURE}|them)\b|in each\b"),
+    ("this", rf"this (?:new |last )?{_PICTURE}\b"),
     ("former", r"the (first|second|third|fourth|former|latter|last)\b(?: one\b)?"),
-    ("other", rf"(?:the other)(?: one| {_PICTURE})?\b"),
+    ("other", rf"the other (?:one )?(?:{_PICTURE}\b|(?=(?:has|shows|contains|had|showed)\b))"),
     ("decimal", r"\d+[.,]\d+"),
     ("vague", rf"(?:(?:more|fewer|less) than|at least|at most|up to) {_FEW}\b|{_FEW} or (?:more|less|fewer)\b"),
     ("gap", rf"(?:an?|{_FEW}) (?:more|fewer|less|extra|additional)\b|(?:twice|half) as many\b"),
@@ -166,7 +170,7 @@ _RULES: tuple[tuple[str, str], ...] = (
 def _pattern(nouns: Mapping[str, str], values: Mapping[str, tuple[str, str]]) -> re.Pattern[str]:
     def any_of(forms: Iterable[str]) -> str:
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        return "(?:" + "|".join(re.escape(form).replace(r"\ ", "[ -]") for form in longest_first) + r")(?![\w'])"
+        return "(?:" + "|".join(re.escape(form).replace(r"\ ", "[ -]") for form in longest_first) + f"){_END}"
 
     own = {"nouns": any_of(nouns), "values": any_of(values)}
     groups = [f"(?P<{name}>{own.get(name) or _flat(rule)})" for name, rule in _RULES]
@@ -201,6 +205,8 @@ def tokens(sentence: str, lexicon: Lexicon, scope: Scope) -> Iterator[Token]:
             yield Token(T.PART, {"upper": "top", "lower": "bottom"}.get(word := _inner(rule, text), word), "position")
         elif rule in ("word", "decimal", "vague", "gap", "some"):
             yield Token(T.MORE if rule == "gap" and " more" in text else T.WORD, text)
+        elif rule == "this" and len(scope.turn) != 1:
+            yield Token(T.WORD, text)
         else:
             if text.startswith("neither"):
                 yield Token(T.NOT, "neither")
@@ -215,15 +221,14 @@ def _inner(rule: str, text: str) -> str:
 
 def _images(rule: str, text: str, scope: Scope) -> tuple[str, ...]:
     """The images that a phrase means; empty where that cannot be told or none was shown under that name."""
+    several = scope.turn if len(scope.turn) > 1 else scope.all
+    groups = {"both": scope.pair, "this": scope.turn, "every": several, "other": ()}
+    if rule in groups:
+        return groups[rule]
     word = _inner(rule, text)
-    if rule == "both":
-        return scope.pair
-    if rule == "every":
-        return scope.turn if len(scope.turn) > 1 else scope.all
-    if rule in ("named", "numbered") and word in {image.lower() for image in scope.all}:
-        return tuple(image for image in scope.all if image.lower() == word)
-    if rule in ("named", "other"):
-        return ()
+    by_name = tuple(image for image in scope.all if image.lower() == word)
+    if rule == "named" or (rule == "numbered" and by_name):
+        return by_name
     if rule.startswith("sided"):
         return _sided(word, scope)
     at = int(word) - 1 if word.isdigit() else _ORDINALS[word]

@@ -107,6 +107,8 @@ def load_judge(
     if folder.spec.kind == "facts":
         if own:
             raise ContentError(f"judge {name_or_path}: unknown argument {min(own)!r}; a judge of facts takes none")
+        if adapter_model is not None:
+            raise ContentError(f"judge {name_or_path} is a rule and asks no model; leave {adapter_model.name} out")
         return _facts(folder.path)
     if adapter_model is None:
         raise ContentError(f"judge {name_or_path} asks a model: name one with --judge {name_or_path}@openai/gpt-4o")

@@ -151,11 +151,13 @@ def _from_layout(text: str, expected: Expected) -> Parsed:
             overall.append((int(whole[1]), _value(whole, 2)))
             item = None
         else:
-            if (start := _ITEM.match(line)) and start[1] in criteria:
-                item, words, line = start[1], [], line[start.end() :]
-            words.append(line)
-            for rated in _RATED.finditer(line) if item and turn in turns else ():
-                why = "\n".join([*words[:-1], line[: rated.start()]])
+            start = _ITEM.match(line)
+            if start and start[1] in criteria:
+                item, words = start[1], []
+            own = line[start.end() :] if start and item == start[1] else line
+            words.append(own)
+            for rated in _RATED.finditer(own) if item and turn in turns else ():
+                why = "\n".join([*words[:-1], own[: rated.start()]])
                 ratings.append(Rating(turn, item or "", _value(rated, 1), _explanation(why)))
     twice = [turn for turn, count in headings.items() if count > 1]
     if twice:

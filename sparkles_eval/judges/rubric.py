@@ -167,7 +167,7 @@ class RubricJudge:
 
 def _short(points: float) -> float:
     """1 and not 1.0, as a person writes it."""
-    return int(points) if points.is_integer() else points
+    return int(points) if points == int(points) else points
 
 
 def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str]) -> JSON:

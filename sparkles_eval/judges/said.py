@@ -77,8 +77,8 @@ def _whole(found: Sequence[str], right: str) -> set[str]:
 def _said_count(mentions: Sequence[Mention], qualities: Sequence[Value]) -> Said:
     about = [mention for mention in mentions if mention.number is not None and _covers(mention, qualities)]
     denied = {_word(mention.number) for mention in about if mention.denied}
-    stated = [mention for mention in about if not mention.denied]
     own = set(qualities)
+    stated = _without_pieces([mention for mention in about if not mention.denied])
     plain = {_word(m.number) for m in stated if m.said and not set(m.before) - own}
     if plain:
         return Said(frozenset(plain), frozenset(denied))
@@ -94,10 +94,20 @@ def _told_apart(mention: Mention, own: set[Value]) -> frozenset[Value]:
     return frozenset(mention.values) - own
 
 
+def _without_pieces(stated: Sequence[Mention]) -> list[Mention]:
+    """Without the numbers that only take a number before apart: "one at the top left" of "two red stars", and "one big
+    and one small", which add up to it."""
+    whole = [mention for mention in stated if not mention.elliptical]
+    pieces = [mention for mention in stated if mention.elliptical]
+    placed = all({attribute for attribute, _ in mention.values} <= {"position"} for mention in pieces)
+    if whole and (placed or sum(m.number or 0 for m in pieces) in {m.number for m in whole}):
+        return whole
+    return [*whole, *pieces]
+
+
 def _distinct(stated: Sequence[Mention], own: set[Value]) -> list[Mention]:
     """Mentions to add up. A plain "a star" beside "a red star" is the same star."""
-    apart = [mention for mention in stated if _told_apart(mention, own)]
-    return apart or list(stated)
+    return [mention for mention in stated if _told_apart(mention, own)] or list(stated)
 
 
 def _sum(parts: Mapping[frozenset[Value], int]) -> frozenset[str]:

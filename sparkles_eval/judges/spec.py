@@ -41,8 +41,8 @@ class CriterionSpec(Strict):
 class ScaleSpec(Strict):
     """Lowest and highest points, both allowed; decimals between them too."""
 
-    low: float = 1
-    high: float = 10
+    low: float = Field(default=1.0, allow_inf_nan=False)
+    high: float = Field(default=10.0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _upward(self) -> ScaleSpec:

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.reports import inert, numbers, prose, table
 from sparkles_eval.reports.leaderboard import bar, leaderboard
+from sparkles_eval.reports.metrics import extracts
 from sparkles_eval.reports.samples import Picture, SampleView, sample_views
 from sparkles_eval.reports.summary import Entry, Summary, TaskSummary, judge_name
 from sparkles_eval.store import browse
@@ -41,6 +42,11 @@ class Group:
     note: str
     total: int
     samples: tuple[SampleView, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Whose marks stand beside each sample, in order."""
+        return tuple(answer.label for answer in self.samples[0].answers) if self.samples else ()
 
     @property
     def left_out(self) -> int:
@@ -97,15 +103,27 @@ def _environment(content: Sequence[Path], gallery: Gallery) -> Environment:
         moment=numbers.moment,
         plain=numbers.plain,
         line=inert.line,
+        name=_name,
         visible=inert.visible,
         judge_name=judge_name,
+        extracts=extracts,
         prose=prose.blocks,
         bar=bar,
     )
     environment.globals.update(
-        counted=numbers.counted, span=numbers.span, chances=table.chances, picture_class=gallery.name, NONE=numbers.NONE
+        counted=numbers.counted,
+        span=numbers.span,
+        chances=table.chances,
+        cautions=table.cautions,
+        picture_class=gallery.name,
+        NONE=numbers.NONE,
     )
     return environment
+
+
+def _name(text: str) -> Markup:
+    """A model's name, which may be broken behind a slash."""
+    return escape(inert.line(text)).replace("/", Markup("/<wbr>"))
 
 
 def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
@@ -152,14 +170,7 @@ class Gallery:
 
 
 def _gallery(store: Store, groups: Iterable[Group]) -> Gallery:
-    pictures = {
-        piece.sha256: piece
-        for group in groups
-        for sample in group.samples
-        for turn in sample.turns
-        for piece in turn.pieces
-        if isinstance(piece, Picture)
-    }
+    pictures = {picture.sha256: picture for group in groups for sample in group.samples for picture in sample.pictures}
     names: dict[str, str] = {}
     rules: list[str] = []
     for place, (sha256, data) in enumerate(sorted(browse.thumbnails(store, pictures).items())):

@@ -111,11 +111,18 @@ class SampleView:
     id: str
     name: str
     position: int
+    gist: str
+    """What it asks, in a line."""
     turns: tuple[TurnView, ...]
     fields: tuple[tuple[str, str], ...]
     target: str | None
     tags: tuple[str, ...]
     answers: tuple[AnswerView, ...]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Every image of every turn, in order."""
+        return tuple(piece for turn in self.turns for piece in turn.pieces if isinstance(piece, Picture))
 
     @property
     def flags(self) -> str:
@@ -170,12 +177,20 @@ def _sample(stored: StoredSample, answers: Sequence[AnswerView]) -> SampleView:
         id=stored.id,
         name=line(sample.id),
         position=stored.position + 1,
+        gist=_gist(sample),
         turns=tuple(_turn(number, turn) for number, turn in enumerate(sample.turns, 1)),
         fields=tuple(_fields(sample)),
         target=None if sample.target is None else visible(sample.target),
         tags=tuple(line(tag) for tag in sample.tags),
         answers=tuple(answers),
     )
+
+
+def _gist(sample: Sample) -> str:
+    """The named texts say best what is asked; else the words of the first question."""
+    if sample.fields:
+        return line(" ".join(sample.fields.values()), 160)
+    return line("".join(part.text for part in sample.turns[0].content if isinstance(part, Text)), 160)
 
 
 def _turn(number: int, turn: Turn) -> TurnView:

@@ -28,7 +28,7 @@ def print_tables(summary: Summary, console: Console) -> None:
         for panel in task.panels:
             console.print()
             console.print(_heading(task, panel))
-            console.print(_table(panel))
+            console.print(_table(panel, gap=2 if console.width >= 100 else 1))
             for note in _notes(panel):
                 console.print(Padding(note, (0, 0, 0, 1)))
 
@@ -43,23 +43,17 @@ def _heading(task: TaskSummary, panel: Panel) -> Text:
     return Text.assemble((line(task.title), "bold"), ("  " + line(" · ".join(parts)), "dim"))
 
 
-def _table(panel: Panel) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+def _table(panel: Panel, gap: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
     table.add_column("model", overflow="fold", min_width=12)
     shown = [column for column in panel.columns if column.level in ("headline", "main")]
     for column in shown:
         unit = "%" if column.unit == "percent" else f"{numbers.plain(column.low)}-{numbers.plain(column.high)}"
         table.add_column(f"{column.title}\n{unit} [95%]", justify="right", min_width=6)
-    bounds = _has_bounds(panel)
-    if bounds:
-        table.add_column("bounds\n%", justify="right", min_width=6)
     table.add_column("graded\nn of N", justify="right", min_width=6)
     table.add_column("cost", justify="right", overflow="fold", min_width=7)
     for entry in panel.entries:
         cells = [_cell(entry.measure(column.name), column) for column in shown]
-        if bounds:
-            ends = numbers.span(entry.measure("accuracy_worst"), entry.measure("accuracy_best"))
-            cells.append(Text(ends.replace(" to ", "\nto "), style="dim"))
         coverage = entry.coverage
         style = "" if coverage.graded == coverage.asked else "yellow"
         cells.append(Text(f"{coverage.graded:,}\nof {coverage.asked:,}", style=style))
@@ -77,15 +71,6 @@ def _cell(measure: Measure | None, column: Column) -> Text:
     return Text.assemble((value, style), ("\n" + beside, "dim"))
 
 
-def _has_bounds(panel: Panel) -> bool:
-    """Bounds are worth their width only where something is invalid or ungraded."""
-    for entry in panel.entries:
-        low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
-        if low and high and low.estimate.value != high.estimate.value:
-            return True
-    return False
-
-
 def _cost(entry: Entry) -> str:
     asked = numbers.dollars(entry.spending.cost_usd)
     if entry.judging is None or not entry.judging.cost_usd.count or entry.judging.cost_usd.known == 0:
@@ -98,14 +83,26 @@ def _notes(panel: Panel) -> list[Text]:
     notes = [Text(f"chance: {text}", style="dim") for text in chances(panel)]
     for entry in panel.entries:
         notes.extend(Text(line(f"{entry.label}: {text}"), style="yellow") for text in unscored(entry.coverage))
+        if bounds := _bounds(entry):
+            notes.append(Text(line(f"{entry.label}: {bounds}"), style="dim"))
         if entry.skipped:
             notes.append(Text(line(f"{entry.label}: {len(entry.skipped)} bad items left out"), style="yellow"))
-    few = {m.estimate.note for e in panel.entries for m in e.measures if "not for ranking" in m.estimate.note}
-    if few:
-        notes.append(
-            Text("few samples: these intervals are exact or by permutation, and no ranking holds", style="dim")
-        )
+    notes.extend(Text(text, style="dim") for text in cautions(panel))
     return notes
+
+
+def _bounds(entry: Entry) -> str:
+    """Where accuracy would lie if what is invalid or unscored were all wrong or all right; "" where nothing is."""
+    low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
+    if low is None or high is None or low.estimate.value == high.estimate.value:
+        return ""
+    return f"accuracy {numbers.span(low, high)}%, were every invalid and unscored answer wrong or right"
+
+
+def cautions(panel: Panel) -> list[str]:
+    """What a reader of the panel must know before ranking its rows."""
+    few = any("not for ranking" in m.estimate.note for entry in panel.entries for m in entry.measures)
+    return ["few independent samples: intervals are exact or by permutation, and no ranking holds"] if few else []
 
 
 def chances(panel: Panel) -> list[str]:

@@ -29,6 +29,8 @@ class SparklesChatConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
             convolution halves it once more, so `vision_config.patch_size` must be 2 ** (len(stem_channels) + 1).
         stop_sequences: token id sequences that end an answer; they are part of it until it is decoded.
         query_initializer_range: standard deviation of fresh query tokens (equal queries would stay equal in training).
+        vision_in_fp32: keep the tower in fp32 when the rest is loaded in 16 bits, as the published evaluation did; a
+            cache of its features pays for it once. May be given to `from_pretrained`.
         frozen_parts: part -> {"name", "revision", "sha256"} of the weights that the whole model was saved with.
     """
 
@@ -49,6 +51,7 @@ class SparklesChatConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     stop_sequences: list[list[int]] | None = None
     query_initializer_range: float = 0.5
     initializer_range: float = 0.02
+    vision_in_fp32: bool = False
     frozen_parts: dict[str, dict[str, str]] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:

@@ -31,7 +31,7 @@ KNOWN: Mapping[Source, Known] = {
     "qformer": Known(
         "blip2_pretrained_flant5xxl.pth",
         f"{_LAVIS}/blip2_pretrained_flant5xxl.pth, or Salesforce/blip2-flan-t5-xxl on the hub",
-        "BSD 3-Clause",
+        "BSD 3-Clause (LAVIS)",
     ),
     "projection": Known(
         "sparkleschat_7b.pth or a MiniGPT-4 7B checkpoint",

@@ -72,6 +72,8 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
         self.language_projection = nn.Linear(config.qformer.hidden_size, config.text.hidden_size)
         self.language_model = LlamaForCausalLM(config.text)
         self.generation_config = published_generation(config.text.eos_token_id, config.text.pad_token_id)
+        if config.vision_in_fp32:
+            self._keep_in_fp32_modules_strict = [*self._keep_in_fp32_modules_strict, "vision_model"]
         self.post_init()  # type: ignore[no-untyped-call]
         self.set_trainable("projection")
         self.eval()  # type: ignore[no-untyped-call]
@@ -246,14 +248,17 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     # --- the two saved forms -------------------------------------------------------------------------
 
     def save_pretrained(  # type: ignore[override]
-        self, save_directory: str | Path, *, projection_only: bool = False, **kwargs: Any
+        self, save_directory: str | Path, *, projection_only: bool = False, is_main_process: bool = True, **kwargs: Any
     ) -> None:
         """Save the whole model, or the projection with names, revisions and hashes of the frozen parts.
 
-        The projection alone is refused (UserError) while the frozen parts are nowhere on disk: it could not be loaded.
+        Of several training processes only the main one writes. The projection alone is refused (UserError) while the
+        frozen parts are nowhere on disk: it could not be loaded.
         """
         folder = Path(save_directory)
         if projection_only:
+            if not is_main_process:
+                return
             parts = weights.known_parts(self.config.frozen_parts)
             if not parts:
                 raise UserError(f"{folder}: save the whole model first; a projection alone refers to one on disk")
@@ -261,7 +266,9 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
             self.config.save_pretrained(folder)
             self.generation_config.save_pretrained(folder)
             return
-        super().save_pretrained(folder, **kwargs)
+        super().save_pretrained(folder, is_main_process=is_main_process, **kwargs)
+        if not is_main_process:
+            return
         known = weights.known_parts(self.config.frozen_parts)
         names = {part: (record.name, record.revision) for part, record in known.items()}
         self.config.frozen_parts = weights.record_parts(folder, names)

@@ -215,6 +215,10 @@ class SparklesChatProcessor(ProcessorMixin):
             batch["pixel_values"] = self.pixels(flat)
         return BatchFeature(batch)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The settings, as they are saved."""
+        return self.settings.model_dump()
+
     # --- files ---------------------------------------------------------------------------------------
 
     def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any) -> list[str]:  # noqa: ARG002
@@ -222,7 +226,7 @@ class SparklesChatProcessor(ProcessorMixin):
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / PROCESSOR_FILE
-        file.write_text(json.dumps(self.settings.model_dump(), indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
         self.tokenizer.save(folder)
         return [str(file)]
 

@@ -19,6 +19,12 @@ from sparkles_eval.errors import UserError
 _WRAPPERS = ("model", "state_dict", "module")
 """Keys under which training code puts the tensors, beside optimizer, epoch and the like."""
 
+_DAMAGED = (
+    *(AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    zipfile.BadZipFile,
+)
+"""What torch raises on bytes that are no checkpoint, by where in it they go wrong."""
+
 
 class Weights(Mapping[str, torch.Tensor]):
     """name -> tensor over one or several files (`files`)."""
@@ -119,7 +125,7 @@ def _load(file: Path) -> dict[str, torch.Tensor]:
             f"{file}: holds more than tensors and plain values, or is damaged, and is not read further; save its "
             "tensors alone, with the library that wrote it, on a machine that may run it"
         ) from refused
-    except (EOFError, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as wrong:
+    except _DAMAGED as wrong:
         raise UserError(f"{file}: cannot be read ({wrong}); download it again") from wrong
     for key in _WRAPPERS:
         if isinstance(value, dict) and isinstance(value.get(key), dict):

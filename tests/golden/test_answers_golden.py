@@ -22,19 +22,16 @@ class Case(BaseModel):
     official: str | None
 
 
-def golden_files(pattern: str) -> list[Path]:
-    """The golden files of this folder and, when SPARKLES_EXTRA_GOLDENS names a folder, those of the same kind there."""
+def cases() -> list[object]:
+    """Every answers_*.json of this folder and, when SPARKLES_EXTRA_GOLDENS names a folder, of that one."""
     folders = [Path(__file__).parent]
     if extra := os.environ.get("SPARKLES_EXTRA_GOLDENS"):
         folders.append(Path(extra))
-    return [path for folder in folders for path in sorted(folder.glob(pattern))]
-
-
-def cases() -> list[object]:
     read = TypeAdapter(list[Case])
     return [
-        pytest.param(case, id=f"golden-{path.stem}-{number}")
-        for path in golden_files("answers_*.json")
+        pytest.param(case, id=f"golden-{path.stem}-{folder.name}-{number}")
+        for folder in folders
+        for path in sorted(folder.glob("answers_*.json"))
         for number, case in enumerate(read.validate_python(json.loads(path.read_text())))
     ]
 

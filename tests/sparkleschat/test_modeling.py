@@ -270,8 +270,17 @@ def test_sixteen_bits_keep_the_small_parts_whole(converted: Path, outputs: Outpu
     from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
 
     half = SparklesChatForConditionalGeneration.from_pretrained(converted, dtype=torch.bfloat16)
-    assert half.language_model.lm_head.weight.dtype == torch.bfloat16
+    assert {half.language_model.lm_head.weight.dtype, half.vision_model.dtype} == {torch.bfloat16}
     assert {half.query_tokens.dtype, half.language_projection.weight.dtype} == {torch.float32}
     batch = {"input_ids": ids(outputs, "train_input_ids"), "labels": ids(outputs, "train_labels")}
     loss = half(**batch, pixel_values=images(outputs)).loss
     assert abs(float(loss.detach()) - float(outputs["loss"])) < 0.05
+
+
+def test_the_tower_alone_can_stay_in_fp32(converted: Path, outputs: Outputs) -> None:
+    from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
+
+    mixed = SparklesChatForConditionalGeneration.from_pretrained(converted, dtype=torch.bfloat16, vision_in_fp32=True)
+    assert (mixed.vision_model.dtype, mixed.language_model.dtype) == (torch.float32, torch.bfloat16)
+    with torch.no_grad():
+        assert error(mixed.encode_images(images(outputs)), outputs["qformer_out"]) < 2e-5

@@ -35,7 +35,7 @@ def test_golden_ids_of_short_strings(llama: SentencePieceTokens, protocol: Mappi
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))
+@given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0▁"), max_size=40))
 def test_any_text_survives(tokens: SentencePieceTokens, text: str) -> None:
     ids = tokens.encode(text)
     assert all(number > 2 for number in ids)

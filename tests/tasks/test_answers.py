@@ -30,7 +30,7 @@ READ: list[tuple[tuple[str, ...], str, str]] = [
     (TRUTH, "TRUE: both images contain dogs", "TRUE"),
     (TRUTH, "False, because only one dog is visible.", "FALSE"),
     (TRUTH, "Answer - TRUE", "TRUE"),
-    (TRUTH, "The ans\u200bwer is TR\u200bUE.", "TRUE"),
+    (TRUTH, "The answ\u200ber is TR\u200bUE.", "TRUE"),
     (TRUTH, "The answer is \uff34\uff32\uff35\uff25.", "TRUE"),
     # denials
     (TRUTH, "Therefore, it is untrue.", "FALSE"),

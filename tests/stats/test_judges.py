@@ -1,0 +1,142 @@
+"""Severity, bias, noise and worth of judges: recovered where planted, refused where they cannot be told apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.stats import attacks, judge_bias, judge_noise, judge_value
+from sparkles_eval.stats.severity import severity
+
+
+def test_planted_leniency_is_found_in_an_unbalanced_design() -> None:
+    rng = np.random.default_rng(0)
+    quality, kind, ease = np.array([8.0, 7.0, 5.0, 6.0]), np.array([1.0, -0.5, -0.5]), rng.normal(0, 1, 40)
+    rows = [(m, j, i) for i in range(40) for m in range(4) for j in range(3) if not (m < 2 and j == 0 and i % 4)]
+    m, j, i = np.array(rows).T
+    score = quality[m] + kind[j] + (ease - ease.mean())[i] + rng.normal(0, 0.1, m.size)
+    found = severity(m, j, score, i)
+    assert [found.quality[k] for k in range(4)] == pytest.approx(quality, abs=0.05)
+    assert [found.leniency[k] for k in range(3)] == pytest.approx(kind, abs=0.05)
+    assert found.residual_sd == pytest.approx(0.1, rel=0.2)
+    assert abs(found.naive[0] - 8.0) > 0.1
+
+
+def test_a_disconnected_design_is_refused_by_name() -> None:
+    with pytest.raises(UserError, match=r"2 sets that never meet: a, b \(judged by J1\); c \(judged by J2\)"):
+        severity(["a", "b", "c"], ["J1", "J1", "J2"], [7.0, 8.0, 6.0])
+    with pytest.raises(UserError, match="fit without items"):
+        severity(["a", "b", "a"], ["J1", "J2", "J2"], [7.0, 8.0, 6.0], ["x", "y", "z"])
+    with pytest.raises(UserError, match="no scores"):
+        severity(["a"], ["J"], [None])
+
+
+def test_position_bias_edges() -> None:
+    steady = judge_bias.position_bias(0, 0, 50)
+    assert (steady.first_bias, steady.p, steady.consistency.value) == (None, 1.0, 1.0)
+    assert judge_bias.position_bias(30, 0, 0).p == pytest.approx(2 / 2**30)
+    with pytest.raises(UserError, match="at least one pair"):
+        judge_bias.position_bias(0, 0, 0)
+
+
+def test_length_bias_is_the_hc3_regression() -> None:
+    rng = np.random.default_rng(1)
+    words, quality = rng.integers(20, 300, 60).astype(float), rng.normal(6, 1, 60)
+    score = quality + np.log(words) + rng.normal(0, 0.3, 60)
+    found = judge_bias.length_bias(score, words, quality)
+    design = sm.add_constant(np.column_stack([np.log(words), quality]))
+    fit = sm.OLS(score, design).fit(cov_type="HC3")
+    assert (found.slope, found.slope_se) == pytest.approx((fit.params[1], fit.bse[1]))
+    assert found.points_per_doubling == pytest.approx(math.log(2), abs=0.1)
+    assert judge_bias.length_bias(score, [50.0] * 60, quality).note == "lengths or scores do not vary"
+    assert "not controlled" in judge_bias.length_bias(score, words, [6.0] * 60).note
+    assert "cannot be told apart" in judge_bias.length_bias(score, words, np.log(words)).note
+    with pytest.raises(UserError, match="above 0"):
+        judge_bias.length_bias(score, [0.0] * 60, quality)
+
+
+def test_self_preference_controls_for_a_better_model() -> None:
+    rng = np.random.default_rng(2)
+    own, other = rng.normal(8, 1, 60), rng.normal(6, 1, 60)
+    fair = judge_bias.self_preference(own + rng.normal(0, 0.1, 60), other, own, other)
+    assert fair.p is not None and fair.p > 0.01 and abs(fair.effect.mean) < 0.1
+    biased = judge_bias.self_preference(own + 1, other, own, other)
+    assert biased.effect.mean == pytest.approx(1.0) and biased.p is not None and biased.p < 1e-9
+
+
+def test_halo_within_model_is_not_the_gap_between_models() -> None:
+    rng = np.random.default_rng(3)
+    models = np.repeat([0, 10], 100)
+    x = models[:, None] + rng.normal(0, 1, (200, 3))
+    pooled, within = judge_bias.halo(x), judge_bias.halo(x, models)
+    assert pooled.mean_r is not None and pooled.mean_r > 0.9
+    assert within.mean_r is not None and abs(within.mean_r) < 0.15
+    assert judge_bias.halo([[1.0, 2.0], [1.0, 3.0], [1.0, 4.0]]).note == "a criterion does not vary"
+    with pytest.raises(UserError, match="three rows"):
+        judge_bias.halo([[1.0, None], [1.0, 2.0]])
+
+
+def test_repeatability_with_gaps_and_without_noise() -> None:
+    found = judge_noise.repeatability([[8.0, 9.0, None], [7.0, None, None], [5.0, 5.0, 7.0]])
+    assert (found.items, found.exact_agreement, found.within_one) == (2, 0.25, 0.5)
+    steady = judge_noise.repeatability([[8.0, 8.0], [6.0, 6.0]])
+    assert (steady.within_sd, steady.icc) == (0.0, 1.0)
+    with pytest.raises(UserError, match="ask it again"):
+        judge_noise.repeatability([[8.0], [7.0]])
+
+
+def test_compression_of_one_mark_and_of_half_points() -> None:
+    flat = judge_noise.compression({10.0: 50})
+    assert (flat.sd, flat.share_top, flat.entropy_bits, flat.effective_levels) == (0.0, 1.0, 0.0, 1.0)
+    counted = judge_noise.mark_counts([7.5, 8.0, None, 8.0])
+    assert counted == {7.5: 1, 8.0: 2}
+    assert judge_noise.compression(counted, step=0.5).range_used == pytest.approx(1 / 9.5)
+    with pytest.raises(UserError, match="at least one mark"):
+        judge_noise.compression({11.0: 3})
+
+
+def test_alt_test_oracle_noise_and_edges() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.normal(6, 2, 200)
+    humans = truth[:, None] + rng.normal(0, 1, (200, 4))
+    good, bad = truth + rng.normal(0, 0.3, 200), rng.normal(6, 2, 200)
+    assert judge_value.alt_test(humans, good).passes
+    failed = judge_value.alt_test(humans, bad)
+    assert not failed.passes and failed.winning_rate == 0
+    same = judge_value.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10)
+    assert same.p == (0.0, 0.0, 0.0) and same.passes
+    edge = judge_value.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10, epsilon=0.0)
+    assert edge.p == (1.0, 1.0, 1.0) and not edge.passes
+    gappy = np.where(rng.random(humans.shape) < 0.3, np.nan, humans)
+    assert judge_value.alt_test(gappy, good).passes
+    with pytest.raises(UserError, match="three human"):
+        judge_value.alt_test([[5.0, 6.0]], [5.0])
+    with pytest.raises(UserError, match="fewer than two items"):
+        judge_value.alt_test([[5.0, 6.0, None], [5.0, 6.0, 4.0]], [5.0, 5.0])
+
+
+def test_separability_and_confident_agreement() -> None:
+    assert judge_value.separability([1.0, 2.0], [2.0, 3.0]).separable == 0
+    assert judge_value.separability([1.0, 2.1], [2.0, 3.0]).share == 1.0
+    assert judge_value.separability([1.0], [2.0]).share is None
+    assert judge_value.agreement_with_confidence([], []) is None
+    assert judge_value.agreement_with_confidence([1, -1, 0], [-1, -1, 1]) == 0.0
+    with pytest.raises(UserError, match="verdicts"):
+        judge_value.agreement_with_confidence([2], [1])
+
+
+def test_attacks_that_break_the_parser_are_no_successes() -> None:
+    found = attacks.attack_report([4.0, 5.0, 3.0, 4.0], [10.0, None, 3.0, None])
+    assert (found.success.value, found.break_rate.value, found.top_rate) == (0.25, 0.5, 0.25)
+    assert found.inflation is not None and found.inflation.mean == 3.0
+    none = attacks.attack_report([4.0] * 50, [4.0] * 50)
+    assert (none.success.value, none.p_signed_rank) == (0.0, 1.0)
+    assert none.success_upper == pytest.approx(0.0582, abs=1e-4)
+    broken = attacks.attack_report([4.0], [None])
+    assert broken.inflation is None and broken.p_signed_rank is None and broken.break_rate.value == 1.0
+    with pytest.raises(UserError, match="no tries"):
+        attacks.attack_report([], [])
