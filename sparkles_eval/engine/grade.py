@@ -5,6 +5,7 @@ Knows nothing of how the answers came about: it works the same on a run in progr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 
 from sparkles_eval.adapters.base import Request
@@ -14,7 +15,7 @@ from sparkles_eval.engine.keys import verdict_key
 from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.judges.base import Call, Dialogue
-from sparkles_eval.records import Reply, Sample, Score, Status, Text, Verdict, VerdictStatus
+from sparkles_eval.records import Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
 
@@ -103,7 +104,7 @@ class Grader:
     async def _ask(self, sample: Sample, call: Call, repeat: int) -> Verdict:
         asker = self._asker
         if call.conversation is None or asker is None:
-            return self._judge.read(call, "")
+            return replace(self._judge.read(call, ""), usage=Usage(0, 0, 0.0))  # a rule bills nobody
         prompt = _written(call)
         schema = call.schema if asker.adapter.structured else None
         generation = asker.adapter.effective(self._card.generation)

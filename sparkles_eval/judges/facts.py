@@ -148,11 +148,13 @@ class FactsJudge:
 
     def calls(self, dialogue: Dialogue) -> Sequence[Call]:
         """One call, with nobody to ask."""
-        turns = range(1, len(dialogue.answers) + 1)
+        turns = range(1, min(len(dialogue.answers), len(dialogue.sample.turns)) + 1)
         return [Call("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in self._card.criteria))]
 
     def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
         """The verdict by rule; `text` is not looked at, since nobody was asked."""
+        if reason := self.check(call.dialogue.sample):
+            return Verdict(VerdictStatus.INVALID, reason=reason)
         findings = find(call.dialogue.sample, call.dialogue.answers)
         ratings = tuple(self._rating(turn, criterion, findings[turn - 1]) for turn, criterion in call.expects)
         return Verdict(VerdictStatus.GRADED, ratings)

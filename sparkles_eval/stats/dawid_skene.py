@@ -59,7 +59,8 @@ def dawid_skene(votes: Table, *, tolerance: float = 1e-12, max_iterations: int =
     notes = []
     if x.shape[1] < 5 or posterior.size < 100:
         notes.append(f"{x.shape[1]} judges on {posterior.size} items: fewer than 5 judges or 100 items, check by hand")
-    if float(np.nanmean(se + sp)) < 1:
+    both = (se + sp)[~np.isnan(se + sp)]
+    if both.size and float(both.mean()) < 1:
         notes.append("labels may have switched: the judges come out worse than coins")
     return DawidSkene(prevalence, whole, se, sp, majority, rounds, "; ".join(notes))
 

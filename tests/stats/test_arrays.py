@@ -20,7 +20,7 @@ def test_missing_values_become_nan() -> None:
     ("call", "message"),
     [
         (lambda: arrays.floats([float("inf")], "scores"), "scores: holds an infinite number"),
-        (lambda: arrays.floats(["a"], "scores"), "one number per item"),
+        (lambda: arrays.floats(np.array(["a"]), "scores"), "one number per item"),
         (lambda: arrays.table([[1.0], [1.0, 2.0]], "scores"), "rows of equal length"),
         (lambda: arrays.floats(np.ones((2, 2)), "scores"), "dimensions"),
         (lambda: arrays.complete_table([[1.0, None]], "scores"), "row 0, column 1"),
