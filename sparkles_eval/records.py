@@ -297,6 +297,8 @@ class Run:
     epochs: int
     total: int
     """Samples asked (before epochs): the denominator of every coverage."""
+    variant: str = ""
+    """How the task was altered on purpose ("images=dropped", "history=reference"); "" as it is."""
 
     @property
     def identity(self) -> dict[str, JSON]:
@@ -314,6 +316,7 @@ class Run:
             "prompt_hash": self.prompt_hash,
             "data_hash": self.data_hash,
             "epochs": self.epochs,
+            "variant": self.variant,
         }
 
     @property

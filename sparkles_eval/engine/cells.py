@@ -51,6 +51,7 @@ class Cell:
             data_hash=self.task.data_hash,
             epochs=self.epochs,
             total=len(self.task.samples),
+            variant=self.task.variant,
         )
 
     @property

@@ -104,9 +104,10 @@ class Generator:
 
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
         """
-        protocol = self.cell.task.protocol
+        task, protocol = self.cell.task, self.cell.task.protocol
         turn, draw = len(history) + 1, 0
-        conversation = self.cell.task.prompt.conversation(item.sample, history)
+        before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
+        conversation = task.prompt.conversation(item.sample, before)
         while True:
             generation = _reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
             response = await self._response(Request(conversation, generation, item.sample, turn, item.epoch, draw))

@@ -93,6 +93,7 @@ def run_row(run: Run, task_id: str, model_id: Value) -> Row:
         "model_id": model_id,
         "protocol": run.protocol,
         "protocol_version": run.protocol_version,
+        "variant": run.variant,
         "answer_rule": run.answer_rule,
         "draws": run.draws,
         "epochs": run.epochs,

@@ -37,6 +37,8 @@ class StoredRun:
     model: StoredModel
     protocol: str
     protocol_version: int
+    variant: str
+    """How the task was altered on purpose; "" as it is."""
     answer_rule: str | None
     draws: int
     epochs: int
@@ -125,7 +127,7 @@ class StoredEvent:
 def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
     """The runs in the order of their making, or those named. Raises errors.StoreError for an id that is not there."""
     rows = store.connection.execute(
-        "SELECT r.id, r.protocol, r.protocol_version, r.answer_rule, r.draws, r.epochs, r.total, r.prompt_hash,"
+        "SELECT r.id, r.protocol, r.protocol_version, r.variant, r.answer_rule, r.draws, r.epochs, r.total, r.prompt_hash,"
         " r.data_hash, r.identity AS run_identity, r.created_at, t.name AS task_name, t.version, t.title, t.metrics,"
         " t.options, t.args, t.card, t.citation, t.licence, m.name AS model_name, m.kind, m.model_id AS model,"
         " m.identity, m.settings, m.free"
@@ -160,6 +162,7 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
             ),
             protocol=row["protocol"],
             protocol_version=row["protocol_version"],
+            variant=row["variant"],
             answer_rule=row["answer_rule"],
             draws=row["draws"],
             epochs=row["epochs"],

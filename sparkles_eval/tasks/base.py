@@ -104,6 +104,10 @@ class Task:
     citation: str = ""
     licence: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
+    variant: str = ""
+    """How it was altered on purpose (tasks.variants), such as "orders=both"; "" as it is."""
+    own_history: bool = True
+    """Later turns follow the model's own earlier answers; False: the references (part of `variant` then)."""
 
     @property
     def data_hash(self) -> str:

@@ -16,9 +16,9 @@ async def test_the_second_waits_and_finds_what_the_first_stored() -> None:
         nonlocal asked
         async with once.alone(key):
             if key not in stored:
-                asked += 1
+                number = asked = asked + 1
                 await asyncio.sleep(0.001)
-                stored[key] = asked
+                stored[key] = number
             return stored[key]
 
     replies = await asyncio.gather(*(reply(key) for key in ["a", "a", "b", "a", "b"]))

@@ -73,19 +73,6 @@ async def test_work_put_while_running_is_done_and_idle_slots_are_free() -> None:
     assert shop.order == list("01234")
 
 
-async def test_a_job_may_put_the_next_one_before_the_pool_is_closed() -> None:
-    shop = Workshop(1)
-
-    async def first() -> None:
-        await shop.job("first")
-        shop.pool.put(partial(shop.job, "second"))
-
-    shop.pool.put(first)
-    shop.pool.close()
-    await run(shop)
-    assert shop.order == ["first"] or shop.order == ["first", "second"]
-
-
 async def test_drop_forgets_what_has_not_begun_and_finishes_the_rest() -> None:
     shop = Workshop(2)
     shop.pool.feed(shop.jobs("a", 100))

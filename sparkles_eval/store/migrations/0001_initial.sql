@@ -33,6 +33,7 @@ CREATE TABLE runs (
   model_id TEXT NOT NULL REFERENCES models(id),
   protocol TEXT NOT NULL,
   protocol_version INTEGER NOT NULL,
+  variant TEXT NOT NULL,                 -- how the task was altered on purpose (images=dropped); '' as it is
   answer_rule TEXT,                      -- NULL where judges score
   draws INTEGER NOT NULL,
   epochs INTEGER NOT NULL,
@@ -236,7 +237,7 @@ CREATE TABLE events (
 
 -- One row an item, turn, criterion and judge.
 CREATE VIEW item_scores AS
-SELECT s.run_id AS run, t.name AS task, m.name AS model, r.protocol, j.name AS judge, s.judge_id,
+SELECT s.run_id AS run, t.name AS task, m.name AS model, r.protocol, r.variant, j.name AS judge, s.judge_id,
        p.name AS sample, s.epoch, s.repeat, s.turn, s.criterion, s.value, s.invalid, s.reason, s.answer, p.target,
        p.cluster, p.consistency_group, a.draws, s.sample_id
 FROM scores s
@@ -255,7 +256,7 @@ FROM scores GROUP BY run_id, judge_id;
 
 -- One row a run, judge and metric, as tables print it.
 CREATE VIEW leaderboard AS
-SELECT e.run_id AS run, t.name AS task, m.name AS model, r.protocol, j.name AS judge, j.model AS judge_model,
+SELECT e.run_id AS run, t.name AS task, m.name AS model, r.protocol, r.variant, j.name AS judge, j.model AS judge_model,
        e.judge_id, e.metric, e.value, e.low, e.high, e.n, e.total, e.clusters, e.method, e.note
 FROM estimates e
 JOIN score_basis b ON b.run_id = e.run_id AND b.judge_id = e.judge_id AND b.basis = e.basis

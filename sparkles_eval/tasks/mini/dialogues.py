@@ -66,7 +66,7 @@ _FIRST: dict[Topic, tuple[str, ...]] = {
         "Look at {images}. Where do the scenes take place?",
     ),
     "most": (
-        "Look at {images}. How many {nouns} are there in each of them, and which one has the most?",
+        "Look at {images}. Count the {nouns} in each, and tell me which image has the most.",
         "How many {nouns} do you see in {images}, and which image has the most?",
     ),
     "contents": (
@@ -162,7 +162,7 @@ def _second(rng: Random, scenes: tuple[Scene, ...], asked: _Asked, recalled: _As
     words = f"{opening} {question}? {rng.choice(('And', 'For comparison,'))} {recall}?"
     if compares:
         facts.append(most(asked.kind, {image: by_id[image] for image in (old, new)}))
-        words += f" Which of these two images has more {plural(asked.kind)}, or do they have the same number?"
+        words += f" Which of them has more {plural(asked.kind)}, or do they have the same number?"
     return Question(_pieces(words), tuple(facts), state(facts, rng.randrange(2)))
 
 

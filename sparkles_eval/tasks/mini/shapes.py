@@ -160,9 +160,10 @@ def _heart(pen: Pen) -> None:
 
 
 def _house(pen: Pen) -> None:
-    pen.box((0.34, -0.84), (0.58, -0.3), pen.dark)
+    roof = mix(pen.base, pen.dark, 0.55)  # not so dark that a yellow house has an orange roof
+    pen.box((0.34, -0.84), (0.58, -0.3), roof)
     pen.box((-0.68, -0.2), (0.68, 0.88), pen.base, 0.06)
-    pen.polygon([(-0.96, -0.1), (0.0, -0.92), (0.96, -0.1)], pen.dark)
+    pen.polygon([(-0.96, -0.1), (0.0, -0.92), (0.96, -0.1)], roof)
     pen.oval(0, -0.36, 0.15, 0.15, CREAM)
     pen.box((-0.2, 0.3), (0.2, 0.88), BARK, 0.16)
     pen.oval(0.1, 0.62, 0.04, 0.04, CREAM)

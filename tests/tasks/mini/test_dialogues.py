@@ -72,7 +72,7 @@ def test_questions_give_nothing_away() -> None:
 
 def test_topics_take_turns_and_questions_vary() -> None:
     assert set(Counter(item.topic for item in ITEMS[: len(TOPICS) * 20]).values()) == {20}
-    assert len({item.questions[0].pieces for item in ITEMS}) > 120
+    assert len({item.questions[0].pieces for item in ITEMS}) > 100
     assert len({item.questions[1].pieces for item in ITEMS}) > 180
 
 

@@ -104,6 +104,6 @@ def test_items_are_those_of_this_generator_version() -> None:
     told = [
         *(choice(0, index).caption for index in range(40)),
         *(judged(0, index).sentence for index in range(0, 72, 4)),
-        *(question.reference for index in range(14) for question in dialogue(0, index).questions),
+        *(words for i in range(14) for q in dialogue(0, i).questions for words in (str(q.pieces), q.reference)),
     ]
     assert fingerprint(told, 16) == "14b03f20c5d3c381"
