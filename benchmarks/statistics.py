@@ -1,81 +1,76 @@
-"""Times the statistics engine and prints Markdown rows: 50 models x 7,000 items, 10,000 resamples, all 1,225 pairs.
+"""The statistics engine: 50 models x 7,000 items, 10,000 clustered resamples, and all 1,225 pairs.
 
-scipy.stats.bootstrap is timed in the same run on ONE model with the percentile method, over items (it has no clusters
-and no many-model form), so its time for 50 models is that time multiplied by 50; the row says so.
-
-    python -m benchmarks.statistics        (or: python benchmarks/statistics.py)
+`python -m benchmarks.statistics [--quick] [--write]`. Knows nothing of stores: the scores are drawn here.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
 import numpy as np
 from scipy import stats
 
-from sparkles_eval.stats import mcnemar, pairwise, ranks, resample
+from benchmarks.results import Figure, circumstances, command_line, table
+from sparkles_eval.stats import pairwise, ranks, resample
 
+TITLE = "Statistics"
 MODELS, ITEMS, RESAMPLES = 50, 7_000, 10_000
 SETS, GROUPS = 1_054, 2_018
 """Image sets and sentence groups of the NLVR2 development set."""
 
 
-def _seconds(run: Callable[[], object], repeats: int = 3) -> float:
+def _seconds(job: Callable[[], object], repeats: int) -> float:
     """Fastest of `repeats`, as other work on the machine only ever adds time."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        run()
+        job()
         times.append(time.perf_counter() - start)
     return min(times)
 
 
-def _row(job: str, seconds: float, target: str = "") -> None:
-    print(f"| {job} | {seconds:.4f} | {target} |")
+def _scipy_one_model(right: np.ndarray) -> object:
+    rng = np.random.default_rng(0)
+    return stats.bootstrap((right,), np.mean, n_resamples=RESAMPLES, method="percentile", batch=500, rng=rng)
 
 
-def main() -> None:
-    """Prints the table."""
+def report(quick: bool) -> str:
+    """Measure and give the section's Markdown. Milliseconds throughout; the ratios to scipy stand in the words."""
+    repeats = 1 if quick else 3
     rng = np.random.default_rng(0)
     right = (rng.random((ITEMS, MODELS)) < np.linspace(0.45, 0.75, MODELS)).astype(np.float64)
     scores = rng.integers(6, 61, (ITEMS, MODELS)) / 6
     sets, groups = rng.integers(0, SETS, ITEMS), rng.integers(0, GROUPS, ITEMS)
-    print(f"{os.cpu_count()} cores, numpy {np.__version__}, B = {RESAMPLES:,}, {MODELS} models x {ITEMS:,} items\n")
-    print("| job | seconds (best of 3) | target |\n| --- | ---: | --- |")
+    means = resample.bootstrap_means(resample.cluster_totals(right, sets), resamples=RESAMPLES)
 
-    def clustered(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        return resample.bootstrap_means(resample.cluster_totals(table, labels), resamples=RESAMPLES)
+    def timed(job: Callable[[], object]) -> float:
+        return 1e3 * _seconds(job, repeats)
 
-    ours = _seconds(lambda: clustered(right, sets))
-    _row(f"clustered bootstrap, accuracy, {SETS:,} clusters", ours, "<= 1.0 s")
-    _row(f"clustered bootstrap, accuracy, {GROUPS:,} clusters", _seconds(lambda: clustered(right, groups)), "<= 1.0 s")
-    _row(f"clustered bootstrap, scores in sixths, {SETS:,} clusters", _seconds(lambda: clustered(scores, sets)))
-    items = _seconds(lambda: clustered(right, np.arange(ITEMS)), 1)
-    _row("bootstrap over single items", items)
-    means = clustered(right, sets)
-    _row("percentile intervals of all 1,225 pairs", _seconds(lambda: resample.pair_intervals(means)))
-    _row("all 1,225 pairs, analytic clustered t", _seconds(lambda: pairwise.pair_tests(right, sets)), "<= 0.1 s")
-    _row("all 1,225 pairs, 10,000 sign flips, n = 150", _seconds(lambda: pairwise.pair_sign_flips(scores[:150])))
-    _row("rank sets and letters of 50 models, 450 items", _seconds(lambda: ranks.rank_sets(scores[:450])))
-    counts = mcnemar.paired_counts(right[:, 0], right[:, 1])
-    _row("McNemar and intervals of one pair", _seconds(lambda: (mcnemar.mcnemar(counts.only_a, counts.only_b),
-                                                               mcnemar.paired_difference(counts))))  # fmt: skip
+    def boot(values: np.ndarray, labels: np.ndarray) -> float:
+        return timed(lambda: resample.bootstrap_means(resample.cluster_totals(values, labels), resamples=RESAMPLES))
 
-    one = _seconds(
-        lambda: stats.bootstrap(
-            (right[:, 0],), np.mean, n_resamples=RESAMPLES, method="percentile", batch=500, rng=np.random.default_rng(0)
-        ),
-        1,
+    one = 1e3 * _seconds(lambda: _scipy_one_model(right[:, 0]), 1)
+    clustered, single = boot(right, sets), boot(right, np.arange(ITEMS))
+    figures = [
+        Figure(f"bootstrap, accuracy, {SETS:,} clusters", clustered, "ms", MODELS * one, at_most=1000),
+        Figure(f"bootstrap, accuracy, {GROUPS:,} clusters", boot(right, groups), "ms", MODELS * one, at_most=1000),
+        Figure(f"bootstrap, scores in sixths, {SETS:,} clusters", boot(scores, sets), "ms", MODELS * one),
+        Figure("bootstrap, accuracy, every item a cluster", single, "ms", MODELS * one),
+        Figure("percentile intervals of 1,225 pairs", timed(lambda: resample.pair_intervals(means)), "ms"),
+        Figure("1,225 pairs, clustered t", timed(lambda: pairwise.pair_tests(right, sets)), "ms", at_most=100),
+        Figure("1,225 pairs, 10,000 sign flips, n = 150", timed(lambda: pairwise.pair_sign_flips(scores[:150])), "ms"),
+        Figure("rank sets and letters, n = 450", timed(lambda: ranks.rank_sets(scores[:450])), "ms"),
+    ]
+    words = (
+        f"{MODELS} models x {ITEMS:,} items, {RESAMPLES:,} resamples; fastest of {repeats}. The floor is "
+        f"`scipy.stats.bootstrap` (percentile, single items) on ONE model, measured once in this run ({one:.0f} ms) "
+        f"and multiplied by {MODELS}, as it knows neither clusters nor many models. It takes "
+        f"{MODELS * one / clustered:.0f} times as long as the clustered bootstrap, and {MODELS * one / single:.0f} "
+        "times as long like for like (every item a cluster)."
     )
-    _row("scipy.stats.bootstrap, ONE model, percentile, single items (measured)", one)
-    _row("the same x 50 models (multiplied, not measured)", one * MODELS)
-    print(f"\nRatio, 50 models: scipy (one measured x {MODELS}) / clustered engine = {one * MODELS / ours:.0f}; ")
-    print(f"like for like over single items: {one * MODELS / items:.0f}.")
+    return f"{circumstances()}\n\n{words}\n\n{table(figures)}\n"
 
 
 if __name__ == "__main__":
-    main()
+    command_line("python -m benchmarks.statistics", {TITLE: report})

@@ -119,7 +119,7 @@ class Asker:
                 wait = self._after(error, number, failures, sent_at)
                 if failures >= self._patience.attempts or monotonic() + wait > deadline:
                     self._gave_up(message)
-                    raise Unanswered(f"no reply after {number} attempts: {message}") from error
+                    raise Unanswered(f"no reply after {number} attempt{'s' * (number > 1)}: {message}") from error
                 await self._pause(wait)
             else:
                 record(Attempt(number, reply.status, reply, reply.detail, monotonic() - sent_at))
@@ -136,7 +136,7 @@ class Asker:
                 raise Unanswered(message)
             await self._pause(wait)
         if not self._halted.is_set() and not await self._budget.room(self.name):
-            self.stop(f"--max-cost {self._budget.limit_usd:.2f} USD is reached", "budget")
+            self.stop(f"--max-cost {self._budget.limit_usd:g} USD is reached", "budget")
         if self._interrupted:
             raise Interrupted
         if self.stopped is not None:

@@ -127,7 +127,8 @@ class Bench:
     def __init__(self, wishes: Wishes, own: Sequence[str] = ()) -> None:
         """`own` are the judges that the tasks name themselves."""
         self._wishes = wishes
-        self._names = [*wishes.judges, *own]
+        wished = [*wishes.judges, *own]
+        self._names = [*wished, *(wish.partition("@")[0] for wish in wished)]
         self._plugins = [load_plugin(path) for path in wishes.plugins]
         self._seats: dict[str, Seat] = {}
 

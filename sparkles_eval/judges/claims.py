@@ -64,7 +64,8 @@ _REFUSAL = re.compile(
     r"(?:do not|don't) know|impossible|hard to|difficult to|whether|if)\b.*?(?=\bbut\b|\bhowever\b|$)"
 )
 _NOISE = re.compile(
-    r"\[\[[^\]\n]{0,40}\]\]|\brat(?:ing|e|ed)s?\b[^.\n]*|```|[*_`\"“”]|(?m:^\s*(?:\d{1,2}[.)]|[-•+])\s+)"
+    r"\[\[[^\]\n]{0,40}\]\]|\brat(?:ing|e|ed)s?\b[^.\n]*|\b\d+ out of \d+\b"  # points that an answer gives itself
+    r"|```|[*_`\"“”]|(?m:^\s*(?:\d{1,2}[.)]|[-•+])\s+)"  # mark-up and the marks of lists
 )
 _END = re.compile(r"(?<=[.!?])\s+|[\n;]+")
 

@@ -117,9 +117,16 @@ def _lexicon(facts: tuple[tuple[str, ...], ...]) -> Lexicon:
             del pieces[0]
         noun = " ".join(pieces)
         if noun and noun != attribute and noun not in nouns:
-            nouns[noun] = nouns[f"{noun}s"] = noun
+            nouns[noun] = nouns[_plural(noun)] = noun
     scenery = {"background", *(attribute for subject, attribute, *_ in facts if subject == attribute)}
     return Lexicon(nouns, values, frozenset(scenery), _pattern(nouns, values))
+
+
+def _plural(noun: str) -> str:
+    """The usual plural: buses, berries, cars."""
+    if noun.endswith(("s", "x", "z", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if re.search(r"[^aeiou]y$", noun) else f"{noun}s"
 
 
 _ORDINALS = {

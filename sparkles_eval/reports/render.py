@@ -90,6 +90,7 @@ def _environment(content: Sequence[Path], gallery: Gallery) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(overlay("reports", content)),
         autoescape=True,
+        finalize=_finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -104,7 +105,6 @@ def _environment(content: Sequence[Path], gallery: Gallery) -> Environment:
         plain=numbers.plain,
         line=inert.line,
         name=_name,
-        visible=inert.visible,
         judge_name=judge_name,
         extracts=extracts,
         prose=prose.blocks,
@@ -119,6 +119,11 @@ def _environment(content: Sequence[Path], gallery: Gallery) -> Environment:
         NONE=numbers.NONE,
     )
     return environment
+
+
+def _finalize(value: object) -> object:
+    """Whatever a template writes has its hidden characters written out, before it is escaped."""
+    return inert.visible(value) if type(value) is str else value
 
 
 def _name(text: str) -> Markup:

@@ -42,6 +42,8 @@ def krippendorff(judges: Table, level: Level = "ordinal") -> Alpha:
     more than a point: read it with `mean_gap`. For an interval bootstrap items. All marks equal: undefined.
     """
     marks = table(judges, "krippendorff")
+    if not marks.size:
+        return Alpha(None, None, 0, "no item has two marks")
     values = np.unique(marks[~np.isnan(marks)])
     counts = np.array([np.sum(marks == value, axis=0) for value in values], dtype=np.float64).reshape(values.size, -1).T
     given = counts.sum(axis=1)

@@ -72,6 +72,16 @@ def complete_table(rows: Table, who: str) -> FloatArray:
     return array
 
 
+def common(*columns: Values) -> BoolArray:
+    """True for the items that every column has a value for. What it leaves out is lost: say how many.
+
+    Raises UserError unless the columns are aligned, one entry per item in each.
+    """
+    arrays = [floats(column, "common items") for column in columns]
+    same_length("common items", *arrays)
+    return np.asarray(~np.isnan(np.stack(arrays)).any(axis=0), dtype=np.bool_)
+
+
 def same_length(who: str, *arrays: Labels | FloatArray) -> None:
     """Raises UserError unless all arrays have the same length."""
     lengths = [len(array) for array in arrays]

@@ -80,7 +80,7 @@ def largest_sd(mean: float, scale: tuple[float, float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class WorstCase:
+class LeastFavourable:
     """Two published mean scores on the same n items, under the least favourable spread of the differences."""
 
     difference: float
@@ -96,7 +96,7 @@ class WorstCase:
 
 def worst_case_difference(
     mean_a: float, mean_b: float, n: int, scale: tuple[float, float], *, alpha: float = 0.05
-) -> WorstCase:
+) -> LeastFavourable:
     """Are two published mean scores different whatever the data were?
 
     Var(A - B) <= (SD_A + SD_B)^2 with each SD at its largest; the sample SD is sqrt(n/(n-1)) larger.
@@ -111,7 +111,7 @@ def worst_case_difference(
         t = abs(difference) / (spread * math.sqrt(n / (n - 1)) / math.sqrt(n))
     else:
         t = math.inf if difference else 0.0
-    return WorstCase(difference, spread, t, abs(difference) * math.sqrt(n) / critical, t > critical)
+    return LeastFavourable(difference, spread, t, abs(difference) * math.sqrt(n) / critical, t > critical)
 
 
 def touching_intervals_p(alpha: float = 0.05, se_ratio: float = 1.0) -> float:

@@ -127,8 +127,9 @@ class StoredEvent:
 def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
     """The runs in the order of their making, or those named. Raises errors.StoreError for an id that is not there."""
     rows = store.connection.execute(
-        "SELECT r.id, r.protocol, r.protocol_version, r.variant, r.answer_rule, r.draws, r.epochs, r.total, r.prompt_hash,"
-        " r.data_hash, r.identity AS run_identity, r.created_at, t.name AS task_name, t.version, t.title, t.metrics,"
+        "SELECT r.id, r.protocol, r.protocol_version, r.variant, r.answer_rule, r.draws, r.epochs, r.total,"
+        " r.prompt_hash, r.data_hash, r.identity AS run_identity, r.created_at,"
+        " t.name AS task_name, t.version, t.title, t.metrics,"
         " t.options, t.args, t.card, t.citation, t.licence, m.name AS model_name, m.kind, m.model_id AS model,"
         " m.identity, m.settings, m.free"
         " FROM runs r JOIN tasks t ON t.id = r.task_id JOIN models m ON m.id = r.model_id"

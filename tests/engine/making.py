@@ -71,10 +71,10 @@ class Scripted:
     def effective(self, generation: Generation) -> Generation:
         return generation
 
-    def check(self, request: Request) -> str | None:
+    def check(self, request: Request) -> str | None:  # noqa: ARG002 - takes anything
         return None
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, request: Request) -> Reply:  # noqa: ARG002 - reads nothing
         step = self._script[min(self.asked, len(self._script) - 1)]
         self.asked += 1
         if isinstance(step, Exception):

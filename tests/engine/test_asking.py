@@ -68,49 +68,50 @@ async def test_a_slow_reply_is_a_timeout(server: LoopbackServer) -> None:
 async def test_given_up_after_so_many_failures(server: LoopbackServer) -> None:
     server.configure(Settings(models={"good": Behaviour(faults={"500": 1.0}, fault_limit=None)}))
     async with opened(openai(server)) as (one, _):
-        with pytest.raises(Unanswered, match="no reply after 4 attempts: openai/good: HTTP 500"):
+        with pytest.raises(Unanswered, match=r"no reply after 4 attempts: openai/good: HTTP 500"):
             await ask(one)
     assert server.stats().requests == 4
 
 
 async def test_being_told_to_wait_is_no_failure() -> None:
-    one, _ = asker(Scripted([*[RateLimited("slow down")] * 10, YES]))
+    one, _ = asker(Scripted([*[RateLimited("slow down")] * 10, YES]), Patience(attempts=2, longest_wait_s=0.01))
     assert len(await ask(one)) == 11
 
 
 async def test_being_told_to_wait_has_an_end_in_time() -> None:
     one, _ = asker(Scripted([RateLimited("slow down")]), Patience(first_wait_s=0.01, total_s=0.3))
     began = monotonic()
-    with pytest.raises(Unanswered, match="no reply after .* attempts: slow down"):
+    with pytest.raises(Unanswered, match=r"no reply after .* attempts?: slow down"):
         await ask(one)
     assert monotonic() - began < 1
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
-async def test_retry_after_is_waited_out_by_all_and_told(server: LoopbackServer, form: str) -> None:
+@pytest.mark.parametrize(("form", "after"), [("seconds", 1.2), ("date", 2.2)])  # a date has whole seconds
+async def test_retry_after_is_waited_out_by_all_and_told(server: LoopbackServer, form: str, after: float) -> None:
     behaviour = Behaviour.model_validate(
-        {"faults": {"429": 1.0}, "fault_limit": 1, "retry_after": form, "retry_after_s": 2.0}
+        {"faults": {"429": 1.0}, "fault_limit": 1, "retry_after": form, "retry_after_s": after}
     )
     server.configure(Settings(models={"good": behaviour}))
     async with opened(openai(server)) as (one, heard):
         first = asyncio.create_task(ask(one))
-        await asyncio.sleep(0.3)
+        while not one.limiter.open_at:
+            await asyncio.sleep(0.01)
         second = asyncio.create_task(ask(one, "Another? Answer (TRUE or FALSE)."))
         await asyncio.gather(first, second)
     at = [record.at for record in server.records()]
-    least = 2.0 if form == "seconds" else 1.0  # a date has whole seconds
-    assert min(b - at[0] for b in at[1:]) >= least - 0.1, "the second request waits as well"
+    assert len(at) == 4, "either question met one 429"
+    assert at[1] - at[0] >= 1.1, "nobody asks earlier, the second request neither"
     assert heard.waits and heard.waits[0][0] == "openai/good"
 
 
 async def test_a_wait_that_is_too_long_is_not_waited_out() -> None:
     adapter = Scripted([RateLimited("slow down", retry_after=3600)])
     one, _ = asker(adapter, Patience(total_s=60, failures_in_a_row=3))
-    with pytest.raises(Unanswered, match="no reply after 1 attempts: slow down"):
+    with pytest.raises(Unanswered, match=r"no reply after 1 attempt: slow down"):
         await ask(one)
     with pytest.raises(Unanswered, match=r"asks to wait until \d\d:\d\d:\d\d"):
         await ask(one)
-    with pytest.raises(Unanswered, match="asks to wait"):
+    with pytest.raises(Unanswered, match=r"asks to wait"):
         await ask(one)
     assert one.stopped is not None and "3 failed requests in a row" in one.stopped
     assert adapter.asked == 1
@@ -120,7 +121,7 @@ async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monke
     monkeypatch.setenv("MY_KEY", "wrong-and-secret")
     async with opened(openai(server, "good", ("api_key_env", "MY_KEY"))) as (one, heard):
         for _ in range(3):
-            with pytest.raises(Unanswered, match="HTTP 401.*set MY_KEY") as caught:
+            with pytest.raises(Unanswered, match=r"HTTP 401.*set MY_KEY") as caught:
                 await ask(one)
             assert "secret" not in str(caught.value)
     assert server.stats().requests == 1
@@ -131,15 +132,15 @@ async def test_those_who_wait_are_told_at_once_that_the_model_stopped() -> None:
     one, _ = asker(Scripted([Transient("lost"), Denied("no key; set K")]), Patience(first_wait_s=30, total_s=100))
     waiting = asyncio.create_task(ask(one))
     await asyncio.sleep(0.01)
-    with pytest.raises(Unanswered, match="set K"):
+    with pytest.raises(Unanswered, match=r"set K"):
         await ask(one)
-    with pytest.raises(Unanswered, match="set K"):
+    with pytest.raises(Unanswered, match=r"set K"):
         await asyncio.wait_for(waiting, 1)
 
 
 async def test_a_request_that_cannot_succeed_is_not_repeated(server: LoopbackServer) -> None:
     async with opened(openai(server, "reasoning")) as (one, _):
-        with pytest.raises(Unanswered, match="HTTP 400.*temperature"):
+        with pytest.raises(Unanswered, match=r"HTTP 400.*temperature"):
             await ask(one)
         assert one.stopped is None
     assert server.stats().requests == 1
@@ -147,7 +148,7 @@ async def test_a_request_that_cannot_succeed_is_not_repeated(server: LoopbackSer
 
 async def test_an_unknown_model_stops_with_the_mend(server: LoopbackServer) -> None:
     async with opened(openai(server, "nobody")) as (one, _):
-        with pytest.raises(Unanswered, match="HTTP 404.*check the model's name"):
+        with pytest.raises(Unanswered, match=r"HTTP 404.*check the model's name"):
             await ask(one)
         assert one.stopped
 
@@ -157,13 +158,13 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it()
     adapter = Scripted([*failing, YES, *failing, *failing])
     one, heard = asker(adapter, Patience(failures_in_a_row=3))
     for _ in range(2):
-        with pytest.raises(Unanswered, match="^bad$"):
+        with pytest.raises(Unanswered, match=r"^bad$"):
             await ask(one)
     await ask(one)
     for _ in range(3):
-        with pytest.raises(Unanswered, match="^bad$"):
+        with pytest.raises(Unanswered, match=r"^bad$"):
             await ask(one)
-    with pytest.raises(Unanswered, match="stopped after 3 failed requests in a row, the last: bad"):
+    with pytest.raises(Unanswered, match=r"stopped after 3 failed requests in a row, the last: bad"):
         await ask(one)
     assert adapter.asked == 6
     assert heard.kinds() == ["stopped"]
@@ -185,14 +186,14 @@ async def test_what_the_model_does_not_take_is_never_sent(server: LoopbackServer
     adapter = openai(server, "good", ("max_images", "1"))
     async with opened(adapter) as (one, _):
         bare = request()
-        with pytest.raises(Unanswered, match="a user's last"):
+        with pytest.raises(Unanswered, match=r"a user's last"):
             await one.ask(type(bare)(type(bare.conversation)(()), bare.generation, bare.sample, 1), print)
     assert server.stats().requests == 0
 
 
 async def test_an_interrupt_ends_waiting_and_sends_nothing_more() -> None:
     adapter = Scripted([RateLimited("slow down", retry_after=20)])
-    one, _ = asker(adapter)
+    one, _ = asker(adapter, Patience(total_s=100))
     waiting = asyncio.create_task(ask(one))
     await asyncio.sleep(0.01)
     one.interrupt()
@@ -208,6 +209,6 @@ async def test_the_budget_stops_the_model_with_the_reason() -> None:
     one = Asker(adapter, patience=QUICK, budget=Budget(0.0035), progress=heard)
     for _ in range(3):
         await ask(one)
-    with pytest.raises(Unanswered, match="--max-cost 0.00 USD is reached"):
+    with pytest.raises(Unanswered, match=r"--max-cost 0.0035 USD is reached"):
         await ask(one)
     assert (adapter.asked, heard.kinds()) == (3, ["budget"])

@@ -42,7 +42,7 @@ def test_values_are_kept_as_they_are() -> None:
 
 @pytest.mark.parametrize("pair", ["timeout", "=5", "gpt-4o:timeout", "gpt-4o:=5", ""])
 def test_what_is_no_pair_is_told_with_the_form(pair: str) -> None:
-    with pytest.raises(UserError, match="NAME=VALUE.*WHO:NAME=VALUE"):
+    with pytest.raises(UserError, match=r"NAME=VALUE.*WHO:NAME=VALUE"):
         scoped("--model-arg", [pair], "gpt-4o", MODELS)
 
 

@@ -72,7 +72,10 @@ FIRST_TURN = {
         ("ss", "There are two stars in IMAGE#1, three in IMAGE#2."),
         (
             "ss",
-            "In IMAGE#1, there are two small blue stars, one at the top right and the other at the bottom left, on a sandy beach. IMAGE#2 features three cute, smiling stars.",
+            (
+                "In IMAGE#1, there are two small blue stars, one at the top right and the other at the bottom left, "
+                "on a sandy beach. IMAGE#2 features three cute, smiling stars."
+            ),
         ),
     ],
     (2, "1/star/count/zero 2/star/count/one"): [
@@ -185,7 +188,10 @@ FIRST_TURN = {
         ("ss", "IMAGE#1: purple fish, IMAGE#2: red fish"),
         (
             "ss",
-            "Sure! Let's take a look. In IMAGE#1, the fish is a bright purple colour. Meanwhile, in IMAGE#2, the fish appears to be red.",
+            (
+                "Sure! Let's take a look. In IMAGE#1, the fish is a bright purple colour. "
+                "Meanwhile, in IMAGE#2, the fish appears to be red."
+            ),
         ),
         ("ss", "The purple fish is in IMAGE#1 and the red fish is in IMAGE#2."),
         ("ss", "IMAGE#1 shows a purple fish and IMAGE#2 a red one."),
@@ -197,7 +203,10 @@ FIRST_TURN = {
     (2, "1/fish/position/top_left 2/fish/position/top_right"): [
         (
             "ss",
-            "In IMAGE#1, you can find the fish in the top left-hand corner. In IMAGE#2 it moved to the top right corner.",
+            (
+                "In IMAGE#1, you can find the fish in the top left-hand corner. "
+                "In IMAGE#2 it moved to the top right corner."
+            ),
         ),
         ("s-", "In IMAGE#1 the fish is at the top, on the left. In IMAGE#2 the fish is to the right of the tree."),
     ],
@@ -270,7 +279,7 @@ def test_words_of_other_data_are_read() -> None:
     turn = Turn(tuple(Image("0" * 64, "image/png", 1, 1, 1, "a.png", name) for name in ("x7", "y9")), facts=asked)
     sample = Sample("s", (turn,))
     assert (
-        standing(sample, "The traffic light in IMAGE#x7 is flashing, beside two buss. In IMAGE#y9 it is foggy.")
+        standing(sample, "The traffic light in IMAGE#x7 is flashing, beside two buses. In IMAGE#y9 it is foggy.")
         == "sss"
     )
     assert standing(sample, "IMAGE#x7 shows a steady traffic light. The weather in IMAGE#y9 is not foggy.") == "c-c"

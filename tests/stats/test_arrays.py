@@ -39,5 +39,11 @@ def test_codes_of_any_labels() -> None:
     assert arrays.codes(np.array([5, 3, 5]))[0].tolist() == [1, 0, 1]
 
 
+def test_common_items_are_those_every_column_has() -> None:
+    assert arrays.common([1.0, None, 3.0], [None, 2.0, 4.0]).tolist() == [False, False, True]
+    with pytest.raises(UserError, match="lengths differ"):
+        arrays.common([1.0], [1.0, 2.0])
+
+
 def test_midranks_share_ties() -> None:
     assert arrays.midranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1.0, 3.5, 2.0]

@@ -12,6 +12,7 @@ import pytest
 
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats import human, mcnemar, paired
+from sparkles_eval.stats.arrays import FloatArray
 from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate
 
 Draw = Callable[[np.random.Generator], tuple[float | None, float | None]]
@@ -33,16 +34,17 @@ def _limits(found: Estimate) -> tuple[float | None, float | None]:
     return found.low, found.high
 
 
-def _clustered(rng: np.random.Generator, p: float, icc: float, groups: int, size: int) -> np.ndarray:
+def _clustered(rng: np.random.Generator, p: float, icc: float, groups: int, size: int) -> FloatArray:
     k = (1 - icc) / icc
     level = rng.beta(p * k, (1 - p) * k, groups)
-    return (rng.random((groups, size)) < level[:, None]).astype(np.float64).ravel()
+    right = rng.random((groups, size)) < level[:, None]
+    return np.array(right.ravel(), dtype=np.float64)
 
 
-def _dialogues(rng: np.random.Generator, n: int, level: float = 7.5) -> np.ndarray:
+def _dialogues(rng: np.random.Generator, n: int, level: float = 7.5) -> FloatArray:
     """Mean of six marks from 1 to 10, correlated within the dialogue."""
     marks = level + rng.normal(0, 1, (n, 1)) + rng.normal(0, 1, (n, 6))
-    return np.clip(np.rint(marks), 1, 10).mean(axis=1)
+    return np.asarray(np.clip(np.rint(marks), 1, 10).mean(axis=1), dtype=np.float64)
 
 
 def test_the_simulation_notices_a_bad_interval() -> None:

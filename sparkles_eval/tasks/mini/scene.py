@@ -121,6 +121,6 @@ def scene_with(rng: Random, wanted: list[What], others: int, avoid: What | None 
     return build(rng, things)
 
 
-def any_scene(rng: Random, least: int = 1, most: int = MAX_THINGS) -> Scene:
-    """A scene of `least` to `most` random things."""
-    return scene_with(rng, [], rng.randint(least, most))
+def any_scene(rng: Random) -> Scene:
+    """A scene of one to four random things."""
+    return scene_with(rng, [], rng.randint(1, MAX_THINGS))

@@ -20,10 +20,17 @@ from sparkles_eval.stats import (
     judge_value,
     severity,
 )
+from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Numbers]
+
+
+def _kept(i: Inputs, *names: str, labels: str = "") -> list[list[Any]]:
+    """The named columns (and one of labels) without the items that any column misses."""
+    keep = common(*[i[name] for name in names]).tolist()
+    return [[v for v, k in zip(i[name], keep, strict=True) if k] for name in (*names, *([labels] if labels else []))]
 
 
 def _limits(interval: intervals.Interval) -> list[float | None]:
@@ -101,7 +108,7 @@ def _swap(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _length(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = judge_bias.length_bias(i["score"], i["length"], i["quality"])
+    found = judge_bias.length_bias(*_kept(i, "score", "length", "quality"))
     return {
         "raw_spearman": found.raw_spearman,
         "partial_spearman": found.partial_spearman,
@@ -112,9 +119,8 @@ def _length(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _self_preference(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = judge_bias.self_preference(
-        i["own_judge_on_own"], i["own_judge_on_other"], i["ref_on_own"], i["ref_on_other"]
-    )
+    columns = _kept(i, "own_judge_on_own", "own_judge_on_other", "ref_on_own", "ref_on_other")
+    found = judge_bias.self_preference(*columns)
     return {"did": found.effect.mean, "t": found.t, "p": found.p}
 
 

@@ -10,10 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from sparkles_eval.stats import bootstrap, clusters, consistency, intervals, invalid, variance
+from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Numbers]
+
+
+def _kept(i: Inputs, *names: str, labels: str = "") -> list[list[Any]]:
+    """The named columns (and one of labels) without the items that any column misses."""
+    keep = common(*[i[name] for name in names]).tolist()
+    return [[v for v, k in zip(i[name], keep, strict=True) if k] for name in (*names, *([labels] if labels else []))]
 
 
 def _limits(interval: intervals.Interval) -> list[float | None]:
@@ -40,12 +47,12 @@ def _clustered(found: clusters.ClusteredMean) -> Numbers:
 
 
 def _clustered_se(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    return _clustered(clusters.clustered_mean(i["y"], i["cluster"], alpha=i.get("alpha", 0.05)))
+    return _clustered(clusters.clustered_mean(*_kept(i, "y", labels="cluster"), alpha=i.get("alpha", 0.05)))
 
 
 def _cluster_wilson(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    z = clusters.cluster_wilson(i["y"], i["cluster"], use_t=False)
-    t = clusters.cluster_wilson(i["y"], i["cluster"], use_t=True)
+    z = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=False)
+    t = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=True)
     return {
         "n_eff": z.n_eff,
         "lo": z.interval.low,
@@ -56,7 +63,7 @@ def _cluster_wilson(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _icc1(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = clusters.design_effect(i["y"], i["cluster"])
+    found = clusters.design_effect(*_kept(i, "y", labels="cluster"))
     return {
         "msb": found.ms_between,
         "msw": found.ms_within,
@@ -139,7 +146,7 @@ def _dialogue(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _bca(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = bootstrap.bca_mean(i["x"], alpha=i.get("alpha", 0.05))
+    found = bootstrap.bca_mean(_kept(i, "x")[0], alpha=i.get("alpha", 0.05))
     return {
         "mean": found.value,
         "ideal_se": found.se,

@@ -12,10 +12,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sparkles_eval.stats import calibration, dawid_skene, human, intervals
+from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Numbers]
+
+
+def _kept(i: Inputs, *names: str, labels: str = "") -> list[list[Any]]:
+    """The named columns (and one of labels) without the items that any column misses."""
+    keep = common(*[i[name] for name in names]).tolist()
+    return [[v for v, k in zip(i[name], keep, strict=True) if k] for name in (*names, *([labels] if labels else []))]
 
 
 def _limits(interval: intervals.Interval) -> list[float | None]:
@@ -23,7 +30,8 @@ def _limits(interval: intervals.Interval) -> list[float | None]:
 
 
 def _ppi(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    y, f, pool = i["Y"], i["F_labelled"], i["F_unlabelled"]
+    y, f = _kept(i, "Y", "F_labelled")
+    (pool,) = _kept(i, "F_unlabelled")
 
     def estimate(lam: float | None) -> human.PredictionPowered:
         return human.ppi_mean(y, f, pool, lam=lam, alpha=i.get("alpha", 0.05), small_sample=False)
@@ -54,7 +62,8 @@ def _labels(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _calibration(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    curve, line = calibration.isotonic(i["judge"], i["human"]), calibration.linear(i["judge"], i["human"])
+    judge, people = _kept(i, "judge", "human")
+    curve, line = calibration.isotonic(judge, people), calibration.linear(judge, people)
     return {"x": curve.x, "fit": curve.fit, "linear_slope": line.slope, "linear_intercept": line.intercept}
 
 

@@ -56,7 +56,7 @@ def _worst_case(i: Inputs, expected: Mapping[str, Any]) -> Numbers:
     """The names of the numbers carry short forms of the models' names ("chat" for SparklesChat)."""
     scale, n, means = (i["scale"][0], i["scale"][1]), i["n"], i["means"]
 
-    def worst(pair: str) -> margins.WorstCase:
+    def worst(pair: str) -> margins.LeastFavourable:
         names = sorted(means, key=len)  # "gpt4" means GPT4, though MiniGPT4 holds it too
         sides = [means[next(name for name in names if part in name.lower())] for part in pair.split("_vs_")]
         return margins.worst_case_difference(sides[0], sides[1], n, scale)

@@ -11,10 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from sparkles_eval.stats import clusters, intervals, mcnemar, noninferiority, paired, power
+from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = dict[str, Any]
 Adapter: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Numbers]
+
+
+def _kept(i: Inputs, *names: str, labels: str = "") -> list[list[Any]]:
+    """The named columns (and one of labels) without the items that any column misses."""
+    keep = common(*[i[name] for name in names]).tolist()
+    return [[v for v, k in zip(i[name], keep, strict=True) if k] for name in (*names, *([labels] if labels else []))]
 
 
 def _limits(interval: intervals.Interval) -> list[float | None]:
@@ -53,10 +60,9 @@ def _paired_difference(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _paired_scores(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    t = paired.paired_t(i["A"], i["B"])
-    effect = paired.effect_sizes(i["A"], i["B"])
-    flips = paired.sign_flip(i["A"], i["B"])
-    ranked = paired.wilcoxon(i["A"], i["B"])
+    a, b = _kept(i, "A", "B")
+    t, effect = paired.paired_t(a, b), paired.effect_sizes(a, b)
+    flips, ranked = paired.sign_flip(a, b), paired.wilcoxon(a, b)
     return {
         "mean_diff": t.mean.mean,
         "sd_diff": t.mean.sd,
@@ -76,7 +82,7 @@ def _paired_scores(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _cliff(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = paired.effect_sizes(i["A"], i["B"])
+    found = paired.effect_sizes(*_kept(i, "A", "B"))
     return {
         "cliffs_delta": found.cliff_delta,
         "prob_superiority": found.superiority,
@@ -87,7 +93,7 @@ def _cliff(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _clustered_paired(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = paired.clustered_difference(i["A"], i["B"], i["cluster"])
+    found = paired.clustered_difference(*_kept(i, "A", "B", labels="cluster"))
     return {
         **_clustered(found.mean),
         "t": found.t,
