@@ -9,7 +9,8 @@
     └── AdapterError             one attempt to ask a model failed
         ├── Transient            worth another attempt (connection lost, 5xx, malformed reply)
         │   ├── RateLimited      the provider asks for less; may say how long to wait
-        │   └── TimedOut         no reply within the time given
+        │   ├── TimedOut         no reply within the time given
+        │   └── OutOfMemory      a local model had too many rows at once: fewer, then again
         ├── Rejected             this request will never succeed (400, too many images): its item is unscored
         └── Denied               no request of this model will succeed (401, 403, 404): its work stops at once
 
@@ -87,6 +88,10 @@ class RateLimited(Transient):
 
 class TimedOut(Transient):
     """No reply within the time given."""
+
+
+class OutOfMemory(Transient):
+    """A local model had too many rows at once. The engine gives it fewer and asks again."""
 
 
 class Rejected(AdapterError):

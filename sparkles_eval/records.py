@@ -198,6 +198,8 @@ class Reply:
     """The snapshot name that the provider reports, such as "gpt-4o-2024-08-06"."""
     detail: str | None = None
     """Why it was refused or truncated, in the provider's words."""
+    latency_s: float | None = None
+    """Seconds that the model took, where a clock around the request would count its time in a queue too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -49,13 +50,12 @@ class ColourSense:
         with Image.open(BytesIO(data)) as file:
             small = file.convert("RGB")
         small.thumbnail((self.edge, self.edge))
+        data = small.tobytes()
+        pixels = Counter(zip(data[0::3], data[1::3], data[2::3], strict=True))
         found = dict.fromkeys(PALETTE, 0)
-        pixels = small.getcolors(self.edge * self.edge) or []
-        for count, (red, green, blue) in pixels:
-            near = min(PALETTE, key=lambda name: _distance(PALETTE[name], (red, green, blue)))
-            found[near] += count
-        whole = sum(found.values()) or 1
-        return {name: count / whole for name, count in found.items()}
+        for pixel, count in pixels.items():
+            found[min(PALETTE, key=lambda name: _distance(PALETTE[name], pixel))] += count
+        return {name: count / pixels.total() for name, count in found.items()}
 
     def answer(self, question: str, images: Sequence[bytes]) -> str:
         """Words, ended by the option that fits the colours best, in the form that the question asks for."""

@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         """Answer one question; 400 with the reason for what is none."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         try:
@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         except (ValidationError, ValueError, OSError) as error:
             self._send(400, {"error": {"message": str(error)}})
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """Say that the server is up."""
         self._send(200, {"status": "ok"})
 
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server names it
         """Keep the screen quiet."""
 
 

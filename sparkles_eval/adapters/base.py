@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from sparkles_eval.errors import AdapterError
 from sparkles_eval.records import JSON, Conversation, Generation, Model, Reply, Sample
 
 
@@ -63,10 +64,51 @@ class Adapter(Protocol):
     async def aclose(self) -> None: ...
 
 
-class BatchAdapter(Adapter, Protocol):
-    """A local model that answers several requests in one step (`model.limits.batch_size` > 1)."""
+class Feed(Protocol):
+    """Where a local model takes requests from and hands its replies to; the engine's queue is behind it."""
 
-    async def answer_batch(self, requests: Sequence[Request]) -> list[Reply]: ...
+    @property
+    def size(self) -> int:
+        """Rows that may be worked on together: `limits.batch_size`, or less once memory ran out."""
+        ...
+
+    @property
+    def halted(self) -> bool:
+        """True when no reply is wanted any more: return at the next chance."""
+        ...
+
+    def take(self, most: int) -> Sequence[Request]:
+        """Up to so many waiting requests, alike in length, longest first; none where nothing waits. Never blocks."""
+        ...
+
+    def put_back(self, requests: Sequence[Request]) -> None:
+        """Requests that were taken and have to wait after all."""
+        ...
+
+    def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:
+        """The reply to a taken request, or why it has none. It counts at once, whatever happens afterwards."""
+        ...
+
+
+@runtime_checkable
+class BatchAdapter(Adapter, Protocol):
+    """A local model: it blocks, and answers several requests at once. The engine queues and sorts for it."""
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the model (one a device) that work side by side, each in a thread of its own."""
+        ...
+
+    def length(self, request: Request) -> int:
+        """Positions of the prompt, roughly (tokens and image vectors): what requests are sorted by."""
+        ...
+
+    def work(self, feed: Feed, replica: int) -> None:
+        """Take, answer and deliver until `feed` has nothing more. Blocks; always called in that replica's thread.
+
+        Raises errors.OutOfMemory when it had too many rows: what was taken and not delivered is given again.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,9 @@ class _Counting:
 
     @property
     def money(self) -> str:
-        if not self.usd and not self.unknown:
-            return ""
-        unknown = f" + {self.unknown} of unknown cost" if self.unknown else ""
-        return f"${self.usd:.4f}{unknown}"
+        known = [f"${self.usd:.4f}"] if self.usd else []
+        unknown = [f"{self.unknown} replies of unknown cost"] if self.unknown else []
+        return " + ".join(known + unknown)
 
     def spent(self, usd: float, unknown: int) -> None:
         self.usd, self.unknown = usd, unknown

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from sparkles_eval.adapters.base import Adapter, Request
+from sparkles_eval.adapters.base import Adapter, BatchAdapter, Request
+from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.limiter import Change, Limiter
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.progress import Progress
@@ -52,7 +53,8 @@ class Attempt:
 class Asker:
     """All requests to one model go through here: slots, waiting, attempts, the breaker and the budget.
 
-    `connections` fixes the number in flight (it still shrinks when the provider objects); None adapts it.
+    `connections` fixes the number in flight (it still shrinks when the provider objects); None adapts it. A model that
+    answers in batches has a queue instead, long enough to sort.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Asker:
         self.name = adapter.model.name
         self.stopped: str | None = None
         """Why this model is asked nothing more, or None."""
-        limits = adapter.model.limits
+        self._batcher = Batcher(adapter, self._batch_changed) if isinstance(adapter, BatchAdapter) else None
+        most = WINDOW if self._batcher else adapter.model.limits.max_connections
         self.limiter = Limiter(
-            connections or limits.max_connections,
-            connections or (limits.max_connections if adapter.model.free else _FIRST_LIMIT),
+            connections or most,
+            connections or (most if self._batcher or adapter.model.free else _FIRST_LIMIT),
             clock=monotonic,
             changed=self._limit_changed,
         )
@@ -84,17 +87,31 @@ class Asker:
         self._halted = asyncio.Event()
         """Set when nothing more will be asked: who waits for the next attempt need not wait any longer."""
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that the model has been given and not answered."""
+        return self._batcher.in_work if self._batcher else self.limiter.in_flight
+
+    def close(self) -> None:
+        """End the threads of a local model; what it is working on is given up."""
+        if self._batcher:
+            self._batcher.close()
+
     def stop(self, reason: str, kind: str = "stopped") -> None:
         """Ask this model nothing more; what is still to be asked has `reason` as its reason."""
         if self.stopped is None:
             self.stopped = reason
             self._halted.set()
+            if self._batcher:
+                self._batcher.drop(lambda: Unanswered(reason))
             self._progress.event(kind, self.name, reason)
 
     def interrupt(self) -> None:
         """Send nothing more in this session; what is on its way is waited for."""
         self._interrupted = True
         self._halted.set()
+        if self._batcher:
+            self._batcher.drop(Interrupted)
 
     async def ask(self, request: Request, record: Callable[[Attempt], None]) -> Reply:
         """The model's reply. `record` is called with every attempt when it ends, before anything else happens.
@@ -122,7 +139,8 @@ class Asker:
                     raise Unanswered(f"no reply after {number} attempt{'s' * (number > 1)}: {message}") from error
                 await self._pause(wait)
             else:
-                record(Attempt(number, reply.status, reply, reply.detail, monotonic() - sent_at))
+                latency_s = monotonic() - sent_at if reply.latency_s is None else reply.latency_s
+                record(Attempt(number, reply.status, reply, reply.detail, latency_s))
                 self.limiter.succeeded()
                 self._in_a_row = 0
                 return reply
@@ -154,9 +172,9 @@ class Asker:
         self._budget.begin(self.name)
         usage: Usage | None = None
         try:
-            reply = await self.adapter.answer(request)
+            reply = await (self._batcher or self.adapter).answer(request)
             usage = reply.usage
-        except AdapterError:
+        except (AdapterError, Unanswered, Interrupted):
             raise
         except Exception as error:
             # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.
@@ -188,6 +206,9 @@ class Asker:
         self._in_a_row += 1
         if self._in_a_row >= self._patience.failures_in_a_row:
             self.stop(f"stopped after {self._in_a_row} failed requests in a row, the last: {message}")
+
+    def _batch_changed(self, message: str) -> None:
+        self._progress.event("batch", self.name, message)
 
     def _limit_changed(self, change: Change) -> None:
         self._progress.event("connections", self.name, f"{change.limit} at a time: {change.why}")

@@ -72,6 +72,7 @@ def execute(
             await session.work(plan.cells)
         finally:
             aside.cancel()
+            session.close()
             await plan.aclose()
 
     _until_done(session, work, progress)
@@ -96,6 +97,7 @@ def judge_again(
         try:
             await session.judge(seats, answered)
         finally:
+            session.close()
             for seat in seats:
                 if seat.adapter:
                     await seat.adapter.aclose()

@@ -56,7 +56,14 @@ class Session:
     @property
     def in_flight(self) -> int:
         """Items that are being worked on."""
-        return sum(desk.limiter.in_flight for desk in (*self._models.values(), *self._judges.values()))
+        desks = (*self._models.values(), *self._judges.values())
+        return sum(desk.asker.in_flight if desk.asker else desk.limiter.in_flight for desk in desks)
+
+    def close(self) -> None:
+        """End the threads of local models; call it when the work is over, however it ended."""
+        for desk in (*self._models.values(), *self._judges.values()):
+            if desk.asker:
+                desk.asker.close()
 
     def interrupt(self) -> None:
         """Send nothing more; what is on its way is waited for and kept."""

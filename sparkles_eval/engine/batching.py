@@ -1,0 +1,226 @@
+"""Queues the requests of all tasks for one local model and lets it answer many at once, in a thread of its own.
+
+The event loop goes on meanwhile: it stores, judges and tells. A reply counts the moment its row is done, not when the
+batch is. Knows nothing of what a model computes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic, sleep
+
+from sparkles_eval.adapters.base import BatchAdapter, Request
+from sparkles_eval.errors import AdapterError, Denied, OutOfMemory, Rejected, UserError
+from sparkles_eval.records import Reply
+
+WINDOW = 4096
+"""Requests that queue at the most: enough to sort, and small beside a model."""
+
+_GATHER_S = 0.02
+"""A first request waits so long for others, so that they begin together."""
+_JOIN_S = 5.0
+"""How long closing waits for a step that is under way."""
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    request: Request
+    future: asyncio.Future[Reply]
+    length: int
+    """Positions of the prompt."""
+    began: float = field(default=0.0)
+
+
+class Batcher:
+    """The queue of one local model. `told` gets a line when something worth knowing happens, on the event loop."""
+
+    def __init__(self, adapter: BatchAdapter, told: Callable[[str], None]) -> None:
+        self._adapter = adapter
+        self._told = told
+        self._news = threading.Condition()
+        self._waiting: list[_Entry] = []
+        self._answers = _AnswerLengths()
+        self._lanes: list[_Lane] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.halted = False
+
+    @property
+    def in_work(self) -> int:
+        """Rows that the model is working on."""
+        return sum(len(lane.taken) for lane in self._lanes)
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply, after its turn in the queue. Raises what the adapter delivers, or what `drop` is given."""
+        self._loop = asyncio.get_running_loop()
+        entry = _Entry(request, self._loop.create_future(), self._adapter.length(request))
+        with self._news:
+            self._waiting.append(entry)
+            self._news.notify_all()
+        if not self._lanes:
+            self._lanes = [_Lane(self, self._adapter, number) for number in range(self._adapter.replicas)]
+        return await entry.future
+
+    def drop(self, reason: Callable[[], Exception]) -> None:
+        """End what has not begun, each with an exception of its own; what the model works on goes on."""
+        with self._news:
+            dropped, self._waiting = self._waiting, []
+        for entry in dropped:
+            if not entry.future.done():
+                entry.future.set_exception(reason())
+
+    def close(self) -> None:
+        """Nothing more is wanted. Waits a moment for the step that is under way."""
+        with self._news:
+            self.halted = True
+            self._news.notify_all()
+        for lane in self._lanes:
+            lane.thread.join(_JOIN_S)
+
+    # --- called by the lanes, in their threads --------------------------------------------------------
+
+    def some(self) -> bool:
+        """Wait until something waits; False when nothing more is wanted."""
+        with self._news:
+            self._news.wait_for(lambda: self._waiting or self.halted)
+        sleep(_GATHER_S)
+        return not self.halted
+
+    def next(self, most: int) -> list[_Entry]:
+        """Up to so many entries: those with the longest expected answers, and of those the longest prompts, first.
+
+        Alike in both, they end about together and need little padding; the longest first leaves no straggler.
+        """
+        with self._news:
+            if not self._waiting or self.halted or most < 1:
+                return []
+            waiting = [entry for entry in self._waiting if not entry.future.done()]
+            waiting.sort(key=lambda entry: (self._answers.expected(entry.request), entry.length), reverse=True)
+            found, self._waiting = waiting[:most], waiting[most:]
+            return found
+
+    def again(self, entries: Sequence[_Entry]) -> None:
+        with self._news:
+            self._waiting = [*entries, *self._waiting]
+            self._news.notify_all()
+
+    def rest(self) -> list[_Entry]:
+        with self._news:
+            found, self._waiting = self._waiting, []
+            return found
+
+    def settle(self, entry: _Entry, outcome: Reply | Exception) -> None:
+        if isinstance(outcome, Reply):
+            self._answers.seen(entry.request, outcome)
+            outcome = replace(outcome, latency_s=monotonic() - entry.began)
+        self._on_loop(lambda: _settle(entry.future, outcome))
+
+    def tell(self, message: str) -> None:
+        self._on_loop(lambda: self._told(message))
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        assert self._loop is not None  # a lane exists only after the first request
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is waiting any more
+            self._loop.call_soon_threadsafe(call)
+
+
+class _Lane:
+    """One copy of the model and its thread: the `Feed` that it works from."""
+
+    def __init__(self, batcher: Batcher, adapter: BatchAdapter, replica: int) -> None:
+        self._batcher = batcher
+        self._adapter = adapter
+        self._replica = replica
+        self._size = max(1, adapter.model.limits.batch_size)
+        self.taken: dict[int, _Entry] = {}
+        self.thread = threading.Thread(target=self._run, name=f"{adapter.model.name}#{replica}", daemon=True)
+        self.thread.start()
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def halted(self) -> bool:
+        return self._batcher.halted
+
+    def take(self, most: int) -> Sequence[Request]:
+        entries = self._batcher.next(most)
+        for entry in entries:
+            entry.began = monotonic()
+            self.taken[id(entry.request)] = entry
+        return [entry.request for entry in entries]
+
+    def put_back(self, requests: Sequence[Request]) -> None:
+        self._batcher.again([self.taken.pop(id(request)) for request in requests])
+
+    def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:
+        self._batcher.settle(self.taken.pop(id(request)), outcome)
+
+    def _run(self) -> None:
+        while self._batcher.some():
+            try:
+                self._adapter.work(self, self._replica)
+                unanswered: Exception = RuntimeError("the adapter returned without an answer")
+            except OutOfMemory as error:
+                self._shrink(error)
+                continue
+            except UserError as error:
+                # Weights that are missing or damaged: no request of this model will succeed.
+                self._fail(Denied(str(error)), everything=True)
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it
+                self._fail(error, everything=not self.taken)
+            else:
+                if self.taken and not self.halted:
+                    self._fail(unanswered, everything=False)
+
+    def _fail(self, error: Exception, *, everything: bool) -> None:
+        entries = [*self.taken.values(), *(self._batcher.rest() if everything else ())]
+        self.taken.clear()
+        for entry in entries:
+            self._batcher.settle(entry, error)
+
+    def _shrink(self, error: OutOfMemory) -> None:
+        """Go on with half as many rows. One row that does not fit alone never will."""
+        entries = list(self.taken.values())
+        self.taken.clear()
+        rows = min(self._size, len(entries))
+        if rows <= 1:
+            for entry in entries:
+                self._batcher.settle(entry, Rejected(f"out of memory with this one request alone: {error}"))
+            return
+        self._size = rows // 2
+        self._batcher.again(entries)
+        self._batcher.tell(f"out of memory with {rows} at a time: going on with {self._size}")
+
+
+class _AnswerLengths:
+    """How long answers turn out, by what was asked: items of one task and turn are alike."""
+
+    def __init__(self) -> None:
+        self._mean: dict[Hashable, tuple[float, int]] = {}
+
+    def expected(self, request: Request) -> int:
+        mean, _ = self._mean.get(_likeness(request), (float(request.generation.max_tokens or 0), 0))
+        return round(mean)
+
+    def seen(self, request: Request, reply: Reply) -> None:
+        if reply.usage.output_tokens is not None:
+            mean, count = self._mean.get(_likeness(request), (0.0, 0))
+            self._mean[_likeness(request)] = (mean + (reply.usage.output_tokens - mean) / (count + 1), count + 1)
+
+
+def _likeness(request: Request) -> Hashable:
+    return (request.sample.options, request.turn, request.generation.max_tokens)
+
+
+def _settle(future: asyncio.Future[Reply], outcome: Reply | Exception) -> None:
+    if future.done():  # whoever asked was cancelled
+        return
+    if isinstance(outcome, Reply):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)
