@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import startup, throughput
+from benchmarks import startup, statistics, throughput
 from benchmarks.results import command_line
 
-SECTIONS = {startup.TITLE: startup.report, throughput.TITLE: throughput.report}
+SECTIONS = {room.TITLE: room.report for room in (startup, throughput, statistics)}
 
 if __name__ == "__main__":
     command_line("python -m benchmarks", SECTIONS)

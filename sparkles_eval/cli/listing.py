@@ -40,7 +40,7 @@ def listing(
         case What.MODELS:
             _models(places, plugins)
         case What.TASKS:
-            _tasks(places)
+            _tasks(places, plugins)
         case What.JUDGES:
             _judges(places, plugins)
         case What.RUNS:
@@ -82,12 +82,12 @@ def _models(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     _print(("model", "what", "$ per M tokens in / out", "usable"), rows)
 
 
-def _tasks(content: Sequence[Path]) -> None:
+def _tasks(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     from sparkles_eval.tasks.load import list_tasks
 
     _print(
         ("task", "what", "usable"),
-        [(t.name, t.title, _usable(t.usable, t.why_not)) for t in list_tasks(content=content)],
+        [(t.name, t.title, _usable(t.usable, t.why_not)) for t in list_tasks(content, plugins)],
     )
 
 

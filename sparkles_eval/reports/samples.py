@@ -233,7 +233,8 @@ def _answer(found: _Found, entry: Entry, sample_id: str, epoch: int) -> AnswerVi
         for repeat in sorted({s.repeat for s in given})
     ]
     mark, said = _mark(read, rated)
-    detail = [f"{run.protocol} protocol", *([f"epoch {epoch + 1} of {run.epochs}"] if run.epochs > 1 else [])]
+    altered = [f"altered: {run.variant}"] if run.variant else []
+    detail = [f"{run.protocol} protocol", *altered, *([f"epoch {epoch + 1} of {run.epochs}"] if run.epochs > 1 else [])]
     extracted = [score.score.answer for score in read if score.score.answer is not None]
     return AnswerView(
         label=line(entry.label),

@@ -171,7 +171,7 @@ def _coverage(
 
 _PANEL: Mapping[str, Callable[[Entry], str]] = {
     "protocol": lambda d: f"{d.run.protocol} protocol",
-    "variant": lambda d: d.run.variant,
+    "variant": lambda d: f"altered: {d.run.variant}" if d.run.variant else "unaltered",
     "protocol version": lambda d: f"protocol v{d.run.protocol_version}",
     "judge": lambda d: f"judged by {judge_name(d.judge)}" if d.judge else "not scored yet",
     "judge version": lambda d: f"judge {d.judge.id[:8]}" if d.judge else "",

@@ -36,6 +36,8 @@ def print_tables(summary: Summary, console: Console) -> None:
 def _heading(task: TaskSummary, panel: Panel) -> Text:
     run = panel.run
     parts = [f"{run.protocol} protocol", f"{run.total:,} samples"]
+    if run.variant:
+        parts.append(f"altered: {run.variant}")
     if run.epochs > 1:
         parts.append(f"{run.epochs} epochs")
     parts.append(f"scored by {judge_name(panel.judge)}" if panel.judge else "not scored yet")

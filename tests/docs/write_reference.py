@@ -13,9 +13,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Protocol, Union, get_args, get_origin
 
-import click
 import typer.main
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -24,6 +23,35 @@ from sparkles_eval.adapters.presets import Preset, PresetGeneration, PresetLimit
 from sparkles_eval.cli.app import app
 from sparkles_eval.judges.spec import CriterionSpec, JudgeSpec, ScaleSpec, VariantSpec
 from sparkles_eval.tasks.spec import ArgSpec, GenerationSpec, ProtocolSpec, TaskSpec
+
+
+class Parameter(Protocol):
+    """What of a command's option or argument is used here; Typer brings classes of its own for it."""
+
+    name: str | None
+    opts: list[str]
+    metavar: str | None
+    required: bool
+    default: object
+
+    @property
+    def type(self) -> ParameterType: ...
+
+
+class ParameterType(Protocol):
+    """How an option's value is read."""
+
+    name: str
+
+
+class Command(Protocol):
+    """A command of the program."""
+
+    help: str | None
+
+    @property
+    def params(self) -> Sequence[Parameter]: ...
+
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _NOTE = "<!-- Written by python -m tests.docs.write_reference; change the code's own words instead. -->\n"
@@ -50,16 +78,15 @@ def cli_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    children = getattr(command, "commands", None)
+def _commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
+    children: dict[str, Command] = getattr(command, "commands", {})
     if not children:
         yield path, command
-        return
     for name, child in children.items():
         yield from _commands(child, f"{path} {name}")
 
 
-def _described(command: click.Command) -> list[str]:
+def _described(command: Command) -> list[str]:
     text = _MARKUP.sub("", inspect.cleandoc(command.help or ""))
     words, _, examples = text.partition("Examples\n") if "Examples\n" in text else text.partition("Example\n")
     lines = [words.strip(), ""]
@@ -68,19 +95,24 @@ def _described(command: click.Command) -> list[str]:
     return lines
 
 
-def _parameters(command: click.Command) -> list[str]:
+def _parameters(command: Command) -> list[str]:
     rows = []
     for parameter in command.params:
-        if parameter.name in ("help", "install_completion", "show_completion"):
-            continue
-        is_option = parameter.param_type_name == "option"
-        names = ", ".join(f"`{name}`" for name in parameter.opts) if is_option else "(argument)"
-        flag = bool(getattr(parameter, "is_flag", False))
-        kind = "" if flag else f" `{parameter.make_metavar(click.Context(command))}`".replace("|", "\\|")
+        names = ", ".join(f"`{name}`" for name in parameter.opts if name.startswith("-"))
+        value = "" if getattr(parameter, "is_flag", False) else f" `{_value(parameter)}`"
         needed = " **required**" if parameter.required else ""
-        words = _MARKUP.sub("", getattr(parameter, "help", "") or "").replace("|", "\\|")
-        rows.append(f"| {names}{kind} | {words}{needed} | {_default(parameter.default)} |")
+        words = _MARKUP.sub("", getattr(parameter, "help", None) or "").replace("|", "\\|")
+        rows.append(f"| {names}{value} | {words}{needed} | {_default(parameter.default)} |")
     return ["| option | what | default |", "|---|---|---|", *rows] if rows else []
+
+
+def _value(parameter: Parameter) -> str:
+    """What is to be written in the option's place, as --help calls it."""
+    if parameter.metavar:
+        return parameter.metavar
+    if not any(name.startswith("-") for name in parameter.opts):
+        return str(parameter.name).upper()
+    return {"integer": "N", "float": "X", "path": "PATH"}.get(parameter.type.name.split()[0], "NAME")
 
 
 def _default(value: object) -> str:
@@ -123,16 +155,13 @@ def _flat(words: str) -> str:
 
 def _kind(annotation: object) -> str:
     origin, inside = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _kind(inside[0])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inside)
-    if origin in (UnionType, Union):
-        return " or ".join(_kind(part) for part in inside if part is not NoneType)
-    if origin is tuple:
-        return f"list of {_kind(inside[0])}"
-    if origin is dict:
-        return f"names → {_kind(inside[1])}"
+    if origin in (Annotated, UnionType, Union):
+        kinds = inside[:1] if origin is Annotated else inside
+        return " or ".join(_kind(part) for part in kinds if part is not NoneType)
+    if origin in (tuple, dict):
+        return f"list of {_kind(inside[0])}" if origin is tuple else f"names → {_kind(inside[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{_SECTIONS[annotation]}](#{_anchor(_SECTIONS[annotation])})"
     named = {str: "text", int: "whole number", float: "number", bool: "true or false"}

@@ -156,10 +156,17 @@ def begin(store: Store) -> int:
 
 
 def add_run(
-    store: Store, environment: int, task: Task, model: Model, speak: Speaker, *, skipped: Sequence[Problem] = ()
+    store: Store,
+    environment: int,
+    task: Task,
+    model: Model,
+    speak: Speaker,
+    *,
+    skipped: Sequence[Problem] = (),
+    variant: str = "",
 ) -> Run:
     """One contestant on one task, answered and scored."""
-    run = run_of(task, model)
+    run = replace(run_of(task, model), variant=variant)
     ids = store.add_run(run, task_row(task), task.samples, skipped, environment)
     store.add_judge(RULE if run.answer_rule else RATER)
     for index, (sample, sample_id) in enumerate(zip(task.samples, ids, strict=True)):

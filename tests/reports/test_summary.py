@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Score
 from sparkles_eval.reports.leaderboard import leaderboard
+from sparkles_eval.reports.render import render_report
 from sparkles_eval.reports.summary import NOT_ANSWERED, NOT_JUDGED, Summary, summarise
 from sparkles_eval.store.rows import ScoreRow
 from sparkles_eval.store.store import Store
@@ -95,6 +97,15 @@ def test_other_data_protocol_or_judge_make_another_panel_that_says_so(store: Sto
     assert any("paper protocol" in label for label in labels) and any("n=8" in label for label in labels)
     for panel in bison.panels:
         assert len({(e.run.data_hash, e.run.prompt_hash, e.run.protocol, e.judge) for e in panel.entries}) == 1
+
+
+def test_a_task_altered_on_purpose_never_stands_beside_the_task_as_it_is(store: Store, tmp_path: Path) -> None:
+    task = load_task("bison-mini", args={"n": "36"})
+    add_run(store, begin(store), task, CAREFUL, careful, variant="images=dropped")
+    summary = summarise(store)
+    assert [panel.label for panel in summary.tasks[0].panels] == ["unaltered", "altered: images=dropped"]
+    html = render_report(store, summary, tmp_path / "r.html", samples=1).read_text(encoding="utf-8")
+    assert "altered on purpose: images=dropped" in html
 
 
 def test_two_runs_of_one_model_are_rows_told_apart_by_what_differs(store: Store) -> None:
