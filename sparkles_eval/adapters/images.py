@@ -76,7 +76,7 @@ async def encode(image: Image, limits: Limits) -> Encoded:
     found = _cache.get(key)
     if found is not None:
         return found
-    data = _read(image)
+    data = read_bytes(image)
     media_type = image.media_type
     if not _fits(image, limits):
         # Pillow releases the GIL while it scales and compresses: other requests go on meanwhile.
@@ -94,7 +94,8 @@ def _fits(image: Image, limits: Limits) -> bool:
     )
 
 
-def _read(image: Image) -> bytes:
+def read_bytes(image: Image) -> bytes:
+    """The file's bytes, as they were when the task was loaded. Raises errors.Rejected where they are not."""
     if image.path is None:
         raise Rejected(f"image {image.relpath}: its bytes are not here; run again where the data root is")
     try:

@@ -44,32 +44,49 @@ class PresetLimits(_Strict):
     """What of `records.Limits` differs from its defaults."""
 
     max_images: int | None = Field(default=None, ge=0)
+    """Images in one request at the most; a sample with more is refused, never cut."""
     max_connections: int | None = Field(default=None, ge=1)
+    """Requests in flight at the most, unless the user names another number."""
     batch_size: int | None = Field(default=None, ge=1)
+    """Conversations that a local model answers together."""
     max_image_edge: int | None = Field(default=None, ge=16)
+    """Pixels; an image with a longer edge is resized to it."""
     max_image_bytes: int | None = Field(default=None, ge=1024)
+    """Bytes of one image file; a larger one is made smaller."""
     media_types: tuple[str, ...] | None = None
+    """Image types that are sent as they are, such as image/jpeg; others are converted."""
     timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds to wait for one reply."""
 
 
 class PresetGeneration(_Strict):
     """What the model takes differently from others; see `sampling.Sampling` for what each of them does."""
 
     not_sent: tuple[SamplingField, ...] = ()
+    """Settings that the model does not take: they are left out, and the run says so."""
     token_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """What the provider calls the token limit."""
     max_tokens: int | None = Field(default=None, ge=1)
+    """Token limit where neither task nor user names one."""
     reasoning_tokens: int | None = Field(default=None, ge=0)
+    """Added to a task's limit, for models whose thinking counts against it."""
 
 
 class Preset(_Strict):
     """One model as its file describes it."""
 
     kind: str = Field(min_length=1)
+    """Adapter kind, such as openai."""
     model: str = Field(min_length=1)
+    """The provider's own name of the model."""
     title: str = Field(min_length=1)
+    """As people call it."""
     note: str = ""
+    """What is worth knowing before it is used."""
     free: bool = False
+    """True for what runs without a bill, such as local weights."""
     settings: dict[str, str] = {}
+    """The adapter's own arguments, as for --model-arg; part of the run's identity."""
     limits: PresetLimits = PresetLimits()
     prices: PresetPrices = PresetPrices()
     generation: PresetGeneration = PresetGeneration()

@@ -132,10 +132,17 @@ def judge_row(judge: Judge) -> JudgeRow:
     )
 
 
-def unscored(run_id: str, item: Item, judge: JudgeRow, repeats: Sequence[int], reason: str) -> list[ScoreRow]:
-    """The scores of an item that could not be scored: none has a value, all have the reason."""
+def unscored(
+    run_id: str, item: Item, judge: JudgeRow, repeats: Sequence[int], reason: str, verdict_id: int | None = None
+) -> list[ScoreRow]:
+    """The scores of an item that could not be scored: none has a value, all have the reason.
+
+    `verdict_id` is the judge's last reply, where it was asked in vain: what that cost belongs to the run.
+    """
     return [
-        ScoreRow(run_id, item.sample_id, item.epoch, judge.id, repeat, Score(turn, criterion.id, None, reason))
+        ScoreRow(
+            run_id, item.sample_id, item.epoch, judge.id, repeat, Score(turn, criterion.id, None, reason), verdict_id
+        )
         for repeat in repeats
         for turn in range(1, len(item.sample.turns) + 1)
         for criterion in judge.criteria

@@ -20,6 +20,14 @@ from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
 
 
+class _NoVerdict(Exception):
+    """A judge could not be had to score an item; the message is the reason, `verdict_id` its last reply."""
+
+    def __init__(self, reason: str, verdict_id: int) -> None:
+        super().__init__(reason)
+        self.verdict_id = verdict_id
+
+
 class Grader:
     """One judge on one run. `asker` is None for a rule."""
 
@@ -74,12 +82,12 @@ class Grader:
                     score = Score(rating.turn, rating.criterion, rating.value)
                     row = ScoreRow(self.run.id, item.sample_id, item.epoch, self._row.id, repeat, score, verdict_id)
                     rows.append(row)
-        except Unanswered as error:
-            return unscored(self.run.id, item, self._row, [repeat], str(error))
+        except _NoVerdict as error:
+            return unscored(self.run.id, item, self._row, [repeat], str(error), error.verdict_id)
         return rows
 
     async def _verdict(self, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
-        """The graded verdict of a call; raises Unanswered when the judge gives none within its attempts."""
+        """The graded verdict of a call; raises _NoVerdict when the judge gives none within its attempts."""
         key = verdict_key(self._card, answered.item.sample_id, answered.answers, call, repeat)
         async with self._once.alone(key):
             return self._store.graded(key) or await self._new_verdict(key, answered, call, repeat)
@@ -95,11 +103,10 @@ class Grader:
             if verdict.status is VerdictStatus.GRADED:
                 return verdict_id, verdict
             if verdict.status is not VerdictStatus.INVALID:
-                raise Unanswered(f"judge {self._card.name}: {verdict.reason}")
+                raise _NoVerdict(f"judge {self._card.name}: {verdict.reason}", verdict_id)
             if attempt == attempts:
-                raise Unanswered(
-                    f"judge {self._card.name}: no verdict in {attempt} replies, the last: {verdict.reason}"
-                )
+                reason = f"judge {self._card.name}: no verdict in {attempt} replies, the last: {verdict.reason}"
+                raise _NoVerdict(reason, verdict_id)
 
     async def _ask(self, sample: Sample, call: Call, repeat: int) -> Verdict:
         asker = self._asker

@@ -27,6 +27,7 @@ class CriterionSpec(Strict):
     name: str
     description: str = ""
     weight: float = Field(default=1.0, ge=0)
+    """Counts in the mean over criteria."""
 
     @field_validator("id")
     @classmethod
@@ -58,7 +59,9 @@ class VariantSpec(Strict):
     """File name of the Jinja rubric, beside judge.yaml."""
     version: int = Field(default=1, ge=1)
     system: str | None = None
+    """System text."""
     parser: str = "strict"
+    """How a reply is read: `strict`, or `paper` as in the publication."""
     structured: bool = True
     """Ask for JSON by a schema where the model can hold to one; else, or where false, for the bracket layout."""
     attempts: int = Field(default=3, ge=1, le=100)
@@ -95,16 +98,22 @@ class JudgeSpec(Strict):
     title: str
     description: str = ""
     kind: Literal["rubric", "facts"] = "rubric"
+    """A rubric asks a model; facts are counted by rule."""
     sees: Sees
+    """What it knows of the images."""
     scope: Scope = "dialogue"
+    """What one call rates: everything, one answer, or one criterion of every answer."""
     criteria: tuple[CriterionSpec, ...] = Field(min_length=1)
+    """Each is rated once for every answer."""
     scale: ScaleSpec = ScaleSpec()
     overall: bool = False
     """Whether an overall rating of each answer is asked for as well; it is kept, never used."""
     repeats: int = Field(default=1, ge=1, le=100)
+    """How often everything is judged anew, for the judge's own noise."""
     model: str | None = None
     """Model that is asked unless the user names another, such as openai/gpt-4o."""
     protocols: dict[str, VariantSpec] = Field(default_factory=dict)
+    """A rubric has at least `strict`."""
     citation: str = ""
 
     @field_validator("name")

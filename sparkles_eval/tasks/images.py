@@ -119,7 +119,7 @@ def image_bytes(image: Image) -> bytes:
         ) from None
 
 
-def thumbnail(data: bytes, edge: int = 96) -> bytes:
+def thumbnail(data: bytes, edge: int = 160) -> bytes:
     """A JPEG preview with no side longer than `edge` pixels: upright, on white, a few kB, without metadata.
 
     Returns b"" when the picture cannot be decoded: a preview is never worth a run.

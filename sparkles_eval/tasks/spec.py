@@ -32,8 +32,11 @@ class ArgSpec(Strict):
     """One `--task-arg` that the task takes. `default` None means that the loader decides or that it is optional."""
 
     default: Name | None = None
+    """Its value where the user gives none."""
     choices: tuple[Name, ...] = ()
+    """The values that are allowed; empty for any."""
     help: str = ""
+    """What it is for."""
 
     @model_validator(mode="after")
     def _default_is_a_choice(self) -> ArgSpec:
@@ -68,8 +71,10 @@ class ProtocolSpec(Strict):
     answer: str | None = None
     """Rule that reads an option out of a response (`strict`, `paper`), or null where a judge scores."""
     draws: int = Field(default=1, ge=1, le=100)
+    """Above 1: asked again, up to so often, until an answer can be read."""
     generation: GenerationSpec = GenerationSpec()
     judging: str = "strict"
+    """The protocol variant of the judges that goes with this one."""
 
     @field_validator("prompt")
     @classmethod
@@ -107,8 +112,11 @@ class TaskSpec(Strict):
     needs_data_root: bool = False
     """True when nothing can be loaded without `--data-root`."""
     protocols: dict[str, ProtocolSpec]
+    """At least one; `strict` is used unless the user names another."""
     metrics: tuple[str, ...]
+    """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score."""
     judges: tuple[str, ...] = ()
+    """Who scores it unless the user names others."""
     citation: str = ""
     licence: str = ""
     homepage: str = ""

@@ -10,48 +10,20 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Protocol, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-import typer.main
+import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typer.models import OptionInfo, ParameterInfo
 
 from sparkles_eval.adapters.presets import Preset, PresetGeneration, PresetLimits, PresetPrices
 from sparkles_eval.cli.app import app
 from sparkles_eval.judges.spec import CriterionSpec, JudgeSpec, ScaleSpec, VariantSpec
 from sparkles_eval.tasks.spec import ArgSpec, GenerationSpec, ProtocolSpec, TaskSpec
-
-
-class Parameter(Protocol):
-    """What of a command's option or argument is used here; Typer brings classes of its own for it."""
-
-    name: str | None
-    opts: list[str]
-    metavar: str | None
-    required: bool
-    default: object
-
-    @property
-    def type(self) -> ParameterType: ...
-
-
-class ParameterType(Protocol):
-    """How an option's value is read."""
-
-    name: str
-
-
-class Command(Protocol):
-    """A command of the program."""
-
-    help: str | None
-
-    @property
-    def params(self) -> Sequence[Parameter]: ...
-
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _NOTE = "<!-- Written by python -m tests.docs.write_reference; change the code's own words instead. -->\n"
@@ -63,9 +35,9 @@ _MARKUP = re.compile(r"\[/?(?:bold|dim|italic)\]")
 
 def cli_page() -> str:
     """docs/reference/cli.md: every command with its arguments, options, defaults and examples."""
-    root = typer.main.get_command(app)
     lines = [
         "# Command line",
+        "",
         _NOTE,
         "`sparkles-eval COMMAND --help` shows the same on screen. Options that take several values are given several",
         "times. `K=V` options are for every task, model or judge of the command; `NAME:K=V` is for one of them.",
@@ -73,51 +45,59 @@ def cli_page() -> str:
         "Exit codes: 0 everything is scored · 2 something to mend on your side · 3 finished, but some items are",
         "unscored · 130 interrupted.",
     ]
-    for path, command in _commands(root, "sparkles-eval"):
-        lines += ["", f"## {path}", "", *_described(command), *_parameters(command)]
+    for path, command in _commands(app, "sparkles-eval"):
+        lines += ["", f"## {path}", "", *_described(command), *_table(command)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
-    children: dict[str, Command] = getattr(command, "commands", {})
-    if not children:
-        yield path, command
-    for name, child in children.items():
-        yield from _commands(child, f"{path} {name}")
+def _commands(program: typer.Typer, path: str) -> Iterator[tuple[str, Callable[..., object]]]:
+    for command in program.registered_commands:
+        if command.callback is not None:
+            yield f"{path} {command.name}", command.callback
+    for group in program.registered_groups:
+        if group.typer_instance is not None:
+            yield from _commands(group.typer_instance, f"{path} {group.name}")
 
 
-def _described(command: Command) -> list[str]:
-    text = _MARKUP.sub("", inspect.cleandoc(command.help or ""))
-    words, _, examples = text.partition("Examples\n") if "Examples\n" in text else text.partition("Example\n")
-    lines = [words.strip(), ""]
-    if examples.strip():
-        lines += ["```text", *(line.strip() for line in examples.splitlines() if line.strip()), "```", ""]
-    return lines
+def _described(command: Callable[..., object]) -> list[str]:
+    text = _MARKUP.sub("", inspect.getdoc(command) or "")
+    words, *examples = re.split(r"^Examples?$", text, flags=re.MULTILINE)
+    shown = [line.strip() for part in examples for line in part.splitlines() if line.strip()]
+    return [words.strip(), "", *(["```text", *shown, "```", ""] if shown else [])]
 
 
-def _parameters(command: Command) -> list[str]:
-    rows = []
-    for parameter in command.params:
-        names = ", ".join(f"`{name}`" for name in parameter.opts if name.startswith("-"))
-        value = "" if getattr(parameter, "is_flag", False) else f" `{_value(parameter)}`"
-        needed = " **required**" if parameter.required else ""
-        words = _MARKUP.sub("", getattr(parameter, "help", None) or "").replace("|", "\\|")
-        rows.append(f"| {names}{value} | {words}{needed} | {_default(parameter.default)} |")
+def _table(command: Callable[..., object]) -> list[str]:
+    hints = get_type_hints(command, include_extras=True)
+    rows = [_row(name, hints[name], given.default) for name, given in inspect.signature(command).parameters.items()]
     return ["| option | what | default |", "|---|---|---|", *rows] if rows else []
 
 
-def _value(parameter: Parameter) -> str:
-    """What is to be written in the option's place, as --help calls it."""
-    if parameter.metavar:
-        return parameter.metavar
-    if not any(name.startswith("-") for name in parameter.opts):
-        return str(parameter.name).upper()
-    return {"integer": "N", "float": "X", "path": "PATH"}.get(parameter.type.name.split()[0], "NAME")
+def _row(name: str, hint: object, default: object) -> str:
+    annotation, info = get_args(hint)
+    assert isinstance(info, ParameterInfo)
+    is_option = isinstance(info, OptionInfo)
+    # Typer keeps the first of the names that an option is declared with where a default would stand.
+    declared = [said for said in (info.default, *(info.param_decls or ())) if isinstance(said, str)]
+    names = ", ".join(f"`{said}`" for said in declared or [f"--{name.replace('_', '-')}"]) if is_option else ""
+    value = f"`{info.metavar or _value(annotation, name, is_option=is_option)}`"
+    written = names if annotation is bool else f"{names} {value}".strip()
+    words = _MARKUP.sub("", info.help or "") + (" **Required.**" if default is inspect.Parameter.empty else "")
+    plain = isinstance(default, str | int | float | Path) and not isinstance(default, bool)
+    shown = f"`{default}`" if plain and str(default) != "." else ""
+    return f"| {written} | {words} | {shown} |"
 
 
-def _default(value: object) -> str:
-    plain = isinstance(value, str | int | float | Path) and not isinstance(value, bool)
-    return f"`{value}`" if plain else ""
+def _value(annotation: object, name: str, *, is_option: bool) -> str:
+    """What is to be written in the option's place."""
+    if not is_option:
+        return name.upper()
+    kinds = [kind for kind in _inside(annotation) if kind is not NoneType]
+    return {int: "N", float: "X", Path: "PATH"}.get(next((k for k in kinds if isinstance(k, type)), str), "NAME")
+
+
+def _inside(annotation: object) -> list[object]:
+    parts = get_args(annotation)
+    return [found for part in parts for found in _inside(part)] if parts else [annotation]
 
 
 # --- YAML files -----------------------------------------------------------------------------------------------------
@@ -125,7 +105,7 @@ def _default(value: object) -> str:
 
 def yaml_page(title: str, words: str, models: Sequence[tuple[str, type[BaseModel]]]) -> str:
     """A page with one table of keys for each model; `models` are (where it stands, its record)."""
-    lines = [f"# {title}", _NOTE, words.strip(), "", "An unknown key is an error that names the keys that are allowed."]
+    lines = [f"# {title}", "", _NOTE, words.strip(), "", "An unknown key is an error that names the keys that are allowed."]
     for where, model in models:
         lines += ["", f"## {where}", "", _flat(inspect.getdoc(model) or ""), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
@@ -189,15 +169,15 @@ def _field_default(field: FieldInfo) -> str:
 
 
 _SECTIONS: dict[type[BaseModel], str] = {
-    TaskSpec: "task.yaml",
+    TaskSpec: "The file",
     ProtocolSpec: "protocols.NAME",
     GenerationSpec: "generation",
     ArgSpec: "args.NAME",
-    JudgeSpec: "judge.yaml",
+    JudgeSpec: "The file",
     VariantSpec: "protocols.NAME",
     CriterionSpec: "criteria",
     ScaleSpec: "scale",
-    Preset: "adapters/NAME.yaml",
+    Preset: "The file",
     PresetLimits: "limits",
     PresetPrices: "prices",
     PresetGeneration: "generation",

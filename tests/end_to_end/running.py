@@ -113,7 +113,8 @@ def tables(store: Path) -> tuple[list[Row], list[Row]]:
     scores = rows(
         store,
         "SELECT run, task, model, protocol, judge, judge_id, sample, epoch, repeat, turn, criterion, value, invalid,"
-        " reason, answer, target, draws FROM item_scores ORDER BY run, judge_id, sample_id, epoch, repeat, turn, criterion",
+        " reason, answer, target, draws FROM item_scores"
+        " ORDER BY run, judge_id, sample_id, epoch, repeat, turn, criterion",
     )
     metrics = rows(
         store,

@@ -49,7 +49,9 @@ def test_the_report_is_one_whole_file(tmp_path: Path) -> None:
     assert "baseline/oracle" in text
 
     class Links(html.parser.HTMLParser):
-        outside: list[str] = []
+        def __init__(self) -> None:
+            super().__init__()
+            self.outside: list[str] = []
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             for name, value in attrs:

@@ -143,7 +143,6 @@ def test_a_refused_dialogue_is_unscored_with_the_reason(server: LoopbackServer, 
 
 
 def test_an_unreadable_judge_is_asked_again_within_a_bound(server: LoopbackServer, store: Path) -> None:
-    """Captions are what this judge reads, so the minis' dialogues need them; where they have none, that is the reason."""
     args = ["run", "-t", "sparkleseval-mini", "--task-arg", "n=12", "--store", str(store), "--no-report"]
     done = here(*args, "-m", "baseline/oracle", *judged(server, "garbled-judge"))
     accounted(store)

@@ -176,7 +176,7 @@ def test_bytes_that_are_gone_name_the_mend(tmp_path: Path) -> None:
 def test_a_preview_is_small_and_keeps_its_shape(kind: str, mode: str, options: Options) -> None:
     preview = thumbnail(encode(kind, mode, options, (640, 320)))
     with Pillow.open(io.BytesIO(preview)) as shown:
-        assert (shown.format, shown.size) == ("JPEG", (96, 48))
+        assert (shown.format, shown.size) == ("JPEG", (160, 80))
     assert len(preview) < 10_000
 
 
@@ -187,7 +187,7 @@ def test_a_preview_stands_upright_on_white() -> None:
     out = io.BytesIO()
     clear.save(out, "PNG", exif=exif)
     with Pillow.open(io.BytesIO(thumbnail(out.getvalue()))) as shown:
-        assert shown.size == (48, 96)
+        assert shown.size == (80, 160)
         pixel = shown.getpixel((10, 10))
     assert isinstance(pixel, tuple) and min(pixel) > 250
 

@@ -1,0 +1,297 @@
+"""What every model on this machine has in common: arguments, device, precision, checks, replies. Knows no architecture.
+
+A subclass says how it works through a feed; torch is imported only when a model is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sparkles_eval.adapters.arguments import Arguments
+from sparkles_eval.adapters.base import Feed, ModelOptions, Request
+from sparkles_eval.adapters.images import read_bytes
+from sparkles_eval.adapters.sampling import Sampling, override, read_sampling
+from sparkles_eval.codec import conversation_json
+from sparkles_eval.errors import AdapterError, OutOfMemory, Rejected, UserError
+from sparkles_eval.records import Generation, Image, Model, Reply, Status, Usage, fingerprint
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
+LOCAL_ARGS: Mapping[str, str] = {
+    "batch_size": "rows that are answered together at the most; memory may allow fewer",
+    "device": "auto, cpu, cuda, cuda:1, or several with commas: one copy of the model each",
+    "dtype": "auto, bf16, fp16, fp32, 8bit or 4bit",
+    "max_images": "images in one request at the most",
+    "name": "how tables name the model",
+}
+DTYPES: Mapping[str, str] = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+"""What is written -> torch's name."""
+QUANTISED = ("8bit", "4bit")
+MODEL_DEFAULTS = Generation(temperature=1.0)
+"""What samples where neither protocol, user nor checkpoint says a temperature."""
+
+_BATCH = {"cpu": 16, "cuda": 128}
+_CPU_SHARE, _GPU_SHARE = 0.5, 0.85
+"""How much of the free memory rows may fill; the rest is for what a step computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A local model as the user and its preset want it."""
+
+    model: Model
+    sampling: Sampling
+    defaults: Generation
+    """The checkpoint's own settings, for what nobody names; its `max_tokens` also bounds what a protocol asks."""
+    dtype: str
+    """A key of `DTYPES`, or one of `QUANTISED`."""
+    devices: tuple[str, ...]
+
+
+def read_setup(model: Model, options: ModelOptions, args: Arguments, defaults: Generation) -> Setup:
+    """Settle precision, devices and limits. Raises errors.UserError with the mend."""
+    devices = _devices(model.name, args.text("device") or model.settings.get("device", "auto"))
+    given = args.choice("dtype", ("auto", *DTYPES, *QUANTISED)) or model.settings.get("dtype", "auto")
+    dtype = given if given != "auto" else "bf16" if devices[0].startswith("cuda") else "fp32"
+    if dtype in QUANTISED:
+        _needs_bitsandbytes(model.name, devices[0])
+    declared = model.limits.batch_size if model.limits.batch_size > 1 else _BATCH[devices[0].partition(":")[0]]
+    limits = replace(
+        model.limits,
+        batch_size=args.integer("batch_size") or declared,
+        max_images=args.integer("max_images") or model.limits.max_images,
+    )
+    ready = replace(model, name=args.text("name") or model.name, limits=limits, free=True)
+    return Setup(ready, read_sampling(model.name, model.settings, options.generation), defaults, dtype, devices)
+
+
+def _devices(who: str, wanted: str) -> tuple[str, ...]:
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted in ("auto", "cuda"):
+        if wanted == "cuda" and not count:
+            raise UserError(f"{who}: device=cuda, and torch sees no GPU here; leave device out to use the CPU")
+        return tuple(f"cuda:{number}" for number in range(count)) or ("cpu",)
+    devices = tuple(part.strip() for part in wanted.split(","))
+    for device in devices:
+        kind, _, number = device.partition(":")
+        if device != "cpu" and not (kind == "cuda" and number.isdigit() and int(number) < count):
+            known = ", ".join(["cpu", *(f"cuda:{number}" for number in range(count))])
+            raise UserError(f"{who}: device={wanted}: there is no {device or 'empty device'} here; there are {known}")
+    return devices
+
+
+def _needs_bitsandbytes(who: str, device: str) -> None:
+    import importlib.util
+
+    if not device.startswith("cuda"):
+        raise UserError(f"{who}: 8bit and 4bit need a GPU; leave dtype out")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError(f"{who}: 8bit and 4bit need a library: pip install bitsandbytes")
+
+
+def checkpoint_generation(folder_config: Mapping[str, object]) -> Generation:
+    """A checkpoint's `generation_config.json` as our settings; greedy where it says `do_sample: false`."""
+
+    def number(name: str) -> float | None:
+        value = folder_config.get(name)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    top_k, limit = number("top_k"), number("max_new_tokens")
+    sampled = folder_config.get("do_sample") is True
+    return Generation(
+        temperature=(number("temperature") or 1.0) if sampled else 0.0,
+        top_p=number("top_p") if sampled else None,
+        top_k=int(top_k) if sampled and top_k else None,
+        max_tokens=int(limit) if limit else None,
+    )
+
+
+def settled(setup: Setup, wished: Generation) -> Generation:
+    """What is really done for a wish: the user's own settings, then the wish, then the checkpoint's.
+
+    A protocol's token limit beyond the checkpoint's own is lowered to it; the user's own number stands.
+    """
+    merged = setup.sampling.effective(wished)
+    limit, most = merged.max_tokens, setup.defaults.max_tokens
+    if setup.sampling.asked.max_tokens is None and most is not None:
+        limit = most if limit is None else min(limit, most)
+    full = replace(override(override(MODEL_DEFAULTS, setup.defaults), merged), max_tokens=limit)
+    # Greedy has one answer: what would only shape a draw is left out, so that the request is the same one.
+    return replace(full, top_p=None, top_k=None, seed=None) if full.temperature == 0 else full
+
+
+def seed_of(request: Request) -> int:
+    """A seed for this request alone: the same answer in whatever batch and order it is drawn."""
+    asked = [conversation_json(request.conversation), request.generation.json(), request.epoch, request.draw]
+    return int(fingerprint(asked, 16), 16)
+
+
+class Local(ABC):
+    """One model on this machine. `work` runs in the engine's thread for the replica; `answer` is for a single use."""
+
+    structured = False
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._alone = threading.Lock()
+
+    @property
+    def model(self) -> Model:
+        return self._setup.model
+
+    @property
+    def replicas(self) -> int:
+        return len(self._setup.devices)
+
+    def effective(self, generation: Generation) -> Generation:
+        return settled(self._setup, generation)
+
+    @abstractmethod
+    def length(self, request: Request) -> int: ...
+
+    @abstractmethod
+    def work(self, feed: Feed, replica: int) -> None: ...
+
+    @abstractmethod
+    def release(self) -> None:
+        """Forget the weights."""
+
+    def check(self, request: Request) -> str | None:
+        messages = request.conversation.messages
+        if not messages or messages[-1].role != "user" or any(message.role == "system" for message in messages):
+            return "a conversation is user and assistant messages, a user's last"
+        count, most = len(request.conversation.images), self.model.limits.max_images
+        if most is not None and count > most:
+            return f"{count} images, the model takes {most}"
+        if request.schema is not None:
+            return "a JSON schema for the reply, which local models do not follow"
+        missing = next((image for image in request.conversation.images if image.path is None), None)
+        return f"image {missing.relpath}: its bytes are not here" if missing is not None else None
+
+    async def answer(self, request: Request) -> Reply:
+        single = _Single(request)
+        await asyncio.to_thread(self._work_alone, single)
+        if isinstance(single.outcome, Reply):
+            return single.outcome
+        raise single.outcome or RuntimeError(f"{self.model.name} gave no answer")
+
+    def _work_alone(self, single: _Single) -> None:
+        with self._alone:
+            try:
+                self.work(single, 0)
+            except OutOfMemory as error:
+                raise Rejected(str(error)) from error
+
+    async def aclose(self) -> None:
+        self.release()
+
+
+class _Single:
+    """A feed of one request."""
+
+    size = 1
+    halted = False
+
+    def __init__(self, request: Request) -> None:
+        self._waiting = [request]
+        self.outcome: Reply | AdapterError | None = None
+
+    def take(self, most: int) -> Sequence[Request]:
+        found, self._waiting = self._waiting[:most], self._waiting[most:]
+        return found
+
+    def put_back(self, requests: Sequence[Request]) -> None:
+        self._waiting.extend(requests)
+
+    def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:  # noqa: ARG002 - there is but one
+        self.outcome = outcome
+
+
+def reply(text: str, prompt: int, answer: int, *, ended: bool) -> Reply:
+    """A local model's reply. `prompt` and `answer` count tokens (and image vectors), stop tokens included."""
+    usage = Usage(prompt, answer, 0.0)
+    if ended:
+        return Reply(text, usage=usage)
+    return Reply(text, Status.TRUNCATED, usage, detail=f"the limit of {answer} tokens was reached")
+
+
+def picture(image: Image) -> PIL.Image.Image:
+    """The image, decoded. Raises errors.Rejected where the file is missing, changed or cannot be decoded."""
+    import PIL.Image
+
+    data = read_bytes(image)
+    try:
+        with PIL.Image.open(io.BytesIO(data)) as opened:
+            return opened.convert("RGB")
+    except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
+        raise Rejected(f"image {image.path}: cannot be decoded ({error})") from None
+
+
+@contextlib.contextmanager
+def memory_told(device: str) -> Iterator[None]:
+    """Turns what torch raises when memory runs out into errors.OutOfMemory."""
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(device, error) from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        raise _out_of_memory(device, error) from None
+
+
+def _out_of_memory(device: str, error: BaseException) -> OutOfMemory:
+    first = str(error).partition("\n")[0][:200] or type(error).__name__
+    return OutOfMemory(f"{device}: {first}")
+
+
+def empty_cache(device: str) -> None:
+    """Give freed memory back, so that a smaller batch finds it in one piece."""
+    import torch
+
+    if device.startswith("cuda"):
+        with torch.cuda.device(device):
+            torch.cuda.empty_cache()
+
+
+def row_memory(device: str) -> int:
+    """Bytes that rows may fill on a device, with the weights already there."""
+    import torch
+
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free * _GPU_SHARE)
+    try:
+        return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _CPU_SHARE)
+    except (ValueError, OSError):  # a system that does not say
+        return 2**31
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """torch's dtype for what is computed in: quantised weights compute in bf16."""
+    import torch
+
+    found = getattr(torch, DTYPES.get(name, "bfloat16"))
+    assert isinstance(found, torch.dtype)
+    return found
+
+
+def json_hash(value: object) -> str:
+    """SHA-256 of a JSON value's canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
