@@ -16,11 +16,13 @@ ROUND = 32
 """Positions are attended and reserved in whole multiples: few shapes, and masks that suit the kernels."""
 _AHEAD = 128
 """Positions that are reserved at once, so that growing (a copy of everything) is rare."""
+_ROWS = 8
+"""Slots are reserved in multiples."""
 
 
-def rounded(positions: int) -> int:
-    """The next multiple of `ROUND`."""
-    return -(-positions // ROUND) * ROUND
+def rounded(count: int, to: int = ROUND) -> int:
+    """The next multiple."""
+    return -(-count // to) * to
 
 
 class _SlotLayer(CacheLayerMixin):
@@ -90,7 +92,7 @@ class Slots(Cache):
     @staticmethod
     def needed(rows: int, positions: int, bytes_per_position: int) -> int:
         """Bytes that so many rows of such a length take."""
-        return rows * (rounded(positions) + _AHEAD) * bytes_per_position
+        return rounded(rows, _ROWS) * (rounded(positions) + _AHEAD) * bytes_per_position
 
     def enter(self, first: int, fresh: DynamicCache) -> None:
         """Put prefilled rows (right-padded; what is behind a row's end is overwritten) into the slots from `first` on."""
@@ -127,7 +129,7 @@ class Slots(Cache):
         return (steps <= lengths.unsqueeze(1))[:, None, None, :]
 
     def _reserve(self, slot: _SlotLayer, rows: int, positions: int, like: tuple[torch.Tensor, torch.Tensor]) -> None:
-        rows, room = max(rows, self.rows), self.positions
+        rows, room = rounded(max(rows, self.rows), _ROWS), self.positions
         if positions > room:
             room = rounded(positions) + _AHEAD
         if slot.keys is None or rows > len(slot.keys) or room > slot.keys.shape[2]:

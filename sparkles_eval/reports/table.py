@@ -16,6 +16,8 @@ from sparkles_eval.reports.inert import line
 from sparkles_eval.reports.metrics import Column, Measure
 from sparkles_eval.reports.summary import Coverage, Entry, Panel, Summary, TaskSummary, judge_name
 
+_NAME_WIDTH = 18
+"""Columns that a model's name gets before it is folded."""
 REASONS = 5
 """Reasons that are listed one by one; the rest is counted together."""
 
@@ -47,7 +49,8 @@ def _heading(task: TaskSummary, panel: Panel) -> Text:
 
 def _table(panel: Panel, gap: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    table.add_column("model", overflow="fold", min_width=12)
+    longest = max((len(line(entry.label)) for entry in panel.entries), default=0)
+    table.add_column("model", overflow="fold", min_width=min(longest, _NAME_WIDTH))
     shown = [column for column in panel.columns if column.level in ("headline", "main")]
     for column in shown:
         unit = "%" if column.unit == "percent" else f"{numbers.plain(column.low)}-{numbers.plain(column.high)}"

@@ -105,7 +105,14 @@ def _inside(annotation: object) -> list[object]:
 
 def yaml_page(title: str, words: str, models: Sequence[tuple[str, type[BaseModel]]]) -> str:
     """A page with one table of keys for each model; `models` are (where it stands, its record)."""
-    lines = [f"# {title}", "", _NOTE, words.strip(), "", "An unknown key is an error that names the keys that are allowed."]
+    lines = [
+        f"# {title}",
+        "",
+        _NOTE,
+        words.strip(),
+        "",
+        "An unknown key is an error that names the keys that are allowed.",
+    ]
     for where, model in models:
         lines += ["", f"## {where}", "", _flat(inspect.getdoc(model) or ""), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
