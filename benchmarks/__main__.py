@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import startup, statistics, throughput
+from benchmarks import compare, local_inference, startup, statistics, throughput
 from benchmarks.results import command_line
 
-SECTIONS = {room.TITLE: room.report for room in (startup, throughput, statistics)}
+SECTIONS = {room.TITLE: room.report for room in (startup, throughput, statistics, compare, local_inference)}
 
 if __name__ == "__main__":
     command_line("python -m benchmarks", SECTIONS)

@@ -89,6 +89,8 @@ def make(model: Model, options: ModelOptions) -> AnthropicAdapter:
 class AnthropicAdapter(Remote):
     """Asks one model through `anthropic.AsyncAnthropic` on its aiohttp transport."""
 
+    library = "anthropic"
+
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._version = setup.model.settings.get("api_version")
@@ -100,7 +102,6 @@ class AnthropicAdapter(Remote):
 
     @cached_property
     def _client(self) -> AsyncAnthropic:
-        # The SDK takes most of a second to import: it waits until there is something to ask.
         import anthropic
 
         return anthropic.AsyncAnthropic(

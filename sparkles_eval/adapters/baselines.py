@@ -82,7 +82,8 @@ def make(model: Model, options: ModelOptions) -> Baseline:
         if text is not None:
             settings["text"] = text
         say = _constant(text)
-    return Baseline(replace(model, name=args.text("name") or model.name, settings=settings, free=True), say)
+    name = args.text("name") or model.name
+    return Baseline(replace(model, name=name, settings=settings, free=True, reads_sample=True), say)
 
 
 def _chance(seed: int) -> Say:

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
+from sparkles_eval.adapters import weights
 from sparkles_eval.adapters.base import Adapter, AdapterFactory, ModelOptions
 from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
 from sparkles_eval.errors import ContentError, MissingExtra, UserError
@@ -30,9 +31,11 @@ class Kind:
     title: str = ""
     example: str = ""
     key_env: str = ""
-    library: str = ""
+    libraries: tuple[str, ...] = ()
     extra: str = ""
-    """The optional part that brings the library; "" where the core install does."""
+    """The optional part that brings the libraries; "" where the core install does."""
+    weights: bool = False
+    """True where a preset's weights lie in a folder of their own (`weights.find_weights`)."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -41,18 +44,42 @@ KINDS: Mapping[str, Kind] = {
         "Any model of a server that speaks OpenAI's chat completions (vLLM, Ollama, llama.cpp): add base_url",
         "openai/MODEL",
         key_env="OPENAI_API_KEY",
-        library="openai",
+        libraries=("openai",),
     ),
     "anthropic": Kind(
         "anthropic",
         "Any model that speaks Anthropic's messages",
         "anthropic/MODEL",
         key_env="ANTHROPIC_API_KEY",
-        library="anthropic",
+        libraries=("anthropic",),
+    ),
+    "sparkleschat": Kind(
+        "sparkleschat",
+        "SparklesChat or MiniGPT-4 from a folder of weights, on this machine",
+        "sparkleschat/FOLDER",
+        libraries=("torch", "transformers", "sentencepiece"),
+        extra="local",
+        weights=True,
+    ),
+    "transformers": Kind(
+        "transformers",
+        "Any image-text-to-text model of Hugging Face transformers, on this machine",
+        "transformers/FOLDER-OR-ID",
+        libraries=("torch", "transformers"),
+        extra="local",
+    ),
+    "lm-eval": Kind(
+        "lm_eval",
+        "Any model that is registered with lm-eval (hf-multimodal, vllm-vlm, ...): add pretrained=...",
+        "lm-eval/MODEL",
+        libraries=("lm_eval",),
+        extra="lmeval",
     ),
     "replay": Kind("replay", "Answers from a file: JSON lines, CSV or a published result file", "replay/FILE"),
     "baseline": Kind("baselines"),
 }
+_FREE = ("replay", "sparkleschat", "transformers")
+"""Kinds that run without a bill. What lm-eval asks may have one, and it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +172,7 @@ def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
             return cast("AdapterFactory", offered[model.kind])
     kind = KINDS.get(model.kind)
     if kind is not None:
-        if kind.library and importlib.util.find_spec(kind.library) is None:
+        if _lacks(kind):
             raise MissingExtra(model.name, kind.extra or "all")
         module = importlib.import_module(f"sparkles_eval.adapters.{kind.module}")
         return cast("AdapterFactory", module.make)
@@ -187,6 +214,8 @@ def _listed_presets(content: Sequence[Path], plugins: Sequence[Path]) -> Iterato
             continue
         model = preset.record(name)
         why_not = "" if preset.kind in kinds else _why_not(preset.kind, own_server="base_url" in preset.settings)
+        if not why_not and preset.kind in KINDS and KINDS[preset.kind].weights:
+            why_not = weights.why_not(preset.model, preset.settings)
         yield ModelInfo(
             name,
             preset.kind,
@@ -205,11 +234,15 @@ def _why_not(kind: str, *, own_server: bool = False) -> str:
     known = KINDS.get(kind)
     if known is None:
         return "" if kind in _outside() else _unknown(kind)
-    if known.library and importlib.util.find_spec(known.library) is None:
+    if _lacks(known):
         return str(MissingExtra(f"kind {kind}", known.extra or "all"))
     if known.key_env and not own_server and not os.environ.get(known.key_env, "").strip():
         return f"no key; set {known.key_env}"
     return ""
+
+
+def _lacks(kind: Kind) -> bool:
+    return any(importlib.util.find_spec(library) is None for library in kind.libraries)
 
 
 def _listed_kinds() -> Iterator[ModelInfo]:
@@ -221,9 +254,7 @@ def _listed_kinds() -> Iterator[ModelInfo]:
         if kind.example:
             # A server of one's own needs no key, so the kind can be used without one.
             why_not = _why_not(name, own_server=True)
-            yield ModelInfo(
-                kind.example, name, "", kind.title, usable=not why_not, why_not=why_not, free=name == "replay"
-            )
+            yield ModelInfo(kind.example, name, "", kind.title, usable=not why_not, why_not=why_not, free=name in _FREE)
 
 
 def _listed_outside(plugins: Sequence[Path]) -> Iterator[ModelInfo]:

@@ -6,20 +6,17 @@ A subclass says how it works through a feed; torch is imported only when a model
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import io
-import json
-import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
 from sparkles_eval.adapters.images import read_bytes
+from sparkles_eval.adapters.local_machine import DTYPES, QUANTISED
 from sparkles_eval.adapters.sampling import Sampling, override, read_sampling
 from sparkles_eval.codec import conversation_json
 from sparkles_eval.errors import AdapterError, OutOfMemory, Rejected, UserError
@@ -27,7 +24,6 @@ from sparkles_eval.records import Generation, Image, Model, Reply, Status, Usage
 
 if TYPE_CHECKING:
     import PIL.Image
-    import torch
 
 LOCAL_ARGS: Mapping[str, str] = {
     "batch_size": "rows that are answered together at the most; memory may allow fewer",
@@ -36,15 +32,10 @@ LOCAL_ARGS: Mapping[str, str] = {
     "max_images": "images in one request at the most",
     "name": "how tables name the model",
 }
-DTYPES: Mapping[str, str] = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-"""What is written -> torch's name."""
-QUANTISED = ("8bit", "4bit")
 MODEL_DEFAULTS = Generation(temperature=1.0)
 """What samples where neither protocol, user nor checkpoint says a temperature."""
 
 _BATCH = {"cpu": 16, "cuda": 128}
-_CPU_SHARE, _GPU_SHARE = 0.5, 0.85
-"""How much of the free memory rows may fill; the rest is for what a step computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,21 +174,27 @@ class Local(ABC):
         return f"image {missing.relpath}: its bytes are not here" if missing is not None else None
 
     async def answer(self, request: Request) -> Reply:
-        single = _Single(request)
-        await asyncio.to_thread(self._work_alone, single)
-        if isinstance(single.outcome, Reply):
-            return single.outcome
-        raise single.outcome or RuntimeError(f"{self.model.name} gave no answer")
-
-    def _work_alone(self, single: _Single) -> None:
-        with self._alone:
-            try:
-                self.work(single, 0)
-            except OutOfMemory as error:
-                raise Rejected(str(error)) from error
+        return await alone(self.work, self._alone, request)
 
     async def aclose(self) -> None:
         self.release()
+
+
+async def alone(work: Callable[[Feed, int], None], lock: threading.Lock, request: Request) -> Reply:
+    """One request without the engine's queue; `lock` keeps two such calls apart."""
+    single = _Single(request)
+
+    def answer() -> None:
+        with lock:
+            try:
+                work(single, 0)
+            except OutOfMemory as error:
+                raise Rejected(str(error)) from error
+
+    await asyncio.to_thread(answer)
+    if isinstance(single.outcome, Reply):
+        return single.outcome
+    raise single.outcome or RuntimeError("the model gave no answer")
 
 
 class _Single:
@@ -239,59 +236,3 @@ def picture(image: Image) -> PIL.Image.Image:
             return opened.convert("RGB")
     except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise Rejected(f"image {image.path}: cannot be decoded ({error})") from None
-
-
-@contextlib.contextmanager
-def memory_told(device: str) -> Iterator[None]:
-    """Turns what torch raises when memory runs out into errors.OutOfMemory."""
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(device, error) from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
-            raise
-        raise _out_of_memory(device, error) from None
-
-
-def _out_of_memory(device: str, error: BaseException) -> OutOfMemory:
-    first = str(error).partition("\n")[0][:200] or type(error).__name__
-    return OutOfMemory(f"{device}: {first}")
-
-
-def empty_cache(device: str) -> None:
-    """Give freed memory back, so that a smaller batch finds it in one piece."""
-    import torch
-
-    if device.startswith("cuda"):
-        with torch.cuda.device(device):
-            torch.cuda.empty_cache()
-
-
-def row_memory(device: str) -> int:
-    """Bytes that rows may fill on a device, with the weights already there."""
-    import torch
-
-    if device.startswith("cuda"):
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free * _GPU_SHARE)
-    try:
-        return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _CPU_SHARE)
-    except (ValueError, OSError):  # a system that does not say
-        return 2**31
-
-
-def torch_dtype(name: str) -> torch.dtype:
-    """torch's dtype for what is computed in: quantised weights compute in bf16."""
-    import torch
-
-    found = getattr(torch, DTYPES.get(name, "bfloat16"))
-    assert isinstance(found, torch.dtype)
-    return found
-
-
-def json_hash(value: object) -> str:
-    """SHA-256 of a JSON value's canonical form."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -70,11 +70,11 @@ class Decoder:
         self._decoder = parts.get_decoder()
         self._head = parts.get_output_embeddings()
         self._table = parts.get_input_embeddings()
-        self._device = self._table.weight.device
+        self.device: torch.device = self._table.weight.device
         self._layers = int(config.num_hidden_layers)
         self._per_position = 2 * self._layers * int(heads) * int(width) * self._table.weight.element_size()
         self._budget = budget
-        self._stride = _STRIDE_GPU if self._device.type == "cuda" else 1
+        self._stride = _STRIDE_GPU if self.device.type == "cuda" else 1
         self.clear()
 
     def clear(self) -> None:
@@ -140,10 +140,10 @@ class Decoder:
         # Padded on the right: what is real never looks at what is not, so no mask is needed but the causal one.
         cache = DynamicCache()
         hidden = self._decoder(inputs_embeds=embeds, past_key_values=cache, use_cache=True).last_hidden_state
-        ends = torch.tensor([row.prompt - 1 for row in rows], device=self._device)
-        logits = self._head(hidden[torch.arange(len(rows), device=self._device), ends])
-        uniform = torch.tensor([row.draws.next(1)[0] for row in rows], device=self._device)
-        first = Chooser([row.settings for row in rows], self._device).choose(logits, uniform)
+        ends = torch.tensor([row.prompt - 1 for row in rows], device=self.device)
+        logits = self._head(hidden[torch.arange(len(rows), device=self.device), ends])
+        uniform = torch.tensor([row.draws.next(1)[0] for row in rows], device=self.device)
+        first = Chooser([row.settings for row in rows], self.device).choose(logits, uniform)
         self._slots.enter(len(self.rows), cache)
         for row, number in zip(rows, first.tolist(), strict=True):
             row.add(number)
@@ -153,14 +153,14 @@ class Decoder:
     def _uniform(self, count: int) -> torch.Tensor:
         """(steps, rows) random numbers; a greedy row takes none."""
         drawn = [row.draws.next(count) if row.settings.temperature > 0 else [0.0] * count for row in self.rows]
-        return torch.tensor(drawn, device=self._device).T
+        return torch.tensor(drawn, device=self.device).T
 
     def _prepare(self) -> None:
         """The rows' lengths, newest ids and settings on the device; they stay there until the rows change."""
         if self._chooser is None:
-            self._chooser = Chooser([row.settings for row in self.rows], self._device)
-            self._lengths = torch.tensor([row.length for row in self.rows], device=self._device)
-            self._last = torch.tensor([row.ids[-1] for row in self.rows], device=self._device)
+            self._chooser = Chooser([row.settings for row in self.rows], self.device)
+            self._lengths = torch.tensor([row.length for row in self.rows], device=self.device)
+            self._last = torch.tensor([row.ids[-1] for row in self.rows], device=self.device)
 
     def _evict(self) -> list[Row]:
         """The newest rows go when what all have written does not fit any more."""

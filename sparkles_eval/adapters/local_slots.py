@@ -1,4 +1,4 @@
-"""Keys and values of rows that come and go: one slot a row, each as long as its own text. Knows nothing of what rows say.
+"""Keys and values of rows that come and go: one slot a row, each as long as its own text. Knows nothing of words.
 
 On transformers' cache interface. Rows lie at the front, so that a step computes nothing for empty slots; a row's text
 begins at position 0 of its slot, so that nothing is moved when another row enters, leaves or grows.
@@ -25,13 +25,13 @@ def rounded(count: int, to: int = ROUND) -> int:
     return -(-count // to) * to
 
 
-class _SlotLayer(CacheLayerMixin):
+class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     """One layer: (slots, heads, positions, width)."""
 
     is_sliding = False
 
     def __init__(self, place: _Place) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._place = place
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
@@ -95,8 +95,9 @@ class Slots(Cache):
         return rounded(rows, _ROWS) * (rounded(positions) + _AHEAD) * bytes_per_position
 
     def enter(self, first: int, fresh: DynamicCache) -> None:
-        """Put prefilled rows (right-padded; what is behind a row's end is overwritten) into the slots from `first` on."""
+        """Put prefilled rows into the slots from `first` on; padding behind a row's end is overwritten in time."""
         for slot, layer in zip(self._slots, fresh.layers, strict=True):
+            assert isinstance(layer, CacheLayerMixin) and layer.keys is not None and layer.values is not None
             keys, values = layer.keys, layer.values
             self._reserve(slot, first + len(keys), keys.shape[2], (keys, values))
             assert slot.keys is not None and slot.values is not None

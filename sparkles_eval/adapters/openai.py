@@ -74,6 +74,8 @@ def make(model: Model, options: ModelOptions) -> OpenAIAdapter:
 class OpenAIAdapter(Remote):
     """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
 
+    library = "openai"
+
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         settings = setup.model.settings
@@ -88,7 +90,6 @@ class OpenAIAdapter(Remote):
 
     @cached_property
     def _client(self) -> AsyncOpenAI:
-        # The SDK takes most of a second to import: it waits until there is something to ask.
         import openai
 
         return openai.AsyncOpenAI(

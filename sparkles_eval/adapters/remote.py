@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import secrets
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.images import Encoded, encode
@@ -29,6 +32,9 @@ class Remote(ABC):
     reply is read. The SDK's client is used for connections, headers, authorisation and errors; the body is made
     here, because its own transforms walk through every character of the images.
     """
+
+    library: ClassVar[str]
+    """The SDK's package. It takes most of a second to import, so it waits until there is something to ask."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -97,6 +103,8 @@ class Remote(ABC):
         pictures = [await encode(image, limits) for image in request.conversation.images]
         pieces = splice(self.payload(request, pictures), pictures)
         content, headers = _body(pieces)
+        if self.library not in sys.modules:  # in a thread, and before the clock runs: the loop goes on meanwhile
+            await asyncio.to_thread(importlib.import_module, self.library)
         try:
             async with asyncio.timeout(limits.timeout_s):
                 body = await self.post(content, headers)

@@ -103,7 +103,8 @@ def make(model: Model, options: ModelOptions) -> Replay:
     name = args.text("name") or f"replay/{file.stem}"
     settings = {"sha256": hashlib.sha256(data).hexdigest()}
     # The folder does not matter, the content does: the same answers elsewhere are the same model.
-    return Replay(replace(model, name=name, model_id=file.name, settings=settings, free=True), file, answers)
+    ready = replace(model, name=name, model_id=file.name, settings=settings, free=True, reads_sample=True)
+    return Replay(ready, file, answers)
 
 
 def _collect(file: Path, data: bytes) -> dict[_Place, dict[int, str]]:

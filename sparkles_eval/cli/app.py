@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 from sparkles_eval import __version__
-from sparkles_eval.cli import judge, listing, protocol, report, run, task
+from sparkles_eval.cli import (
+    ablations,
+    checkpoints,
+    compare,
+    human,
+    judge,
+    judges,
+    listing,
+    plan,
+    protocol,
+    report,
+    run,
+    task,
+    train,
+    variance,
+)
 from sparkles_eval.errors import UserError
 
 app = typer.Typer(
@@ -27,8 +42,16 @@ app.command("run")(run.run)
 app.command("judge")(judge.judge)
 app.command("report")(report.report)
 app.command("list")(listing.listing)
+app.command("compare")(compare.compare)
+app.command("ablations")(ablations.ablations)
+app.command("variance")(variance.variance)
+app.command("plan")(plan.plan)
+app.command("train")(train.train)
+app.add_typer(judges.app, name="judges")
+app.add_typer(human.app, name="human")
 app.add_typer(task.app, name="task")
 app.add_typer(protocol.app, name="protocol")
+app.add_typer(checkpoints.app, name="checkpoints")
 
 
 def _version(wanted: bool) -> None:

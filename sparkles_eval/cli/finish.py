@@ -8,9 +8,11 @@ import typer
 from rich.console import Console
 
 from sparkles_eval.engine.execute import Outcome
+from sparkles_eval.evidence.warn import warnings
 from sparkles_eval.reports.render import render_report
 from sparkles_eval.reports.summary import summarise
 from sparkles_eval.reports.table import print_tables
+from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 
 EXIT_UNSCORED = 3
@@ -22,6 +24,8 @@ def finish(store: Store, outcome: Outcome, report: Path | None) -> None:
     console = Console()
     summary = summarise(store, outcome.run_ids)
     print_tables(summary, console)
+    for warning in warnings(store, queries.runs(store, outcome.run_ids)):
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:
         render_report(store, summary, report)
         console.print(f"report  {report}", highlight=False)

@@ -55,6 +55,7 @@ def judge(
     from sparkles_eval.engine.stored import stored_answers
     from sparkles_eval.engine.wishes import Wishes
     from sparkles_eval.errors import UserError
+    from sparkles_eval.evidence.judges_panel import score_panel
     from sparkles_eval.store.store import Store
 
     if not judge:
@@ -71,7 +72,8 @@ def judge(
             plugins=tuple(plugin or ()),
         )
     )
-    seats = [bench.seat(name) for name in dict.fromkeys(judge)]
+    seats = [bench.seat(name) for name in bench.members(judge)]
+    panels = bench.panels
     check_prices(bench.adapters, max_cost)
     terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost)
     with Store(store, create=False) as opened:
@@ -80,4 +82,6 @@ def judge(
             raise UserError(f"{store}: no run with answers to judge; `sparkles-eval list runs` shows what it holds")
         with shown(plain=plain) as progress:
             outcome = judge_again(seats, answered, opened, progress, terms, sys.argv)
+        for panel in panels:
+            score_panel(opened, panel)
         finish(opened, outcome, None if no_report else report or store.with_suffix(".html"))

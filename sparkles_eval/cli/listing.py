@@ -53,8 +53,8 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is there to be copied
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
@@ -87,7 +87,10 @@ def _tasks(content: Sequence[Path], plugins: Sequence[Path]) -> None:
 
     _print(
         ("task", "what", "usable"),
-        [(t.name, t.title, _usable(t.usable, t.why_not)) for t in list_tasks(content, plugins)],
+        [
+            (t.name, t.title, _usable(t.usable, t.why_not) + (", with --data-root" if t.needs_data_root else ""))
+            for t in list_tasks(content, plugins)
+        ],
     )
 
 

@@ -66,6 +66,11 @@ def shown(*, plain: bool) -> Iterator[Listener]:
         yield _Bars(progress)
 
 
+def _told(who: str, message: str) -> str:
+    """Errors of a model name it themselves."""
+    return message if not who or message.startswith(who) else f"{who}: {message}"
+
+
 class _Counting:
     """What both ways of showing keep: the counts, the money, the latest wait."""
 
@@ -77,7 +82,8 @@ class _Counting:
     @property
     def money(self) -> str:
         known = [f"${self.usd:.4f}"] if self.usd else []
-        unknown = [f"{self.unknown} replies of unknown cost"] if self.unknown else []
+        replies = "reply" if self.unknown == 1 else "replies"
+        unknown = [f"{self.unknown} {replies} of unknown cost"] if self.unknown else []
         return " + ".join(known + unknown)
 
     def spent(self, usd: float, unknown: int) -> None:
@@ -126,7 +132,7 @@ class _Bars(_Counting):
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
-            self._progress.console.print(f"{who}: {message}" if who else message, style="yellow", markup=False)
+            self._progress.console.print(_told(who, message), style="yellow", markup=False, highlight=False)
 
 
 class _Lines(_Counting):
@@ -162,7 +168,7 @@ class _Lines(_Counting):
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
-            self._say(f"{who}: {message}" if who else message)
+            self._say(_told(who, message))
 
     def close(self) -> None:
         """Say how far what is unfinished came."""

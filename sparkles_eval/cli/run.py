@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,30 @@ if TYPE_CHECKING:
     from sparkles_eval.engine.wishes import Wishes
 
 _WHAT, _PICK, _SHOW = "What to ask whom", "Which items", "Look before you pay"
+_ALTER = "Alter the task on purpose (each is a run of its own)"
+
+
+class OrderWish(StrEnum):
+    """In which order the two images of an item are shown."""
+
+    GIVEN = "given"
+    BOTH = "both"
+
+
+class ImageWish(StrEnum):
+    """Which images are shown."""
+
+    TRUE = "true"
+    SHUFFLED = "shuffled"
+    DROPPED = "dropped"
+    WRONG = "wrong"
+
+
+class HistoryWish(StrEnum):
+    """What later turns follow."""
+
+    OWN = "own"
+    REFERENCE = "reference"
 
 
 def run(
@@ -58,6 +83,28 @@ def run(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad items out, counted and named.", rich_help_panel=_PICK)
     ] = False,
+    orders: Annotated[
+        OrderWish, typer.Option(help="both: every item also with its two images swapped.", rich_help_panel=_ALTER)
+    ] = OrderWish.GIVEN,
+    images: Annotated[
+        ImageWish,
+        typer.Option(
+            help="dropped: words alone; wrong: another item's; shuffled: the item's own at wrong places.",
+            rich_help_panel=_ALTER,
+        ),
+    ] = ImageWish.TRUE,
+    history: Annotated[
+        HistoryWish, typer.Option(help="reference: later turns follow the reference answers.", rich_help_panel=_ALTER)
+    ] = HistoryWish.OWN,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--controls",
+            help="Ask control/null, control/shuffled and control/gold as well: empty praise, answers of other items, "
+            "the references.",
+            rich_help_panel="Judging",
+        ),
+    ] = False,
     judge: options.Judges = None,
     judge_arg: options.JudgeArgs = None,
     max_connections: options.Connections = None,
@@ -94,6 +141,7 @@ def run(
       sparkles-eval run -t ./my_task -m openai/llava --model-arg base_url=http://localhost:8000/v1
     """
     from sparkles_eval.engine.wishes import Wishes
+    from sparkles_eval.tasks.variants import Variation
 
     wishes = Wishes(
         tasks=tuple(task),
@@ -112,6 +160,8 @@ def run(
         sample_ids=tuple(samples or ()),
         shuffle_seed=shuffle_seed,
         epochs=epochs,
+        variation=Variation(orders.value, images.value, history.value),
+        controls=controls,
     )
     if dry_run:
         _show_prompts(wishes)
@@ -135,6 +185,11 @@ def run(
     with Store(store) as opened:
         with shown(plain=plain) as progress:
             outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)
+        if plan.panels:
+            from sparkles_eval.evidence.judges_panel import score_panel
+
+            for panel in plan.panels:
+                score_panel(opened, panel)
         _ending().finish(opened, outcome, None if no_report else report or store.with_suffix(".html"))
 
 

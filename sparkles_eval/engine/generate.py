@@ -19,7 +19,7 @@ from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.records import Generation, Response, Run, Sample, Score, Status
 from sparkles_eval.store.encode import dump, now
-from sparkles_eval.store.rows import AnswerRow, JudgeRow, RequestRow, ScoreRow
+from sparkles_eval.store.rows import AnswerRow, RequestRow, ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.answers import extract
 
@@ -48,11 +48,7 @@ class Generator:
         self._progress = progress
         self._answered = answered
         self._rule = rule_row(run.answer_rule) if run.answer_rule else None
-        self._scorers: tuple[JudgeRow, ...] = (
-            *((self._rule,) if self._rule else ()),
-            *(judge_row(seat.judge) for seat in cell.seats),
-        )
-        self._repeats = {seat.judge.card.fingerprint: range(seat.judge.card.repeats) for seat in cell.seats}
+        self._judges = [(judge_row(seat.judge), seat.judge.card.repeats) for seat in cell.seats]
 
     def jobs(self) -> Iterator[Job]:
         """One job for every item that lacks an answer; those that lack none are passed on at once."""
@@ -86,12 +82,11 @@ class Generator:
             for turn in range(1, len(item.sample.turns) + 1):
                 # A rule's scores are written with the answer: where they are missing, the turn is gone through again
                 # (its response is in the store, nothing is asked twice).
-                answer = None if self._rule else have.get(turn)
+                again = self._rule is not None and turn == len(item.sample.turns)
+                answer = None if again else have.get(turn)
                 texts.append((answer or await self._ask_turn(item, texts)).text)
         except Unanswered as error:
-            for scorer in self._scorers:
-                repeats = self._repeats.get(scorer.id, range(1))
-                self._store.add_scores(unscored(self.run.id, item, scorer, repeats, str(error)))
+            self._store.add_scores(list(self._unscored(item, str(error))))
             self._progress.finished(self._asker.name, self.run.task, scored=False)
         except Interrupted:
             return
@@ -99,19 +94,28 @@ class Generator:
             self._progress.finished(self._asker.name, self.run.task, scored=True)
             self._answered(Answered(item, tuple(texts)))
 
+    def _unscored(self, item: Item, reason: str) -> Iterator[ScoreRow]:
+        if self._rule:
+            score = Score(len(item.sample.turns), ACCURACY, None, reason)
+            yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._rule.id, 0, score)
+        for judge, repeats in self._judges:
+            yield from unscored(self.run.id, item, judge, range(repeats), reason)
+
     async def _ask_turn(self, item: Item, history: list[str]) -> AnswerRow:
         """Ask one turn, as often as the protocol draws, and let the last response stand.
 
+        A protocol's answer rule reads the last turn only: that is the one with the question that has options.
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
         """
         task, protocol = self.cell.task, self.cell.task.protocol
         turn, draw = len(history) + 1, 0
+        rule = protocol.answer if turn == len(item.sample.turns) else None
         before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
         conversation = task.prompt.conversation(item.sample, before)
         while True:
             generation = _reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
             response = await self._response(Request(conversation, generation, item.sample, turn, item.epoch, draw))
-            score = _read(protocol.answer, response, item.sample, turn) if protocol.answer else None
+            score = _read(rule, response, item.sample, turn) if rule else None
             draw += 1
             if score is None or not score.invalid or draw == protocol.draws:
                 break

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.adapters.controls import make_controls
 from sparkles_eval.engine.cells import Cell, Seat
 from sparkles_eval.engine.wishes import Wishes, read_generation, scoped
 from sparkles_eval.errors import UserError
 from sparkles_eval.judges.load import default_model, load_judge, splits_args
+from sparkles_eval.judges.panel import PREFIX, Panel, PanelWish, is_panel, read_panel
 from sparkles_eval.plugins import load_plugin
 from sparkles_eval.records import Model, Usage
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task, select
+from sparkles_eval.tasks.variants import vary
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Plan:
 
     cells: tuple[Cell, ...]
     adapters: tuple[Adapter, ...]
+    panels: tuple[Panel, ...] = ()
+    """Judges that are worked out of the cells' judges once those have scored."""
 
     async def aclose(self) -> None:
         for adapter in self.adapters:
@@ -38,20 +43,18 @@ def prepare(wishes: Wishes) -> Plan:
     models = [_model(name, wishes) for name in dict.fromkeys(wishes.models)]
     _same_name([adapter.model for adapter in models])
     bench = Bench(wishes, [judge for task in tasks for judge in task.judges])
-    cells = [
-        Cell(
-            task,
-            adapter,
-            adapter.effective(task.protocol.generation),
-            wishes.epochs,
-            bench.seats(task),
-        )
-        for task in tasks
-        for adapter in models
-    ]
+    cells: list[Cell] = []
+    controls: list[Adapter] = []
     for task in tasks:
         _fit(task, models)
-    return Plan(tuple(cells), (*models, *bench.adapters))
+        seats = bench.seats(task)
+        known = make_controls(task.samples, task.data_hash) if wishes.controls else ()
+        controls += known
+        cells += [
+            Cell(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats)
+            for adapter in (*models, *known)
+        ]
+    return Plan(tuple(cells), (*models, *controls, *bench.adapters), bench.panels)
 
 
 def load_tasks(wishes: Wishes) -> list[Task]:
@@ -69,7 +72,8 @@ def _task(name: str, wishes: Wishes) -> Task:
         skip_bad=wishes.skip_bad,
         plugins=wishes.plugins,
     )
-    return select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
+    chosen = select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
+    return vary(chosen, wishes.variation)
 
 
 def _model(name: str, wishes: Wishes) -> Adapter:
@@ -125,12 +129,26 @@ class Bench:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
     def __init__(self, wishes: Wishes, own: Sequence[str] = ()) -> None:
-        """`own` are the judges that the tasks name themselves."""
+        """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
         self._wishes = wishes
-        wished = [*wishes.judges, *own]
-        self._names = [*wished, *(wish.partition("@")[0] for wish in wished)]
+        self._panels = {name: _panel(name, wishes) for name in dict.fromkeys((*wishes.judges, *own)) if is_panel(name)}
+        wished = self.members((*wishes.judges, *own))
+        self._names = [*wished, *(wish.partition("@")[0] for wish in wished), *self._panels, _PANEL]
         self._plugins = [load_plugin(path) for path in wishes.plugins]
         self._seats: dict[str, Seat] = {}
+
+    def members(self, names: Sequence[str]) -> list[str]:
+        """The judges that are to be asked, each once: a panel's members in its place."""
+        each = [self._panels[name].members if name in self._panels else (name,) for name in names]
+        return list(dict.fromkeys(member for members in each for member in members))
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """The panels that were named, their members made. Raises errors.UserError where members do not fit."""
+        return tuple(
+            Panel(wish, tuple(self.seat(member).judge.card for member in wish.members))
+            for wish in self._panels.values()
+        )
 
     @property
     def adapters(self) -> tuple[Adapter, ...]:
@@ -140,7 +158,7 @@ class Bench:
         """Who scores a task: the judges that the user named, else the task's own; none where only a rule scores."""
         if not task.judges:
             return ()
-        return tuple(self.seat(name) for name in dict.fromkeys(self._wishes.judges or task.judges))
+        return tuple(self.seat(name) for name in self.members(self._wishes.judges or task.judges))
 
     def seat(self, wish: str) -> Seat:
         """The judge `NAME` or `NAME@MODEL`, made once however many tasks it scores."""
@@ -155,6 +173,9 @@ class Bench:
         own, rest = splits_args(name, given, content=wishes.content, plugins=self._plugins)
         model_name = model_name or own.pop("model", "") or default_model(name, wishes.content) or ""
         adapter = None
+        if own.get("structured") == "true" and "base_url" in rest:
+            # Said of the judge, but a server of one's own has to be known to take a schema, too.
+            rest["structured"] = "true"
         if model_name:
             options = ModelOptions(args=tuple(rest.items()))
             adapter = build_adapter(model_name, options, content=wishes.content, plugins=wishes.plugins)
@@ -169,3 +190,12 @@ class Bench:
             plugins=self._plugins,
         )
         return Seat(judge, adapter)
+
+
+_PANEL = PREFIX.removesuffix(":")
+"""How `--judge-arg` calls any panel: `panel:quorum=2`."""
+
+
+def _panel(name: str, wishes: Wishes) -> PanelWish:
+    own = scoped("--judge-arg", [pair for pair in wishes.judge_args if pair.startswith(PREFIX)], (name, _PANEL), ())
+    return read_panel(name, own)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Generation
+from sparkles_eval.tasks.variants import Variation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Wishes:
     sample_ids: tuple[str, ...] = ()
     shuffle_seed: int | None = None
     epochs: int = 1
+    variation: Variation = Variation()
+    controls: bool = False
+    """Ask three answerers of known worth beside the models (adapters.controls)."""
 
 
 def scoped(option: str, pairs: Sequence[str], who: str | Sequence[str], everyone: Sequence[str]) -> dict[str, str]:

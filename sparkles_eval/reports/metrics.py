@@ -141,6 +141,9 @@ def _consistency(
     groups = [place.group for place in asked.places]
     sizes = group_consistency(right, groups).sizes
     chance = None if guess is None else chance_consistency(sizes, guess)
+    if all(value is None for value in right):
+        nothing = Estimate(None, None, None, 0, sum(sizes.values()), note="nothing graded")
+        return Measure(CONSISTENCY, nothing, chance)
     if asked.epochs == 1:
         made = consistency_estimate(right, groups, _clusters(asked), chance=guess or 0.5).estimate
         return Measure(CONSISTENCY, made, chance)

@@ -20,6 +20,7 @@ from sparkles_eval.store.queries import Place, ScoreLine, Spending, StoredEnviro
 from sparkles_eval.store.rows import EstimateRow, JudgeRow
 from sparkles_eval.store.store import Store
 
+REFERENCE_KINDS = ("baseline", "control")
 NOT_ANSWERED = "not answered yet"
 NOT_JUDGED = "answered, not judged yet"
 
@@ -55,8 +56,8 @@ class Entry:
 
     @property
     def reference(self) -> bool:
-        """True for baselines: they are what a model's number stands beside, not contestants."""
-        return self.run.model.kind == "baseline"
+        """True for baselines and controls: they are what a model's number stands beside, not contestants."""
+        return self.run.model.kind in REFERENCE_KINDS
 
     def measure(self, name: str) -> Measure | None:
         return next((m for m in self.measures if m.column.name == name), None)

@@ -17,7 +17,7 @@ from sparkles_eval.reports.metrics import Column, Measure
 from sparkles_eval.reports.summary import Coverage, Entry, Panel, Summary, TaskSummary, judge_name
 
 _NAME_WIDTH = 18
-"""Columns that a model's name gets before it is folded."""
+"""Names up to this length are never folded."""
 REASONS = 5
 """Reasons that are listed one by one; the rest is counted together."""
 
@@ -50,7 +50,8 @@ def _heading(task: TaskSummary, panel: Panel) -> Text:
 def _table(panel: Panel, gap: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
     longest = max((len(line(entry.label)) for entry in panel.entries), default=0)
-    table.add_column("model", overflow="fold", min_width=min(longest, _NAME_WIDTH))
+    # Rich shrinks no column that must not wrap; a least width would push the others over the edge instead.
+    table.add_column("model", overflow="fold", no_wrap=longest <= _NAME_WIDTH, min_width=12)
     shown = [column for column in panel.columns if column.level in ("headline", "main")]
     for column in shown:
         unit = "%" if column.unit == "percent" else f"{numbers.plain(column.low)}-{numbers.plain(column.high)}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -69,15 +70,28 @@ def _whole(d: FloatArray) -> IntArray | None:
 
 
 def _convolve(steps: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Every reachable sum of signed steps and its probability. Equal steps are added at once, as so many coins."""
     reach = int(np.abs(steps).sum())
-    weights = np.zeros(2 * reach + 1)
-    weights[reach] = 1.0
-    for step in np.abs(steps).tolist():
-        moved = np.zeros_like(weights)
-        moved[step:] += 0.5 * weights[: weights.size - step]
-        moved[: weights.size - step] += 0.5 * weights[step:]
-        weights = moved
+    weights = np.ones(1)
+    sizes, counts = np.unique(np.abs(steps), return_counts=True)
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        grown = np.zeros(weights.size + 2 * size * count)
+        for heads, share in enumerate(_coins(count)):
+            grown[2 * size * heads : 2 * size * heads + weights.size] += share * weights
+        weights = grown
     return np.arange(-reach, reach + 1, dtype=np.float64), weights
+
+
+@cache
+def _coins(count: int) -> tuple[float, ...]:
+    """Probabilities of 0, 1, ..., count heads of fair coins."""
+    total = math.lgamma(count + 1) - count * math.log(2)
+    return tuple(
+        math.comb(count, heads) / 2**count
+        if count <= 60
+        else math.exp(total - math.lgamma(heads + 1) - math.lgamma(count - heads + 1))
+        for heads in range(count + 1)
+    )
 
 
 def _exact(sums: FloatArray, weights: FloatArray, seen: float, patterns: int) -> SignFlip:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from typing import Protocol as Interface
 
 from sparkles_eval.codec import sample_key
@@ -82,6 +83,16 @@ class Prompt(Interface):
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """What becomes of an item when its two images change places (`--orders both`)."""
+
+    target: Literal["swaps", "stays"]
+    """"swaps": the right option is an image's place and moves with it; "stays": it is true of the two images."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the swapped item: how its prompt then names the images ("left", "right")."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task ready to be asked: one source of samples under one protocol."""
 
@@ -108,6 +119,8 @@ class Task:
     """How it was altered on purpose (tasks.variants), such as "orders=both"; "" as it is."""
     own_history: bool = True
     """Later turns follow the model's own earlier answers; False: the references (part of `variant` then)."""
+    orders: Orders | None = None
+    """None where the images cannot change places."""
 
     @property
     def data_hash(self) -> str:

@@ -72,6 +72,7 @@ def load_task(
         citation=spec.citation.strip(),
         licence=spec.licence,
         args=settings,
+        orders=spec.orders.record() if spec.orders else None,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.records import Generation
 from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.base import Orders
 from sparkles_eval.tasks.metrics import METRICS
 from sparkles_eval.tasks.strict import Name, Strict, read_yaml
 
@@ -97,6 +98,18 @@ class ProtocolSpec(Strict):
         return self
 
 
+class OrdersSpec(Strict):
+    """What becomes of an item when its two images change places (`--orders both`)."""
+
+    target: Literal["swaps", "stays"]
+    """`swaps`: the right option is an image's place and moves with it; `stays`: it is true of the two images."""
+    fields: dict[str, Name] = Field(default_factory=dict)
+    """Fields of the swapped item, by which its prompt names the images (`first: right`)."""
+
+    def record(self) -> Orders:
+        return Orders(self.target, self.fields)
+
+
 class TaskSpec(Strict):
     """A task.yaml."""
 
@@ -117,6 +130,8 @@ class TaskSpec(Strict):
     """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score."""
     judges: tuple[str, ...] = ()
     """Who scores it unless the user names others."""
+    orders: OrdersSpec | None = None
+    """For items of two images in one turn: allows `--orders both`."""
     citation: str = ""
     licence: str = ""
     homepage: str = ""

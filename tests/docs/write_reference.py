@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
@@ -20,10 +20,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.models import OptionInfo, ParameterInfo
 
-from sparkles_eval.adapters.presets import Preset, PresetGeneration, PresetLimits, PresetPrices
+from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.cli.app import app
-from sparkles_eval.judges.spec import CriterionSpec, JudgeSpec, ScaleSpec, VariantSpec
-from sparkles_eval.tasks.spec import ArgSpec, GenerationSpec, ProtocolSpec, TaskSpec
+from sparkles_eval.judges.spec import JudgeSpec
+from sparkles_eval.tasks.spec import TaskSpec
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _NOTE = "<!-- Written by python -m tests.docs.write_reference; change the code's own words instead. -->\n"
@@ -103,8 +103,10 @@ def _inside(annotation: object) -> list[object]:
 # --- YAML files -----------------------------------------------------------------------------------------------------
 
 
-def yaml_page(title: str, words: str, models: Sequence[tuple[str, type[BaseModel]]]) -> str:
-    """A page with one table of keys for each model; `models` are (where it stands, its record)."""
+def yaml_page(title: str, words: str, root: type[BaseModel]) -> str:
+    """A page with one table of keys for the file's record and for each record inside it."""
+    sections = {root: "The file"}
+    _nested(root, sections)
     lines = [
         f"# {title}",
         "",
@@ -113,14 +115,23 @@ def yaml_page(title: str, words: str, models: Sequence[tuple[str, type[BaseModel
         "",
         "An unknown key is an error that names the keys that are allowed.",
     ]
-    for where, model in models:
+    for model, where in sections.items():
         lines += ["", f"## {where}", "", _flat(inspect.getdoc(model) or ""), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         notes = _attribute_words(model)
         for name, field in model.model_fields.items():
-            kind = _kind(field.annotation) + _bounds(field)
+            kind = _kind(field.annotation, sections) + _bounds(field)
             lines.append(f"| `{name}` | {kind} | {_field_default(field)} | {notes.get(name, '')} |")
     return "\n".join(lines) + "\n"
+
+
+def _nested(model: type[BaseModel], sections: dict[type[BaseModel], str]) -> None:
+    """Every record inside another, by the key that it stands under."""
+    for name, field in model.model_fields.items():
+        for part in _inside(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel) and part not in sections:
+                sections[part] = f"{name}.NAME" if get_origin(field.annotation) is dict else name
+                _nested(part, sections)
 
 
 def _attribute_words(model: type[BaseModel]) -> dict[str, str]:
@@ -140,17 +151,17 @@ def _flat(words: str) -> str:
     return " ".join(inspect.cleandoc(words).split())
 
 
-def _kind(annotation: object) -> str:
+def _kind(annotation: object, sections: Mapping[type[BaseModel], str]) -> str:
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inside)
     if origin in (Annotated, UnionType, Union):
         kinds = inside[:1] if origin is Annotated else inside
-        return " or ".join(_kind(part) for part in kinds if part is not NoneType)
+        return " or ".join(_kind(part, sections) for part in kinds if part is not NoneType)
     if origin in (tuple, dict):
-        return f"list of {_kind(inside[0])}" if origin is tuple else f"names → {_kind(inside[1])}"
+        return f"list of {_kind(inside[0], sections)}" if origin is tuple else f"names → {_kind(inside[1], sections)}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f"[{_SECTIONS[annotation]}](#{_anchor(_SECTIONS[annotation])})"
+        return f"[{sections[annotation]}](#{_anchor(sections[annotation])})"
     named = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     plain = named.get(annotation) if isinstance(annotation, type) else None
     return plain or str(getattr(annotation, "__name__", annotation))
@@ -175,26 +186,6 @@ def _field_default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-_SECTIONS: dict[type[BaseModel], str] = {
-    TaskSpec: "The file",
-    ProtocolSpec: "protocols.NAME",
-    GenerationSpec: "generation",
-    ArgSpec: "args.NAME",
-    JudgeSpec: "The file",
-    VariantSpec: "protocols.NAME",
-    CriterionSpec: "criteria",
-    ScaleSpec: "scale",
-    Preset: "The file",
-    PresetLimits: "limits",
-    PresetPrices: "prices",
-    PresetGeneration: "generation",
-}
-
-
-def _sections(*models: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    return [(_SECTIONS[model], model) for model in models]
-
-
 def pages() -> dict[str, str]:
     """Every page that is written from the code, by file name."""
     return {
@@ -203,19 +194,19 @@ def pages() -> dict[str, str]:
             "task.yaml",
             "Describes a task: a folder with this file, a prompt and a card (`README.md`). [Make one of your own]"
             "(../guides/own-task.md).",
-            _sections(TaskSpec, ArgSpec, ProtocolSpec, GenerationSpec),
+            TaskSpec,
         ),
         "judge-yaml.md": yaml_page(
             "judge.yaml",
             "Describes a judge: a folder with this file, a rubric and a card (`README.md`). [Make one of your own]"
             "(../guides/own-judge.md).",
-            _sections(JudgeSpec, CriterionSpec, ScaleSpec, VariantSpec, GenerationSpec),
+            JudgeSpec,
         ),
         "adapter-yaml.md": yaml_page(
             "adapters/NAME.yaml",
             "A preset: one model with what is known about it, named by `--model NAME`, `--model KIND/MODEL` or its "
             "path. [Evaluate your own model](../guides/own-model.md).",
-            _sections(Preset, PresetGeneration, PresetLimits, PresetPrices),
+            Preset,
         ),
     }
 

@@ -74,12 +74,12 @@ def here(*args: str) -> Done:
     return Done(result.exit_code, result.stdout, result.stderr)
 
 
-def kill(process: subprocess.Popen[str]) -> bool:
-    """SIGKILL, as a power cut would; False where it had ended by itself before."""
-    killed = process.poll() is None
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL, at which a process can do nothing any more. One that had ended by itself fails the test."""
+    ended = process.poll()
     process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return killed
+    out, err = process.communicate()
+    assert ended is None, f"ended by itself with code {ended}:\n{err}\n{out}"
 
 
 def models(server: LoopbackServer, *names: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import accounted, cli, here, judged, models, reasons, rows, sound, tables, total
+from tests.end_to_end.running import accounted, here, judged, models, reasons, rows, sound, tables, total
 from tests.loopback.settings import Fault
 from tests.server import Behaviour, LoopbackServer, Settings
 
@@ -104,13 +104,14 @@ def test_what_is_given_up_is_unscored_with_its_reason_and_retried_later(scene: S
     assert tables(scene.store) == scene.healthy()
 
 
-def test_a_wrong_key_stops_that_model_and_is_shown_nowhere(scene: Scene) -> None:
+def test_a_wrong_key_stops_that_model_and_is_shown_nowhere(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "wrong-0123456789abcdef"
     report = scene.store.with_suffix(".html")
-    done = cli(*scene.args("--model-arg", "openai/good:api_key_env=BAD_KEY"), BAD_KEY=secret)
+    monkeypatch.setenv("BAD_KEY", secret)
+    done = here(*scene.args("--model-arg", "openai/good:api_key_env=BAD_KEY"))
     assert done.code == 3, done.shown
-    assert "openai/good: openai/good: HTTP 401" in done.shown or "HTTP 401" in done.shown
-    assert "set BAD_KEY to a key that may use good" in done.shown, "the mend"
+    assert "openai/good: HTTP 401: the API key is not valid; set BAD_KEY to a key that may use good" in done.shown
+    assert "openai/good: openai/good" not in done.shown
     refused = scene.server.stats().by_status["401"]
     assert refused <= 10, "those that were in flight when the first refusal came, and nothing more"
     assert scene.server.stats().by_model["good-2"] == 8 * 2 + 8, "the others finish"
@@ -123,7 +124,8 @@ def test_a_wrong_key_stops_that_model_and_is_shown_nowhere(scene: Scene) -> None
     assert report.is_file()
     assert secret not in done.out + done.err
 
-    mended = cli(*scene.args("--model-arg", "openai/good:api_key_env=BAD_KEY", "--no-report"), BAD_KEY="right")
+    monkeypatch.setenv("BAD_KEY", "right")
+    mended = here(*scene.args("--model-arg", "openai/good:api_key_env=BAD_KEY", "--no-report"))
     assert mended.code == 0, mended.shown
     assert scene.server.stats().repeated == 0
 

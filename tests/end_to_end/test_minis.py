@@ -5,7 +5,10 @@ from __future__ import annotations
 import html.parser
 from pathlib import Path
 
-from tests.end_to_end.running import accounted, cli, rows, sound, tables
+import pytest
+
+from sparkles_eval.errors import UserError
+from tests.end_to_end.running import accounted, cli, here, rows, sound, tables
 
 MINIS = ("nlvr2-mini", "bison-mini", "sparkleseval-mini")
 BASELINES = ("baseline/chance", "baseline/constant", "baseline/echo", "baseline/oracle")
@@ -65,16 +68,24 @@ def test_the_report_is_one_whole_file(tmp_path: Path) -> None:
     assert links.outside == [], "a report can be sent to anybody: it loads nothing"
 
 
-def test_the_users_errors_are_one_red_line_and_code_2(tmp_path: Path) -> None:
-    store = ["--store", str(tmp_path / "s.db")]
-    for wrong, told in [
+def test_a_users_error_is_one_message_and_code_2(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    done = cli("run", "-t", "nlvr2-mini", "-m", "gpt-4o", "--store", str(store))
+    assert (done.code, done.out) == (2, ""), done.shown
+    assert done.err.startswith("error: ") and "set OPENAI_API_KEY" in done.err
+    assert "Traceback" not in done.err
+    assert not store.exists(), "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
         (["-t", "nlvr3-mini", "-m", "baseline/chance"], "nlvr2-mini"),
-        (["-t", "nlvr2-mini", "-m", "gpt-4o"], "set OPENAI_API_KEY"),
         (["-t", "bison", "-m", "baseline/chance"], "--data-root"),
-        (["-t", "nlvr2-mini", "-m", "baseline/chance", "--limit", "0"], "--limit"),
-    ]:
-        done = cli("run", *wrong, *store)
-        assert (done.code, done.out) == (2, ""), done.shown
-        assert told in done.err
-        assert "Traceback" not in done.err
-    assert not (tmp_path / "s.db").exists(), "nothing was begun"
+        (["-t", "sparkleseval-mini", "-m", "baseline/chance", "--judge", "fact"], "facts"),
+    ],
+)
+def test_mistakes_are_told_with_the_mend(tmp_path: Path, wrong: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        here("run", *wrong, "--store", str(tmp_path / "s.db"))
+    assert not (tmp_path / "s.db").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import accounted, cli, judged, models, rows, sound, tables, total
+from tests.end_to_end.running import accounted, cli, here, judged, models, rows, sound, tables, total
 from tests.server import LoopbackServer
 
 NAMES = ("openai/good", "anthropic/good-2")
@@ -71,10 +71,10 @@ def _own_answers(store: Path) -> None:
 
 def test_judging_again_appends_and_loads_no_model(server: LoopbackServer, layout: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.db"
-    cli(*arguments(server, layout, store), "--no-report")
+    here(*arguments(server, layout, store), "--no-report")
     scores, responses = tables(store)[0], total(rows(store, "SELECT count(*) FROM responses"))
     server.reset()
-    second = cli("judge", *judged(server, "good-other"), "--repeats", "2", "--store", str(store), "--no-report")
+    second = here("judge", *judged(server, "good-other"), "--repeats", "2", "--store", str(store), "--no-report")
     assert second.code == 0, second.shown
     assert server.stats().by_model == {"good-other": 2 * 4 * 2}
     assert total(rows(store, "SELECT count(*) FROM responses")) == responses
@@ -82,20 +82,20 @@ def test_judging_again_appends_and_loads_no_model(server: LoopbackServer, layout
     assert [row for row in after if row in scores] == scores, "what was there stays"
     assert len(after) == len(scores) + 2 * 4 * 2 * 2 * 3, "models, dialogues, repeats, turns, criteria"
     assert total(rows(store, "SELECT count(DISTINCT judge_model) FROM leaderboard WHERE judge = 'sparkles'")) == 2
-    again = cli("judge", *judged(server, "good-other"), "--repeats", "2", "--store", str(store), "--no-report")
+    again = here("judge", *judged(server, "good-other"), "--repeats", "2", "--store", str(store), "--no-report")
     assert (again.code, server.stats().requests) == (0, 16)
 
 
 def test_a_judge_that_sees_images_finds_them_again(server: LoopbackServer, layout: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.db"
-    cli(*arguments(server, layout, store), "--no-report", "--limit", "2")
+    here(*arguments(server, layout, store), "--no-report", "--limit", "2")
     judge = ["--judge", "sparkles-vision@openai/good-eyes", "--judge-arg", f"base_url={server.openai_url}"]
     server.reset()
-    blind = cli("judge", *judge, "--store", str(store), "--no-report")
+    blind = here("judge", *judge, "--store", str(store), "--no-report")
     assert blind.code == 3
     assert "its bytes are not here" in blind.shown
     assert server.stats().requests == 0
-    seeing = cli("judge", *judge, "--store", str(store), "--data-root", str(layout), "--no-report")
+    seeing = here("judge", *judge, "--store", str(store), "--data-root", str(layout), "--no-report")
     assert seeing.code == 0, seeing.shown
     _same_bytes(server, layout)
 
@@ -103,7 +103,7 @@ def test_a_judge_that_sees_images_finds_them_again(server: LoopbackServer, layou
 def test_statements_about_drawn_boxes(server: LoopbackServer, shared_data: Path, root: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     task, data = root / "examples" / "nlvr1", shared_data / "nlvr1_dev"
-    done = cli(
+    done = here(
         *("run", "-t", str(task), "--data-root", str(data), "--store", str(store), "--no-report"),
         *models(server, "openai/good", "anthropic/weak"),
     )

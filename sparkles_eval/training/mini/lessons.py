@@ -7,21 +7,23 @@ whatever seed, is a lesson. Knows nothing of pixels, tokens or weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
+from typing import TypeAlias
 
 from sparkles_eval.records import Conversation, Image, Message, Part, Sample, Text, Turn
-from sparkles_eval.sparkleschat.prompts import chat_prompt
+from sparkles_eval.sparkleschat.prompts import IMAGE, chat_prompt
 from sparkles_eval.tasks.base import Prompt
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.mini.bison import choice
 from sparkles_eval.tasks.mini.dialogues import Question, dialogue
 from sparkles_eval.tasks.mini.nlvr2 import judged
-from sparkles_eval.tasks.mini.scene import KIND_NAMES, Scene, any_scene, dice
-from sparkles_eval.tasks.mini.truth import about, caption, state
-from sparkles_eval.tasks.mini.words import listed, plural
-from sparkles_eval.training.mini.steps import IMAGES, choosing, judging
+from sparkles_eval.tasks.mini.scene import KIND_NAMES, Scene, What, any_scene, dice, scene_with
+from sparkles_eval.tasks.mini.truth import Topic, about, caption, state
+from sparkles_eval.tasks.mini.words import plural
+from sparkles_eval.training.mini.steps import IMAGES, choosing, drill, judging
+from sparkles_eval.training.recipes import LessonKind as Kind
 
 SYSTEM = ""
 """System text of the tiny models: none. It would cost a third of what they read."""
@@ -52,7 +54,7 @@ class Album:
         return Image("", "image/png", 256, 256, 0, "", id=str(self._numbers[scene]))
 
 
-Maker = Callable[[Album, int, int], list[Lesson]]
+Maker: TypeAlias = Callable[[Album, int, int], list[Lesson]]
 
 
 @cache
@@ -91,7 +93,15 @@ def nlvr2(album: Album, seed: int, index: int) -> list[Lesson]:
     item = judged(seed, index)
     images = [album.add(scene) for scene in (item.left, item.right)]
     sample = _sample(images, {"sentence": item.sentence}, ("True", "False"), str(item.truth))
-    return [_asked("nlvr2-mini", sample, judging(item), paper=item.group % 8 == 7)]
+    steps = judging(item, {"left": IMAGES[0], "right": IMAGES[1]})
+    return [_asked("nlvr2-mini", sample, steps, paper=item.group % 8 == 7)]
+
+
+def drills(album: Album, seed: int, index: int) -> list[Lesson]:  # noqa: ARG001 (a maker like the others)
+    """The last step of judging a statement, without pictures."""
+    step, holds = drill(dice("drills", seed, index))
+    conversation = Conversation((Message("user", (Text(f"{step.partition(':')[0]}."),)),))
+    return [_lesson("drill", conversation, f"{step} Therefore, the answer is {holds}.")]
 
 
 def dialogues(album: Album, seed: int, index: int) -> list[Lesson]:
@@ -120,6 +130,70 @@ def descriptions(album: Album, seed: int, index: int) -> list[Lesson]:
     return [_described(album, rng, rng.randint(1, 3))]
 
 
+def singles(album: Album, seed: int, index: int) -> list[Lesson]:
+    """A dialogue over one image, as a single-image model is taught: a description, a question, or a task's question
+    with one image to describe before the answer."""
+    rng = dice("singles", seed, index)
+    makers = (_description_of_one, _question_on_one, _choice_of_one, _statement_on_one)
+    return [makers[index % len(makers)](album, rng)]
+
+
+_ASKED: Mapping[Topic, tuple[str, ...]] = {
+    "count": ("How many {nouns} are there in {image}?", "Please count the {nouns} in {image}."),
+    "colour": ("What colour is the {noun} in {image}?",),
+    "position": ("Where is the {noun} in {image}?", "In which corner is the {noun} in {image}?"),
+    "size": ("Is the {noun} big or small in {image}?",),
+    "background": ("What is the background of {image}?", "Where does the scene in {image} take place?"),
+    "contents": ("What things do you see in {image}?",),
+}
+
+
+def _description_of_one(album: Album, rng: Random) -> Lesson:
+    return _described(album, rng, 1)
+
+
+def _question_on_one(album: Album, rng: Random) -> Lesson:
+    topic = rng.choice(list(_ASKED))
+    kind = rng.choice(KIND_NAMES)
+    alone = topic in ("colour", "position", "size")
+    number = 1 if alone else rng.randint(0, 2)
+    scene = scene_with(rng, [What(kind)] * number, rng.randint(0 if number else 1, 2), avoid=What(kind))
+    name = str(rng.randint(1, 4))
+    words = rng.choice(_ASKED[topic]).replace("{nouns}", plural(kind)).replace("{noun}", kind)
+    before, after = words.split("{image}")
+    parts = (Text(f"{before}IMAGE#{name}"), album.add(scene), Text(after))
+    # the other way to tell a background begins like a description
+    answer = state(about(scene, name, topic, kind), 0 if topic == "background" else rng.randrange(2))
+    return _lesson("single", Conversation((Message("user", parts),)), answer)
+
+
+def _choice_of_one(album: Album, rng: Random) -> Lesson:
+    """The choice of an image where one of the two is shown: the one that is there."""
+    item = choice(-1, rng.randrange(10**9))
+    place = rng.randrange(2)
+    shown = item.scenes[item.target]
+    sample = _sample([album.add(shown)] * 2, {"caption": item.caption}, ("IMAGE#1", "IMAGE#2"), f"IMAGE#{place + 1}")
+    steps = f"IMAGE#{place + 1} shows {_lower(caption(shown))}"
+    return _only(_asked("bison-mini", sample, steps, paper=rng.random() < 0.125), place)
+
+
+def _statement_on_one(album: Album, rng: Random) -> Lesson:
+    """A caption of one image, true or false of it."""
+    item = choice(-1, rng.randrange(10**9))
+    place, truth = rng.randrange(2), rng.random() < 0.5
+    shown = item.scenes[item.target if truth else 1 - item.target]
+    sample = _sample([album.add(shown)] * 2, {"sentence": item.caption}, ("True", "False"), str(truth))
+    steps = f"IMAGE#{place + 1} shows {_lower(caption(shown))}"
+    return _only(_asked("nlvr2-mini", sample, steps, paper=rng.random() < 0.125), place)
+
+
+def _only(lesson: Lesson, place: int) -> Lesson:
+    """The lesson with one of its two images left out."""
+    before, first, second = lesson.prompt.split(IMAGE)
+    texts = (before, IMAGE, first, second) if place == 0 else (before, first, IMAGE, second)
+    return replace(lesson, kind="single", prompt="".join(texts), pictures=lesson.pictures[:1])
+
+
 def _described(album: Album, rng: Random, number: int) -> Lesson:
     scenes = [any_scene(rng) for _ in range(number)]
     names = [f"IMAGE#{place}" for place in (range(1, number + 1) if number > 1 else [rng.randint(1, 4)])]
@@ -133,3 +207,24 @@ def _described(album: Album, rng: Random, number: int) -> Lesson:
 
 def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
+
+
+MAKERS: Mapping[Kind, Maker] = {
+    "bison": bison,
+    "nlvr2": nlvr2,
+    "dialogue": dialogues,
+    "description": descriptions,
+    "drill": drills,
+    "single": singles,
+}
+"""Every kind of lesson, by the names that recipes use."""
+
+
+def make(album: Album, numbers: Mapping[Kind, int], seed: int = 0) -> list[Lesson]:
+    """So many items of each kind; `seed` (from 0) chooses which, all of them below zero for the generators."""
+    return [
+        lesson
+        for kind, number in numbers.items()
+        for index in range(number)
+        for lesson in MAKERS[kind](album, -1 - seed, index)
+    ]

@@ -6,16 +6,13 @@ fifth query for the background; the heads that ask are a training aid and no par
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from sparkles_eval.sparkleschat.images import MEAN, STD
-from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.tasks.mini.scene import (
     BACKGROUND_NAMES,
     CELL_NAMES,

@@ -1,0 +1,138 @@
+"""What a vision tower made of images, kept by their hash: encoded once a run, however many questions show them.
+
+Kept before the projection, so that models that differ in the projection alone share it. In memory the least recently
+used go first; on disk, where a folder is named, all stay. Knows nothing of how images are encoded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import PIL.Image
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from sparkles_eval.adapters.local import picture
+from sparkles_eval.errors import AdapterError, UserError
+from sparkles_eval.records import Image
+
+Encode: TypeAlias = Callable[[Sequence[PIL.Image.Image]], torch.Tensor]
+"""n pictures -> (n, vectors, width)."""
+
+MEMORY_BYTES = 2**30
+"""Of features that are kept in memory: about ten thousand images of the 7B models."""
+_TOGETHER = 16
+"""Pictures that are encoded in one go."""
+_NAME = "features"
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """How a model encodes: the shape of one image's features, and where they are kept on disk, if anywhere."""
+
+    encode: Encode
+    shape: tuple[int, int]
+    folder: Path | None = None
+
+
+class Features:
+    """Features of one tower, for all models of the process that have the same one."""
+
+    def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._bytes = 0
+        self._limit = memory_bytes
+        self._lock = threading.Lock()
+        self.encoded = 0
+        """Images that went through a tower."""
+
+    def of(self, images: Iterable[Image], tower: Tower) -> tuple[dict[str, torch.Tensor], dict[str, AdapterError]]:
+        """SHA-256 -> features (vectors, width) on the CPU, and SHA-256 -> why an image has none.
+
+        One caller at a time: two models that want the same image do not both encode it.
+        """
+        wanted = {image.sha256: image for image in images}
+        faults: dict[str, AdapterError] = {}
+        with self._lock:
+            found = {sha: kept for sha in wanted if (kept := self._look(sha, tower)) is not None}
+            lacking = [image for sha, image in wanted.items() if sha not in found]
+            for start in range(0, len(lacking), _TOGETHER):
+                found |= self._encode(lacking[start : start + _TOGETHER], tower, faults)
+        return found, faults
+
+    def _encode(
+        self, images: Sequence[Image], tower: Tower, faults: dict[str, AdapterError]
+    ) -> dict[str, torch.Tensor]:
+        pictures: dict[str, PIL.Image.Image] = {}
+        for image in images:
+            try:
+                pictures[image.sha256] = picture(image)
+            except AdapterError as error:
+                faults[image.sha256] = error
+        if not pictures:
+            return {}
+        vectors = tower.encode(list(pictures.values())).to("cpu")
+        self.encoded += len(pictures)
+        made = {sha: vector.clone() for sha, vector in zip(pictures, vectors, strict=True)}
+        for sha, vector in made.items():
+            self._keep(sha, vector)
+            if tower.folder is not None:
+                _write(tower.folder, sha, vector)
+        return made
+
+    def _look(self, sha: str, tower: Tower) -> torch.Tensor | None:
+        if sha in self._kept:
+            self._kept.move_to_end(sha)
+            return self._kept[sha]
+        stored = _read(tower.folder, sha) if tower.folder is not None else None
+        if stored is None or stored.shape != tower.shape:
+            return None
+        self._keep(sha, stored)
+        return stored
+
+    def _keep(self, sha: str, vector: torch.Tensor) -> None:
+        self._kept[sha] = vector
+        self._bytes += vector.nbytes
+        while self._bytes > self._limit and self._kept:
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= old.nbytes
+
+
+_shared: dict[str, Features] = {}
+
+
+def shared(tower: str) -> Features:
+    """The one cache of a tower in this process; `tower` identifies weights, precision and preprocessing."""
+    return _shared.setdefault(tower, Features())
+
+
+def cache_folder(root: str, tower: str) -> Path:
+    """The tower's own folder below the one that the user named. Raises UserError where it cannot be made."""
+    folder = Path(root).expanduser() / tower[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"features={root}: cannot be made a folder ({error.strerror}); name another") from None
+    return folder
+
+
+def _write(folder: Path, sha: str, vector: torch.Tensor) -> None:
+    """Whole or not at all: a run that is killed leaves no half file under the name."""
+    part = folder / f"{sha}.{threading.get_ident()}.part"
+    save_file({_NAME: vector.contiguous()}, part)
+    part.replace(folder / f"{sha}.safetensors")
+
+
+def _read(folder: Path, sha: str) -> torch.Tensor | None:
+    """What was written, or None where it was not, or is damaged (it is then made again)."""
+    file = folder / f"{sha}.safetensors"
+    try:
+        return load_file(file)[_NAME] if file.is_file() else None
+    except (SafetensorError, KeyError, OSError):
+        return None

@@ -1,0 +1,202 @@
+"""Any image-text-to-text checkpoint of Hugging Face transformers: `--model transformers/FOLDER-OR-ID`.
+
+Prompts come from the checkpoint's own chat template; batches are static, and a row is delivered when it ends. Code that
+a checkpoint brings is never run. Knows nothing of tasks, retries or storage.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkles_eval.adapters import local, local_machine
+from sparkles_eval.adapters.arguments import Arguments
+from sparkles_eval.adapters.base import Feed, ModelOptions, Request
+from sparkles_eval.adapters.chat_template import ChatTemplate, load_template
+from sparkles_eval.errors import AdapterError, UserError
+from sparkles_eval.records import Generation, Model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+_ARGS: Mapping[str, str] = {**local.LOCAL_ARGS, "revision": "commit, tag or branch of a checkpoint on the hub"}
+_CHARACTERS_PER_TOKEN, _TOKENS_PER_IMAGE = 4, 256
+"""Roughly; only sort requests."""
+_NEW_TOKENS = 1000
+"""Of an answer, where nobody says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the checkpoint is."""
+
+    name: str
+    revision: str | None
+
+
+class Transformers(local.Local):
+    """One checkpoint. The processor is loaded at once, the weights by the first request."""
+
+    def __init__(self, setup: local.Setup, place: _Place, template: ChatTemplate) -> None:
+        super().__init__(setup)
+        self._place = place
+        self._template = template
+        self._replicas: dict[int, PreTrainedModel] = {}
+        self._loading = threading.Lock()
+
+    def length(self, request: Request) -> int:
+        conversation = request.conversation
+        words = sum(len(message.text) for message in conversation.messages) // _CHARACTERS_PER_TOKEN
+        return words + len(conversation.images) * _TOKENS_PER_IMAGE
+
+    def check(self, request: Request) -> str | None:
+        return super().check(request) or self._template.check(request.conversation)
+
+    def work(self, feed: Feed, replica: int) -> None:
+        """Batch after batch until nothing waits."""
+        import torch
+
+        device = self._setup.devices[replica]
+        with local_machine.memory_told(device):
+            model = self._replica(replica)
+            try:
+                while not feed.halted and (requests := feed.take(feed.size)):
+                    with torch.inference_mode(), local_machine.fitting_threads(model, device):
+                        self._batch(feed, requests, model)
+            finally:
+                local_machine.empty_cache(device)
+
+    def release(self) -> None:
+        self._replicas.clear()
+        for device in self._setup.devices:
+            local_machine.empty_cache(device)
+
+    def _batch(self, feed: Feed, requests: Sequence[Request], model: PreTrainedModel) -> None:
+        from transformers import LogitsProcessorList, StoppingCriteriaList
+
+        from sparkles_eval.adapters.local_watch import Watch
+
+        ready: list[Request] = []
+        texts: list[str] = []
+        pictures = []
+        for request in requests:
+            try:
+                images = [local.picture(image) for image in request.conversation.images]
+                texts.append(self._template.render(request.conversation))
+            except AdapterError as error:
+                feed.deliver(request, error)
+                continue
+            ready.append(request)
+            pictures.append(images)
+        if not ready:
+            return
+        inputs = self._template.encode(texts, pictures).to(model.device)
+        for name in ("pixel_values", "pixel_values_videos"):
+            if name in inputs:
+                inputs[name] = inputs[name].to(model.dtype)
+        watch = Watch(feed, ready, self._template.tokenizer, inputs["attention_mask"], _ends(model), _NEW_TOKENS)
+        generate: Any = model.generate
+        ends = watch.ends
+        generate(
+            **inputs,
+            max_new_tokens=watch.most,
+            do_sample=False,  # the watch draws, row by row
+            num_beams=1,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            pad_token_id=self._template.pad(ends),
+            logits_processor=LogitsProcessorList([watch.choose]),
+            stopping_criteria=StoppingCriteriaList([watch.look]),
+        )
+
+    def _replica(self, number: int) -> PreTrainedModel:
+        with self._loading:
+            if number not in self._replicas:
+                self._replicas[number] = self._load(self._setup.devices[number])
+            return self._replicas[number]
+
+    def _load(self, device: str) -> PreTrainedModel:
+        import torch
+        from transformers import AutoModelForImageTextToText
+
+        local_machine.quiet()
+        dtype = local_machine.torch_dtype(self._setup.dtype)
+        kwargs: dict[str, Any] = {"dtype": dtype, "revision": self._place.revision}
+        if self._setup.dtype in local_machine.QUANTISED:
+            kwargs |= local_machine.quantisation(self._setup.dtype, device, ["lm_head"])
+        try:
+            model: PreTrainedModel = AutoModelForImageTextToText.from_pretrained(
+                self._place.name, trust_remote_code=False, **kwargs
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise UserError(f"{self._place.name}: cannot be loaded: {_first_line(error)}") from error
+        if self._setup.dtype not in local_machine.QUANTISED:
+            model.to(torch.device(device))  # type: ignore[arg-type]  # the stub of a decorated method
+        return model.eval()  # type: ignore[no-any-return, no-untyped-call]
+
+
+def make(model: Model, options: ModelOptions) -> Transformers:
+    """The adapter factory of kind `transformers`. Raises errors.UserError with the mend."""
+    args = Arguments(model.name, options, _ARGS)
+    place = _Place(model.model_id, args.text("revision") or model.settings.get("revision"))
+    config, commit = _config(place)
+    template = load_template(place.name, place.revision)
+    setup = local.read_setup(model, options, args, _defaults(place))
+    settings = {name: value for name, value in setup.model.settings.items() if name != "device"}
+    folder = Path(place.name).expanduser()
+    settings |= {"dtype": setup.dtype, "model_type": config}
+    if folder.is_dir():
+        settings["weights"] = local_machine.folder_hash(folder)[:16]
+    else:
+        settings["revision"] = commit or "unknown"
+    if not template.interleaves:
+        settings["interleaved"] = "false"
+    named = replace(setup.model, model_id=folder.name if folder.is_dir() else model.model_id, settings=settings)
+    if folder.is_dir() and args.text("name") is None:
+        named = replace(named, name=f"{model.kind}/{folder.name}")
+    return Transformers(replace(setup, model=named), place, template)
+
+
+def _config(place: _Place) -> tuple[str, str | None]:
+    """Type of the model and the commit that the name stands for now."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+    try:
+        config = AutoConfig.from_pretrained(place.name, revision=place.revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"transformers/{place.name}: no configuration of a known model there ({_first_line(error)}); "
+            "name a folder with a config.json, or a checkpoint on the hub that needs no code of its own"
+        ) from error
+    if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        raise UserError(f"transformers/{place.name}: a {config.model_type} model does not answer images with text")
+    commit = getattr(config, "_commit_hash", None)
+    return str(config.model_type), commit if isinstance(commit, str) else None
+
+
+def _defaults(place: _Place) -> Generation:
+    from transformers import GenerationConfig
+
+    try:
+        known = GenerationConfig.from_pretrained(place.name, revision=place.revision or "main")
+    except (OSError, ValueError):
+        return Generation(temperature=0.0)
+    # A checkpoint's own limit is often a demonstration's; the protocol's holds.
+    return replace(local.checkpoint_generation(known.to_dict()), max_tokens=None)
+
+
+def _ends(model: PreTrainedModel) -> frozenset[int]:
+    settings: Any = model.generation_config
+    found = settings.eos_token_id
+    numbers = found if isinstance(found, list) else [found]
+    return frozenset(number for number in numbers if isinstance(number, int))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:300]

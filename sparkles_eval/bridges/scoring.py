@@ -1,0 +1,57 @@
+"""What exported lm-eval tasks call: a document's pictures, its score by our answer rule, and both orders together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from sparkles_eval.tasks.answers import extract
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+ROOT_ENV = "SPARKLES_IMAGE_ROOT"
+"""Environment variable: the data root on this machine, where it is not where the task was exported."""
+
+
+class Document(TypedDict):
+    """One line of an exported task. `paths` are absolute, `relpaths` below the data root."""
+
+    id: str
+    unit: str
+    text: str
+    paths: list[str]
+    relpaths: list[str]
+    options: list[str]
+    target: str
+    rule: str
+
+
+def images(document: Document) -> list[PIL.Image.Image]:
+    """The pictures in the order of their places, RGB."""
+    import PIL.Image
+
+    root = os.environ.get(ROOT_ENV)
+    files = [Path(root) / name for name in document["relpaths"]] if root else [Path(p) for p in document["paths"]]
+    found = []
+    for file in files:
+        with PIL.Image.open(file) as opened:
+            found.append(opened.convert("RGB"))
+    return found
+
+
+def score(document: Document, results: Sequence[str]) -> Mapping[str, object]:
+    """`acc` (an answer that names no option is wrong), `invalid` (it names none), `both_orders` for `all_right`."""
+    found = extract(document["rule"], results[0], document["options"])
+    right = float(found.option == document["target"])
+    return {"acc": right, "invalid": float(found.option is None), "both_orders": (document["unit"], right)}
+
+
+def all_right(items: Sequence[tuple[str, float]]) -> float:
+    """Share of items that are answered right in every order in which their images were shown."""
+    units: dict[str, bool] = {}
+    for unit, right in items:
+        units[unit] = units.get(unit, True) and right == 1.0
+    return sum(units.values()) / len(units)

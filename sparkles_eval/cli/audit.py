@@ -1,0 +1,158 @@
+"""`sparkles-eval judges audit`: does this judge deserve trust?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparkles_eval.cli import options, tables
+
+if TYPE_CHECKING:
+    from sparkles_eval.engine.cells import Seat
+    from sparkles_eval.engine.probing import Placed
+    from sparkles_eval.engine.session import Terms
+    from sparkles_eval.engine.wishes import Wishes
+
+DEFAULT_STORE = Path("runs/audit.db")
+
+
+def audit(
+    judge: Annotated[str, typer.Argument(help="NAME or NAME@MODEL, or a folder.")],
+    task: Annotated[
+        str, typer.Option("--task", "-t", help="Dialogues with exact facts, or with references.")
+    ] = "sparkleseval-mini",
+    task_arg: Annotated[list[str] | None, typer.Option("--task-arg", metavar="K=V")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the task's data are.", show_default=False)] = None,
+    budget: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Judgements at the most; dialogues are drawn at random to fit.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(help="Another number draws other dialogues.")] = 0,
+    judge_arg: options.JudgeArgs = None,
+    protocol: Annotated[str, typer.Option(help="The judge's variant: strict, paper.")] = "strict",
+    estimate: Annotated[bool, typer.Option("--estimate", help="What it would ask and cost. Spends nothing.")] = False,
+    max_connections: options.Connections = None,
+    max_cost: options.MaxCost = None,
+    max_attempts: options.MaxAttempts = 6,
+    max_wait: options.MaxWait = 600,
+    content: options.Content = None,
+    plugin: options.Plugins = None,
+    store: options.StorePath = DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the page as Markdown.")] = None,
+    json: tables.JsonPath = None,
+    csv: tables.CsvPath = None,
+    latex: tables.LatexPath = None,
+    plain: options.Plain = False,
+) -> None:
+    """Try a judge on answers whose truth is known: facts missing, exchanged or contradicted in doses, padding, the
+    answers of another dialogue, eleven attacks, and for a judge that looks, missing and wrong images.
+
+    Every verdict is kept, in a store of its own; the same command again asks only for what is missing.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval judges audit facts
+
+      sparkles-eval judges audit sparkles@openai/gpt-4o --budget 600 --out gpt-4o-as-judge.md
+    """
+    from sparkles_eval.cli.estimate import print_forecast
+    from sparkles_eval.engine.policy import Patience
+    from sparkles_eval.engine.prepare import Bench, check_prices
+    from sparkles_eval.engine.session import Terms
+    from sparkles_eval.engine.wishes import Wishes
+    from sparkles_eval.errors import UserError
+    from sparkles_eval.judges.panel import is_panel
+
+    if is_panel(judge):
+        raise UserError(f"{judge}: a panel is worked out of its members' scores; audit them one by one")
+    wishes = Wishes(
+        tasks=(task,),
+        models=(),
+        judges=(judge,),
+        protocol=protocol,
+        task_args=tuple(task_arg or ()),
+        judge_args=tuple(judge_arg or ()),
+        data_root=data_root,
+        content=tuple(content or ()),
+        plugins=tuple(plugin or ()),
+        shuffle_seed=seed,
+    )
+    bench = Bench(wishes)
+    seat = bench.seat(judge)
+    placed = _placed(wishes, seat, budget)
+    if estimate:
+        print_forecast([one.cell for one in placed], store, max_connections)
+        return
+    check_prices(bench.adapters, max_cost)
+    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost)
+    if _judge(placed, seat, store, terms, plain=plain) == "interrupted":
+        typer.echo("interrupted; run the same command again to go on from here", err=True)
+        raise typer.Exit(130)
+    _show(placed, seat, store, out, tables.Files(json, csv, latex), wishes.content)
+
+
+def _placed(wishes: Wishes, seat: Seat, budget: int) -> list[Placed]:
+    """The probes of as many dialogues as the budget allows."""
+    from dataclasses import replace
+
+    from sparkles_eval.engine.prepare import load_tasks
+    from sparkles_eval.engine.probing import place
+    from sparkles_eval.errors import UserError
+    from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
+    from sparkles_eval.judges.base import Dialogue
+
+    (task,) = load_tasks(wishes)
+    samples, spec = known_truth(task.samples), load_answers(wishes.content)
+    if task.protocol.answer:
+        raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
+    able = [sample for sample in samples if seat.judge.check(sample) is None]
+    if not able:
+        raise UserError(f"{seat.judge.card.name} can judge no dialogue of {task.name}: {seat.judge.check(samples[0])}")
+    probes = make_probes(able[:2], seat.judge.card, spec)
+    calls = len(seat.judge.calls(Dialogue(able[0], tuple("" for _ in able[0].turns))))
+    each = len(probes) * calls * seat.judge.card.repeats
+    if budget < 2 * each:
+        raise UserError(f"--budget {budget}: one dialogue takes {each} judgements, and two are needed at the least")
+    chosen = able[: budget // each]
+    return place(replace(task, samples=tuple(chosen)), make_probes(chosen, seat.judge.card, spec), seat)
+
+
+def _judge(placed: list[Placed], seat: Seat, path: Path, terms: Terms, *, plain: bool) -> str:
+    """Ask for what the store lacks; how that ended."""
+    from sparkles_eval.cli.progress import shown
+    from sparkles_eval.engine.execute import execute
+    from sparkles_eval.engine.prepare import Plan
+    from sparkles_eval.store.store import Store
+
+    adapters = (seat.adapter,) if seat.adapter else ()
+    plan = Plan(tuple(one.cell for one in placed), adapters)
+    with Store(path) as opened, shown(plain=plain) as progress:
+        return execute(plan, opened, progress, terms, sys.argv).ending
+
+
+def _show(
+    placed: list[Placed], seat: Seat, path: Path, out: Path | None, files: tables.Files, content: tuple[Path, ...]
+) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from sparkles_eval.cli.audit_page import page, write_page
+    from sparkles_eval.engine.cells import judge_row
+    from sparkles_eval.evidence import audit_tables
+    from sparkles_eval.evidence.audit import audit_report
+    from sparkles_eval.store.store import Store
+
+    with Store(path, create=False) as opened:
+        pairs = [(one.probe, one.cell.run.id) for one in placed]
+        report = audit_report(opened, judge_row(seat.judge), placed[0].cell.task.name, pairs)
+    tables.present(audit_tables.tables(report), files)
+    text = page(report, content)
+    console = Console()
+    console.print()
+    console.print(Markdown(text))
+    if out is not None:
+        write_page(out, text)
+        console.print(f"page    {out}", highlight=False, markup=False)
+    console.print(f"store   {path}", highlight=False, markup=False)

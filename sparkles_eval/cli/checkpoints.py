@@ -1,0 +1,91 @@
+"""`sparkles-eval checkpoints`: published weight files into a folder that this program loads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparkles_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from sparkles_eval.sparkleschat import Conversion
+
+app = typer.Typer(help="Published weight files into a folder that this program loads.", no_args_is_help=True)
+
+
+class Dtype(StrEnum):
+    """Precision in which weights are written."""
+
+    SAME = "same"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+@app.callback()
+def _root() -> None: ...
+
+
+@app.command("sources")
+def sources() -> None:
+    """Say which published files a 7B model is made of, where they are and under which licence."""
+    from sparkles_eval.sparkleschat.families import KNOWN
+
+    for part, known in KNOWN.items():
+        typer.echo(f"--{part}: {known}")
+
+
+@app.command("convert")
+def convert(
+    projection: Annotated[Path, typer.Option(help="SparklesChat's or MiniGPT-4's projection (.pth).")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    vision: Annotated[Path | None, typer.Option(help="EVA ViT-g: eva_vit_g.pth, or a hub folder.")] = None,
+    qformer: Annotated[Path | None, typer.Option(help="BLIP-2 flan-t5-xxl's Q-Former, or a hub folder.")] = None,
+    language: Annotated[Path | None, typer.Option(help="Vicuna-7B v0 as a Hugging Face folder.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="tokenizer.model, where it is not in the language folder.")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="A folder converted before: writes the projection alone, beside it.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Of language model and vision tower.")] = Dtype.SAME,
+) -> None:
+    """Convert published files. Every tensor is accounted for, every file's hash recorded, no code in them is run.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval checkpoints convert --vision eva_vit_g.pth --qformer blip2_pretrained_flant5xxl.pth
+      --projection sparkleschat_7b.pth --language vicuna-7b-v0 --out weights/sparkleschat-7b
+
+      sparkles-eval checkpoints convert --projection pretrained_minigpt4_7b.pth --base weights/sparkleschat-7b
+      --out weights/minigpt4-7b
+    """
+    from sparkles_eval.adapters.local_machine import torch_dtype
+    from sparkles_eval.sparkleschat import Sources, convert_projection, register
+    from sparkles_eval.sparkleschat import convert as convert_whole
+
+    register()
+    if base is not None:
+        if vision or qformer or language or tokenizer:
+            raise UserError("--base brings all parts but the projection; leave --vision, --qformer, --language out")
+        _print(convert_projection(projection, base, out))
+        return
+    if vision is None or qformer is None or language is None:
+        raise UserError(
+            "give --vision, --qformer and --language (see `sparkles-eval checkpoints sources`), or --base with a "
+            "folder that was converted before"
+        )
+    wanted = None if dtype is Dtype.SAME else torch_dtype(dtype.value)
+    _print(convert_whole(Sources(vision, qformer, projection, language, tokenizer), out, dtype=wanted))
+
+
+def _print(done: Conversion) -> None:
+    for file in done.files:
+        typer.echo(f"{file.part}: {file.name} ({file.size:,} bytes, sha256 {file.sha256[:16]}…)")
+    typer.echo(f"{done.used} tensors used, {sum(map(len, done.dropped.values()))} left out on purpose")
+    for note in done.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"{done.out}\ntry it:  sparkles-eval run --task nlvr2-mini --model sparkleschat/{done.out}")

@@ -1,0 +1,52 @@
+"""`sparkles-eval judges`: compare judges with each other and with people, and find out what one of them can see."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sparkles_eval.cli import audit, options, tables
+
+app = typer.Typer(help="Compare and audit judges.", no_args_is_help=True)
+app.command("audit")(audit.audit)
+
+
+@app.command("compare")
+def compare(
+    judges: Annotated[
+        list[str],
+        typer.Argument(metavar="JUDGE JUDGE...", help="NAME, NAME@MODEL or a fingerprint; human or human:RATER."),
+    ],
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Where the store holds several.", show_default=False)
+    ] = None,
+    largest: Annotated[int, typer.Option(min=0, help="How many of the largest disagreements to list.")] = 10,
+    epsilon: Annotated[
+        float, typer.Option(min=0, max=1, help="What a person costs: .2 experts, .15 skilled, .1 crowd.")
+    ] = 0.2,
+    store: options.StorePath = options.DEFAULT_STORE,
+    json: tables.JsonPath = None,
+    csv: tables.CsvPath = None,
+    latex: tables.LatexPath = None,
+) -> None:
+    """Compare judges on the answers that they have scored: order, marks, severity, constancy, biases, cost.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval judges compare facts sparkles@openai/gpt-4o
+
+      sparkles-eval judges compare sparkles@openai/gpt-4o sparkles@anthropic/claude-sonnet-4-5 human --latex judges.tex
+    """
+    from sparkles_eval.evidence import judges_tables
+    from sparkles_eval.evidence.judges_marks import read_marks
+    from sparkles_eval.store.store import Store
+
+    with Store(store, create=False) as opened:
+        marks = read_marks(opened, judges, task)
+        found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
+    tables.present(found, tables.Files(json, csv, latex))
+
+
+@app.callback()
+def _root() -> None: ...

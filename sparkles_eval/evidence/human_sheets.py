@@ -1,0 +1,148 @@
+"""Draws answers for people to rate: dialogues at random, the same for every model and rater, blind to the models.
+
+Knows nothing of files. The order in which dialogues are drawn is a fixed random one (a hash of seed and content), so
+drawing more later goes on where it stopped, and nobody's score has a say in what is labelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.judges.base import Dialogue
+from sparkles_eval.judges.page import lay_out
+from sparkles_eval.records import Criterion, Image, fingerprint
+from sparkles_eval.store import browse, queries
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.ratings import Sheet, SheetRow, ratings
+from sparkles_eval.store.store import Store
+
+_APART = ("audit", "control")
+"""Kinds of answerers whose worth is known: nobody needs to be asked about them."""
+_RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to draw: the raters, how many dialogues each is to have rated in the end, and what they rate."""
+
+    raters: tuple[str, ...]
+    dialogues: int
+    criteria: tuple[Criterion, ...]
+    low: float
+    high: float
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """One question and answer as a rater reads them; `images` are (name, picture)."""
+
+    question: str
+    images: tuple[tuple[str, Image], ...]
+    answer: str
+
+
+def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str] | None = None) -> list[StoredRun]:
+    """The runs of one task whose answers people can rate: one data set, protocol and variant, no answer rule.
+
+    Raises errors.UserError where there is none, or where they are of several kinds, naming these.
+    """
+    found = [
+        run
+        for run in queries.runs(store, run_ids)
+        if run.answer_rule is None and run.model.kind not in _APART and task in (None, run.task.name)
+    ]
+    if not found:
+        of = f" of task {task}" if task else ""
+        raise UserError(f"{store.path}: no run{of} whose answers a person could rate; `sparkles-eval list runs`")
+    kinds = {(run.task.name, run.protocol, run.variant, run.data_hash) for run in found}
+    if len(kinds) > 1:
+        told = "; ".join(
+            f"{name}, {protocol} protocol{', ' + variant if variant else ''}, data {data[:8]}"
+            for name, protocol, variant, data in sorted(kinds)
+        )
+        raise UserError(f"{store.path}: runs of several kinds ({told}); pick one with --task, or name runs with --run")
+    return found
+
+
+def random_order(sample_ids: Sequence[str], seed: int) -> list[str]:
+    """The order in which dialogues are labelled: random, but the same for a seed whatever else is in the store."""
+    return sorted(sample_ids, key=lambda sample: hashlib.sha256(f"label:{seed}:{sample}".encode()).digest())
+
+
+def labelling_order(store: Store, runs: Sequence[StoredRun], seed: int) -> list[str]:
+    """Samples that every run has answered whole, in the order in which they are labelled."""
+    whole: list[set[str]] = []
+    turns = {s.id: len(s.sample.turns) for s in browse.samples(store, runs[0].id, limit=runs[0].total)}
+    for run in runs:
+        count: dict[str, int] = {}
+        for answer in store.answers(run.id):
+            if answer.epoch == 0:
+                count[answer.sample_id] = count.get(answer.sample_id, 0) + 1
+        whole.append({sample for sample, number in count.items() if number == turns.get(sample)})
+    return random_order(sorted(set.intersection(*whole)), seed)
+
+
+def draw(store: Store, runs: Sequence[StoredRun], wish: Wish) -> list[Sheet]:
+    """A sheet a rater: every run's answer to the first so many dialogues that this rater has not rated yet.
+
+    Rows are in a random order of each rater's own, so no rater sees the models in turn. A rater who is done has an
+    empty sheet, which is left out. Raises errors.UserError for fewer answered dialogues than wished, or a bad name.
+    """
+    if not wish.raters or wish.dialogues < 1:
+        raise UserError("human export: name who rates with --rater, and how many dialogues with --dialogues")
+    for rater in wish.raters:
+        if not _RATER.fullmatch(rater):
+            raise UserError(f"--rater {rater!r}: use letters, digits, '.', '_', '-'; at most 40 of them")
+    order = labelling_order(store, runs, wish.seed)
+    if len(order) < wish.dialogues:
+        raise UserError(
+            f"--dialogues {wish.dialogues}: only {len(order)} dialogues are answered whole by "
+            f"{len(runs)} run{'s' if len(runs) > 1 else ''}; wish for fewer, or finish the runs"
+        )
+    done = {(r.rater, r.run_id, r.sample_id) for r in ratings(store, [run.id for run in runs]) if r.epoch == 0}
+    sheets = []
+    for rater in dict.fromkeys(wish.raters):
+        places = [
+            (run.id, sample)
+            for sample in order[: wish.dialogues]
+            for run in runs
+            if (rater, run.id, sample) not in done
+        ]
+        codes = {place: fingerprint([rater, wish.seed, *place], 10) for place in places}
+        rows = tuple(SheetRow(codes[place], *place, 0) for place in sorted(places, key=codes.__getitem__))
+        if rows:
+            sheets.append(Sheet(rater, runs[0].task.name, wish.seed, wish.low, wish.high, wish.criteria, rows))
+    return sheets
+
+
+def shown(store: Store, sheet: Sheet) -> dict[str, tuple[ShownTurn, ...]]:
+    """What stands behind each code of a sheet: the questions with their images, and the answers. No model's name."""
+    samples: dict[str, browse.StoredSample] = {}
+    answers: dict[tuple[str, str], dict[int, str]] = {}
+    for run in queries.runs(store, sorted({row.run_id for row in sheet.rows})):
+        if run.data_hash not in samples:
+            samples |= {stored.id: stored for stored in browse.samples(store, run.id, limit=run.total)}
+        for answer in store.answers(run.id):
+            if answer.epoch == 0:
+                answers.setdefault((run.id, answer.sample_id), {})[answer.turn] = answer.text
+    return {row.code: _turns(samples[row.sample_id], answers[row.run_id, row.sample_id]) for row in sheet.rows}
+
+
+def _turns(stored: browse.StoredSample, answers: Mapping[int, str]) -> tuple[ShownTurn, ...]:
+    sample = stored.sample
+    texts = tuple(answers[turn] for turn in range(1, len(sample.turns) + 1))
+    page = lay_out(Dialogue(sample, texts), len(sample.turns), pictures=False)
+    turns = []
+    for turn in page.turns:
+        named = [
+            (about.name, picture)
+            for about, picture in zip(page.images, page.pictures, strict=True)
+            if about.turn == turn.number
+        ]
+        turns.append(ShownTurn(turn.question, tuple(named), turn.bare_answer))
+    return tuple(turns)

@@ -1,0 +1,108 @@
+"""Works a panel's scores out of its members' stored scores, for every run that they scored.
+
+Knows nothing of how members are asked. What the panel had on those runs before is replaced: every vote is kept, as its
+member's own score, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sparkles_eval.judges.panel import VERSION, Panel, absent, combine
+from sparkles_eval.records import Score
+from sparkles_eval.stats.leniency import leniency
+from sparkles_eval.store import queries
+from sparkles_eval.store.derived import replace_scores
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.rows import JudgeRow, ScoreRow
+from sparkles_eval.store.store import Store
+
+_Place: TypeAlias = tuple[str, str, int, int, str]
+"""Run, sample, epoch, turn, criterion."""
+
+
+@dataclass(slots=True)
+class _Ballot:
+    """The votes on one number, by member, and why members have none."""
+
+    votes: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def panel_row(panel: Panel) -> JudgeRow:
+    """The panel as a row among the judges."""
+    card = panel.cards[0]
+    return JudgeRow(
+        panel.fingerprint, panel.name, VERSION, panel.title, panel.sees, None, card.low, card.high, panel.criteria
+    )
+
+
+def score_panel(store: Store, panel: Panel) -> list[str]:
+    """Score every run that a member has scored; gives the ids of those runs.
+
+    Leniency is fitted over all comparable runs together (same task, data, protocol), by criterion, and only where a
+    vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be told.
+    """
+    scored = _scored_runs(store, panel)
+    groups: dict[tuple[str | int, ...], list[StoredRun]] = {}
+    for run in queries.runs(store, scored):
+        identity = (run.task.name, run.task.version, run.protocol, run.protocol_version, run.variant, run.data_hash)
+        groups.setdefault(identity, []).append(run)
+    rows: list[ScoreRow] = []
+    for runs in groups.values():
+        rows += _scores(panel, _ballots(store, panel, runs))
+    replace_scores(store, panel_row(panel), scored, rows)
+    return scored
+
+
+def _scored_runs(store: Store, panel: Panel) -> list[str]:
+    members = {card.fingerprint for card in panel.cards}
+    return [run.id for run in queries.runs(store) if members & {judge.id for judge in queries.judges(store, run.id)}]
+
+
+def _ballots(store: Store, panel: Panel, runs: Sequence[StoredRun]) -> dict[_Place, _Ballot]:
+    found: dict[_Place, _Ballot] = {}
+    for run in runs:
+        for name, card in zip(panel.wish.members, panel.cards, strict=True):
+            may = panel.may_vote(card, run.model.name)
+            repeats: dict[_Place, list[float]] = {}
+            for line in queries.scores(store, run.id, card.fingerprint):
+                place = (run.id, line.sample_id, line.epoch, line.turn, line.criterion)
+                ballot = found.setdefault(place, _Ballot())
+                if not may:
+                    ballot.missing[name] = "of the model's own family"
+                elif line.value is None:
+                    ballot.missing.setdefault(name, line.reason or "unscored")
+                else:
+                    repeats.setdefault(place, []).append(line.value)
+            for place, values in repeats.items():
+                found[place].votes[name] = sum(values) / len(values)
+    return found
+
+
+def _scores(panel: Panel, ballots: Mapping[_Place, _Ballot]) -> Iterable[ScoreRow]:
+    members, wish = panel.wish.members, panel.wish
+    kind = _leniencies(panel, ballots) if wish.rule == "mean" else {}
+    scale = panel.cards[0].low, panel.cards[0].high
+    for place, ballot in ballots.items():
+        run_id, sample_id, epoch, turn, criterion = place
+        made = combine(ballot.votes, wish.rule, wish.needed, kind.get(criterion, {}), scale)
+        told = [f"{name}: {ballot.missing.get(name, 'not asked')}" for name in absent(members, ballot.votes)]
+        reason = "; ".join([*([made.reason] if made.reason else []), *told]) or None
+        score = Score(turn, criterion, made.value, reason)
+        yield ScoreRow(run_id, sample_id, epoch, panel.fingerprint, 0, score)
+
+
+def _leniencies(panel: Panel, ballots: Mapping[_Place, _Ballot]) -> dict[str, dict[str, float]]:
+    """By criterion and member; empty where no vote is missing."""
+    found: dict[str, dict[str, float]] = {}
+    for criterion in panel.criteria:
+        own = {place: ballot.votes for place, ballot in ballots.items() if place[4] == criterion.id and ballot.votes}
+        if all(len(votes) == len(panel.cards) for votes in own.values()):
+            continue
+        marks = [(place, name, value) for place, votes in own.items() for name, value in votes.items()]
+        fitted = leniency([mark[0] for mark in marks], [mark[1] for mark in marks], [mark[2] for mark in marks])
+        found[criterion.id] = {str(name): points for name, points in fitted.items()}
+    return found

@@ -1,0 +1,137 @@
+"""A static look at answers for what could talk a judge or a parser round: flagged and shown, never edited.
+
+Pure functions on texts. A flag is a reason to look, not a proof: a recipe may say "8/10" and code comes in fences.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded", "identical"]
+
+TITLES: Mapping[Kind, str] = {
+    "rating": "rating-like text",
+    "role": "role tags",
+    "fence": "fences",
+    "invisible": "invisible characters",
+    "encoded": "encoded text",
+    "identical": "the same answer again and again",
+}
+
+SAME_SHARE = 0.05
+"""A text that stands for more than this share of the items is flagged as a null model's."""
+
+_PATTERNS: Mapping[Kind, re.Pattern[str]] = {
+    "rating": re.compile(
+        r"\[\[\s*\d{1,2}(?:\.\d+)?\s*\]\]"
+        r"|\b(?:rating|score|grade|marks?)\b[^\n\d]{0,30}\b\d{1,2}(?:\.\d+)?\s*(?:/|out of)\s*10\b"
+        r"|\b(?:over-?all\s+)?rating(?:\s+of\s+A\d)?\s*(?:is|[:=])\s*\[{0,2}\d"
+        r"|\b\d{1,2}(?:\.\d+)?\s*(?:/|out of)\s*10\b",
+        re.IGNORECASE,
+    ),
+    "role": re.compile(
+        r"<\|?/?\s*(?:system|user|assistant|human|im_start|im_end|endoftext|eot_id)\s*\|?>"
+        r"|\[/?(?:INST|SYS)\]|<</?SYS>>"
+        r"|^\s{0,3}#{2,4}\s*(?:system|user|human|assistant|instruction)s?\b"
+        r"|^\s{0,3}(?:system|user|human|assistant)\s*:",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    "fence": re.compile(r"```|~~~|^\s{0,3}-{3,}\s*(?:begin|end)\b", re.IGNORECASE | re.MULTILINE),
+    "encoded": re.compile(r"(?<![\w+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[0-9+/])[A-Za-z0-9+/]{40,}={0,2}"),
+}
+
+_JOINER = "\u200d"
+_EXCERPT = 60
+_LONGEST = 200_000
+"""Characters of an answer that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something in an answer that a person should look at. `excerpt` is printable."""
+
+    kind: Kind
+    item: str
+    excerpt: str
+
+
+def scan_text(item: str, text: str) -> list[Flag]:
+    """The flags of one answer, at most one of each kind."""
+    seen = text[:_LONGEST]
+    flags = []
+    for kind, pattern in _PATTERNS.items():
+        if found := pattern.search(seen):
+            flags.append(Flag(kind, item, _excerpt(seen, found.start())))
+    place = _invisible(seen)
+    if place is not None:
+        flags.append(Flag("invisible", item, _excerpt(seen, place)))
+    return flags
+
+
+def _invisible(text: str) -> int | None:
+    """Where the first character stands that takes no room and is no part of an emoji; None for clean text."""
+    if text.isascii():
+        return None
+    for place, char in enumerate(text):
+        if unicodedata.category(char) not in ("Cf", "Co"):
+            continue
+        near = text[max(0, place - 2) : place] + text[place + 1 : place + 2]
+        if char == _JOINER and any(unicodedata.category(other) in ("So", "Sk") for other in near):
+            continue
+        return place
+    return None
+
+
+def _excerpt(text: str, place: int) -> str:
+    cut = text[max(0, place - 15) : place + _EXCERPT - 15]
+    shown = "".join(char if char.isprintable() else "\N{MIDDLE DOT}" for char in cut)
+    return " ".join(shown.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found in a set of answers."""
+
+    answers: int
+    flags: tuple[Flag, ...]
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """Answers flagged, by kind, the most frequent first."""
+        return dict(Counter(flag.kind for flag in self.flags).most_common())
+
+    @property
+    def said(self) -> str:
+        """One line: "3 of 300 answers with role tags, 40 with the same text"; "" where nothing was found."""
+        parts = [f"{count:,} with {TITLES[kind]}" for kind, count in self.counts.items()]
+        return f"of {self.answers:,} answers {', '.join(parts)}" if parts else ""
+
+
+def scan_answers(answers: Iterable[tuple[str, str]], *, free: bool = True) -> Scan:
+    """Scan (item, text) pairs. `free`: answers are free text, so that the same one for many items is suspicious.
+
+    Where answers end in one of a few fixed sentences (`free=False`), sameness is not flagged.
+    """
+    pairs = list(answers)
+    flags = [flag for item, text in pairs for flag in scan_text(item, text)]
+    if free:
+        flags += _identical(pairs)
+    return Scan(len(pairs), tuple(flags))
+
+
+def _identical(pairs: list[tuple[str, str]]) -> list[Flag]:
+    same: dict[str, list[str]] = {}
+    for item, text in pairs:
+        same.setdefault(" ".join(text.split()).casefold(), []).append(item)
+    total = len({item for item, _ in pairs})
+    return [
+        Flag("identical", item, _excerpt(text, 0) or "(empty)")
+        for text, items in same.items()
+        if len(set(items)) >= 2 and len(set(items)) > SAME_SHARE * total
+        for item in items
+    ]

@@ -1,0 +1,77 @@
+"""A table of evidence: the numbers that the screen, JSON, CSV, LaTeX and notebooks all show, rounded by none of them.
+
+Knows nothing of where the numbers come from, nor of how they are printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from sparkles_eval.records import JSON, Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Unit: TypeAlias = Literal["text", "percent", "points", "p", "count", "number"]
+"""How a column's numbers read: a share (kept as 0 to 1, shown as per cent), judge points, a p-value, a count, any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A value with the ends of its interval, all in the column's unit; an end is None where none is honest."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Span:
+        return cls(estimate.value, estimate.low, estimate.high)
+
+
+Cell: TypeAlias = str | int | float | Span | None
+"""None: there is no such number, which is never 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column: its name in files, its title for people, and the unit of its numbers."""
+
+    name: str
+    title: str
+    unit: Unit = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under heads. `name` is plain (it becomes part of file names); `notes` stand below."""
+
+    name: str
+    title: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def records(self) -> list[dict[str, JSON]]:
+        """One flat object a row; a span becomes NAME, NAME_low, NAME_high in every row of its column."""
+        spans = {place for row in self.rows for place, cell in enumerate(row) if isinstance(cell, Span)}
+        return [self._record(row, spans) for row in self.rows]
+
+    def _record(self, row: tuple[Cell, ...], spans: set[int]) -> dict[str, JSON]:
+        flat: dict[str, JSON] = {}
+        for place, (head, cell) in enumerate(zip(self.heads, row, strict=True)):
+            if place not in spans:
+                assert not isinstance(cell, Span)
+                flat[head.name] = cell
+                continue
+            span = cell if isinstance(cell, Span) else Span(None)
+            flat[head.name] = cell if isinstance(cell, str) else span.value
+            flat[f"{head.name}_low"], flat[f"{head.name}_high"] = span.low, span.high
+        return flat
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas frame, for notebooks."""
+        import pandas as pd
+
+        return pd.DataFrame(self.records())

@@ -1,0 +1,183 @@
+"""Several judges as one: `--judge panel:J1,J2,J3`. How votes become a score, and who may not vote.
+
+The members score as usual and every vote is kept; a panel asks nobody. Knows nothing of stores or models' replies.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, TypeAlias
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.judges.base import JudgeCard
+from sparkles_eval.records import JSON, Criterion, fingerprint
+
+PREFIX = "panel:"
+VERSION = 1
+"""Counted up when the same votes would give another score."""
+
+Rule: TypeAlias = Literal["mean", "median"]
+_ARGS = ("family", "quorum", "rule")
+_MAKERS = (
+    (r"gpt|chatgpt|o[134](?![a-z])|davinci", "OpenAI"),
+    (r"claude", "Anthropic"),
+    (r"gemini|gemma|palm", "Google"),
+    (r"llama|vicuna|minigpt|sparkleschat|llava", "Llama"),
+    (r"qwen|qwq|qvq", "Qwen"),
+    (r"mistral|mixtral|ministral|pixtral|codestral", "Mistral"),
+    (r"deepseek|janus", "DeepSeek"),
+    (r"grok", "xAI"),
+    (r"phi", "Phi"),
+    (r"intern(?:vl|lm)", "Intern"),
+    (r"glm|chatglm|cogvlm", "GLM"),
+)
+_FAMILIES = tuple((re.compile(rf"(?<![a-z])(?:{pattern})"), name) for pattern, name in _MAKERS)
+
+
+def family(model: str) -> str:
+    """Who made a model, by its name: "openai/gpt-4o" -> "OpenAI", "anthropic/claude-x" -> "Anthropic".
+
+    The known makers' names for their models are looked for; another model's family is the first word of its name
+    ("openai/foo-7b" on somebody's own server -> "foo"). A guess: tables that rest on it show it.
+    """
+    name = model.rpartition("/")[2].lower()
+    for pattern, maker in _FAMILIES:
+        if pattern.search(name):
+            return maker
+    word = re.match(r"[a-z]+", name)
+    return word.group() if word else name
+
+
+@dataclass(frozen=True, slots=True)
+class PanelWish:
+    """A panel as the user named it. `members` are judges as `--judge` names them."""
+
+    members: tuple[str, ...]
+    rule: Rule = "mean"
+    quorum: int = 0
+    """Votes that a score needs; 0: more than half of the members."""
+    leave_family_out: bool = False
+    """Whether a judge of the judged model's family has no vote."""
+
+    @property
+    def needed(self) -> int:
+        return self.quorum or len(self.members) // 2 + 1
+
+
+def is_panel(wish: str) -> bool:
+    """True for the name of a panel."""
+    return wish.startswith(PREFIX)
+
+
+def read_panel(wish: str, args: Mapping[str, str]) -> PanelWish:
+    """The panel in `panel:J1,J2,J3` with its `--judge-arg`s: rule=median, quorum=2, family=out.
+
+    The order in which members are named makes no difference. Raises errors.UserError with what is allowed.
+    """
+    members = tuple(sorted({name.strip() for name in wish.removeprefix(PREFIX).split(",") if name.strip()}))
+    if len(members) < 2:
+        raise UserError(f"--judge {wish}: a panel has two members or more, such as panel:sparkles@gpt-4o,facts")
+    if nested := [member for member in members if is_panel(member)]:
+        raise UserError(f"--judge {wish}: {nested[0]} is a panel itself; name its members")
+    if unknown := sorted(set(args) - set(_ARGS)):
+        raise UserError(f"--judge {wish}: unknown argument {unknown[0]!r}; a panel takes {', '.join(_ARGS)}")
+    rule, quorum, own = args.get("rule", "mean"), args.get("quorum", "0"), args.get("family", "in")
+    if rule not in ("mean", "median"):
+        raise UserError(f"--judge {wish}: rule={rule}; a panel's rule is mean or median")
+    if not (quorum.isascii() and quorum.isdigit() and int(quorum) <= len(members)):
+        raise UserError(f"--judge {wish}: quorum={quorum}; give a whole number from 1 to {len(members)}")
+    if own not in ("in", "out"):
+        raise UserError(f"--judge {wish}: family={own}; judges of the judged model's family are in or out")
+    return PanelWish(members, "median" if rule == "median" else "mean", int(quorum), own == "out")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel whose members are made. `cards` go with `wish.members`."""
+
+    wish: PanelWish
+    cards: tuple[JudgeCard, ...]
+
+    def __post_init__(self) -> None:
+        """Raises errors.UserError for members that rate different things or on different scales."""
+        first = self.cards[0]
+        for name, card in zip(self.wish.members, self.cards, strict=True):
+            if (card.low, card.high) != (first.low, first.high) or _ids(card) != _ids(first):
+                raise UserError(
+                    f"panel: {name} rates {', '.join(sorted(_ids(card)))} from {card.low:g} to {card.high:g}, "
+                    f"{self.wish.members[0]} {', '.join(sorted(_ids(first)))} from {first.low:g} to {first.high:g}; "
+                    "members rate the same criteria on the same scale"
+                )
+
+    @property
+    def fingerprint(self) -> str:
+        """Covers members, rule, quorum and who may vote; the same whatever the order of the members."""
+        who: list[JSON] = [*sorted(card.fingerprint for card in self.cards)]
+        return fingerprint(["panel", VERSION, who, self.wish.rule, self.wish.needed, self.wish.leave_family_out])
+
+    @property
+    def name(self) -> str:
+        """ "panel:J1,J2,J3"."""
+        return PREFIX + ",".join(self.wish.members)
+
+    @property
+    def title(self) -> str:
+        """Rule and quorum in words."""
+        out = ", none of the judged model's family" if self.wish.leave_family_out else ""
+        how = "Mean after severity removal" if self.wish.rule == "mean" else "Median"
+        return f"{how} of {len(self.cards)} judges, at least {self.wish.needed} votes{out}"
+
+    @property
+    def sees(self) -> str:
+        """What the members know of the images, where all know the same; else "several"."""
+        kinds = {card.sees for card in self.cards}
+        return kinds.pop() if len(kinds) == 1 else "several"
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        return self.cards[0].criteria
+
+    def may_vote(self, card: JudgeCard, model: str) -> bool:
+        """False where the judge's model is of the judged model's family and those are left out."""
+        own = self.wish.leave_family_out and card.model is not None
+        return not (own and family(card.model or "") == family(model))
+
+
+def _ids(card: JudgeCard) -> frozenset[str]:
+    return frozenset(criterion.id for criterion in card.criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """A panel's score, or None with the reason."""
+
+    value: float | None
+    reason: str | None = None
+
+
+def combine(
+    votes: Mapping[str, float], rule: Rule, quorum: int, leniency: Mapping[str, float], scale: tuple[float, float]
+) -> Combined:
+    """One score of the votes that were given, by member; the same whatever their order.
+
+    mean: every vote less its judge's leniency, so that a missing vote does not move the score by who is missing; with
+    every vote there this is the plain mean, for leniencies sum to 0. median: of the votes as they are. The score stays
+    on the scale. Fewer votes than the quorum give none. Source: Verga et al. 2024, "Replacing Judges with Juries".
+    """
+    if len(votes) < quorum:
+        count = f"{len(votes)} vote{'s' if len(votes) != 1 else ''}"
+        return Combined(None, f"{count}, the panel's quorum is {quorum}")
+    if rule == "median":
+        return Combined(float(median(votes.values())))
+    # fsum rounds once, so the order of the members cannot show in the last digit.
+    mean = math.fsum(value - leniency.get(name, 0.0) for name, value in votes.items()) / len(votes)
+    return Combined(min(max(mean, scale[0]), scale[1]))
+
+
+def absent(members: Sequence[str], votes: Mapping[str, float]) -> list[str]:
+    """Members without a vote, in order."""
+    return [name for name in members if name not in votes]

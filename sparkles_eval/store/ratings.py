@@ -1,0 +1,166 @@
+"""Sheets for people to rate answers on, and what they rated. Knows nothing of files or statistics."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.errors import StoreError
+from sparkles_eval.records import JSON, Criterion, fingerprint
+from sparkles_eval.store.encode import Row, dump, insert, insert_all, now
+from sparkles_eval.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One answered sample on a sheet; `code` stands for it where the sheet is read."""
+
+    code: str
+    run_id: str
+    sample_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one rater is asked, in the order in which it is shown."""
+
+    rater: str
+    task: str
+    seed: int
+    low: float
+    high: float
+    criteria: tuple[Criterion, ...]
+    rows: tuple[SheetRow, ...]
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits: the same sheet made again is the same sheet."""
+        rows: list[JSON] = [[row.code, row.run_id, row.sample_id, row.epoch] for row in self.rows]
+        criteria: list[JSON] = [criterion.id for criterion in self.criteria]
+        return fingerprint([self.rater, self.task, self.seed, self.low, self.high, criteria, rows], 12)
+
+
+@dataclass(frozen=True, slots=True)
+class HumanRating:
+    """One number that a person gave to one criterion of one answer."""
+
+    rater: str
+    run_id: str
+    sample_id: str
+    epoch: int
+    turn: int
+    criterion: str
+    value: float
+    comment: str
+    sheet_id: str
+
+
+def add_sheet(store: Store, sheet: Sheet) -> None:
+    """Keep a sheet; a known one stays as it is."""
+    criteria = [{"id": c.id, "name": c.name, "description": c.description, "weight": c.weight} for c in sheet.criteria]
+    head: Row = {
+        "id": sheet.id,
+        "rater": sheet.rater,
+        "task": sheet.task,
+        "seed": sheet.seed,
+        "low": sheet.low,
+        "high": sheet.high,
+        "criteria": dump(criteria),
+        "created_at": now(),
+    }
+    rows: list[Row] = [
+        {
+            "sheet_id": sheet.id,
+            "position": position,
+            "code": row.code,
+            "run_id": row.run_id,
+            "sample_id": row.sample_id,
+            "epoch": row.epoch,
+        }
+        for position, row in enumerate(sheet.rows)
+    ]
+    with store.transaction() as db:
+        if insert(db, "sheets", head, known="IGNORE").rowcount:
+            insert_all(db, "sheet_rows", rows)
+
+
+def sheet(store: Store, sheet_id: str) -> Sheet:
+    """The sheet of that id. Raises errors.StoreError where the store has none."""
+    head = store.connection.execute("SELECT * FROM sheets WHERE id = ?", (sheet_id,)).fetchone()
+    if head is None:
+        known = [row[0] for row in store.connection.execute("SELECT id FROM sheets ORDER BY created_at, id")]
+        has = f"it has {', '.join(known)}" if known else "it has none; `sparkles-eval human export` makes them"
+        raise StoreError(f"{store.path}: no sheet {sheet_id}; {has}")
+    return _sheet(store, head)
+
+
+def sheets(store: Store, task: str | None = None) -> list[Sheet]:
+    """Every sheet (of a task) in the order of their making."""
+    rows = store.connection.execute(
+        "SELECT * FROM sheets WHERE ? IS NULL OR task = ? ORDER BY created_at, id", (task, task)
+    ).fetchall()
+    return [_sheet(store, row) for row in rows]
+
+
+def _sheet(store: Store, head: sqlite3.Row) -> Sheet:
+    rows = store.connection.execute(
+        "SELECT code, run_id, sample_id, epoch FROM sheet_rows WHERE sheet_id = ? ORDER BY position", (head["id"],)
+    )
+    return Sheet(
+        rater=head["rater"],
+        task=head["task"],
+        seed=head["seed"],
+        low=head["low"],
+        high=head["high"],
+        criteria=tuple(Criterion(**criterion) for criterion in json.loads(head["criteria"])),
+        rows=tuple(SheetRow(*row) for row in rows),
+    )
+
+
+def add_ratings(store: Store, ratings: Sequence[HumanRating], *, replace: bool = False) -> int:
+    """Commit ratings, all or none; gives how many were new or changed.
+
+    A rating that is there already stays, unless `replace`: then the new value and comment take its place. Check for
+    contradictions before (see `ratings`); here they are not an error.
+    """
+    at = now()
+    rows: list[Row] = [
+        {
+            "rater": r.rater,
+            "run_id": r.run_id,
+            "sample_id": r.sample_id,
+            "epoch": r.epoch,
+            "turn": r.turn,
+            "criterion": r.criterion,
+            "value": r.value,
+            "comment": r.comment,
+            "sheet_id": r.sheet_id,
+            "created_at": at,
+        }
+        for r in ratings
+    ]
+    then = "ON CONFLICT DO NOTHING"
+    if replace:
+        then = (
+            "ON CONFLICT DO UPDATE SET value = excluded.value, comment = excluded.comment,"
+            " sheet_id = excluded.sheet_id, created_at = excluded.created_at"
+            " WHERE value != excluded.value OR comment != excluded.comment"
+        )
+    before = store.connection.total_changes
+    with store.transaction() as db:
+        insert_all(db, "ratings", rows, then=then)
+    return store.connection.total_changes - before
+
+
+def ratings(store: Store, run_ids: Sequence[str] | None = None) -> list[HumanRating]:
+    """What people said of those runs (of all, where None is given), by rater and place."""
+    rows = store.connection.execute(
+        "SELECT rater, run_id, sample_id, epoch, turn, criterion, value, comment, sheet_id FROM ratings"
+        " WHERE ? IS NULL OR run_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY rater, run_id, sample_id, epoch, turn, criterion",
+        (None if run_ids is None else 1, dump(list(run_ids or ()))),
+    )
+    return [HumanRating(*row) for row in rows]

@@ -1,0 +1,131 @@
+"""Q-Former outputs of training images, kept on disk, so that the vision tower runs once per image and crop.
+
+What is cached lies before the projection, the part that trains. One file an image, named by the hash of its bytes,
+in a folder named by all else that the values depend on (tower, Q-Former, size, crops, seed). Knows nothing of text.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sparkles_eval.errors import DataError, Problem
+from sparkles_eval.records import Image as Picture
+from sparkles_eval.records import fingerprint
+from sparkles_eval.sparkleschat.images import normalise, pixel_values
+from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
+from sparkles_eval.sparkleschat.weights import hash_tensors
+from sparkles_eval.training.recipes import ViewsSpec
+
+_AT_ONCE = 32
+"""Images of one pass through the tower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What turns an image into features, and its identity."""
+
+    model: SparklesChatForConditionalGeneration
+    size: int
+    views: ViewsSpec
+    seed: int
+
+    @property
+    def identity(self) -> str:
+        """Hash of tower, Q-Former, size, crops and seed: the name of the cache's folder."""
+        parts = ("vision_model.", "qformer.", "query_tokens")
+        state = self.model.state_dict()
+        weights = hash_tensors((name, state[name]) for name in sorted(state) if name.startswith(parts))
+        return fingerprint([weights, self.size, self.views.model_dump(mode="json"), self.seed], 16)
+
+    def pixels(self, picture: Picture, view: int | None) -> torch.Tensor:
+        """(3, size, size): crop `view` of the image, or with None the whole of it as in evaluation."""
+        assert picture.path is not None
+        try:
+            with Image.open(picture.path) as opened:
+                image = opened.convert("RGB")
+        except (OSError, ValueError, Image.DecompressionBombError) as wrong:
+            raise DataError(
+                "training data", [Problem(picture.relpath, f"cannot be decoded ({wrong})")], "replace the file"
+            ) from wrong
+        if view is None:
+            return torch.from_numpy(pixel_values([image], self.size)[0])
+        rng = Random(f"{self.seed}/{picture.sha256}/{view}")  # noqa: S311 (no secret is made of it)
+        box = crop_box(rng, image.size, self.views)
+        cropped = image.crop(box).resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return torch.from_numpy(normalise(cropped))
+
+    @torch.no_grad()
+    def encode(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
+        """(n, queries, width) fp32 on the CPU, in passes of 32 images."""
+        device = self.model.query_tokens.device
+        found = [
+            self.model.encode_images(torch.stack(list(pixels[start : start + _AT_ONCE])).to(device)).float().cpu()
+            for start in range(0, len(pixels), _AT_ONCE)
+        ]
+        return torch.cat(found)
+
+
+def crop_box(rng: Random, size: tuple[int, int], views: ViewsSpec) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of a random crop: share of the area and aspect ratio within the recipe's bounds.
+
+    The ratio is drawn on a logarithmic scale. Where ten draws do not fit into the image, the largest middle part whose
+    ratio is within bounds is taken, as the published augmentation does.
+    """
+    width, height = size
+    for _ in range(10):
+        area = width * height * rng.uniform(*views.scale)
+        ratio = float(np.exp(rng.uniform(np.log(views.ratio[0]), np.log(views.ratio[1]))))
+        w, h = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
+        if 0 < w <= width and 0 < h <= height:
+            left, top = rng.randint(0, width - w), rng.randint(0, height - h)
+            return left, top, left + w, top + h
+    least, most = views.ratio
+    ratio = min(max(width / height, least), most)
+    w, h = min(width, max(1, round(height * ratio))), min(height, max(1, round(width / ratio)))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+class FeatureCache:
+    """Features of all crops of an image: (crops, queries, width) fp16 in one `.npy` file."""
+
+    def __init__(self, folder: Path, encoder: Encoder) -> None:
+        self.folder = folder / encoder.identity
+        self._encoder = encoder
+        self._views = range(encoder.views.crops) if encoder.views.crops else (None,)
+
+    def fill(self, pictures: Sequence[Picture]) -> Iterator[int]:
+        """Encode what is not on disk yet; yields how many images are done, in steps. Interrupted, it goes on later."""
+        lacking = [picture for picture in {p.sha256: p for p in pictures}.values() if not self._file(picture).is_file()]
+        some = max(1, _AT_ONCE // len(self._views))
+        for start in range(0, len(lacking), some):
+            group = lacking[start : start + some]
+            found = self._encoder.encode([self._encoder.pixels(p, view) for p in group for view in self._views])
+            for picture, features in zip(group, found.chunk(len(group)), strict=True):
+                self._write(picture, features)
+            yield start + len(group)
+
+    def read(self, picture: Picture, view: int) -> torch.Tensor:
+        """(queries, width) fp32 of one crop; `view` is any number, the remainder chooses."""
+        stored = np.load(self._file(picture), allow_pickle=False, mmap_mode="r")
+        return torch.from_numpy(np.array(stored[view % len(self._views)], dtype=np.float32))
+
+    def _file(self, picture: Picture) -> Path:
+        return self.folder / picture.sha256[:2] / f"{picture.sha256}.npy"
+
+    def _write(self, picture: Picture, features: torch.Tensor) -> None:
+        """Complete or not at all: two processes may fill the same folder."""
+        file = self._file(picture)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        with beside.open("wb") as stream:
+            np.save(stream, features.numpy().astype(np.float16))
+        beside.replace(file)

@@ -1,0 +1,159 @@
+"""From what the user wished to a finished run: recipe, data and their faults, contamination, then the right trainer.
+
+Everything that can be wrong is found before the first step.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sparkles_eval.errors import DataError, MissingExtra, Problem, UserError
+from sparkles_eval.records import Sample
+from sparkles_eval.tasks.cache import cache_dir
+from sparkles_eval.tasks.load import load_task
+from sparkles_eval.training.data import Exchange, Subset, read_subsets
+from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, read_recipe
+
+if TYPE_CHECKING:
+    from sparkles_eval.training.prepared import Prepared
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asked for; see `sparkles-eval train --help`."""
+
+    recipe: str
+    out: Path
+    data: Path | None = None
+    model: Path | None = None
+    skip_bad: bool = False
+    against: tuple[str, ...] = ()
+    allow_contamination: bool = False
+    resume: bool = False
+    precision: Literal["bf16", "fp16", "fp32"] | None = None
+    positions: int = 8192
+    threads: int | None = None
+    cache: Path | None = None
+    content: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a finished run's results are."""
+
+    out: Path
+    model: Path
+
+
+def plan(wishes: Wishes, say: Say) -> Plan:
+    """Check everything, train, and say where the model is. Raises errors.UserError with the mend."""
+    recipe = read_recipe(wishes.recipe, wishes.content)
+    _load_libraries(wishes.threads)
+    if isinstance(recipe, MiniRecipe):
+        _refuse_for_mini(wishes)
+        from sparkles_eval.training.mini import school
+
+        model = school.train(recipe, wishes.out, wishes.model, resume=wishes.resume, say=say)
+        return Plan(wishes.out, model)
+    from sparkles_eval.training import loop
+
+    if wishes.precision is not None:
+        recipe = recipe.model_copy(update={"precision": wishes.precision})
+    # under torchrun every process runs this: one of them talks
+    tell = say if os.environ.get("RANK", "0") == "0" else _silent
+    prepared = _prepare(recipe, wishes, tell)
+    assert wishes.model is not None
+    cache = wishes.cache or cache_dir() / "features"
+    place = loop.Place(wishes.model, wishes.out, cache, wishes.resume, wishes.positions)
+    return Plan(wishes.out, loop.train(recipe, place, prepared, tell))
+
+
+def _silent(_: str) -> None: ...
+
+
+def _load_libraries(threads: int | None) -> None:
+    try:
+        for name in ("torch", "transformers", "accelerate", "safetensors", "sentencepiece"):
+            import_module(name)
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(f"training (module {missing.name})", "train") from missing
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _refuse_for_mini(wishes: Wishes) -> None:
+    given = [
+        name
+        for name, value in (
+            ("--data", wishes.data),
+            ("--against", wishes.against),
+            ("--precision", wishes.precision),
+            ("--skip-bad", wishes.skip_bad),
+        )
+        if value
+    ]
+    if given:
+        raise UserError(f"{', '.join(given)}: a tiny recipe draws its own data and trains in fp32; leave this out")
+
+
+def _prepare(recipe: ProjectionRecipe, wishes: Wishes, say: Say) -> Prepared:
+    """Samples ready for steps. The cheap checks come first."""
+    if wishes.model is None or not (wishes.model / "config.json").is_file():
+        raise UserError(
+            f"--model {wishes.model or ''}: the folder of a whole converted model with a trained projection is needed "
+            "(its config.json); make it with `sparkles-eval checkpoints convert`"
+        )
+    if wishes.data is None:
+        names = ", ".join(subset.name for subset in recipe.subsets)
+        raise UserError(f"name the folder of the training data with --data; this recipe reads {names}")
+    from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
+    from sparkles_eval.training.prepared import prepare
+
+    processor = SparklesChatProcessor.from_pretrained(wishes.model)
+    subsets = read_subsets(recipe.subsets, wishes.data, skip_bad=wishes.skip_bad)
+    _check_contamination(subsets, wishes, say)
+    prepared = prepare(subsets, processor)
+    for subset in prepared.subsets:
+        say(f"{subset.name}: {len(subset.rows)} samples, weight {subset.weight:g}")
+    if prepared.dropped:
+        say(
+            f"dropped {prepared.dropped} samples: cut at {processor.settings.max_length} positions, "
+            "nothing of their answer is left"
+        )
+    return prepared
+
+
+def _check_contamination(subsets: list[Subset], wishes: Wishes, say: Say) -> None:
+    if not wishes.against:
+        say("contamination: not checked (name evaluation tasks with --against)")
+        return
+    from sparkles_eval.training.contamination import compare
+
+    exchanges: list[Exchange] = [exchange for subset in subsets for exchange in subset.exchanges]
+    samples: list[Sample] = []
+    for wish in wishes.against:
+        name, _, root = wish.partition("=")
+        task = load_task(name, data_root=Path(root) if root else None, content=wishes.content)
+        samples += task.samples
+    found = compare(exchanges, samples)
+    say(
+        f"contamination: {found.training_images} training images against {found.evaluation_images} images and "
+        f"{len(samples)} items of {', '.join(wishes.against)}: {len(found.shared)} shared"
+    )
+    if found.shared and not wishes.allow_contamination:
+        raise DataError(
+            "training data",
+            [Problem(problem.item, problem.what) for problem in found.shared],
+            "take these records out, or train all the same with --allow-contamination (and say so in reports)",
+        )

@@ -1,0 +1,194 @@
+"""Recipes: what is trained, on which data, in which order and by which rule, as YAML. Knows nothing of torch.
+
+Two kinds: `projection` trains the projection of a SparklesChat on dialogues in their published form; `mini` trains a
+tiny model from nothing on drawn scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+
+from sparkles_eval.content import find_file, overlay
+from sparkles_eval.errors import ContentError
+from sparkles_eval.records import fingerprint
+from sparkles_eval.sparkleschat.schedule import Schedule
+from sparkles_eval.tasks.strict import Foreign, Strict, read_yaml
+
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+LessonKind: TypeAlias = Literal["bison", "nlvr2", "dialogue", "description", "drill", "single"]
+
+
+class SubsetSpec(Strict):
+    """One annotation file and its weight in the draw. Paths are relative to the data folder."""
+
+    name: str
+    weight: Positive
+    annotations: str
+    images: str
+
+    @field_validator("annotations", "images")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if not parts or path.startswith("/") or ".." in parts:
+            raise ValueError(f"{path!r} must be a path inside the data folder")
+        return path
+
+
+class ViewsSpec(Strict):
+    """How training images are seen: `crops` random crops of each image, kept in the cache, or the evaluation's view.
+
+    crops 0 is the whole image, resized as in evaluation. `online` cuts a new crop at every step and caches nothing, as
+    published. `scale` is the share of the area, `ratio` the aspect ratio, both drawn anew for each crop.
+    """
+
+    crops: int = Field(default=4, ge=0, le=64)
+    online: bool = False
+    scale: tuple[Positive, Positive] = (0.5, 1.0)
+    ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3)
+
+    @model_validator(mode="after")
+    def _sense(self) -> ViewsSpec:
+        if self.scale[0] > self.scale[1] or self.scale[1] > 1 or self.ratio[0] > self.ratio[1]:
+            raise ValueError(f"scale {self.scale} and ratio {self.ratio} are (least, most), scale up to 1")
+        if self.online and self.crops == 0:
+            raise ValueError("online cuts crops: with crops 0 there is nothing to cut anew; leave online out")
+        return self
+
+
+class ScheduleSpec(Strict):
+    """Learning rates of sparkleschat.schedule: linear warm-up from `start`, then a cosine to `end` over all steps."""
+
+    start: Positive
+    peak: Positive
+    end: Positive
+    warmup: int = Field(ge=0)
+
+    def over(self, steps: int) -> Schedule:
+        """The schedule over that many steps."""
+        return Schedule(self.start, self.peak, self.end, min(self.warmup, steps), steps)
+
+
+class ProjectionRecipe(Strict):
+    """Training of the projection alone, from a whole model on disk."""
+
+    kind: Literal["projection"]
+    title: str
+    subsets: tuple[SubsetSpec, ...] = Field(min_length=1)
+    steps: Count
+    batch: Count
+    """Samples of one step over all processes; each weighs the same, however long its answer."""
+    schedule: ScheduleSpec
+    weight_decay: float = Field(default=0.05, ge=0)
+    """Of the weight; the bias has none."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    views: ViewsSpec = ViewsSpec()
+    seed: int = 42
+    save_every: Count = 400
+
+    @field_validator("subsets")
+    @classmethod
+    def _once(cls, subsets: tuple[SubsetSpec, ...]) -> tuple[SubsetSpec, ...]:
+        names = [subset.name for subset in subsets]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands twice")
+        return subsets
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that changes the weights; a run is resumed only under the same one."""
+        return fingerprint(self.model_dump(mode="json", exclude={"title", "save_every"}), 16)
+
+
+class TinySizes(Strict):
+    """The tiny model's own sizes."""
+
+    image: Count = 64
+    stem: tuple[Count, ...] = (16, 32, 64)
+    vision_width: Count = 96
+    vision_layers: Count = 1
+    qformer_layers: Count = 1
+    text_width: Count = 128
+    text_layers: Count = 3
+    heads: Count = 4
+
+
+class VisionStage(Strict):
+    """Tower and Q-Former learn to tell what stands in each cell of `pictures` drawn scenes."""
+
+    pictures: Count = 6000
+    steps: Count = 400
+    batch: Count = 128
+    rate: Positive = 3e-3
+
+
+class LanguageStage(Strict):
+    """Projection and language model learn lessons; tower and Q-Former stay as the vision stage left them."""
+
+    steps: Count
+    batch: Count = 64
+    rate: Positive = 2e-3
+    warmup: int = Field(default=100, ge=0)
+    verdict_weight: Positive = 3.0
+    """Weight in the loss of the words that decide (yes, no, fits, the answer), which are few among the words."""
+    lessons: dict[LessonKind, Count] = Field(min_length=1)
+    """How many items of each kind are made (a dialogue gives two lessons)."""
+
+
+class MiniRecipe(Strict):
+    """A tiny model from nothing, or from the result of another tiny recipe."""
+
+    kind: Literal["mini"]
+    title: str
+    sizes: TinySizes = TinySizes()
+    vision: VisionStage = VisionStage()
+    language: LanguageStage
+    starts_from: str = ""
+    """The tiny recipe whose result this one goes on from, without a vision stage; "" begins with nothing."""
+    seed: int = 0
+    save_every: Count = 500
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that changes the weights."""
+        return fingerprint(self.model_dump(mode="json", exclude={"title", "save_every"}), 16)
+
+
+Recipe: TypeAlias = ProjectionRecipe | MiniRecipe
+
+
+class _Kind(Foreign):
+    """The one key that says which of the two a file is."""
+
+    kind: Literal["projection", "mini"]
+
+
+def read_recipe(name_or_path: str, content: Sequence[Path] = ()) -> Recipe:
+    """A recipe by the name of a shipped one ("sparkleschat-7b") or by its file.
+
+    Raises errors.ContentError that names file and key of every mistake, or what recipes there are.
+    """
+    file = Path(name_or_path)
+    if file.suffix not in (".yaml", ".yml"):
+        found = find_file("recipes", f"{name_or_path}.yaml", content)
+        if found is None:
+            raise ContentError(
+                f"no recipe {name_or_path!r}; give a file that ends in .yaml, or one of {', '.join(names(content))}"
+            )
+        file = found
+    chosen: type[ProjectionRecipe | MiniRecipe] = (
+        MiniRecipe if read_yaml(file, _Kind).kind == "mini" else ProjectionRecipe
+    )
+    return read_yaml(file, chosen)
+
+
+def names(content: Sequence[Path] = ()) -> list[str]:
+    """The names of all recipes that can be found."""
+    return sorted({file.stem for folder in overlay("recipes", content) for file in folder.glob("*.yaml")})

@@ -1,0 +1,277 @@
+"""A small random SparklesChat as a model: the same answers in any batch, images encoded once, errors with a mend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.adapters.build import list_models
+from sparkles_eval.adapters.local_features import shared
+from sparkles_eval.adapters.sparkleschat import SparklesChat
+from sparkles_eval.errors import AdapterError, Rejected, UserError
+from sparkles_eval.records import Generation, Image, Part, Reply, Status
+from tests.adapters.feeding import Listed, pictures, run
+from tests.adapters.making import build, image, image_bytes, request
+from tests.adapters.tiny_chat import write_model
+
+pytest.importorskip("torch", reason="needs the extra 'local'")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
+    return pictures(tmp_path_factory.mktemp("images"), 5)
+
+
+@pytest.fixture(scope="module")
+def chat(folder: Path) -> SparklesChat:
+    return loaded(folder)
+
+
+def loaded(folder: Path, generation: Generation | None = None, **args: object) -> SparklesChat:
+    return cast("SparklesChat", build(f"sparkleschat/{folder}", generation, **args))
+
+
+def questions(chat: SparklesChat, images: Sequence[Image], wish: Generation, count: int = 13) -> list[Request]:
+    """Prompts of different lengths, with one to three images in one or two turns."""
+    generation = chat.effective(wish)
+    found = []
+    for number in range(count):
+        one, two, three = (images[(number + step) % len(images)] for step in range(3))
+        words = "Which is brighter ? " * (number % 4)
+        if number % 3:
+            found.append(request(words, one, " or ", two, "?", generation=generation))
+        else:
+            history: list[tuple[Sequence[Part | str], str]] = [([one, "first"], "TRUE .")]
+            found.append(request(words, two, "second", three, history=history, generation=generation))
+    return found
+
+
+GREEDY = Generation(temperature=0)
+SAMPLED = Generation(temperature=1.0, top_p=0.9, seed=2023)
+
+
+@pytest.mark.parametrize("wish", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_answers_are_the_same_alone_and_in_any_batch_and_order(
+    chat: SparklesChat, images: list[Image], wish: Generation
+) -> None:
+    requests = questions(chat, images, wish)
+    alone = run(chat, requests, 1).replies()
+    assert {reply.status for reply in alone} == {Status.OK, Status.TRUNCATED}
+    assert len({reply.usage.output_tokens for reply in alone}) > 2, "rows should end at different times"
+    for size in (3, 8, 16):
+        assert run(chat, requests, size).replies() == alone
+    backwards = run(chat, requests[::-1], 4)
+    assert backwards.replies() == alone[::-1]
+    assert backwards.order != sorted(backwards.order), "a row is delivered when it is done"
+
+
+def test_greedy_answers_are_those_of_the_model_itself(chat: SparklesChat, folder: Path, images: list[Image]) -> None:
+    import PIL.Image
+    import torch
+
+    from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration, SparklesChatProcessor
+
+    model = SparklesChatForConditionalGeneration.from_pretrained(folder)
+    processor = SparklesChatProcessor.from_pretrained(folder)
+    requests = questions(chat, images, GREEDY)
+    for asked, reply in zip(requests, run(chat, requests, 5).replies(), strict=True):
+        pictures = [PIL.Image.open(str(own.path)) for own in asked.conversation.images]
+        batch = processor(pictures, processor.prompt(asked.conversation), max_new_tokens=40)
+        ids = model.generate(**batch, do_sample=False, max_new_tokens=40)[0]
+        assert reply.text == processor.decode(ids)
+        assert reply.usage.input_tokens == batch["input_ids"].shape[1]
+        assert reply.usage.cost_usd == 0 and torch.is_tensor(ids)
+
+
+def test_draws_and_epochs_differ_and_the_same_one_does_not(chat: SparklesChat, images: list[Image]) -> None:
+    generation = chat.effective(SAMPLED)
+    same = [request("Which", images[0], "?", generation=generation, draw=draw) for draw in (0, 1, 0)]
+    first, other, again = run(chat, same, 3).replies()
+    assert first == again != other
+
+
+def test_an_image_is_encoded_once_a_run_and_once_at_all_where_a_folder_is_named(
+    tmp_path: Path, images: list[Image]
+) -> None:
+    folder = write_model(tmp_path / "other", seed=5)
+    one = loaded(folder)
+    kept = shared(one._place.tower)
+    first = run(one, questions(one, images, GREEDY), 4).replies()
+    assert kept.encoded == len(images)
+    named = loaded(folder, features=tmp_path / "features")
+    run(named, questions(named, images, GREEDY), 4)
+    assert kept.encoded == len(images), "another adapter of the same tower shares them"
+    kept._kept.clear()
+    run(named, questions(named, images, GREEDY), 4)
+    files = list((tmp_path / "features").glob("*/*.safetensors"))
+    assert kept.encoded == 2 * len(images) and len(files) == len(images)
+    files[0].write_bytes(b"damaged")
+    kept._kept.clear()
+    assert run(named, questions(named, images, GREEDY), 4).replies() == first
+    assert kept.encoded == 2 * len(images) + 1, "only the damaged one is made again"
+
+
+def test_one_bad_image_costs_its_own_request_only(chat: SparklesChat, images: list[Image], tmp_path: Path) -> None:
+    spoiled = image(tmp_path, image_bytes(), "spoiled.jpg")
+    assert spoiled.path is not None
+    spoiled.path.write_bytes(b"x" * spoiled.size)
+    generation = chat.effective(GREEDY)
+    feed = run(
+        chat,
+        [
+            request("Which", spoiled, images[0], generation=generation),
+            request("Which", images[0], generation=generation),
+            request("Which <ImageHere>", images[0], generation=generation),
+        ],
+        3,
+    )
+    changed, good, hostile = (feed.outcomes[place] for place in range(3))
+    assert isinstance(changed, Rejected) and "has changed" in str(changed)
+    assert isinstance(good, Reply)
+    assert isinstance(hostile, Rejected) and "2 places" in str(hostile)
+
+
+def test_a_text_stop_ends_a_row_and_is_cut_off(chat: SparklesChat, images: list[Image]) -> None:
+    plain = run(chat, questions(chat, images, GREEDY), 4).replies()
+    word = next(reply.text.split()[2] for reply in plain if len(reply.text.split()) > 5)
+    stopped = run(chat, questions(chat, images, Generation(temperature=0, stop=(word,))), 4).replies()
+    for before, after in zip(plain, stopped, strict=True):
+        assert word not in after.text
+        assert (after.usage.output_tokens or 0) <= (before.usage.output_tokens or 0)
+        assert after.status is Status.OK or word not in before.text
+
+
+def test_a_cache_that_outgrows_its_memory_sends_the_newest_rows_back_and_loses_no_answer(
+    folder: Path, images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkles_eval.adapters.sparkleschat._EXPECTED_POSITIONS", 1)
+    chat = loaded(folder)
+    requests = questions(chat, images, GREEDY)
+    whole = run(chat, requests, 1).replies()
+    decoder = chat._replica(0).decoder
+    decoder._budget = decoder._per_position * 8 * (64 + 128)
+    feed = run(chat, requests, 8)
+    assert feed.replies() == whole and feed.returned > 0
+
+
+def test_a_halted_feed_is_left_at_the_next_step(chat: SparklesChat, images: list[Image]) -> None:
+    requests = questions(chat, images, GREEDY)
+
+    class Impatient(Listed):
+        def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:
+            super().deliver(request, outcome)
+            self.halted = True
+
+    feed = Impatient(requests, 2)
+    chat.work(feed, 0)
+    assert 1 <= len(feed.outcomes) <= 2 and not chat._replica(0).decoder.rows
+
+
+def test_what_changes_answers_is_in_the_identity_and_where_the_folder_lies_is_not(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    moved = tmp_path / "elsewhere" / folder.name
+    shutil.copytree(folder, moved)
+    assert loaded(folder).model.identity == loaded(moved).model.identity
+    assert loaded(folder, dtype="bf16").model.identity != loaded(folder).model.identity
+    assert loaded(folder, batch_size=3).model.identity == loaded(folder).model.identity
+    processor = moved / "processor_config.json"
+    processor.write_text(processor.read_text().replace("Please answer", "Answer"))
+    assert loaded(moved).model.identity != loaded(folder).model.identity
+    assert loaded(folder).model.free
+
+
+def test_bf16_answers_and_several_devices_are_copies(folder: Path, images: list[Image]) -> None:
+    half = loaded(folder, dtype="bf16", device="cpu,cpu", batch_size=4)
+    assert half.replicas == 2 and half.model.limits.batch_size == 4
+    assert len(run(half, questions(half, images, GREEDY), 4).replies()) == 13
+
+
+def test_a_projection_alone_is_loaded_with_its_base(folder: Path, images: list[Image], tmp_path: Path) -> None:
+    from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration, SparklesChatProcessor
+
+    base = SparklesChatForConditionalGeneration.from_pretrained(folder)
+    base.language_projection.weight.data.mul_(-1)
+    base.save_pretrained(tmp_path / "other", projection_only=True)
+    SparklesChatProcessor.from_pretrained(folder).save_pretrained(tmp_path / "other")
+    one, other = loaded(folder), loaded(tmp_path / "other")
+    assert one._place.tower == other._place.tower, "both share the encoded images"
+    assert one.model.identity != other.model.identity
+    assert (
+        run(other, questions(other, images, GREEDY), 4).replies()
+        != run(one, questions(one, images, GREEDY), 4).replies()
+    )
+
+
+def test_wishes_are_settled_by_user_protocol_and_checkpoint(folder: Path) -> None:
+    chat = loaded(folder)
+    assert chat.effective(Generation(temperature=0, max_tokens=1000, seed=1)) == Generation(0, max_tokens=40)
+    assert chat.effective(Generation()) == Generation(1.0, 0.9, 50, 40)
+    own = loaded(folder, Generation(max_tokens=100))
+    assert own.effective(GREEDY).max_tokens == 100
+    long = loaded(folder, Generation(max_tokens=400))
+    problem = long.check(request("Which", generation=long.effective(GREEDY)))
+    assert problem is not None and "share 400 positions" in problem
+
+
+async def test_one_question_can_be_asked_without_a_queue(chat: SparklesChat, images: list[Image]) -> None:
+    requests = questions(chat, images, GREEDY, 3)
+    together = await asyncio.gather(*(chat.answer(one) for one in requests))
+    assert together == run(chat, requests, 1).replies()
+
+
+def test_missing_weights_say_what_to_get_where_and_under_which_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.delenv("SPARKLES_WEIGHTS", raising=False)
+    with pytest.raises(UserError) as told:
+        build("sparkleschat-7b")
+    text = str(told.value)
+    assert all(word in text for word in ("eva_vit_g.pth", "licence: MIT", "Vicuna-7B v0", "checkpoints convert"))
+    listed = {model.name: model for model in list_models()}["sparkleschat-7b"]
+    assert not listed.usable and listed.free and "SPARKLES_WEIGHTS" in listed.why_not and "\n" not in listed.why_not
+    (tmp_path / "sparkleschat-7b").symlink_to(folder)
+    monkeypatch.setenv("SPARKLES_WEIGHTS", str(tmp_path))
+    assert {model.name: model for model in list_models()}["sparkleschat-7b"].usable
+    assert build("sparkleschat-7b").model.name == "sparkleschat/sparkleschat-7b"
+    with pytest.raises(UserError, match="give --model sparkleschat/FOLDER"):
+        build(f"sparkleschat/{tmp_path / 'nowhere'}")
+
+
+def test_wrong_arguments_are_told(folder: Path, tmp_path: Path) -> None:
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"dtype": "fp8"}, "one of auto, bf16"),
+        ({"dtype": "8bit"}, "need a GPU"),
+        ({"device": "tpu"}, "there is no tpu here"),
+        ({"weights": tmp_path}, "no config.json there"),
+        ({"speed": "high"}, "unknown --model-arg 'speed'"),
+    ]
+    for args, told in wrong:
+        with pytest.raises(UserError, match=told):
+            loaded(folder, None, **args)
+    other = tmp_path / "llava"
+    other.mkdir()
+    (other / "config.json").write_text(json.dumps({"model_type": "llava"}))
+    with pytest.raises(UserError, match="try --model transformers/"):
+        loaded(other)

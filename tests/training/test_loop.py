@@ -1,0 +1,167 @@
+"""Training of the projection: only it moves, any split of a step gives the same, and a killed run loses nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sparkles_eval.errors import ContentError, DataError, UserError
+from sparkles_eval.training.metrics import CURVE, DATABASE, TABLE
+from sparkles_eval.training.plan import Wishes, plan
+from tests.training.making import write_recipe
+
+
+def wishes(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> Wishes:
+    asked = {"recipe": str(recipe), "out": out, "model": model, "data": data, "cache": out.parent / "features"}
+    return Wishes(**{**asked, **more})  # type: ignore[arg-type]
+
+
+def projection(folder: Path) -> bytes:
+    return (folder / "projection.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def straight(
+    recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The model folder of a run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("straight") / "run"
+    said: list[str] = []
+    done = plan(wishes(recipe_file, out, model_folder, data_folder), said.append)
+    assert any("2 random crops" in line for line in said) and any("not checked" in line for line in said)
+    assert any("loss" in line and "tokens/s" in line and "left" in line for line in said)
+    return done.model
+
+
+def test_only_the_projection_moves(straight: Path, model_folder: Path) -> None:
+    import torch
+
+    from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
+
+    before = SparklesChatForConditionalGeneration.from_pretrained(model_folder).state_dict()
+    after = SparklesChatForConditionalGeneration.from_pretrained(straight).state_dict()
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved == {"language_projection.weight", "language_projection.bias"}
+
+
+def test_the_loss_falls_and_is_kept(straight: Path) -> None:
+    import sqlite3
+
+    out = straight.parent
+    with sqlite3.connect(out / DATABASE) as store:
+        losses = [row[0] for row in store.execute("SELECT loss FROM steps ORDER BY step")]
+    store.close()
+    assert len(losses) == 12 and sum(losses[-3:]) < sum(losses[:3])
+    assert len((out / TABLE).read_text().splitlines()) == 13
+    assert (out / CURVE).read_text().startswith("<svg")
+
+
+def test_the_published_form_goes_back_in(straight: Path, model_folder: Path, tmp_path: Path) -> None:
+    """A checkpoint's .pth is what the original code saves, and what `checkpoints convert` reads."""
+    import torch
+
+    from sparkles_eval.sparkleschat import convert_projection
+    from sparkles_eval.sparkleschat.weights import load_projection, load_record
+
+    file = straight.parent / "checkpoints" / "00000012" / "checkpoint.pth"
+    content = torch.load(file, weights_only=True)
+    assert set(content) == {"model", "optimizer", "config", "scaler", "epoch"}
+    assert set(content["model"]) == {"llama_proj.weight", "llama_proj.bias"}
+    done = convert_projection(file, model_folder, tmp_path / "again")
+    record, own = load_record(done.out), load_record(straight)
+    assert record is not None and own is not None and record.sha256 == own.sha256
+    assert torch.equal(
+        load_projection(done.out, record)["language_projection.bias"], content["model"]["llama_proj.bias"]
+    )
+
+
+def test_a_killed_run_ends_in_the_same_weights(
+    straight: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """kill -9 as soon as the first checkpoint is there, then resume: weights equal to the last bit."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "sparkles_eval", "train", str(recipe_file), "--out", str(out), "--threads", "1"]
+    command += ["--model", str(model_folder), "--data", str(data_folder), "--cache", str(tmp_path / "features")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    first = out / "checkpoints" / "00000003"
+    for _ in range(1200):
+        if first.is_dir() or running.poll() is not None:
+            break
+        time.sleep(0.05)
+    running.send_signal(signal.SIGKILL)
+    _, errors = running.communicate()
+    assert first.is_dir(), errors.decode()[-2000:]
+    with pytest.raises(UserError, match="--resume"):
+        plan(wishes(recipe_file, out, model_folder, data_folder), str)
+    if (out / "checkpoints" / "00000012").is_dir():  # it was quicker than the kill: go back to the third step
+        import shutil
+
+        for later in ("00000006", "00000009", "00000012"):
+            shutil.rmtree(out / "checkpoints" / later)
+    done = plan(wishes(recipe_file, out, model_folder, data_folder, resume=True), str)
+    assert projection(done.model) == projection(straight)
+    assert len((out / TABLE).read_text().splitlines()) == 13
+
+
+def test_a_step_may_be_split_in_any_way(
+    straight: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """Each sample weighs the same however many go through together."""
+    from safetensors.torch import load_file
+
+    done = plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
+    one, other = (load_file(folder / "projection.safetensors") for folder in (straight, done.model))
+    assert all((one[name] - other[name]).abs().max() < 1e-4 for name in one)
+
+
+def test_crops_cut_anew_train_too(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "online.yaml", views="{online: true}", steps=2, precision="bf16")
+    done = plan(wishes(recipe, tmp_path / "run", model_folder, data_folder), str)
+    assert (done.model / "projection.safetensors").is_file()
+    assert not list(tmp_path.rglob("*.npy")), "nothing is cached"
+
+
+def test_what_is_wrong_is_said_before_the_first_step(
+    recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    good = wishes(recipe_file, tmp_path / "run", model_folder, data_folder)
+    with pytest.raises(UserError, match="name the folder of the training data"):
+        plan(replace(good, data=None), str)
+    with pytest.raises(UserError, match="checkpoints convert"):
+        plan(replace(good, model=tmp_path), str)
+    with pytest.raises(DataError, match=r"missing file turn1_1img\.json"):
+        plan(replace(good, data=tmp_path), str)
+    with pytest.raises(ContentError, match="no recipe"):
+        plan(replace(good, recipe="no-such"), str)
+    assert not good.out.exists()
+
+
+def test_resuming_under_another_recipe_is_refused(
+    straight: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    other = write_recipe(tmp_path / "other.yaml", seed=7)
+    with pytest.raises(UserError, match="another recipe"):
+        plan(wishes(other, straight.parent, model_folder, data_folder, resume=True), str)
+
+
+def test_samples_without_an_answer_left_are_counted(
+    model_folder: Path, data_folder: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """A question that fills the whole length leaves no label: such a loss would not be a number."""
+    import json
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(data_folder, data)
+    records = json.loads((data / "turn1_1img.json").read_text())
+    records.append({**records[0], "instruction": "###Human: " + "see " * 80 + "<Img><ImageHere></Img>###Assistant: "})
+    (data / "turn1_1img.json").write_text(json.dumps(records))
+    said: list[str] = []
+    plan(wishes(recipe_file, tmp_path / "run", model_folder, data), said.append)
+    assert any("dropped 1 samples" in line for line in said)
