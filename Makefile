@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := runs/demo
+MINI := runs/mini
 
-.PHONY: demo test check bench docs setup setup-dev clean
+.PHONY: demo reproduce-mini test check bench docs setup setup-dev clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name another with make PYTHON=python3.12")'
@@ -29,6 +30,16 @@ demo: .venv/core ## the main job on drawn scenes: no network, no key
 	  --task sparkleseval-mini --task bison-mini --task nlvr2-mini \
 	  --model baseline/oracle --model baseline/chance --model baseline/constant --model baseline/echo \
 	  --store $(DEMO)/sparkles.db --report $(DEMO)/report.html
+
+reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU, then compare them
+	$(BIN)/sparkles-eval train minigpt4-tiny --out $(MINI)/minigpt4-tiny
+	$(BIN)/sparkles-eval train sparkleschat-tiny --model $(MINI)/minigpt4-tiny/model --out $(MINI)/sparkleschat-tiny
+	$(BIN)/sparkles-eval run --task bison-mini --task nlvr2-mini --task-arg n=504 \
+	  --model sparkleschat/$(MINI)/sparkleschat-tiny/model --model sparkleschat/$(MINI)/minigpt4-tiny/model \
+	  --store $(MINI)/sparkles.db --report $(MINI)/report.html
+	$(BIN)/sparkles-eval run --task sparkleseval-mini \
+	  --model sparkleschat/$(MINI)/sparkleschat-tiny/model --model sparkleschat/$(MINI)/minigpt4-tiny/model \
+	  --store $(MINI)/sparkles.db --report $(MINI)/dialogues.html
 
 test: .venv/dev ## all tests
 	$(BIN)/python -m pytest -n auto -q

@@ -49,7 +49,7 @@ def _shuffled(samples: Sequence[Sample]) -> Say:
     donors: dict[str, Sample] = {}
     for place, sample in enumerate(order):
         unit = sample.cluster or sample.id
-        others = (*order[place + 1 :], *order[:place])
+        others = (order[(place + step) % len(order)] for step in range(1, len(order)))
         donor = next((other for other in others if (other.cluster or other.id) != unit), None)
         if donor is not None:
             donors[sample.id] = donor

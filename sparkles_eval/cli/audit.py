@@ -104,9 +104,9 @@ def _placed(wishes: Wishes, seat: Seat, budget: int) -> list[Placed]:
     from sparkles_eval.judges.base import Dialogue
 
     (task,) = load_tasks(wishes)
-    samples, spec = known_truth(task.samples), load_answers(wishes.content)
     if task.protocol.answer:
         raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
+    samples, spec = known_truth(task.samples), load_answers(wishes.content)
     able = [sample for sample in samples if seat.judge.check(sample) is None]
     if not able:
         raise UserError(f"{seat.judge.card.name} can judge no dialogue of {task.name}: {seat.judge.check(samples[0])}")

@@ -7,7 +7,7 @@ criteria, averaged over raters; a verdict or rating that lacks a criterion does 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.errors import UserError
@@ -219,10 +219,7 @@ def _overall(runs: Sequence[StoredRun], labels: Mapping[str, Scores], scores: Ma
     same = set.intersection(*(set(both) for both, _ in splits.values()))
     if len(same) == max(counts):
         pool = set.intersection(*(set(rest) for _, rest in splits.values()))
-        lam = {
-            r.id: ppi_mean(*([v[r.id][s] for s in same] for v in (labels, scores)), [scores[r.id][s] for s in pool]).lam
-            for r in runs
-        }
+        lam = {run.id: _trust(labels[run.id], scores[run.id], same, pool) for run in runs}
 
         def mean(sample: str, values: Mapping[str, Scores], weights: Mapping[str, float] | None = None) -> float:
             return sum((weights[r.id] if weights else 1.0) * values[r.id][sample] for r in runs) / len(runs)
@@ -246,6 +243,11 @@ def _overall(runs: Sequence[StoredRun], labels: Mapping[str, Scores], scores: Ma
     found = stratified_ppi(strata)
     note = "; ".join(part for part in (found.note, "models as independent strata") if part)
     return Estimate(found.estimate, found.low, found.high, sum(counts), total, None, "stratified PPI++", note)
+
+
+def _trust(labels: Scores, scores: Scores, same: Iterable[str], pool: Iterable[str]) -> float:
+    both = list(same)
+    return ppi_mean([labels[s] for s in both], [scores[s] for s in both], [scores[s] for s in pool]).lam
 
 
 def _agreement(labels: Mapping[str, Mapping[str, Scores]], raters: Sequence[str]) -> Alpha:

@@ -103,7 +103,7 @@ def _length(marks: Marks, number: int) -> tuple[LengthBias | None, str]:
 
 def favours(marks: Marks) -> list[Favour]:
     """Each judge that asks a model against each other judge, where both its own and other families answered."""
-    found = []
+    found: list[Favour] = []
     names = {run.id: run.model.name for run in marks.runs}
     for number, marker in enumerate(marks.markers):
         if marker.model is None:

@@ -45,6 +45,16 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
     "encoded": re.compile(r"(?<![\w+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[0-9+/])[A-Za-z0-9+/]{40,}={0,2}"),
 }
 
+_HINTS = ("[[", "/", "out of", "rating", "score", "grade", "mark")
+"""Without one of these no text reads like a rating: most answers are spared the dear pattern."""
+
+_UNSEEN = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ue000-\uf8ff"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001-\U000e007f\U000f0000-\U0010fffd]"
+)
+"""Format and private-use characters (Unicode categories Cf and Co)."""
+
 _JOINER = "\u200d"
 _EXCERPT = 60
 _LONGEST = 200_000
@@ -64,7 +74,10 @@ def scan_text(item: str, text: str) -> list[Flag]:
     """The flags of one answer, at most one of each kind."""
     seen = text[:_LONGEST]
     flags = []
+    lower = seen.casefold()
     for kind, pattern in _PATTERNS.items():
+        if kind == "rating" and not any(hint in lower for hint in _HINTS):
+            continue
         if found := pattern.search(seen):
             flags.append(Flag(kind, item, _excerpt(seen, found.start())))
     place = _invisible(seen)
@@ -77,11 +90,10 @@ def _invisible(text: str) -> int | None:
     """Where the first character stands that takes no room and is no part of an emoji; None for clean text."""
     if text.isascii():
         return None
-    for place, char in enumerate(text):
-        if unicodedata.category(char) not in ("Cf", "Co"):
-            continue
+    for found in _UNSEEN.finditer(text):
+        place = found.start()
         near = text[max(0, place - 2) : place] + text[place + 1 : place + 2]
-        if char == _JOINER and any(unicodedata.category(other) in ("So", "Sk") for other in near):
+        if found[0] == _JOINER and any(unicodedata.category(other) in ("So", "Sk") for other in near):
             continue
         return place
     return None

@@ -200,7 +200,8 @@ def _of_others(task: Task) -> dict[str, dict[str, Image]]:
         own = {image.sha256: image for image in sample.images}
         unit = sample.cluster or sample.id
         foreign: dict[str, Image] = {}
-        for donor in (*order[place + 1 :], *order[:place]):
+        for step in range(1, len(order)):
+            donor = order[(place + step) % len(order)]
             if len(foreign) >= len(own):
                 break
             if (donor.cluster or donor.id) != unit:

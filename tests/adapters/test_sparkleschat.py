@@ -10,6 +10,8 @@ from typing import cast
 
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra 'local'")
+
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.build import list_models
 from sparkles_eval.adapters.local_features import shared
@@ -19,8 +21,6 @@ from sparkles_eval.records import Generation, Image, Part, Reply, Status
 from tests.adapters.feeding import Listed, pictures, run
 from tests.adapters.making import build, image, image_bytes, request
 from tests.adapters.tiny_chat import write_model
-
-pytest.importorskip("torch", reason="needs the extra 'local'")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra 'local'")
+
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.transformers import Transformers
 from sparkles_eval.errors import AdapterError, Rejected, UserError
@@ -16,8 +18,6 @@ from tests.adapters.feeding import Listed, pictures, run
 from tests.adapters.making import build, image, image_bytes, request
 from tests.adapters.tiny_chat import write_model
 from tests.adapters.tiny_llava import IMAGES_FIRST, write_llava
-
-pytest.importorskip("torch", reason="needs the extra 'local'")
 
 GREEDY = Generation(temperature=0, max_tokens=24)
 SAMPLED = Generation(temperature=1.0, top_p=0.95, top_k=8, max_tokens=24, seed=3)

@@ -21,7 +21,7 @@ from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
-from tests.end_to_end.running import Done, accounted, cli, rows, sound, total
+from tests.end_to_end.running import Done, accounted, here, rows, sound, total
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 
 _RATED = {f"C{c}": {"explanation": "", "rating": 10} for c in (1, 2, 3)}
@@ -37,7 +37,7 @@ def server() -> Iterator[LoopbackServer]:
 
 
 def _audit(judge: str, store: Path, *more: str) -> Done:
-    return cli("judges", "audit", judge, "--store", str(store), *more)
+    return here("judges", "audit", judge, "--store", str(store), *more)
 
 
 def _read(path: Path) -> dict[str, list[dict[str, float | str | None]]]:
@@ -99,22 +99,24 @@ def test_a_gullible_judge_is_found_out(server: LoopbackServer, tmp_path: Path) -
 
 def test_a_judge_that_cannot_be_read_says_so(server: LoopbackServer, tmp_path: Path) -> None:
     args = ["--judge-arg", f"base_url={server.openai_url}", "--judge-arg", "attempts=1", "--budget", "60"]
-    done = _audit("sparkles@openai/echo", tmp_path / "a.db", *args)
-    assert done.code == 2
-    assert "not one right answer was graded" in done.err
+    with pytest.raises(UserError, match="not one right answer was graded"):
+        _audit("sparkles@openai/echo", tmp_path / "a.db", *args)
 
 
 def test_budget_and_estimate(server: LoopbackServer, tmp_path: Path) -> None:
     store = tmp_path / "a.db"
-    few = _audit("facts", store, "--budget", "10")
-    assert few.code == 2 and "one dialogue takes" in few.err
+    for wrong, told in [
+        (("facts", "--budget", "10"), "one dialogue takes"),
+        (("facts", "--task", "bison-mini"), "audit a judge on dialogues"),
+        (("panel:facts,sparkles",), "audit them one by one"),
+    ]:
+        with pytest.raises(UserError, match=told):
+            _audit(wrong[0], store, *wrong[1:])
     before = server.stats().requests
     args = ["--judge-arg", f"base_url={server.openai_url}", "--budget", "100", "--estimate"]
     shown = _audit("sparkles@openai/good", store, *args)
     assert shown.code == 0 and "still to be asked" in shown.shown
     assert server.stats().requests == before and not store.exists()
-    rule = _audit("facts", store, "--task", "bison-mini")
-    assert rule.code == 2
 
 
 def test_one_dialogue_gives_values_without_intervals(tmp_path: Path) -> None:

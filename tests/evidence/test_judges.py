@@ -23,7 +23,7 @@ from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
-from tests.end_to_end.running import cli, here
+from tests.end_to_end.running import here
 from tests.evidence.judging import GOOD, MODELS, WEAK, judged_store, label
 from tests.server import LoopbackServer
 
@@ -184,19 +184,19 @@ def test_a_panel_scores_from_its_members_and_is_compared_like_a_judge(tmp_path: 
     with LoopbackServer() as server, Store(tmp_path / "s.db") as store:
         judged_store(store, server, ["facts"], n=4)
         args = ["--judge-arg", f"{GOOD}:base_url={server.openai_url}", "--store", str(store.path), "--no-report"]
-        done = cli("judge", "--judge", name, *args)
+        done = here("judge", "--judge", name, *args)
         assert done.code == 0, done.shown
         marks = read_marks(store, ["facts", GOOD, name])
         mean = (marks.of(0, "C1") + marks.of(1, "C1")) / 2
         np.testing.assert_allclose(marks.of(2, "C1"), mean)
         asked = server.stats().requests
-        median = cli("judge", "--judge", name, "--judge-arg", "panel:rule=median", *args)
+        median = here("judge", "--judge", name, "--judge-arg", "panel:rule=median", *args)
         assert median.code == 0 and server.stats().requests == asked, "members are not asked again"
         rows = queries.judges(store, queries.runs(store)[0].id)
         assert sorted(row.name for row in rows) == ["facts", name, name, "sparkles"]
         assert {row.title.split()[0] for row in rows if row.name == name} == {"Mean", "Median"}
-        wrong = cli("judge", "--judge", "panel:facts", *args)
-        assert wrong.code == 2 and "two members" in wrong.err
+        with pytest.raises(UserError, match="two members"):
+            here("judge", "--judge", "panel:facts", *args)
 
 
 def test_spans_are_values_with_their_ends(judged: Store) -> None:

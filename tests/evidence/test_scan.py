@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from sparkles_eval.evidence.scan import scan_answers, scan_text
@@ -39,6 +41,12 @@ def test_flagged(kind: str, text: str) -> None:
 )
 def test_clean(text: str) -> None:
     assert scan_text("x", text) == []
+
+
+def test_every_character_without_a_shape_is_known() -> None:
+    unseen = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cf", "Co")]
+    missed = [hex(ord(char)) for char in unseen if not any(f.kind == "invisible" for f in scan_text("x", f"a{char}b"))]
+    assert missed == []
 
 
 def test_excerpts_are_printable() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from sparkles_eval.judges.load import load_judge
 from sparkles_eval.records import Fact, Image, Sample, Text, Turn, Verdict, VerdictStatus
 from sparkles_eval.tasks.mini.dialogues import dialogue
 from sparkles_eval.tasks.mini.truth import state
+from tests.hanging import ends
 
 JUDGE: Judge = make_facts_judge(content_dir("judges") / "facts")
 
@@ -236,7 +236,6 @@ def test_the_order_of_sentences_does_not_matter(index: int, data: st.DataObject)
 @pytest.mark.parametrize(
     "piece", ["[[", "IMAGE#1 ", "IMAGE#1 and IMAGE#2 ", "if ", "a,", "two ", "; ", "star-", "\n1. "]
 )
-def test_long_answers_take_no_long_time(piece: str) -> None:
-    began = time.perf_counter()
-    points(SAMPLES[0], piece * 100_000, piece * 100_000)
-    assert time.perf_counter() - began < 5
+def test_long_answers_do_not_hang_the_judge(piece: str) -> None:
+    with ends():
+        points(SAMPLES[0], piece * 100_000, piece * 100_000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +20,7 @@ from sparkles_eval.judges.parsing import (
     parse_strict,
     parser,
 )
+from tests.hanging import ends
 
 EXPECTED = Expected(PAPER_PAIRS, 1, 10)
 VALUES = [8.0, 7.0, 9.0, 6.0, 6.5, 5.0]
@@ -228,8 +228,7 @@ def test_any_json_gives_all_ratings_or_a_reason(value: object) -> None:
         "```",
     ],
 )
-def test_long_hostile_replies_are_read_in_linear_time(name: str, piece: str) -> None:
+def test_long_hostile_replies_do_not_hang_the_parser(name: str, piece: str) -> None:
     text = (piece * (1_000_000 // len(piece)))[: LONGEST if name == "strict" else None]
-    start = time.process_time()
-    PARSERS[name].read(text, Expected(PAPER_PAIRS, 1, 10, quoted=(text,)))
-    assert time.process_time() - start < 2
+    with ends():
+        PARSERS[name].read(text, Expected(PAPER_PAIRS, 1, 10, quoted=(text,)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.tasks.answers import RULES, extract
+from tests.hanging import ends
 
 BISON = ("IMAGE#1", "IMAGE#2")
 TRUTH = ("TRUE", "FALSE")
@@ -172,21 +171,13 @@ HOSTILE = ["a", "therefore ", "not ", "(TRUE or ", '"', '" x y z ', ". ", "\n", 
 HOSTILE += ["1,1.", "-", "TRUE and FALSE, or ", "image #1 ", ")))", "'s", "if it is true "]
 
 
-def seconds(rule: str, text: str) -> float:
-    """Processor time, so that a busy machine does not count."""
-    start = time.process_time()
-    extract(rule, text, TRUTH)
-    extract(rule, text, BISON)
-    return time.process_time() - start
-
-
 @pytest.mark.parametrize("rule", sorted(RULES))
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_megabyte_of_hostile_text_is_read_in_linear_time(rule: str, piece: str) -> None:
+def test_a_megabyte_of_hostile_text_does_not_hang_a_rule(rule: str, piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    assert seconds(rule, text) < 3
-    # Ten times the text takes about ten times the time; a quadratic rule would take a hundred times.
-    assert seconds(rule, text[:90_000]) < 40 * max(seconds(rule, text[:9_000]), 0.002)
+    with ends():
+        extract(rule, text, TRUTH)
+        extract(rule, text, BISON)
 
 
 WORDS = ["the", "answer", "is", "not", "TRUE", "FALSE", "therefore", ",", ".", "(", ")", ":", "or", "and", "IMAGE#1"]

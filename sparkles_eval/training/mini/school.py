@@ -151,14 +151,14 @@ def _picks(stage: VisionStage, seed: int) -> Iterator[list[int]]:
 def _learn(pupil: _Pupil, first: int, before: int, found: Path | None) -> dict[str, JSON]:
     """The lessons. Steps count on from the vision stage's `before`."""
     recipe, stage = pupil.recipe, pupil.recipe.language
-    learning = _study(pupil, stage)
     parameters = pupil.parameters(vision=False)
     optimizer = torch.optim.AdamW(parameters, lr=stage.rate, betas=_BETAS, weight_decay=_DECAY)
-    if found is not None:
+    if found is not None:  # before the lessons' pictures are encoded: with the tower as it was saved
         state.load(found, state.Trained(pupil.everything(), optimizer), recipe.fingerprint, "drawn")
         pupil.say(f"resumed at step {first}")
     elif before:
         _save(pupil, before, optimizer)
+    learning = _study(pupil, stage)
     stepper, loss = Stepper(pupil.model), torch.zeros(())
     pupil.model.train()
     for step, numbers in islice(enumerate(learning.batches(stage.batch, recipe.seed)), first - before, stage.steps):
