@@ -34,12 +34,11 @@ demo: .venv/core ## the main job on drawn scenes: no network, no key
 reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU, then compare them
 	$(BIN)/sparkles-eval train minigpt4-tiny --out $(MINI)/minigpt4-tiny
 	$(BIN)/sparkles-eval train sparkleschat-tiny --model $(MINI)/minigpt4-tiny/model --out $(MINI)/sparkleschat-tiny
-	$(BIN)/sparkles-eval run --task bison-mini --task nlvr2-mini --task-arg n=504 \
-	  --model sparkleschat/$(MINI)/sparkleschat-tiny/model --model sparkleschat/$(MINI)/minigpt4-tiny/model \
+	$(BIN)/sparkles-eval run --task bison-mini --task nlvr2-mini --task sparkleseval-mini \
+	  --task-arg bison-mini:n=504 --task-arg nlvr2-mini:n=504 \
+	  --model sparkleschat-tiny --model-arg sparkleschat-tiny:weights=$(MINI)/sparkleschat-tiny/model \
+	  --model minigpt4-tiny --model-arg minigpt4-tiny:weights=$(MINI)/minigpt4-tiny/model \
 	  --store $(MINI)/sparkles.db --report $(MINI)/report.html
-	$(BIN)/sparkles-eval run --task sparkleseval-mini \
-	  --model sparkleschat/$(MINI)/sparkleschat-tiny/model --model sparkleschat/$(MINI)/minigpt4-tiny/model \
-	  --store $(MINI)/sparkles.db --report $(MINI)/dialogues.html
 
 test: .venv/dev ## all tests
 	$(BIN)/python -m pytest -n auto -q

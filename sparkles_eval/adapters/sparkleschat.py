@@ -44,6 +44,8 @@ _CHARACTERS_PER_TOKEN = 4
 """Of English in this vocabulary; only sorts requests."""
 _EXPECTED_POSITIONS = 640
 """Of a prompt with its answer: what memory is planned for."""
+_TAIL = 4
+"""Newest ids in which a separator is looked for."""
 _NEW_TOKENS = 1000
 """Of an answer, where nobody says how many (published)."""
 
@@ -174,6 +176,9 @@ class SparklesChat(local.Local):
     def _ended(self, stops: Sequence[str], ids: Sequence[int]) -> bool:
         if ids[-1] in self._eos or any(tuple(ids[-len(stop) :]) == stop for stop in self._stops):
             return True
+        # A vocabulary may write the separator in one piece with what stands before it. The answer ends there anyway.
+        if prompts.SEPARATOR in self._processor.tokenizer.decode(ids[-_TAIL:]):
+            return True
         return bool(stops) and any(stop in self._processor.decode(ids) for stop in stops)
 
     def _deliver(self, feed: Feed, row: Row) -> None:
@@ -217,9 +222,9 @@ class SparklesChat(local.Local):
 
 def make(model: Model, options: ModelOptions) -> SparklesChat:
     """The adapter factory of kind `sparkleschat`. Raises errors.UserError with the mend: weights, device, argument."""
-    register()
     args = Arguments(model.name, options, _ARGS)
     folder = find_weights(model.model_id, model.settings, args.text("weights"))
+    register()
     defaults = local.checkpoint_generation(read_object(folder / "generation_config.json"))
     setup = local.read_setup(model, options, args, defaults)
     fp32 = args.flag("vision_fp32") or False

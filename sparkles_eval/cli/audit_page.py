@@ -9,7 +9,7 @@ from sparkles_eval.cli.tables import cell_text
 from sparkles_eval.content import find_file
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.evidence.audit import WHOLE, AuditReport
-from sparkles_eval.evidence.audit_tables import Finding, findings
+from sparkles_eval.evidence.audit_tables import FAULTS, Finding, findings, negative
 from sparkles_eval.evidence.tables import Head, Span
 from sparkles_eval.tasks.strict import read_text
 from sparkles_eval.tasks.templates import compile_template, render
@@ -49,9 +49,24 @@ def page(report: AuditReport, content: Sequence[Path] = ()) -> str:
         "unreadable": cell_text(said.invalid / said.replies if said.replies else None, _SHARE),
         "unscored": cell_text(Span.of(report.unscored), _SHARE),
     }
+    names["criteria"] = [_cell(measure) for measure in report.measures if measure != WHOLE]
+    names["by_criterion"] = _by_criterion(report)
     for group in ("faults", "tricks", "looking"):
         names[group] = [_line(finding) for finding in found if finding.group == group]
     return render(compile_template(read_text(path), str(path)), str(path), names)
+
+
+def _by_criterion(report: AuditReport) -> list[dict[str, object]]:
+    """What each criterion loses to each fault."""
+    rows: dict[str, list[str]] = {}
+    for dosed in report.doses:
+        if dosed.measure != WHOLE:
+            lost = Span.of(dosed.lost[-1][1])
+            rows.setdefault(FAULTS.get(dosed.family, dosed.family), []).append(cell_text(lost, _POINTS))
+    for changed in report.changes:
+        if changed.measure != WHOLE and changed.kind == "falls":
+            rows.setdefault(changed.title, []).append(cell_text(Span.of(negative(changed.change)), _POINTS))
+    return [{"question": _cell(question), "points": points} for question, points in rows.items()]
 
 
 def _line(finding: Finding) -> dict[str, str]:

@@ -55,7 +55,6 @@ def judge(
     from sparkles_eval.engine.stored import stored_answers
     from sparkles_eval.engine.wishes import Wishes
     from sparkles_eval.errors import UserError
-    from sparkles_eval.evidence.judges_panel import score_panel
     from sparkles_eval.store.store import Store
 
     if not judge:
@@ -82,6 +81,9 @@ def judge(
             raise UserError(f"{store}: no run with answers to judge; `sparkles-eval list runs` shows what it holds")
         with shown(plain=plain) as progress:
             outcome = judge_again(seats, answered, opened, progress, terms, sys.argv)
-        for panel in panels:
-            score_panel(opened, panel)
+        if panels:
+            from sparkles_eval.evidence.judges_panel import score_panel
+
+            for panel in panels:
+                score_panel(opened, panel)
         finish(opened, outcome, None if no_report else report or store.with_suffix(".html"))

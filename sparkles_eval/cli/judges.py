@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sparkles_eval.cli import audit, options, tables
 
-app = typer.Typer(help="Compare and audit judges.", no_args_is_help=True)
+app = typer.Typer(help="Make, compare and audit judges.", no_args_is_help=True)
 app.command("audit")(audit.audit)
 
 
@@ -46,6 +47,23 @@ def compare(
         marks = read_marks(opened, judges, task)
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
     tables.present(found, tables.Files(json, csv, latex))
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Lower case letters, digits, '-', '_'.")],
+    where: Annotated[Path, typer.Option("--in", help="The folder that it is made in.")] = Path(),
+) -> None:
+    """Write a commented judge folder that works as it is.
+
+    [bold]Example[/bold]
+
+      sparkles-eval judges new my-judge && sparkles-eval judge --judge ./my-judge@openai/gpt-4o
+    """
+    from sparkles_eval.judges.skeleton import write_skeleton
+
+    folder = write_skeleton(name, where)
+    typer.echo(f"{folder}\ntry it:  sparkles-eval judge --judge {folder}@openai/gpt-4o")
 
 
 @app.callback()

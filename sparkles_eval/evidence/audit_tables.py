@@ -20,12 +20,13 @@ BARELY = 1 / 9
 ENOUGH = 10
 """Tries of an attack below which no success says nothing: in 10 it still allows 26%."""
 
-_FAULTS = {
+FAULTS = {
     "removed": "Facts are left out",
     "exchanged": "What is true of one image is said of another",
     "contradicted": "Facts are contradicted",
     "replaced": "Sentences come from another dialogue",
 }
+"""What is altered in doses, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def findings(report: AuditReport) -> list[Finding]:
     for dosed in report.doses:
         if dosed.measure == WHOLE:
             lost = dosed.lost[-1][1]
-            question = _FAULTS.get(dosed.family, dosed.family)
+            question = FAULTS.get(dosed.family, dosed.family)
             found.append(Finding("faults", question, _seen(lost, scale), Span.of(lost), lost.n))
     for changed in report.changes:
         if changed.measure != WHOLE:
@@ -55,14 +56,14 @@ def findings(report: AuditReport) -> list[Finding]:
             gain = changed.change
             found.append(Finding("tricks", changed.title, _resisted(gain), Span.of(gain), gain.n))
         else:
-            lost = _negative(changed.change)
+            lost = negative(changed.change)
             group: Literal["faults", "looking"] = "looking" if changed.kind == "control" else "faults"
             found.append(Finding(group, changed.title, _seen(lost, scale), Span.of(lost), lost.n))
     found.extend(_attack(attack) for attack in report.attacks)
     return found
 
 
-def _negative(estimate: Estimate) -> Estimate:
+def negative(estimate: Estimate) -> Estimate:
     """The same as a loss."""
     low, high, value = estimate.low, estimate.high, estimate.value
     return Estimate(

@@ -7,7 +7,7 @@ criteria, averaged over raters; a verdict or rating that lacks a criterion does 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.errors import UserError
@@ -75,6 +75,8 @@ class HumanReport:
     """Among raters, ordinal, of dialogue scores; None with one rater."""
     next: tuple[str, ...]
     """Names of the dialogues to label next, in the random order of the sheets."""
+    left: int
+    """Dialogues that are not labelled yet for every model."""
 
 
 Scores = Mapping[str, float]
@@ -106,8 +108,9 @@ def human_report(
     if not any(scores.values()):
         raise UserError(f"{judge.name} has scored none of these runs; `sparkles-eval judge --judge {judge.name}` does")
     own = sheets(store, runs[0].task.name)
-    names = tuple(sorted({rating.rater for rating in found}))
     means = {run.id: _mean_over(labels[run.id]) for run in runs}
+    left = _left(store, runs, means, own)
+    names = tuple(sorted({rating.rater for rating in found}))
     return HumanReport(
         judge=judge,
         task=runs[0].task.name,
@@ -117,7 +120,8 @@ def human_report(
         overall=_overall(runs, means, scores),
         raters=names,
         agreement=_agreement(labels, names) if len(names) > 1 else None,
-        next=tuple(_next(store, runs, means, own, following)),
+        next=tuple(left[:following]),
+        left=len(left),
     )
 
 
@@ -216,9 +220,9 @@ def _overall(runs: Sequence[StoredRun], labels: Mapping[str, Scores], scores: Ma
     total = sum(run.total for run in runs)
     if min(counts) < 2:
         return Estimate(None, None, None, sum(counts), total, note="a model has fewer than two labels")
-    same = set.intersection(*(set(both) for both, _ in splits.values()))
+    same = sorted(set.intersection(*(set(both) for both, _ in splits.values())))
     if len(same) == max(counts):
-        pool = set.intersection(*(set(rest) for _, rest in splits.values()))
+        pool = sorted(set.intersection(*(set(rest) for _, rest in splits.values())))
         lam = {run.id: _trust(labels[run.id], scores[run.id], same, pool) for run in runs}
 
         def mean(sample: str, values: Mapping[str, Scores], weights: Mapping[str, float] | None = None) -> float:
@@ -241,13 +245,14 @@ def _overall(runs: Sequence[StoredRun], labels: Mapping[str, Scores], scores: Ma
         for r in runs
     ]
     found = stratified_ppi(strata)
-    note = "; ".join(part for part in (found.note, "models as independent strata") if part)
+    shared = sum(counts) > len({sample for both, _ in splits.values() for sample in both})
+    independent = "models as independent strata, though some share labelled dialogues" if shared else "models as strata"
+    note = "; ".join(part for part in (found.note, independent) if part)
     return Estimate(found.estimate, found.low, found.high, sum(counts), total, None, "stratified PPI++", note)
 
 
-def _trust(labels: Scores, scores: Scores, same: Iterable[str], pool: Iterable[str]) -> float:
-    both = list(same)
-    return ppi_mean([labels[s] for s in both], [scores[s] for s in both], [scores[s] for s in pool]).lam
+def _trust(labels: Scores, scores: Scores, same: Sequence[str], pool: Sequence[str]) -> float:
+    return ppi_mean([labels[s] for s in same], [scores[s] for s in same], [scores[s] for s in pool]).lam
 
 
 def _agreement(labels: Mapping[str, Mapping[str, Scores]], raters: Sequence[str]) -> Alpha:
@@ -255,10 +260,8 @@ def _agreement(labels: Mapping[str, Mapping[str, Scores]], raters: Sequence[str]
     return krippendorff([[labels[run].get(rater, {}).get(sample) for run, sample in places] for rater in raters])
 
 
-def _next(
-    store: Store, runs: Sequence[StoredRun], labels: Mapping[str, Scores], own: Sequence[Sheet], following: int
-) -> list[str]:
+def _left(store: Store, runs: Sequence[StoredRun], labels: Mapping[str, Scores], own: Sequence[Sheet]) -> list[str]:
+    """Names of the dialogues that some model's answer is not labelled on, in the order of the sheets."""
     order = labelling_order(store, runs, own[-1].seed if own else 0)
     names = {s.id: s.sample.id for s in browse.samples(store, runs[0].id, limit=runs[0].total)}
-    left = [sample for sample in order if not all(sample in labels[run.id] for run in runs)]
-    return [names[sample] for sample in left[:following]]
+    return [names[sample] for sample in order if not all(sample in labels[run.id] for run in runs)]

@@ -71,6 +71,8 @@ def _notes(report: HumanReport) -> list[str]:
             notes.append(
                 f"{who}: all {model.judge.n} dialogues labelled are not enough for that half-width; add dialogues"
             )
+    if any(model.plan and (model.plan.with_judge or FEW_LABELS) < FEW_LABELS for model in report.models):
+        notes.append(f"needed: below {FEW_LABELS} labels a model no interval is to be trusted, whatever its width")
     if report.overall.note and len(report.models) > 1:
         notes.append(f"all models: {report.overall.note}")
     if report.agreement is not None:
@@ -102,15 +104,17 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
 
 def _next(report: HumanReport) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple((place, name) for place, name in enumerate(report.next, 1))
-    notes = (
+    notes: tuple[str, ...] = (
         "drawn at random, in the order of the sheets: `human export` with a larger --dialogues hands them out",
         (
             "not by score: labels picked where the judge doubts, or where scores are extreme, are no longer a fair "
             "sample, and every estimate above would be biased"
         ),
     )
-    if not rows:
+    if not report.left:
         notes = ("every dialogue is labelled", notes[1])
+    elif report.left > len(rows):
+        notes = (f"{report.left} dialogues are not labelled for every model", *notes)
     return Table(
         "human-next", "To be labelled next", (Head("place", "", "count"), Head("dialogue", "dialogue")), rows, notes
     )

@@ -229,7 +229,7 @@ def _save(run: _Run, step: int) -> None:
         run.model.save_pretrained(folder / MODEL, projection_only=True)
         run.processor.save_pretrained(folder / MODEL)
         config = json.loads(run.recipe.model_dump_json())
-        epoch = (step - 1) // max(1, run.recipe.schedule.warmup)
+        epoch = (step - 1) // run.recipe.save_every  # published: one checkpoint an epoch, counted from 0
         content = {"model": published_projection(run.model), "optimizer": run.optimizer.state_dict()}
         torch.save({**content, "config": config, "scaler": scale or None, "epoch": epoch}, folder / PUBLISHED)
 

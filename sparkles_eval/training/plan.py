@@ -16,6 +16,7 @@ from sparkles_eval.errors import DataError, MissingExtra, Problem, UserError
 from sparkles_eval.records import Sample
 from sparkles_eval.tasks.cache import cache_dir
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.strict import parse_json
 from sparkles_eval.training.data import Exchange, Subset, read_subsets
 from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, read_recipe
 
@@ -107,12 +108,21 @@ def _refuse_for_mini(wishes: Wishes) -> None:
         raise UserError(f"{', '.join(given)}: a tiny recipe draws its own data and trains in fp32; leave this out")
 
 
+def _family(model: Path) -> str:
+    """The model_type of a folder's config.json, "" where there is none that can be read."""
+    try:
+        config = parse_json((model / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(config.get("model_type", "")) if isinstance(config, dict) else ""
+
+
 def _prepare(recipe: ProjectionRecipe, wishes: Wishes, say: Say) -> Prepared:
     """Samples ready for steps. The cheap checks come first."""
-    if wishes.model is None or not (wishes.model / "config.json").is_file():
+    if wishes.model is None or _family(wishes.model) != "sparkleschat":
         raise UserError(
             f"--model {wishes.model or ''}: the folder of a whole converted model with a trained projection is needed "
-            "(its config.json); make it with `sparkles-eval checkpoints convert`"
+            "(config.json of model_type sparkleschat); make it with `sparkles-eval checkpoints convert`"
         )
     if wishes.data is None:
         names = ", ".join(subset.name for subset in recipe.subsets)

@@ -28,6 +28,7 @@ def arguments(folder: Path, store: Path, items: int) -> list[str]:
     return ["run", *tasks, *model, "--no-report", "--store", str(store), "--plain"]
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_generation_it_goes_on_and_ends_with_the_same_answers(
     folder: Path, tmp_path: Path
 ) -> None:

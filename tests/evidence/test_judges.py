@@ -23,7 +23,7 @@ from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
-from tests.end_to_end.running import here
+from tests.end_to_end.running import here, rows
 from tests.evidence.judging import GOOD, MODELS, WEAK, judged_store, label
 from tests.server import LoopbackServer
 
@@ -192,11 +192,25 @@ def test_a_panel_scores_from_its_members_and_is_compared_like_a_judge(tmp_path: 
         asked = server.stats().requests
         median = here("judge", "--judge", name, "--judge-arg", "panel:rule=median", *args)
         assert median.code == 0 and server.stats().requests == asked, "members are not asked again"
-        rows = queries.judges(store, queries.runs(store)[0].id)
-        assert sorted(row.name for row in rows) == ["facts", name, name, "sparkles"]
-        assert {row.title.split()[0] for row in rows if row.name == name} == {"Mean", "Median"}
+        known = queries.judges(store, queries.runs(store)[0].id)
+        assert sorted(row.name for row in known) == ["facts", name, name, "sparkles"]
+        assert {row.title.split()[0] for row in known if row.name == name} == {"Mean", "Median"}
         with pytest.raises(UserError, match="two members"):
             here("judge", "--judge", "panel:facts", *args)
+
+
+def test_a_run_can_name_a_panel_at_once(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    with LoopbackServer() as server:
+        judge = ["--judge", f"panel:facts,{WEAK}", "--judge-arg", f"{WEAK}:base_url={server.openai_url}"]
+        task = ["--task", "sparkleseval-mini", "--task-arg", "n=3", "--model", "baseline/oracle"]
+        done = here("run", *task, *judge, "--judge-arg", "panel:quorum=2", "--store", str(store), "--no-report")
+        assert done.code == 0 and f"scored by panel:facts,{WEAK}" in done.shown
+    assert {row[0] for row in rows(store, "SELECT judge FROM leaderboard")} == {
+        "facts",
+        "sparkles",
+        f"panel:facts,{WEAK}",
+    }
 
 
 def test_spans_are_values_with_their_ends(judged: Store) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import pytest
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
 from sparkles_eval.tasks.answers import extract
+from tests.golden.reading import golden_cases
 
 OPTIONS = {"bison": ("IMAGE#1", "IMAGE#2"), "nlvr2": ("TRUE", "FALSE")}
 
@@ -22,21 +19,7 @@ class Case(BaseModel):
     official: str | None
 
 
-def cases() -> list[object]:
-    """Every answers_*.json of this folder and, when SPARKLES_EXTRA_GOLDENS names a folder, of that one."""
-    folders = [Path(__file__).parent]
-    if extra := os.environ.get("SPARKLES_EXTRA_GOLDENS"):
-        folders.append(Path(extra))
-    read = TypeAdapter(list[Case])
-    return [
-        pytest.param(case, id=f"golden-{path.stem}-{folder.name}-{number}")
-        for folder in folders
-        for path in sorted(folder.glob("answers_*.json"))
-        for number, case in enumerate(read.validate_python(json.loads(path.read_text())))
-    ]
-
-
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", golden_cases("answers_*.json", Case))
 def test_paper_rule_agrees_with_the_published_code(case: Case) -> None:
     option = extract("paper", case.response, OPTIONS[case.task]).option
     assert (option.lower() if option else None) == case.official

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import pytest
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
 from sparkles_eval.judges.parsing import read_paper
+from tests.golden.reading import golden_cases
 
 
 class Case(BaseModel):
@@ -19,20 +16,6 @@ class Case(BaseModel):
     official: list[list[float]] | None
 
 
-def cases() -> list[object]:
-    """Every judgements_*.json of this folder and, when SPARKLES_EXTRA_GOLDENS names a folder, of that one."""
-    folders = [Path(__file__).parent]
-    if extra := os.environ.get("SPARKLES_EXTRA_GOLDENS"):
-        folders.append(Path(extra))
-    read = TypeAdapter(list[Case])
-    return [
-        pytest.param(case, id=f"golden-{path.stem}-{folder.name}-{number}")
-        for folder in folders
-        for path in sorted(folder.glob("judgements_*.json"))
-        for number, case in enumerate(read.validate_python(json.loads(path.read_text())))
-    ]
-
-
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", golden_cases("judgements_*.json", Case))
 def test_paper_parser_agrees_with_the_published_code(case: Case) -> None:
     assert read_paper(case.response) == case.official

@@ -8,15 +8,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-HERE = Path(__file__).parent
+from tests.golden.reading import HERE, golden_files
 
 
 def _methods() -> dict[str, Any]:
@@ -34,16 +32,10 @@ def _methods() -> dict[str, Any]:
 METHODS = _methods()
 
 
-def _files() -> list[Path]:
-    extra = os.environ.get("SPARKLES_EXTRA_GOLDENS")
-    folders = [HERE, *([Path(extra)] if extra else [])]
-    return [file for folder in folders for file in sorted(folder.glob("statistics_*.json"))]
-
-
 def _cases() -> list[Any]:
     return [
         pytest.param(case, id=f"golden-{file.stem}-{case['id']}")
-        for file in _files()
+        for file in golden_files("statistics_*.json")
         for case in json.loads(file.read_text(encoding="utf-8"))["cases"]
     ]
 

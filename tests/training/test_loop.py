@@ -135,6 +135,11 @@ def test_what_is_wrong_is_said_before_the_first_step(
         plan(replace(good, data=None), str)
     with pytest.raises(UserError, match="checkpoints convert"):
         plan(replace(good, model=tmp_path), str)
+    (tmp_path / "config.json").write_text('{"model_type": "llava"}')
+    with pytest.raises(UserError, match="model_type sparkleschat"):
+        plan(replace(good, model=tmp_path), str)
+    with pytest.raises(UserError, match="fp16 cannot be had here"):
+        plan(replace(good, precision="fp16"), str)
     with pytest.raises(DataError, match=r"missing file turn1_1img\.json"):
         plan(replace(good, data=tmp_path), str)
     with pytest.raises(ContentError, match="no recipe"):

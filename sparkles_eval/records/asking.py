@@ -1,0 +1,116 @@
+"""Asking a model: what is sent and what comes back. Knows nothing of tasks or scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sparkles_eval.records.samples import Image, Part, Text
+from sparkles_eval.records.values import JSON, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a model is sent it."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The words alone, images left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What one request asks: an optional system text, then user and assistant messages, a user's last."""
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return tuple(p for message in self.messages for p in message.parts if isinstance(p, Image))
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Sampling settings. None means "not sent": the model's own default holds. All of them are in the request key."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, JSON]:
+        """What is set, by name; the written form in keys and in the store."""
+        settings: dict[str, JSON] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+            "stop": list(self.stop) or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+class Status(StrEnum):
+    """How one attempt at a request ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    API_ERROR = "api_error"
+    TIMEOUT = "timeout"
+
+    @property
+    def settled(self) -> bool:
+        """True when the model itself replied: asking again would only buy another draw."""
+        return self not in (Status.API_ERROR, Status.TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request used. None means unknown, which is never the same as 0."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an adapter returns when the model replied."""
+
+    text: str
+    status: Status = Status.OK
+    """OK, REFUSED or TRUNCATED; what is not a reply is raised (errors.AdapterError)."""
+    usage: Usage = Usage()
+    model_version: str | None = None
+    """The snapshot name that the provider reports, such as "gpt-4o-2024-08-06"."""
+    detail: str | None = None
+    """Why it was refused or truncated, in the provider's words."""
+    latency_s: float | None = None
+    """Seconds that the model took, where a clock around the request would count its time in a queue too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One attempt at a request, as the store keeps it. `key` covers everything that was asked."""
+
+    key: str
+    attempt: int
+    status: Status
+    text: str | None
+    error: str | None
+    usage: Usage
+    latency_s: float
+    model_version: str | None
+    created_at: str
+    """UTC, ISO 8601."""
+    id: int | None = None
+    """Row id, once stored."""

@@ -1,0 +1,116 @@
+"""Who answers, at what price, and a run: one model on one task under one protocol. Knows nothing of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparkles_eval.records.asking import Generation, Usage
+from sparkles_eval.records.values import JSON, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars per million tokens, with the day they were read and where. Unknown is None, never 0."""
+
+    input: float | None = None
+    output: float | None = None
+    date: str | None = None
+    source: str | None = None
+
+    def cost(self, usage: Usage) -> float | None:
+        """Dollars of one request, or None where a price or a count is unknown."""
+        if self.input is None or self.output is None or usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a model can take. The engine and the adapters refuse what exceeds them; nothing is silently cut."""
+
+    max_images: int | None = None
+    max_connections: int = 64
+    """Requests in flight at the most, unless the user names another number."""
+    batch_size: int = 1
+    """Conversations answered together by a local model; 1 for what answers one at a time."""
+    max_image_edge: int | None = None
+    """Pixels; an image with a longer edge is resized to it before it is sent."""
+    max_image_bytes: int | None = None
+    media_types: tuple[str, ...] = ("image/jpeg", "image/png", "image/gif", "image/webp")
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Who answers: an adapter kind, the provider's model id, and everything that may change its answers.
+
+    `settings` are the adapter's own answer-changing settings (base_url, field names, dtype, ...), as text; they are
+    part of the request key and of the run's identity. Limits and prices are not.
+    """
+
+    name: str
+    """How tables name it, such as "openai/gpt-4o"."""
+    kind: str
+    model_id: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    prices: Prices = Prices()
+    free: bool = False
+    """True for what runs without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
+    reads_sample: bool = False
+    """True for what looks at the sample itself (baselines, replay): its request key then covers the sample too."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of what may change an answer; two models with the same identity may share stored responses."""
+        return fingerprint([self.kind, self.model_id, dict(self.settings)])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model on one task under one protocol. The same asking has the same id, so asking again resumes.
+
+    `id` is a hash of all the other fields but `total` (which `data_hash` implies): the run's identity. Judges are no
+    part of it, they can be added at any time; each score carries its judge's fingerprint.
+    """
+
+    task: str
+    task_version: int
+    model: Model
+    protocol: str
+    protocol_version: int
+    answer_rule: str | None
+    draws: int
+    generation: Generation
+    prompt_hash: str
+    data_hash: str
+    epochs: int
+    total: int
+    """Samples asked (before epochs): the denominator of every coverage."""
+    variant: str = ""
+    """How the task was altered on purpose ("images=dropped", "history=reference"); "" as it is."""
+
+    @property
+    def identity(self) -> dict[str, JSON]:
+        """What two runs must share to be compared, but for the model."""
+        return {
+            "task": self.task,
+            "task_version": self.task_version,
+            "model": self.model.name,
+            "model_identity": self.model.identity,
+            "protocol": self.protocol,
+            "protocol_version": self.protocol_version,
+            "answer_rule": self.answer_rule,
+            "draws": self.draws,
+            "generation": self.generation.json(),
+            "prompt_hash": self.prompt_hash,
+            "data_hash": self.data_hash,
+            "epochs": self.epochs,
+            "variant": self.variant,
+        }
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits."""
+        return fingerprint(self.identity, 12)
