@@ -31,7 +31,12 @@ def _root() -> None: ...
 
 @app.command("sources")
 def sources() -> None:
-    """Say which published files a 7B model is made of, where they are and under which licence."""
+    """Say which published files a 7B model is made of, where they are and under which licence.
+
+    [bold]Example[/bold]
+
+      sparkles-eval checkpoints sources
+    """
     from sparkles_eval.sparkleschat.families import KNOWN
 
     for part, known in KNOWN.items():

@@ -6,13 +6,14 @@ Knows nothing of stores or screens; it works on `judges_marks.Marks`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparkles_eval.errors import UserError
+from sparkles_eval.evidence import judges_intervals
 from sparkles_eval.evidence.judges_marks import WHOLE, Answer, Marks
 from sparkles_eval.evidence.tables import Span
 from sparkles_eval.stats.agreement import (
@@ -25,16 +26,11 @@ from sparkles_eval.stats.agreement import (
     krippendorff,
     weighted_kappa,
 )
-from sparkles_eval.stats.arrays import codes, is_constant, midranks
-from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.clusters import clustered_mean
-from sparkles_eval.stats.correlation import JudgeCorrelations, judge_correlations, pearson
+from sparkles_eval.stats.correlation import JudgeCorrelations, judge_correlations
 from sparkles_eval.stats.judge_value import AltTest, alt_test
 from sparkles_eval.stats.leniency import leniency
 from sparkles_eval.stats.severity import severity
-
-RESAMPLES = 500
-"""Of the intervals of correlations and alpha: dialogues are drawn anew so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +91,12 @@ def _agreement(marks: Marks, i: int, j: int, measure: str) -> PairAgreement:
     a, b = a[both], b[both]
     shared = [marks.answers[k] for k in both.tolist()]
     models, clusters = [answer.run.id for answer in shared], [answer.cluster for answer in shared]
-    alpha = krippendorff([a.tolist(), b.tolist()])
+    alpha = krippendorff(np.stack([a, b]))
     order = judge_correlations(a, b, models)
     within, spread = Span(order.within_model.spearman), Span(alpha.value)
     if measure == WHOLE:
-        group = codes(models)[0]
-        within = _spanned(within, lambda k: _within(a[k], b[k], group[k]), clusters)
-        spread = _spanned(spread, lambda k: krippendorff([a[k], b[k]]).value, clusters)  # type: ignore[list-item]
+        within = judges_intervals.within_models(within, a, b, models, clusters)
+        spread = judges_intervals.ordinal_alpha(spread, a, b, clusters)
     return PairAgreement(
         marks.markers[i].name,
         marks.markers[j].name,
@@ -128,33 +123,6 @@ def _bias(gaps: NDArray[np.float64], clusters: Sequence[str]) -> Span:
 def _icc(table: NDArray[np.float64]) -> Icc | None:
     whole = int(np.sum(~np.isnan(table).any(axis=1)))
     return icc(table) if whole >= 2 else None
-
-
-def _within(a: NDArray[np.float64], b: NDArray[np.float64], group: NDArray[np.int64]) -> float | None:
-    """Mean over models of Spearman's rho, of those that have one."""
-    found = []
-    for code in np.unique(group):
-        x, y = a[group == code], b[group == code]
-        if x.size > 1 and not is_constant(x) and not is_constant(y):
-            found.append(pearson(midranks(x), midranks(y)))
-    known = [rho for rho in found if rho is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _spanned(value: Span, statistic: Callable[[NDArray[np.int64]], float | None], clusters: Sequence[str]) -> Span:
-    """The value with a percentile interval over dialogues; without one where resamples leave it undefined."""
-    if value.value is None or len(set(clusters)) < 10:
-        return value
-
-    def defined(items: NDArray[np.int64]) -> float:
-        found = statistic(items)
-        return np.nan if found is None else found
-
-    try:
-        drawn = bootstrap(defined, clusters, resamples=RESAMPLES)
-    except UserError:
-        return value
-    return Span(value.value, *drawn.percentile) if drawn.percentile else value
 
 
 def joint(marks: Marks) -> list[Joint]:

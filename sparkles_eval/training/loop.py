@@ -111,10 +111,9 @@ def _begin(recipe: ProjectionRecipe, place: Place, prepared: Prepared, say: Say)
     mixed = {"bf16": "bf16", "fp16": "fp16", "fp32": "no"}[recipe.precision]
     # one process may train twice, under another precision; the library remembers the first
     AcceleratorState._reset_state()  # noqa: SLF001
-    try:
-        accelerator = Accelerator(mixed_precision=mixed)
-    except ValueError as wrong:
-        raise UserError(f"precision {recipe.precision} cannot be had here ({wrong}); use --precision fp32") from wrong
+    accelerator = Accelerator(mixed_precision=mixed)
+    if recipe.precision == "fp16" and accelerator.device.type == "cpu":
+        raise UserError("precision fp16 needs a GPU (its gradients are scaled there); use --precision bf16 or fp32")
     if recipe.batch % accelerator.num_processes:
         raise UserError(
             f"a step has {recipe.batch} samples, which {accelerator.num_processes} processes cannot share evenly; "

@@ -162,6 +162,23 @@ def test_a_text_stop_ends_a_row_and_is_cut_off(chat: SparklesChat, images: list[
         assert after.status is Status.OK or word not in before.text
 
 
+def test_a_separator_in_one_piece_with_other_signs_ends_an_answer(chat: SparklesChat) -> None:
+    (fused,) = chat._processor.tokenizer.encode(".###")
+    words = chat._processor.tokenizer.encode("TRUE .")
+    assert (fused,) not in chat._stops
+    assert chat._ended((), [*words, fused]) and not chat._ended((), words)
+
+
+def test_looking_at_the_ids_every_few_steps_changes_no_answer(
+    chat: SparklesChat, folder: Path, images: list[Image]
+) -> None:
+    strided = loaded(folder)
+    strided._replica(0).decoder._stride = 4  # as on a GPU
+    for wish in (GREEDY, SAMPLED):
+        requests = questions(chat, images, wish)
+        assert run(strided, requests, 5).replies() == run(chat, requests, 1).replies()
+
+
 def test_a_cache_that_outgrows_its_memory_sends_the_newest_rows_back_and_loses_no_answer(
     folder: Path, images: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,9 +22,11 @@ def golden_files(pattern: str) -> list[Path]:
     return [file for folder in folders for file in sorted(folder.glob(pattern))]
 
 
-def golden_cases(pattern: str, kind: type[Case]) -> Iterator[object]:
+def golden_cases(pattern: str, kind: type[Case]) -> list[object]:
     """One test parameter for every case of files that hold a JSON list."""
     read = TypeAdapter(list[kind])  # type: ignore[valid-type]
-    for file in golden_files(pattern):
-        for number, case in enumerate(read.validate_python(json.loads(file.read_text(encoding="utf-8")))):
-            yield pytest.param(case, id=f"golden-{file.stem}-{file.parent.name}-{number}")
+    return [
+        pytest.param(case, id=f"golden-{file.stem}-{file.parent.name}-{number}")
+        for file in golden_files(pattern)
+        for number, case in enumerate(read.validate_python(json.loads(file.read_text(encoding="utf-8"))))
+    ]

@@ -193,7 +193,7 @@ def test_a_new_judge_works_as_written(tmp_path: Path) -> None:
     assert "@NAME@" not in "".join(file.read_text() for file in path.iterdir())
     with pytest.raises(UserError, match="is there already"):
         write_skeleton("my-judge", tmp_path)
-    with pytest.raises(UserError, match="cannot be a judge's name"):
+    with pytest.raises(UserError, match="cannot be a name"):
         write_skeleton("My Judge", tmp_path)
 
 

@@ -56,7 +56,7 @@ def test_a_skeleton_loads_as_it_is_and_is_never_overwritten(tmp_path: Path) -> N
     assert "@NAME@" not in "".join(path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file())
     with pytest.raises(UserError, match="is there already"):
         write_skeleton("my-task", tmp_path / "new")
-    with pytest.raises(UserError, match="cannot be a task's name"):
+    with pytest.raises(UserError, match="cannot be a name"):
         write_skeleton("../my task", tmp_path)
 
 
