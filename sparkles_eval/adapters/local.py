@@ -35,7 +35,7 @@ LOCAL_ARGS: Mapping[str, str] = {
 MODEL_DEFAULTS = Generation(temperature=1.0)
 """What samples where neither protocol, user nor checkpoint says a temperature."""
 
-_BATCH = {"cpu": 16, "cuda": 128}
+_BATCH = {"cpu": 32, "cuda": 128}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,14 +96,17 @@ def weighted_kappa(first: Values, second: Values) -> Kappa:
     a, b = a[keep], b[keep]
     if not a.size:
         return Kappa(None, None, None, 0, "no common items")
-    gaps = np.abs(a[:, None] - b[None, :])
+    # By mark and not by item: a few marks squared, where items squared would not fit into memory.
+    (first_marks, first_counts), (second_marks, second_counts) = (np.unique(x, return_counts=True) for x in (a, b))
+    gaps = np.abs(first_marks[:, None] - second_marks[None, :])
+    chance = np.outer(first_counts, second_counts) / a.size**2
     expected = float(np.var(a) + np.var(b) + (a.mean() - b.mean()) ** 2)
     if not np.any(gaps > 0):
         return Kappa(None, None, None, a.size, "both judges give one and the same mark: kappa is undefined")
     return Kappa(
         quadratic=1 - float(np.mean((a - b) ** 2)) / expected,
-        linear=1 - float(np.mean(np.abs(a - b))) / float(gaps.mean()),
-        unweighted=1 - float(np.mean(a != b)) / float(np.mean(gaps > 0)),
+        linear=1 - float(np.mean(np.abs(a - b))) / float(np.sum(chance * gaps)),
+        unweighted=1 - float(np.mean(a != b)) / float(np.sum(chance[gaps > 0])),
         n=a.size,
     )
 

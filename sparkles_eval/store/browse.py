@@ -89,7 +89,7 @@ def image(store: Store, sha256: str) -> Image:
 
 
 def thumbnails(store: Store, hashes: Iterable[str]) -> dict[str, bytes]:
-    """Small WebP pictures by hash; those that have none are left out."""
+    """Small JPEG pictures by hash; those that have none are left out."""
     rows = store.connection.execute(
         "SELECT sha256, thumbnail FROM images WHERE thumbnail IS NOT NULL"
         " AND sha256 IN (SELECT value FROM json_each(?))",

@@ -7,7 +7,8 @@ from pathlib import Path
 WORDS = (
     "###", "Human:", "Assistant:", "<Img>", "</Img>", "ImageContent", "Give", "the", "following", "image:", "You",
     "will", "be", "able", "to", "see", "once", "I", "provide", "it", "you.", "Please", "answer", "my", "questions.",
-    "Which", "is", "brighter", "first", "second", "TRUE", "FALSE", "IMAGE#1", "IMAGE#2", "Therefore", ".", ",", "?", ".###",
+    "Which", "is", "brighter", "first", "second", "TRUE", "FALSE", "IMAGE#1", "IMAGE#2", "Therefore", ".",
+    ",", "?", ".###",
 )  # fmt: skip
 
 

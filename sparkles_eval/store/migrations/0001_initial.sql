@@ -99,7 +99,7 @@ CREATE TABLE images (
   height INTEGER NOT NULL,
   size INTEGER NOT NULL,                 -- bytes
   relpath TEXT NOT NULL,                 -- relative to the data root
-  thumbnail BLOB,                        -- small WebP, so that a report can be made anywhere
+  thumbnail BLOB,                        -- small JPEG, so that a report can be made anywhere
   bytes BLOB
 );
 

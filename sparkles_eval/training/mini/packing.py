@@ -32,6 +32,7 @@ def pack(trained: Path, to: Path, commit: str, seed: int = 0) -> dict[str, JSON]
     model = SparklesChatForConditionalGeneration.from_pretrained(trained, dtype=torch.float32)
     model.half()  # type: ignore[no-untyped-call]
     model.save_pretrained(to)
+    (to / "model.safetensors").chmod(0o644)  # written for its owner alone; a wheel keeps the mode
     SparklesChatProcessor.from_pretrained(trained).save_pretrained(to)
     record: dict[str, JSON] = json.loads((trained / RECORD).read_text(encoding="utf-8"))
     marks: dict[str, JSON] = {}
