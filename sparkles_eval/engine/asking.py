@@ -107,7 +107,7 @@ class Asker:
             self._progress.event(kind, self.name, reason)
 
     def interrupt(self) -> None:
-        """Send nothing more in this session; what is on its way is waited for."""
+        """Send nothing more from now on; what is on its way is waited for."""
         self._interrupted = True
         self._halted.set()
         if self._batcher:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _FOREIGN = {
     "an issue's number": r"\b(?:issue|PR|pull request) #?\d+\b",
     "a folder of somebody's machine": r"(?<![\w.])/(?:work|home/\w+|Users/\w+)/",
-    "a package registry's host": r"(?:pypi\.org|pythonhosted\.org|artifactor[y]|registry\.npmjs)",
+    "a package registry's host": r"(?:py[p]i\.org|python[h]osted\.org|artifactor[y]|registry\.npm[j]s)",
     "something left to do": r"\b(?:T[O]DO|F[I]XME|X[X]X)\b",
     "a merge left open": r"^(?:<{7}|>{7}) ",
 }
