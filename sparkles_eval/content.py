@@ -1,4 +1,4 @@
-"""Where the content folders are (tasks, judges, adapters, reports, recipes): in the wheel, in a checkout, or the user's.
+"""Where the content folders are (tasks, judges, adapters, reports, recipes): packed, in a checkout, or the user's.
 
 Knows nothing of what is inside them.
 """
