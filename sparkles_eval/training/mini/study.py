@@ -31,12 +31,13 @@ def pictures_of(scenes: Sequence[Scene], size: int) -> torch.Tensor:
 
 @torch.no_grad()
 def features_of(model: SparklesChatForConditionalGeneration, scenes: Sequence[Scene], size: int) -> torch.Tensor:
-    """(n, queries, width): Q-Former output of every scene."""
+    """(n, queries, width): Q-Former output of every scene; lessons without pictures have none."""
+    empty = torch.zeros(0, model.config.num_query_tokens, model.config.qformer.hidden_size)
     found = [
         model.encode_images(normalised(pictures_of(scenes[start : start + _AT_ONCE], size)))
         for start in range(0, len(scenes), _AT_ONCE)
     ]
-    return torch.cat(found)
+    return torch.cat([empty, *found])
 
 
 @dataclass(frozen=True, slots=True)
