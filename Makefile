@@ -6,7 +6,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := runs/demo
 MINI := runs/mini
 
-.PHONY: demo reproduce-mini test check bench docs setup setup-dev clean
+# The two trained models join the demo where torch is installed; `make demo-local` installs it.
+TINY = $(shell $(BIN)/python -c 'import importlib.util as u; print("--model sparkleschat-tiny --model minigpt4-tiny" if u.find_spec("torch") and u.find_spec("transformers") else "")')
+
+.PHONY: demo demo-local reproduce-mini test check bench docs setup setup-dev clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name another with make PYTHON=python3.12")'
@@ -16,10 +19,14 @@ MINI := runs/mini
 	$(PIP) --editable .
 	@touch $@
 
-.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+.venv/local: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[dev,local]'
+	$(PIP) --editable '.[local]'
 	@touch $@ .venv/core
+
+.venv/dev: .venv/local
+	$(PIP) --editable '.[dev,local]'
+	@touch $@
 
 setup: .venv/core ## the program alone
 
@@ -28,8 +35,11 @@ setup-dev: .venv/dev ## the program and everything that tests need
 demo: .venv/core ## the main job on drawn scenes: no network, no key
 	$(BIN)/sparkles-eval run \
 	  --task sparkleseval-mini --task bison-mini --task nlvr2-mini \
-	  --model baseline/oracle --model baseline/chance --model baseline/constant --model baseline/echo \
+	  --model baseline/oracle --model baseline/chance --model baseline/constant --model baseline/echo $(TINY) \
 	  --store $(DEMO)/sparkles.db --report $(DEMO)/report.html
+
+demo-local: .venv/local ## the demo with both trained tiny models: installs torch
+	$(MAKE) demo
 
 reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (13 minutes on one free core), then compare them
 	$(BIN)/sparkles-eval train minigpt4-tiny --threads 1 --out $(MINI)/minigpt4-tiny

@@ -20,12 +20,12 @@ from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
 from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.pixels import keep_pixels
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.pool import Pool
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.records import Image, Run
+from sparkles_eval.records import Run
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.images import thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,9 @@ class Session:
             runs.append(run)
         images = {image.sha256: image for cell in cells for sample in cell.task.samples for image in sample.images}
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_pixels(images))
+            embed = self._terms.embed_images
+            stopped = lambda: self.interrupted  # noqa: E731
+            group.create_task(keep_pixels(self._store, images, self._progress, embed=embed, stopped=stopped))
             for desk in self._judges.values():
                 group.create_task(desk.pool.run())
             await _finish(self._models.values())
@@ -137,22 +139,6 @@ class Session:
             limiter = asker.limiter if asker else Limiter(1, clock=monotonic)
             known = desks[id(adapter)] = _Desk(asker, limiter, Pool(limiter))
         return known
-
-    async def _keep_pixels(self, images: Mapping[str, Image]) -> None:
-        """Store the thumbnails (and the bytes, if wished) that are missing, beside the asking."""
-        small = self._store.lacking("thumbnail", images)
-        whole = self._store.lacking("bytes", images) if self._terms.embed_images else set()
-        for sha256 in sorted(small | whole):
-            path = images[sha256].path
-            if self.interrupted or path is None:
-                continue
-            try:
-                data = await asyncio.to_thread(path.read_bytes)
-                drawn = await asyncio.to_thread(thumbnail, data) if sha256 in small else None
-            except (OSError, ValueError) as error:
-                self._progress.event("image", images[sha256].relpath, f"no thumbnail: {error}")
-                continue
-            self._store.add_pixels(sha256, thumbnail=drawn, data=data if sha256 in whole else None)
 
 
 @dataclass(frozen=True, slots=True)

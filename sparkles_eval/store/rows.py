@@ -99,6 +99,15 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelsRow:
+    """What is to be filled in of an image: its thumbnail, its bytes, or both; None leaves what is there."""
+
+    sha256: str
+    thumbnail: bytes | None = None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateRow:
     """A metric of a run as a judge scored it."""
 

@@ -41,6 +41,7 @@ from sparkles_eval.store.rows import (
     EnvironmentRow,
     EstimateRow,
     JudgeRow,
+    PixelsRow,
     RequestRow,
     ScoreRow,
     TaskRow,
@@ -162,12 +163,12 @@ class Store:
         have = self.connection.execute(f"SELECT sha256 FROM images WHERE {column} IS NOT NULL")  # noqa: S608
         return set(hashes) - {row[0] for row in have}
 
-    def add_pixels(self, sha256: str, *, thumbnail: bytes | None = None, data: bytes | None = None) -> None:
-        """Fill in an image's thumbnail, its bytes, or both."""
+    def add_pixels(self, rows: Sequence[PixelsRow]) -> None:
+        """Fill in thumbnails and bytes of images, all in one commit."""
         with self.transaction() as db:
-            db.execute(
+            db.executemany(
                 "UPDATE images SET thumbnail = coalesce(?, thumbnail), bytes = coalesce(?, bytes) WHERE sha256 = ?",
-                (thumbnail, data, sha256),
+                [(row.thumbnail, row.data, row.sha256) for row in rows],
             )
 
     # --- asking ---------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from sparkles_eval.store.rows import (
     AnswerRow,
     EnvironmentRow,
     JudgeRow,
+    PixelsRow,
     RequestRow,
     ScoreRow,
     TaskRow,
@@ -235,7 +236,7 @@ def rate(store: Store, run: Run, sample: Sample, texts: Sequence[str]) -> None:
 def add_thumbnails(store: Store, task: Task) -> None:
     images = {image.sha256: image for sample in task.samples for image in sample.images}
     for sha256 in store.lacking("thumbnail", images):
-        store.add_pixels(sha256, thumbnail=thumbnail(image_bytes(images[sha256]), 192))
+        store.add_pixels([PixelsRow(sha256, thumbnail(image_bytes(images[sha256]), 192))])
 
 
 def demo(path: Path, items: int = 40) -> Store:

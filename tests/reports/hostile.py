@@ -27,7 +27,16 @@ from sparkles_eval.records import (
     fingerprint,
 )
 from sparkles_eval.store.encode import now
-from sparkles_eval.store.rows import AnswerRow, EnvironmentRow, JudgeRow, RequestRow, ScoreRow, TaskRow, VerdictRow
+from sparkles_eval.store.rows import (
+    AnswerRow,
+    EnvironmentRow,
+    JudgeRow,
+    PixelsRow,
+    RequestRow,
+    ScoreRow,
+    TaskRow,
+    VerdictRow,
+)
 from sparkles_eval.store.store import Store
 
 BAD = (
@@ -98,6 +107,6 @@ def build(path: Path) -> Store:
             verdict_id, _ = store.add_verdict(VerdictRow(key, judge.id, sample_id, BAD, 0, 1, verdict))
             store.add_scores([ScoreRow(run.id, sample_id, 0, judge.id, 0, Score(1, "C1", 5.0), verdict_id)])
         store.add_scores([ScoreRow(run.id, ids[3], 0, judge.id, 0, Score(1, judge.criteria[0].id, None, BAD))])
-    store.add_pixels(images[0].sha256, thumbnail=picture.getvalue())
-    store.add_pixels(images[1].sha256, thumbnail=NOT_A_PICTURE)
+    store.add_pixels([PixelsRow(images[0].sha256, picture.getvalue())])
+    store.add_pixels([PixelsRow(images[1].sha256, NOT_A_PICTURE)])
     return store

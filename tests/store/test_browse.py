@@ -9,6 +9,7 @@ import pytest
 from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Sample
 from sparkles_eval.store import browse
+from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
 from tests.store.making import Made
 
@@ -42,7 +43,7 @@ def test_scores_thumbnails_and_verdicts_are_found_by_id(store: Store, made: Made
     found = browse.scores(store, [made.run.id], made.ids[:1])
     assert [(score.sample_id, score.score.value, score.score.answer) for score in found] == [(made.ids[0], 1.0, "True")]
     shown = samples[0].images[0]
-    store.add_pixels(shown.sha256, thumbnail=b"small")
+    store.add_pixels([PixelsRow(shown.sha256, b"small")])
     assert browse.thumbnails(store, [image.sha256 for image in samples[0].images]) == {shown.sha256: b"small"}
     assert browse.image(store, shown.sha256) == replace(shown, id="", caption=None)
     assert browse.verdicts(store, [1, 2]) == {}
