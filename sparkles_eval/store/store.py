@@ -19,6 +19,7 @@ from sparkles_eval.records import Response, Run, Sample, Verdict
 from sparkles_eval.store.database import connect
 from sparkles_eval.store.encode import (
     Row,
+    Value,
     dump,
     estimate_row,
     image_rows,
@@ -67,6 +68,8 @@ class Store:
     def __init__(self, path: Path | str, *, create: bool = True) -> None:
         self.path = Path(path)
         self.connection = connect(self.path, create=create)
+        self._models: set[Value] = set()
+        """Ids of models that are known to be registered: asking each time would cost every response a statement."""
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +196,9 @@ class Store:
             "draw": request.draw,
         }
         with self.transaction() as db:
-            insert(db, "models", model, known="IGNORE")
+            if model["id"] not in self._models:
+                insert(db, "models", model, known="IGNORE")
+                self._models.add(model["id"])
             insert(db, "requests", asked, known="IGNORE")
             cursor = insert(db, "responses", response_row(response), known="IGNORE")
             where, value = ("id = ?", cursor.lastrowid) if cursor.rowcount else (f"key = ? AND {_REPLY}", request.key)
