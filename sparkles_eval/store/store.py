@@ -198,11 +198,11 @@ class Store:
         with self.transaction() as db:
             if model["id"] not in self._models:
                 insert(db, "models", model, known="IGNORE")
-                self._models.add(model["id"])
             insert(db, "requests", asked, known="IGNORE")
             cursor = insert(db, "responses", response_row(response), known="IGNORE")
             where, value = ("id = ?", cursor.lastrowid) if cursor.rowcount else (f"key = ? AND {_REPLY}", request.key)
             row = db.execute(f"SELECT * FROM responses WHERE {where}", (value,)).fetchone()  # noqa: S608
+        self._models.add(model["id"])  # now that it is committed
         return read_response(row)
 
     def usual_reply(self, model_identity: str) -> tuple[float | None, float | None]:
