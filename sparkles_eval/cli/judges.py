@@ -27,6 +27,9 @@ def compare(
         float, typer.Option(min=0, max=1, help="What a person costs: .2 experts, .15 skilled, .1 crowd.")
     ] = 0.2,
     store: options.StorePath = options.DEFAULT_STORE,
+    report: Annotated[
+        Path | None, typer.Option(help="Show the largest disagreements, images and all, in an HTML file.")
+    ] = None,
     json: tables.JsonPath = None,
     csv: tables.CsvPath = None,
     latex: tables.LatexPath = None,
@@ -35,17 +38,24 @@ def compare(
 
     [bold]Examples[/bold]
 
-      sparkles-eval judges compare facts sparkles@openai/gpt-4o
+      sparkles-eval judges compare facts sparkles@openai/gpt-4o --report disagreements.html
 
       sparkles-eval judges compare sparkles@openai/gpt-4o sparkles@anthropic/claude-sonnet-4-5 human --latex judges.tex
     """
-    from sparkles_eval.evidence import judges_tables
+    from sparkles_eval.evidence import judges_agreement, judges_tables
     from sparkles_eval.evidence.judges_marks import read_marks
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
         marks = read_marks(opened, judges, task)
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
+        if report is not None:
+            from sparkles_eval.reports.render import render_report
+            from sparkles_eval.reports.summary import summarise
+
+            answers = [gap.answer for gap in judges_agreement.largest_gaps(marks, largest)]
+            summary = summarise(opened, list(dict.fromkeys(answer.run.id for answer in answers)))
+            render_report(opened, summary, report, only={answer.sample_id for answer in answers})
     tables.present(found, tables.Files(json, csv, latex))
 
 

@@ -270,5 +270,5 @@ def _largest(marks: Marks, gaps: Sequence[agree.Gap]) -> Table:
         Head("run", "run"),
     )
     rows = tuple((g.answer.id, g.answer.run.model.name, g.answer.turn, *g.marks, g.gap, g.answer.run.id) for g in gaps)
-    notes = ("look at them with `sparkles-eval report`: what one judge saw and the other did not is there to be read",)
+    notes = ("look at them with --report FILE: what one judge saw and the other did not is there to be read",)
     return Table("judges-largest", "Largest disagreements", heads, rows, notes)

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,15 +54,22 @@ class Group:
 
 
 def render_report(
-    store: Store, summary: Summary, out: Path, *, samples: int = SAMPLES, content: Sequence[Path] = ()
+    store: Store,
+    summary: Summary,
+    out: Path,
+    *,
+    samples: int = SAMPLES,
+    only: Collection[str] = (),
+    content: Sequence[Path] = (),
 ) -> Path:
     """Write the report of a summary to `out` (its folder is made), replacing it in one step; gives the path.
 
-    `samples` caps the samples shown of each task; the report says what it left out. `content` are folders whose
+    `samples` caps the samples shown of each task, and `only` names those to show (sample ids; all, where none is
+    named); the report says what it left out. `content` are folders whose
     `reports/` may replace single templates. Raises errors.ContentError for a template that is missing and
     errors.UserError where the file cannot be written.
     """
-    groups = tuple(group for task in summary.tasks for group in _groups(store, task, samples))
+    groups = tuple(group for task in summary.tasks for group in _groups(store, task, samples, only))
     gallery = _gallery(store, groups)
     style = Markup(_asset("style.css", content))  # noqa: S704 - our own file
     script = Markup(_asset("app.js", content))  # noqa: S704 - our own file
@@ -147,7 +154,7 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
 # --- samples ----------------------------------------------------------------------------------------------------
 
 
-def _groups(store: Store, task: TaskSummary, limit: int) -> Iterator[Group]:
+def _groups(store: Store, task: TaskSummary, limit: int, only: Collection[str]) -> Iterator[Group]:
     """Runs of a task that ask the same samples show them once, side by side."""
     by_data: dict[str, list[Entry]] = {}
     labels: dict[str, list[str]] = {}
@@ -157,7 +164,7 @@ def _groups(store: Store, task: TaskSummary, limit: int) -> Iterator[Group]:
     for data_hash, entries in by_data.items():
         run_id = entries[0].run.id
         total = browse.count_samples(store, run_id)
-        shown = tuple(sample_views(store, entries, limit=min(limit, total)))
+        shown = tuple(sample_views(store, entries, limit=min(limit, total), only=only))
         note = "; ".join(label for label in labels[data_hash] if label) if len(by_data) > 1 else ""
         yield Group(f"samples-{run_id}", task.title, note, total, shown)
 

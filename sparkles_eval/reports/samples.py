@@ -5,7 +5,7 @@ Reads a stretch of samples at a time. Everything it gives is visible text (see `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -131,13 +131,15 @@ class SampleView:
         return " ".join(sorted(marks | ({"differ"} if {"right", "wrong"} <= marks else set())))
 
 
-def sample_views(store: Store, entries: Sequence[Entry], *, limit: int) -> Iterator[SampleView]:
-    """The first `limit` samples of runs that ask the same samples; `entries` may name a run once a judge."""
+def sample_views(
+    store: Store, entries: Sequence[Entry], *, limit: int, only: Collection[str] = ()
+) -> Iterator[SampleView]:
+    """The first `limit` samples (of those `only`) of runs that ask the same; `entries` may name a run once a judge."""
     runs = {entry.run.id: entry for entry in entries}
     judges = {entry.judge.id: entry.judge for entry in entries if entry.judge}
     first = next(iter(runs))
     for offset in range(0, limit, _PAGE):
-        page = browse.samples(store, first, offset=offset, limit=min(_PAGE, limit - offset))
+        page = browse.samples(store, first, offset=offset, limit=min(_PAGE, limit - offset), only=only)
         yield from _page(store, page, runs, judges)
 
 

@@ -5,7 +5,7 @@ Made for paging: every function takes the ids (or the stretch) that one page sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.codec import read_sample
@@ -61,12 +61,18 @@ def count_samples(store: Store, run_id: str) -> int:
     return int(row[0])
 
 
-def samples(store: Store, run_id: str, *, offset: int = 0, limit: int = 50) -> list[StoredSample]:
-    """A stretch of a run's samples in order. Images have no `path`: the store knows where they were, not where now."""
+def samples(
+    store: Store, run_id: str, *, offset: int = 0, limit: int = 50, only: Collection[str] = ()
+) -> list[StoredSample]:
+    """A stretch of a run's samples in order, or of those `only`.
+
+    Images have no `path`: the store knows where they were, not where they are now.
+    """
     rows = store.connection.execute(
         "SELECT s.id, p.position, s.body FROM run_samples p JOIN samples s ON s.id = p.sample_id"
-        " WHERE p.run_id = ? ORDER BY p.position LIMIT ? OFFSET ?",
-        (run_id, limit, offset),
+        " WHERE p.run_id = ? AND (? OR s.id IN (SELECT value FROM json_each(?)))"
+        " ORDER BY p.position LIMIT ? OFFSET ?",
+        (run_id, not only, dump(sorted(only)), limit, offset),
     )
     known: dict[str, Image] = {}
 

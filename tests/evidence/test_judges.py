@@ -160,11 +160,16 @@ def test_names_that_mean_no_judge_or_several(judged: Store) -> None:
 
 def test_compare_from_end_to_end(judged: Store, tmp_path: Path) -> None:
     files = ["--json", str(tmp_path / "j.json"), "--csv", str(tmp_path / "j.csv"), "--latex", str(tmp_path / "j.tex")]
+    page = tmp_path / "largest.html"
+    files += ["--report", str(page), "--largest", "2"]
     done = here("judges", "compare", "facts", GOOD, WEAK, "human", "--store", str(judged.path), *files)
     assert done.code == 0, done.shown
     for words in ("Same order of answers", "Krippendorff", "Largest disagreements", "May it stand in for a person?"):
         assert words in done.shown
     tables = {table["table"]: table["rows"] for table in json.loads((tmp_path / "j.json").read_text("utf-8"))}
+    dialogues = {row["dialogue"] for row in tables["judges-largest"]}
+    shown = page.read_text("utf-8")
+    assert shown.count('<details class="sample"') == len(dialogues) > 0 and all(name in shown for name in dialogues)
     order = {(r["first"], r["second"], r["measure"]): r for r in tables["judges-order"]}
     assert order["facts", "human", "all"]["pooled"] > 0.7
     assert abs(order["facts", GOOD, "all"]["pooled"]) < 0.5
