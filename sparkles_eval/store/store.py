@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -200,10 +201,9 @@ class Store:
                 insert(db, "models", model, known="IGNORE")
             insert(db, "requests", asked, known="IGNORE")
             cursor = insert(db, "responses", response_row(response), known="IGNORE")
-            where, value = ("id = ?", cursor.lastrowid) if cursor.rowcount else (f"key = ? AND {_REPLY}", request.key)
-            row = db.execute(f"SELECT * FROM responses WHERE {where}", (value,)).fetchone()  # noqa: S608
+            standing = None if cursor.rowcount else self.settled(request.key)
         self._models.add(model["id"])  # now that it is committed
-        return read_response(row)
+        return standing or replace(response, id=_row_id(cursor))
 
     def usual_reply(self, model_identity: str) -> tuple[float | None, float | None]:
         """Mean output tokens and latency in seconds of a model's stored replies; None where nothing is known."""
