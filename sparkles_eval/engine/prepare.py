@@ -101,11 +101,11 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
     A model that refuses only some (too many images, say) keeps them as unscored with the reason.
     """
     refusals: dict[str, list[str]] = {adapter.model.name: [] for adapter in models}
+    generations = [adapter.effective(task.protocol.generation) for adapter in models]
     for sample in task.samples:
         history = [turn.reference or "…" for turn in sample.turns[:-1]]
         conversation = task.prompt.conversation(sample, history)
-        for adapter in models:
-            generation = adapter.effective(task.protocol.generation)
+        for adapter, generation in zip(models, generations, strict=True):
             request = Request(conversation, generation, sample, len(sample.turns))
             if problem := adapter.check(request):
                 refusals[adapter.model.name].append(problem)

@@ -24,7 +24,7 @@ from sparkles_eval.engine.pixels import keep_pixels
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.pool import Pool
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.records import Run
+from sparkles_eval.records import Image, Run
 from sparkles_eval.store.store import Store
 
 
@@ -97,15 +97,17 @@ class Session:
             runs.append(run)
         images = {image.sha256: image for cell in cells for sample in cell.task.samples for image in sample.images}
         async with asyncio.TaskGroup() as group:
-            embed = self._terms.embed_images
-            stopped = lambda: self.interrupted  # noqa: E731
-            group.create_task(keep_pixels(self._store, images, self._progress, embed=embed, stopped=stopped))
+            group.create_task(self._keep_pixels(images))
             for desk in self._judges.values():
                 group.create_task(desk.pool.run())
             await _finish(self._models.values())
             for desk in self._judges.values():
                 desk.pool.close()
         return runs
+
+    async def _keep_pixels(self, images: Mapping[str, Image]) -> None:
+        embed = self._terms.embed_images
+        await keep_pixels(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
 
     async def judge(self, seats: Sequence[Seat], answered: Mapping[Graded, Iterable[Answered]]) -> None:
         """Score the stored answers of runs; none of their models is needed."""

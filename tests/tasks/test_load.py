@@ -103,7 +103,7 @@ def test_names_of_an_overlay_and_what_is_not_usable(tmp_path: Path) -> None:
     [
         ("nlvr", "Did you mean 'nlvr2'"),
         ("./nowhere", "there is no such folder"),
-        ("../../etc", "no such file; a task folder holds a task.yaml"),
+        ("/", "no such file; a task folder holds a task.yaml"),
         ("_skeleton", "there is no such folder"),
     ],
 )
