@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Generation
+from sparkles_eval.tasks.spec import GenerationSpec
 from sparkles_eval.tasks.variants import Variation
 
 
@@ -66,30 +67,17 @@ def scoped(option: str, pairs: Sequence[str], who: str | Sequence[str], everyone
     return general | own
 
 
-class _Generation(BaseModel):
-    """The settings of `--generation`, read from text."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    temperature: float | None = Field(None, ge=0, allow_inf_nan=False)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=1)
-    max_tokens: int | None = Field(None, ge=1)
-    seed: int | None = None
-    stop: str | None = None
-
-
 def read_generation(option: str, pairs: dict[str, str]) -> Generation:
     """Sampling settings from text. Raises errors.UserError with the names there are and what each must be."""
+    # On a command line `stop` is one text; a task.yaml may list several.
+    stop = (pairs["stop"],) if pairs.get("stop") else ()
+    settings = {name: value for name, value in pairs.items() if name != "stop"}
     try:
-        read = _Generation.model_validate(pairs)
+        return GenerationSpec.model_validate({**settings, "stop": stop}).record()
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        known = ", ".join(_Generation.model_fields)
+        known = ", ".join(GenerationSpec.model_fields)
         if first["type"] == "extra_forbidden":
             raise UserError(f"{option} {name}=…: there is no such setting; there are {known}") from error
         raise UserError(f"{option} {name}={first['input']}: {first['msg'].lower()}") from error
-    return Generation(
-        read.temperature, read.top_p, read.top_k, read.max_tokens, read.seed, (read.stop,) if read.stop else ()
-    )

@@ -49,7 +49,7 @@ class ArgSpec(Strict):
 class GenerationSpec(Strict):
     """Sampling settings; what is left out is not sent to the model."""
 
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)

@@ -6,7 +6,6 @@ sentences of a task's prompt, are one piece each: a model of this size has no la
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -49,9 +48,3 @@ def build(texts: Iterable[str], phrases: Sequence[str]) -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
     made.decoder = decoders.Fuse()
     return made
-
-
-def ids_of(made: Tokenizer) -> dict[str, int]:
-    """Piece -> id."""
-    found: dict[str, int] = json.loads(made.to_str())["model"]["vocab"]
-    return found
