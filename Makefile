@@ -16,7 +16,7 @@ TINY = $(shell $(BIN)/python -c 'import importlib.util as u; print("--model spar
 	$(PYTHON) -m venv .venv
 
 .venv/core: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+	$(PIP) --editable '.[figures,view]'
 	@touch $@
 
 .venv/local: .venv/bin/python pyproject.toml constraints.txt

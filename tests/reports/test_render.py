@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.reports import render
+from sparkles_eval.reports import pages
 from sparkles_eval.reports.render import render_report
 from sparkles_eval.reports.summary import Summary, summarise
 from sparkles_eval.store.store import Store
@@ -152,7 +152,7 @@ def test_a_template_can_be_replaced_without_copying_the_folder(store: Store, sum
 def test_a_missing_asset_is_named(
     store: Store, summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "find_file", lambda *_: None)
+    monkeypatch.setattr(pages, "find_file", lambda *_: None)
     with pytest.raises(ContentError, match=r"reports/style\.css is missing"):
         render_report(store, summary, tmp_path / "r.html")
 
