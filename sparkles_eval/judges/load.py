@@ -104,12 +104,12 @@ def load_judge(
     folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
     if folder is None:
         return _outside(name_or_path, content, plugins)(own, adapter_model)
-    if folder.spec.kind == "facts":
+    if folder.spec.kind != "rubric":
         if own:
-            raise ContentError(f"judge {name_or_path}: unknown argument {min(own)!r}; a judge of facts takes none")
+            raise ContentError(f"judge {name_or_path}: unknown argument {min(own)!r}; a rule takes none")
         if adapter_model is not None:
             raise ContentError(f"judge {name_or_path} is a rule and asks no model; leave {adapter_model.name} out")
-        return _facts(folder.path)
+        return _rule(folder, protocol)
     if adapter_model is None:
         raise ContentError(f"judge {name_or_path} asks a model: name one with --judge {name_or_path}@openai/gpt-4o")
     rubric = _read(folder, protocol, own)
@@ -129,10 +129,13 @@ def _read(folder: Folder, protocol: str, args: Mapping[str, str]) -> Rubric:
     return Rubric(spec, variant, read_text(file), str(file))
 
 
-def _facts(path: Path) -> Judge:
+def _rule(folder: Folder, protocol: str) -> Judge:
     from sparkles_eval.judges.facts import make_facts_judge
+    from sparkles_eval.judges.reference import make_reference_judge
 
-    return make_facts_judge(path)
+    if folder.spec.kind == "facts":
+        return make_facts_judge(folder.path)
+    return make_reference_judge(folder.path, protocol)
 
 
 def _points(name: str | None = None) -> list[EntryPoint]:
@@ -176,7 +179,7 @@ def splits_args(
     A rule asks no model, so every argument is its own, and so are all of a plugin's or package's judge.
     """
     folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
-    if folder is None or folder.spec.kind == "facts":
+    if folder is None or folder.spec.kind != "rubric":
         return dict(args), {}
     own = {name: value for name, value in args.items() if name in OWN}
     return own, {name: value for name, value in args.items() if name not in OWN}

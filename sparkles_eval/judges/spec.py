@@ -90,15 +90,15 @@ class VariantSpec(Strict):
 
 
 class JudgeSpec(Strict):
-    """A judge.yaml. `kind: rubric` asks a model with a written rubric; `kind: facts` counts exact facts by rule."""
+    """A judge.yaml. `kind: rubric` asks a model with a written rubric; the other kinds are rules and ask nobody."""
 
     name: str
     version: int = Field(ge=1)
     """Counted up whenever a change here makes older numbers incomparable."""
     title: str
     description: str = ""
-    kind: Literal["rubric", "facts"] = "rubric"
-    """A rubric asks a model; facts are counted by rule."""
+    kind: Literal["rubric", "facts", "reference"] = "rubric"
+    """A rubric asks a model; by rule, facts are counted or an answer is compared with its reference."""
     sees: Sees
     """What it knows of the images."""
     scope: Scope = "dialogue"
@@ -139,6 +139,10 @@ class JudgeSpec(Strict):
         if self.kind == "facts":
             if self.sees != "facts":
                 raise ValueError("a judge of kind facts says `sees: facts`")
+            return self
+        if self.kind == "reference":
+            if self.sees != "text":
+                raise ValueError("a judge of kind reference says `sees: text`")
             return self
         if self.sees == "facts":
             raise ValueError("a rubric sees captions, images or text; only a judge of kind facts sees facts")

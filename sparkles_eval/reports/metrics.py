@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.records import Criterion, Estimate
 from sparkles_eval.stats.consistency import chance_consistency, dialogue_score, group_consistency
-from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate
+from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate, stratified_estimate
 from sparkles_eval.store.queries import Place, ScoreLine
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.tasks.metrics import METRICS
@@ -169,20 +169,27 @@ def _ratings(asked: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> Itera
         key = (line.sample_id, line.epoch, line.repeat)
         verdicts.setdefault(key, {})[line.turn, line.criterion] = line.value
 
-    def points(column: Column, value: Callable[[Mapping[Cell, float | None]], float | None]) -> Measure:
+    def points(
+        column: Column, value: Callable[[Mapping[Cell, float | None]], float | None], *, by_group: bool = False
+    ) -> Measure:
         found: dict[str, list[float]] = {}
         for (sample, _, _), cells in verdicts.items():
             number = value(cells)
             if number is not None:
                 found.setdefault(sample, []).append(number)
         values = [_mean(found.get(place.sample_id, ())) for place in asked.places]
+        if by_group:
+            groups = [place.group for place in asked.places]
+            return Measure(column, stratified_estimate(values, groups, _clusters(asked), len(asked.places)))
         return Measure(column, mean_estimate(values, _clusters(asked), len(asked.places)))
 
     ends = judge.low, judge.high
-    named = [name for name in ("sparkles_score", "judge_score") if name in asked.metrics] or ["judge_score"]
+    named = [name for name in ("sparkles_score", "group_score", "judge_score") if name in asked.metrics]
+    named = named or ["judge_score"]
     for place, name in enumerate(named):
         column = _points(name, METRICS[name].title, METRICS[name].description, ends, "main" if place else "headline")
-        yield points(column, _dialogue if name == "sparkles_score" else partial(_weighted, judge.criteria))
+        rate = _dialogue if name == "sparkles_score" else partial(_weighted, judge.criteria)
+        yield points(column, rate, by_group=name == "group_score")
     turns = sorted({line.turn for line in lines})
     for turn in turns:
         text = f"Mean over samples of the criterion means of answer {turn}."

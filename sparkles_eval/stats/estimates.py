@@ -6,6 +6,7 @@ interval rests on normal theory, and the note says so.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,40 @@ def mean_estimate(
         return Estimate(found.mean, None, None, n, asked, units, note=flipped.note)
     note = f"fewer than {FEW} independent units ({units}): permutation interval, not for ranking"
     return Estimate(found.mean, flipped.low, flipped.high, n, asked, units, "sign flips", note)
+
+
+def stratified_estimate(
+    values: Values, strata: Labels, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
+) -> Estimate:
+    """Mean over strata of each stratum's own mean score; None for what was not graded.
+
+    With H strata of mean m_h and clustered standard error s_h over G_h clusters: mean = sum m_h / H, SE^2 = sum s_h^2
+    / H^2, t with Satterthwaite's (sum s_h^2)^2 / sum(s_h^4 / (G_h - 1)) degrees of freedom (Cochran 1977, section
+    5.4). A stratum that does not vary adds nothing to SE. No interval where a stratum has one cluster, and no value
+    where one has nothing graded: the mean over the others would be another number.
+    """
+    given = floats(values, "stratified_estimate")
+    same_length("stratified_estimate", given, strata)
+    scores, labels, asked = _graded("stratified_estimate", values, clusters, total)
+    every, count = codes(strata)
+    stratum = every[~np.isnan(given)]
+    if len(np.unique(stratum)) < count or count == 0:
+        empty = count - len(np.unique(stratum))
+        return Estimate(None, None, None, scores.size, asked, note=f"{empty} of {count} groups have nothing graded")
+    found = [clustered_mean(scores[stratum == h], labels[stratum == h], alpha=alpha) for h in range(count)]
+    value = float(np.mean([one.mean for one in found]))
+    units = sum(one.clusters for one in found)
+    errors = [one.se_cr1 for one in found]
+    known = [error for error in errors if error is not None]
+    if len(known) < count or not any(known):
+        note = "no variation" if len(known) == count else "a group of one independent unit: no interval"
+        return Estimate(value, None, None, scores.size, asked, units, note=note)
+    spread = sum(error**2 for error in known)
+    freedom = spread**2 / sum(error**4 / (one.clusters - 1) for error, one in zip(known, found, strict=True) if error)
+    half = t_critical(alpha, freedom) * math.sqrt(spread) / count
+    few = min(one.clusters for one in found) < FEW
+    note = f"a group has fewer than {FEW} independent units: not for ranking" if few else ""
+    return Estimate(value, value - half, value + half, scores.size, asked, units, "t, stratified", note)
 
 
 @dataclass(frozen=True, slots=True)

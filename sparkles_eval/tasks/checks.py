@@ -52,7 +52,7 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
     elif protocol.answer is not None:
         wrong.append(f"no options, which the answer rule {protocol.answer!r} needs")
     if "groups" in needs and not sample.group:
-        wrong.append("no group, which the metric consistency needs")
+        wrong.append("no group, which the metrics consistency and group_score need")
     if "two turns" in needs and len(sample.turns) != 2:
         wrong.append(f"{len(sample.turns)} turns, the metric sparkles_score needs two (judge_score takes any number)")
     return wrong

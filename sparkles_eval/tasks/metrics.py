@@ -59,6 +59,13 @@ METRICS: dict[str, Metric] = {
             ("judge",),
             10.0,
         ),
+        Metric(
+            "group_score",
+            "Mean over groups",
+            "Mean over groups of each group's own mean judge score: a large group counts no more than a small one.",
+            ("judge", "groups"),
+            10.0,
+        ),
     )
 }
 """Known metrics by name, in the order in which reports show them."""

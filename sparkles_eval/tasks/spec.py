@@ -127,7 +127,7 @@ class TaskSpec(Strict):
     protocols: dict[str, ProtocolSpec]
     """At least one; `strict` is used unless the user names another."""
     metrics: tuple[str, ...]
-    """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score."""
+    """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score, group_score."""
     judges: tuple[str, ...] = ()
     """Who scores it unless the user names others."""
     orders: OrdersSpec | None = None

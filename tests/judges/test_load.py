@@ -200,7 +200,7 @@ def test_a_new_judge_works_as_written(tmp_path: Path) -> None:
 def test_a_rule_takes_neither_arguments_nor_a_model() -> None:
     assert load_judge("facts").card.model is None
     assert splits_args("facts", {"colour": "red"}) == ({"colour": "red"}, {})
-    with pytest.raises(ContentError, match="unknown argument 'colour'; a judge of facts takes none"):
+    with pytest.raises(ContentError, match="unknown argument 'colour'; a rule takes none"):
         load_judge("facts", args={"colour": "red"})
     with pytest.raises(ContentError, match="judge facts is a rule and asks no model; leave openai/gpt-4o out"):
         load_judge("facts", adapter_model=MODEL)

@@ -153,3 +153,16 @@ def test_an_interval_never_leaves_the_scale() -> None:
 
 def test_extractors_are_told_from_judges() -> None:
     assert extracts(RULE) and not extracts(RATER)
+
+
+def test_the_mean_over_groups_counts_a_group_once() -> None:
+    # One group of 60 at 4 points, one of 20 at 8: 6 over groups, 5 over samples.
+    places = tuple(Place(f"s{n}", f"s{n}", "large" if n < 60 else "small") for n in range(80))
+    lines = [line for n in range(80) for line in rated(n, 1, ((4, 8)[n >= 60] + (n % 3 - 1),) * 3)]
+    both = replace(asked(80), places=places, metrics=("group_score", "judge_score"))
+    found = by_name(measure(both, RATER, lines))
+    spread = [n % 3 - 1 for n in range(80)]
+    over_groups = (4 + sum(spread[:60]) / 60 + 8 + sum(spread[60:]) / 20) / 2
+    assert found["group_score"].estimate.value == pytest.approx(over_groups)
+    assert found["group_score"].column.level == "headline" and found["group_score"].estimate.method == "t, stratified"
+    assert found["judge_score"].estimate.value == pytest.approx(5 + sum(spread) / 80)

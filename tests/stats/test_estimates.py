@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from sparkles_eval.errors import UserError
-from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate
+from sparkles_eval.stats.estimates import (
+    accuracy_estimate,
+    consistency_estimate,
+    mean_estimate,
+    stratified_estimate,
+)
 
 
 def test_independent_accuracy_is_wilson() -> None:
@@ -107,3 +113,42 @@ def test_consistency_stands_beside_its_chance_level() -> None:
     nested = consistency_estimate([1.0] * 80, np.repeat(np.arange(40), 2), np.repeat(np.arange(20), 4))
     assert nested.estimate.clusters == 20
     assert consistency_estimate([], []).estimate.value is None
+
+
+def test_a_mean_over_groups_counts_each_group_once() -> None:
+    values = [0.0, 1.0] * 50 + [0.2, 0.4] * 20
+    found = stratified_estimate(values, ["large"] * 100 + ["small"] * 40)
+    large, small = np.std([0.0, 1.0] * 50, ddof=1) / 10, np.std([0.2, 0.4] * 20, ddof=1) / np.sqrt(40)
+    freedom = (large**2 + small**2) ** 2 / (large**4 / 99 + small**4 / 39)
+    half = student.ppf(0.975, freedom) * np.sqrt(large**2 + small**2) / 2
+    assert found.value == pytest.approx((0.5 + 0.3) / 2)
+    assert (found.low, found.high) == pytest.approx((0.4 - half, 0.4 + half))
+    assert (found.n, found.total, found.clusters, found.method) == (140, 140, 140, "t, stratified")
+
+
+def test_one_group_is_the_plain_mean() -> None:
+    values = np.random.default_rng(3).normal(5, 2, 80)
+    one, plain = stratified_estimate(values, ["a"] * 80), mean_estimate(values)
+    assert (one.value, one.low, one.high) == pytest.approx((plain.value, plain.low, plain.high))
+
+
+def test_a_group_without_a_grade_leaves_no_mean_over_groups() -> None:
+    found = stratified_estimate([1.0, 2.0, None], ["a", "a", "b"])
+    assert (found.value, found.low, found.n, found.total) == (None, None, 2, 3)
+    assert found.note == "1 of 2 groups have nothing graded"
+    alone = stratified_estimate([1.0, 2.0, 3.0], ["a", "a", "b"])
+    assert (alone.value, alone.low) == (2.25, None) and "one independent unit" in alone.note
+    same = stratified_estimate([1.0, 1.0, 3.0, 3.0], ["a", "a", "b", "b"])
+    assert (same.value, same.low, same.note) == (2.0, None, "no variation")
+
+
+def test_the_interval_of_a_mean_over_groups_covers() -> None:
+    rng = np.random.default_rng(11)
+    strata = ["a"] * 40 + ["b"] * 200 + ["c"] * 60
+    inside = 0
+    for _ in range(1_000):
+        values = np.concatenate([rng.normal(1, 1, 40), rng.normal(4, 3, 200), rng.exponential(2, 60)])
+        found = stratified_estimate(values, strata)
+        assert found.low is not None and found.high is not None
+        inside += found.low <= (1 + 4 + 2) / 3 <= found.high
+    assert 0.93 <= inside / 1_000 <= 0.97

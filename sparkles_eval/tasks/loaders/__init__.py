@@ -19,6 +19,7 @@ _BUILT_IN = {
     "sparkleseval": "sparkles_eval.tasks.loaders.sparkleseval",
     "bison": "sparkles_eval.tasks.loaders.bison",
     "nlvr2": "sparkles_eval.tasks.loaders.nlvr2",
+    "demon": "sparkles_eval.tasks.loaders.demon",
     "jsonl": "sparkles_eval.tasks.loaders.jsonl",
     "mini": "sparkles_eval.tasks.mini.loader",
 }

@@ -58,6 +58,39 @@ def test_every_form_of_a_line(lines: Callable[..., Path], draw: Callable[..., No
     assert task.total == 4
 
 
+def test_a_whole_dialogue_in_its_published_form(lines: Callable[..., Path], draw: Callable[..., None]) -> None:
+    image = "<Img><ImageHere></Img>"
+    asked = {"role": "user", "content": f"Is {image} <image> or {image}?", "images": [{"image_id": i} for i in "ab"]}
+    answered = {"role": "assistant", "content": "The first.", "model": "told beside it, and not read"}
+    more = {"role": "user", "content": f"And {image}?", "images": [{"image_id": "c", "caption": "A cup."}]}
+    backwards = {"role": "assistant", "content": "?"}
+    free = {"metrics": "[judge_score]", "answer": "null", "judges": "[sparkles]"}
+    folder = lines({"id": "d", "dialogue": [asked, answered, more]}, **free)
+    draw(folder / "images", "a.png", "b.png", "c.png")
+    (folder / "images" / "b.png").rename(folder / "images" / "b.webp")
+    (sample,) = load_task(str(folder)).samples
+    assert shown(sample) == [
+        ["Is ", "images/a.png", " <image> or ", "images/b.webp", "?"],
+        ["And ", "images/c.png", "?"],
+    ]
+    assert [turn.reference for turn in sample.turns] == ["The first.", None]
+    assert (sample.images[2].id, sample.images[2].caption) == ("c", "A cup.")
+    wrong = lines(
+        {"id": "roles", "dialogue": [backwards, asked]},
+        {"id": "places", "dialogue": [{**asked, "images": []}]},
+        {"id": "gone", "dialogue": [{**more, "images": [{"image_id": "d"}]}]},
+        {"id": "twice", "text": "?", "dialogue": [asked]},
+        **free,
+    )
+    with pytest.raises(DataError) as caught:
+        load_task(str(wrong))
+    told = {problem.item.split()[0]: problem.what for problem in caught.value.problems if problem.item}
+    assert "roles must be user, assistant" in told["roles"]
+    assert told["places"] == "dialogue.0: 2 placeholders for 0 images"
+    assert told["gone"] == "missing file d.jpg"
+    assert "exclude each other" in told["twice"]
+
+
 def test_images_may_lie_in_the_data_root(lines: Callable[..., Path], draw: Callable[..., None], tmp_path: Path) -> None:
     folder = lines({"id": 1, "images": ["a.png"], "text": "?", **YES_NO})
     draw(tmp_path / "elsewhere" / "images", "a.png")
@@ -106,8 +139,8 @@ def test_every_problem_is_told_with_line_and_id(lines: Callable[..., Path], draw
         ("neither", "no options, which the answer rule 'strict' needs"),
         ("same", "two options read the same: Yes, yes"),
         ("one", "at least two options with words are needed, there are ['Yes']"),
-        ("both (line 10)", "`turns` and a single turn's `text`, `images`, `reference` exclude each other"),
-        ("empty (line 11)", "nothing to ask: give `text` and `images`, or `turns`"),
+        ("both (line 10)", "`turns`, `dialogue` and a single turn's `text`, `images`, `reference` exclude each other"),
+        ("empty (line 11)", "nothing to ask: give `text` and `images`, or `turns`, or a `dialogue`"),
         ("typo (line 12)", next(what for item, what in told if item == "typo (line 12)")),
         ("truth (line 13)", "target: True is not text"),
         ("gone", "missing file gone.png"),
@@ -141,5 +174,5 @@ def test_free_answers_need_no_options(lines: Callable[..., Path]) -> None:
 
 def test_consistency_needs_groups(lines: Callable[..., Path]) -> None:
     folder = lines({"id": 1, "text": "Is it?", **YES_NO}, metrics="[consistency]")
-    with pytest.raises(DataError, match="1: no group, which the metric consistency needs"):
+    with pytest.raises(DataError, match="1: no group, which the metrics consistency and group_score need"):
         load_task(str(folder))
