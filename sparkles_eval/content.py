@@ -1,4 +1,4 @@
-"""Where the content folders are (tasks, judges, adapters, reports, recipes): packed, in a checkout, or the user's.
+"""Where the content folders (tasks, judges, adapters, ...) are: packed, in a checkout, or the user's.
 
 Knows nothing of what is inside them.
 """
@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.errors import ContentError
 
-Kind: TypeAlias = Literal["tasks", "judges", "adapters", "reports", "recipes"]
+Kind: TypeAlias = Literal["tasks", "judges", "adapters", "reports", "recipes", "dialogues", "sources"]
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -1,7 +1,9 @@
-"""Fixtures for every test: where optional real data is, and a home folder that is nobody's."""
+"""Fixtures for every test: where optional real data is, a home folder that is nobody's, and a browser."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,3 +35,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the system's Chromium."""
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium), or its path in CHROMIUM")
+    return found

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.images import Encoded
-from sparkles_eval.adapters.remote import IMAGE, Remote, sent
+from sparkles_eval.adapters.remote import IMAGE, Events, Remote, sent
 from sparkles_eval.adapters.sampling import Field, given
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
 from sparkles_eval.errors import AdapterError
@@ -81,6 +81,21 @@ class _Reply(BaseModel):
     usage: _Used | None = None
 
 
+class _Delta(BaseModel):
+    text: str = ""
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _Event(BaseModel):
+    """The part of a stream's event that is used: each type has some of the fields."""
+
+    type: str
+    message: _Reply | None = None
+    delta: _Delta = _Delta()
+    usage: _Used | None = None
+
+
 def make(model: Model, options: ModelOptions) -> AnthropicAdapter:
     """The adapter factory of kind `anthropic`. Raises errors.UserError with the mend."""
     return AnthropicAdapter(read_setup(PROVIDER, model, options))
@@ -90,6 +105,7 @@ class AnthropicAdapter(Remote):
     """Asks one model through `anthropic.AsyncAnthropic` on its aiohttp transport."""
 
     library = "anthropic"
+    streamed: ClassVar[Mapping[str, JSON]] = {"stream": True}
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -118,7 +134,7 @@ class AnthropicAdapter(Remote):
             gone += ["temperature", "top_p", "top_k"]
         return [name for name in given(generation) if name in gone]
 
-    def payload(self, request: Request, images: Sequence[Encoded]) -> JSON:
+    def payload(self, request: Request, images: Sequence[Encoded]) -> dict[str, JSON]:
         pending = iter(images)
         messages: list[JSON] = [
             {"role": message.role, "content": _content(message, pending)} for message in request.conversation.messages
@@ -147,6 +163,10 @@ class AnthropicAdapter(Remote):
             reply = _Reply.model_validate_json(body)
         except ValidationError:
             raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
+        return self.told(reply)
+
+    def told(self, reply: _Reply) -> Reply:
+        """What a message says, in our form."""
         text = "".join(block.text for block in reply.content if block.type == "text")
         used = reply.usage or _Used()
         usage = Usage(used.input, used.output_tokens)
@@ -157,6 +177,22 @@ class AnthropicAdapter(Remote):
         elif reply.stop_reason in ("max_tokens", "model_context_window_exceeded"):
             status, detail = Status.TRUNCATED, reply.stop_reason
         return Reply(text, status, usage, reply.model, detail)
+
+    async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Events:
+        import anthropic
+
+        extra = {"anthropic-version": self._version} if self._version is not None else {}
+        return await self._client.post(
+            "/v1/messages",
+            cast_to=object,
+            content=content,
+            options={"headers": {**headers, **extra}},
+            stream=True,
+            stream_cls=anthropic.AsyncStream[object],
+        )
+
+    def gathering(self) -> _Gathered:
+        return _Gathered(self)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
         import anthropic
@@ -180,3 +216,40 @@ def _content(message: Message, pending: Iterator[Encoded]) -> JSON:
             source: JSON = {"type": "base64", "media_type": next(pending).media_type, "data": IMAGE}
             parts.append({"type": "image", "source": source})
     return parts
+
+
+class _Gathered:
+    """A message put together from its events."""
+
+    def __init__(self, adapter: AnthropicAdapter) -> None:
+        self._adapter = adapter
+        self._begun = _Reply(content=())
+        self._last = _Delta()
+        self._used: _Used | None = None
+        self.text = ""
+
+    def take(self, event: object) -> None:
+        told = _Event.model_validate(event)
+        if told.type == "message_start" and told.message is not None:
+            self._begun = told.message
+        elif told.type == "content_block_delta":
+            self.text += told.delta.text
+        elif told.type == "message_delta":
+            self._last, self._used = told.delta, told.usage
+
+    def reply(self) -> Reply:
+        if self._last.stop_reason is None:
+            raise self._adapter.reporter.malformed("its stream ended before the answer did")
+        begun, last, used = self._begun, self._last, self._begun.usage or _Used()
+        if self._used is not None:
+            used = used.model_copy(update=self._used.model_dump(exclude_none=True))
+        block = _Block(type="text", text=self.text)
+        return self._adapter.told(
+            _Reply(
+                content=(block,),
+                stop_reason=last.stop_reason,
+                stop_details=last.stop_details,
+                model=begun.model,
+                usage=used,
+            )
+        )

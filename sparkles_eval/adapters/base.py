@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -64,6 +64,18 @@ class Adapter(Protocol):
     async def aclose(self) -> None: ...
 
 
+@runtime_checkable
+class StreamingAdapter(Adapter, Protocol):
+    """Can show an answer while it is written. For people who watch: evaluations ask `answer`."""
+
+    async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
+        """As `answer`, and meanwhile calls `grown` on the event loop with the whole text so far, as often as it grows.
+
+        The reply's text holds: it may differ from what was shown last. Cancelling ends the model's work, too.
+        """
+        ...
+
+
 class Feed(Protocol):
     """Where a local model takes requests from and hands its replies to; the engine's queue is behind it."""
 
@@ -87,6 +99,15 @@ class Feed(Protocol):
 
     def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:
         """The reply to a taken request, or why it has none. It counts at once, whatever happens afterwards."""
+        ...
+
+
+@runtime_checkable
+class WatchedFeed(Feed, Protocol):
+    """A feed that also wants to see answers while they are written."""
+
+    def grown(self, request: Request, text: str) -> None:
+        """The text so far of a request that is not yet delivered. Called in the model's thread."""
         ...
 
 

@@ -6,6 +6,7 @@ A subclass says how it works through a feed; torch is imported only when a model
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import threading
 from abc import ABC, abstractmethod
@@ -176,13 +177,24 @@ class Local(ABC):
     async def answer(self, request: Request) -> Reply:
         return await alone(self.work, self._alone, request)
 
+    async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
+        return await alone(self.work, self._alone, request, grown)
+
     async def aclose(self) -> None:
         self.release()
 
 
-async def alone(work: Callable[[Feed, int], None], lock: threading.Lock, request: Request) -> Reply:
-    """One request without the engine's queue; `lock` keeps two such calls apart."""
-    single = _Single(request)
+async def alone(
+    work: Callable[[Feed, int], None],
+    lock: threading.Lock,
+    request: Request,
+    grown: Callable[[str], None] | None = None,
+) -> Reply:
+    """One request without the engine's queue; `lock` keeps two such calls apart. `grown` is told the text so far.
+
+    Cancelled, it halts the model at its next step.
+    """
+    single = _Single(request) if grown is None else _Watched(request, grown, asyncio.get_running_loop())
 
     def answer() -> None:
         with lock:
@@ -191,7 +203,10 @@ async def alone(work: Callable[[Feed, int], None], lock: threading.Lock, request
             except OutOfMemory as error:
                 raise Rejected(str(error)) from error
 
-    await asyncio.to_thread(answer)
+    try:
+        await asyncio.to_thread(answer)
+    finally:
+        single.halted = True
     if isinstance(single.outcome, Reply):
         return single.outcome
     raise single.outcome or RuntimeError("the model gave no answer")
@@ -201,10 +216,10 @@ class _Single:
     """A feed of one request."""
 
     size = 1
-    halted = False
 
     def __init__(self, request: Request) -> None:
         self._waiting = [request]
+        self.halted = False
         self.outcome: Reply | AdapterError | None = None
 
     def take(self, most: int) -> Sequence[Request]:
@@ -216,6 +231,32 @@ class _Single:
 
     def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:  # noqa: ARG002 - there is but one
         self.outcome = outcome
+
+
+class _Watched(_Single):
+    """The same, and somebody on an event loop watches the answer grow."""
+
+    def __init__(self, request: Request, told: Callable[[str], None], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(request)
+        self._told = told
+        self._loop = loop
+
+    def grown(self, request: Request, text: str) -> None:  # noqa: ARG002 - there is but one
+        if not self.halted:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is watching any more
+                self._loop.call_soon_threadsafe(self._told, text)
+
+
+def so_far(text: str, stops: Sequence[str] = ()) -> str:
+    """An unfinished answer as it may be shown: without what the next token may take back.
+
+    That is the beginning of a stop text, half a character, and blanks that may turn out to be the last.
+    """
+    for stop in stops:
+        text = text.partition(stop)[0]
+        half = next((cut for cut in range(len(stop) - 1, 0, -1) if text.endswith(stop[:cut])), 0)
+        text = text[: len(text) - half]
+    return text.rstrip("\N{REPLACEMENT CHARACTER}").strip()
 
 
 def reply(text: str, prompt: int, answer: int, *, ended: bool) -> Reply:

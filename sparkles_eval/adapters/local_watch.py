@@ -9,7 +9,7 @@ import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCriteria
 
 from sparkles_eval.adapters import local
-from sparkles_eval.adapters.base import Feed, Request
+from sparkles_eval.adapters.base import Feed, Request, WatchedFeed
 from sparkles_eval.adapters.local_choice import Chooser, Draws, Settings
 
 
@@ -26,6 +26,7 @@ class Watch:
         new_tokens: int,
     ) -> None:
         self._feed = feed
+        self._watched = feed if isinstance(feed, WatchedFeed) else None
         self._requests = requests
         self._tokenizer = tokenizer
         self._prompts = [int(count) for count in attention_mask.sum(1)]
@@ -56,6 +57,9 @@ class Watch:
             ended = newest[row] in self.ends or self._stopped(row, written[row])
             if ended or written.shape[1] >= self._limits[row]:
                 self._deliver(row, written[row], ended=ended)
+            elif self._watched is not None:
+                request = self._requests[row]
+                self._watched.grown(request, local.so_far(self._text(written[row]), request.generation.stop))
         rows = range(len(self._requests))
         done = [self._feed.halted or row not in self._open for row in rows]
         return torch.tensor(done, device=input_ids.device)

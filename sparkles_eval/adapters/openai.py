@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.images import Encoded
-from sparkles_eval.adapters.remote import IMAGE, Remote, sent
+from sparkles_eval.adapters.remote import IMAGE, Events, Remote, sent
 from sparkles_eval.adapters.sampling import Field
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
 from sparkles_eval.errors import AdapterError, UserError
@@ -53,6 +53,19 @@ class _Used(BaseModel):
     completion_tokens: int | None = None
 
 
+class _Step(BaseModel):
+    delta: _Said = _Said()
+    finish_reason: str | None = None
+
+
+class _Chunk(BaseModel):
+    """The part of a stream's event that is used."""
+
+    choices: tuple[_Step, ...] = ()
+    model: str | None = None
+    usage: _Used | None = None
+
+
 class _Completion(BaseModel):
     """The part of a reply that is used; servers add fields of their own, which are let through unread."""
 
@@ -75,6 +88,7 @@ class OpenAIAdapter(Remote):
     """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
 
     library = "openai"
+    streamed: ClassVar[Mapping[str, JSON]] = {"stream": True, "stream_options": {"include_usage": True}}
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -103,7 +117,7 @@ class OpenAIAdapter(Remote):
     def untaken(self, generation: Generation) -> Sequence[Field]:
         return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
 
-    def payload(self, request: Request, images: Sequence[Encoded]) -> JSON:
+    def payload(self, request: Request, images: Sequence[Encoded]) -> dict[str, JSON]:
         pending = iter(images)
         messages: list[JSON] = []
         if request.conversation.system is not None:
@@ -142,6 +156,10 @@ class OpenAIAdapter(Remote):
             raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
         if not completion.choices:
             raise self._reporter.malformed("it holds no choice")
+        return self.told(completion)
+
+    def told(self, completion: _Completion) -> Reply:
+        """The reply in a completion with a choice."""
         choice, used = completion.choices[0], completion.usage or _Used()
         said = choice.message
         status, detail = Status.OK, None
@@ -153,6 +171,21 @@ class OpenAIAdapter(Remote):
             status, detail = Status.TRUNCATED, "length"
         usage = Usage(used.prompt_tokens, used.completion_tokens)
         return Reply(said.content or said.refusal or "", status, usage, completion.model, detail)
+
+    async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Events:
+        import openai
+
+        return await self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            content=content,
+            options={"headers": dict(headers)},
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+
+    def gathering(self) -> _Gathered:
+        return _Gathered(self)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
         import openai
@@ -168,3 +201,31 @@ class OpenAIAdapter(Remote):
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
             await self._client.close()
+
+
+class _Gathered:
+    """A completion put together from its chunks."""
+
+    def __init__(self, adapter: OpenAIAdapter) -> None:
+        self._adapter = adapter
+        self._refusal = ""
+        self._finish: str | None = None
+        self._model: str | None = None
+        self._used: _Used | None = None
+        self.text = ""
+
+    def take(self, event: object) -> None:
+        chunk = _Chunk.model_validate(event)
+        self._model = chunk.model or self._model
+        self._used = chunk.usage or self._used
+        for choice in chunk.choices[:1]:
+            self.text += choice.delta.content or ""
+            self._refusal += choice.delta.refusal or ""
+            self._finish = choice.finish_reason or self._finish
+
+    def reply(self) -> Reply:
+        if self._finish is None:
+            raise self._adapter.reporter.malformed("its stream ended before the answer did")
+        said = _Said(content=self.text or None, refusal=self._refusal or None)
+        choice = _Choice(message=said, finish_reason=self._finish)
+        return self._adapter.told(_Completion(choices=(choice,), model=self._model, usage=self._used))

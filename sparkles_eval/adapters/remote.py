@@ -8,11 +8,14 @@ import json
 import secrets
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
+
+from pydantic import ValidationError
 
 from sparkles_eval.adapters.base import Request
+from sparkles_eval.adapters.failures import Reporter
 from sparkles_eval.adapters.images import Encoded, encode
 from sparkles_eval.adapters.sampling import Field, given
 from sparkles_eval.adapters.setup import Setup
@@ -25,6 +28,31 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 _STREAMED = 2**20
 
 
+class Events(Protocol):
+    """A provider's stream, as its SDK reads it."""
+
+    def __aiter__(self) -> AsyncIterator[object]: ...
+
+    async def close(self) -> None: ...
+
+
+class Gathering(Protocol):
+    """Puts a reply together from the events of its stream."""
+
+    @property
+    def text(self) -> str:
+        """So far."""
+        ...
+
+    def take(self, event: object) -> None:
+        """The next event. Raises pydantic.ValidationError where it is malformed."""
+        ...
+
+    def reply(self) -> Reply:
+        """The reply, after the last event. Raises errors.Transient where the stream ended before it did."""
+        ...
+
+
 class Remote(ABC):
     """One model behind an SDK's client: checks, encodes, asks once, and words what went wrong.
 
@@ -33,6 +61,8 @@ class Remote(ABC):
     here, because its own transforms walk through every character of the images.
     """
 
+    streamed: ClassVar[Mapping[str, JSON]]
+    """What a body says that asks for a stream."""
     library: ClassVar[str]
     """The SDK's package. It takes most of a second to import, so it waits until there is something to ask."""
 
@@ -43,6 +73,11 @@ class Remote(ABC):
     @property
     def model(self) -> Model:
         return self._setup.model
+
+    @property
+    def reporter(self) -> Reporter:
+        """Words this model's errors."""
+        return self._reporter
 
     @property
     def structured(self) -> bool:
@@ -56,7 +91,7 @@ class Remote(ABC):
         """The settings among those given that this provider has no field for."""
 
     @abstractmethod
-    def payload(self, request: Request, images: Sequence[Encoded]) -> JSON:
+    def payload(self, request: Request, images: Sequence[Encoded]) -> dict[str, JSON]:
         """The body, with `IMAGE` where the base64 of each image goes, in order."""
 
     @abstractmethod
@@ -66,6 +101,14 @@ class Remote(ABC):
     @abstractmethod
     def read(self, body: bytes) -> Reply:
         """The reply in a body of status 200. Raises errors.Transient where it is malformed."""
+
+    @abstractmethod
+    def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[Events]:
+        """Sends a body that asks for a stream, and gives its events as parsed JSON."""
+
+    @abstractmethod
+    def gathering(self) -> Gathering:
+        """Takes the events of one stream."""
 
     @abstractmethod
     def failure(self, error: Exception) -> AdapterError | Reply:
@@ -96,26 +139,67 @@ class Remote(ABC):
         return None
 
     async def answer(self, request: Request) -> Reply:
+        content, headers = await self._written(request)
+        seconds = self.model.limits.timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                body = await self.post(content, headers)
+        except TimeoutError:
+            raise self._reporter.timed_out(seconds) from None
+        except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
+            return self._failed(error)
+        return self._priced(self.read(body))
+
+    async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
+        """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""
+        content, headers = await self._written(request, self.streamed)
+        seconds, gathered = self.model.limits.timeout_s, self.gathering()
+        events: Events | None = None
+        told = False
+        try:
+            async with asyncio.timeout(seconds) as clock:
+                events = await self.open(content, headers)
+                async for event in events:
+                    told = True
+                    gathered.take(event)
+                    grown(gathered.text)
+                    clock.reschedule(asyncio.get_running_loop().time() + seconds)
+        except TimeoutError:
+            raise self._reporter.timed_out(seconds) from None
+        except ValidationError:
+            raise self._reporter.malformed("an event of its stream cannot be read") from None
+        except Exception as error:  # noqa: BLE001 - as above
+            try:
+                return self._failed(error)
+            except Rejected:
+                return await self.answer(request)
+        finally:
+            if events is not None:
+                await events.close()
+        # A simple server answers in one piece whatever it was asked for.
+        return self._priced(gathered.reply()) if told else await self.answer(request)
+
+    async def _written(
+        self, request: Request, more: Mapping[str, JSON] | None = None
+    ) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
+        """The body of a request and its headers. Raises errors.Rejected for what the model cannot take."""
         problem = self.check(request)
         if problem is not None:
             raise Rejected(f"{self.model.name}: {problem}")
-        limits = self.model.limits
-        pictures = [await encode(image, limits) for image in request.conversation.images]
-        pieces = splice(self.payload(request, pictures), pictures)
-        content, headers = _body(pieces)
+        pictures = [await encode(image, self.model.limits) for image in request.conversation.images]
+        content, headers = _body(splice({**self.payload(request, pictures), **(more or {})}, pictures))
         if self.library not in sys.modules:  # in a thread, and before the clock runs: the loop goes on meanwhile
             await asyncio.to_thread(importlib.import_module, self.library)
-        try:
-            async with asyncio.timeout(limits.timeout_s):
-                body = await self.post(content, headers)
-        except TimeoutError:
-            raise self._reporter.timed_out(limits.timeout_s) from None
-        except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
-            outcome = self.failure(error)
-            if isinstance(outcome, Reply):
-                return outcome
-            raise outcome from None
-        reply = self.read(body)
+        return content, headers
+
+    def _failed(self, error: Exception) -> Reply:
+        """A refusal by the provider's filter is a reply; anything else is raised."""
+        outcome = self.failure(error)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome from None
+
+    def _priced(self, reply: Reply) -> Reply:
         return replace(reply, usage=self._billed(reply.usage))
 
     def _billed(self, usage: Usage) -> Usage:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
-from sparkles_eval.adapters.base import Feed, ModelOptions, Request
+from sparkles_eval.adapters.base import Feed, ModelOptions, Request, WatchedFeed
 from sparkles_eval.adapters.sparkleschat_folder import ends, identify, read_object
 from sparkles_eval.adapters.weights import find_weights
 from sparkles_eval.errors import AdapterError, Rejected
@@ -119,6 +119,7 @@ class SparklesChat(local.Local):
 
     def _decode(self, feed: Feed, here: _Replica) -> None:
         decoder = here.decoder
+        watched = feed if isinstance(feed, WatchedFeed) else None
         while not feed.halted:
             room = decoder.room(_EXPECTED_POSITIONS, feed.size)
             # Prompts are read a few together: one at a time they would hold up all other rows as often.
@@ -133,6 +134,9 @@ class SparklesChat(local.Local):
                 for row in done:
                     self._deliver(feed, row)
                 feed.put_back([row.request for row in evicted])
+                if watched is not None:
+                    for row in decoder.rows:
+                        watched.grown(row.request, self._so_far(row))
 
     def _rows(self, feed: Feed, requests: Sequence[Request], here: _Replica) -> list[Row]:
         """Requests with their prompts as vectors; those that cannot be are delivered as rejected."""
@@ -180,6 +184,10 @@ class SparklesChat(local.Local):
         if prompts.SEPARATOR in self._processor.tokenizer.decode(ids[-_TAIL:]):
             return True
         return bool(stops) and any(stop in self._processor.decode(ids) for stop in stops)
+
+    def _so_far(self, row: Row) -> str:
+        stops = (prompts.SEPARATOR, *row.request.generation.stop)
+        return local.so_far(self._processor.tokenizer.decode(row.ids), stops)
 
     def _deliver(self, feed: Feed, row: Row) -> None:
         text = self._processor.decode(row.ids)

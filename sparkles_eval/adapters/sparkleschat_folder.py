@@ -40,7 +40,12 @@ def identify(folder: Path) -> Identity:
     vision = config.get("vision_config")
     size = vision.get("image_size") if isinstance(vision, dict) else None
     tower = json_hash([parts.get("vision"), parts.get("qformer"), size])
-    return Identity(json_hash([parts, projection, words, shape]), tower)
+    all_of_it = [parts, projection, words, shape]
+    if (folder / "lora").is_dir():
+        from sparkles_eval.sparkleschat import lora
+
+        all_of_it.append({"lora": lora.digest(folder)})
+    return Identity(json_hash(all_of_it), tower)
 
 
 def ends(folder: Path) -> tuple[tuple[tuple[int, ...], ...], frozenset[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.judges.base import Judge
@@ -12,6 +13,7 @@ from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.tasks.answers import RULES
 from sparkles_eval.tasks.base import Task
 
+T = TypeVar("T")
 ACCURACY = "accuracy"
 """The criterion that a protocol's answer rule scores."""
 
@@ -25,6 +27,21 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Which of a task's samples this process asks: every `of`-th, beginning with the `number`-th (from 1).
+
+    The run is the whole one all the same: processes with the other shares fill the rest of it.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    def take(self, samples: Sequence[T]) -> tuple[T, ...]:
+        """What of a sequence in the task's order belongs to this share."""
+        return tuple(samples[self.number - 1 :: self.of])
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One model on one task, and who scores it."""
 
@@ -34,6 +51,12 @@ class Cell:
     """The protocol's settings as this model is really sent them."""
     epochs: int = 1
     seats: tuple[Seat, ...] = ()
+    share: Share = Share()
+
+    @property
+    def asked(self) -> tuple[Sample, ...]:
+        """The samples that this process asks."""
+        return self.share.take(self.task.samples)
 
     @property
     def run(self) -> Run:

@@ -25,6 +25,7 @@ _PACKAGES = (
     "numpy",
     "openai",
     "pandas",
+    "peft",
     "pillow",
     "pydantic",
     "safetensors",

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from sparkles_eval.codec import sample_key
 from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, judge_row, rule_row
 from sparkles_eval.engine.environment import environment
 from sparkles_eval.engine.prepare import Plan
@@ -37,11 +38,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """So many items of a run should have a score by a judge."""
+    """So many items of a run should have a score by a judge; where only some were asked for, of those samples."""
 
     run_id: str
     judge_id: str
     items: int
+    samples: frozenset[str] | None = None
+
+    def unscored(self, store: Store) -> int:
+        scored = store.scored(self.run_id, self.judge_id)
+        if self.samples is None:
+            return self.items - len(scored)
+        return self.items - sum(sample_id in self.samples for sample_id, _, _ in scored)
 
 
 def execute(
@@ -75,7 +83,7 @@ def execute(
             session.close()
             await plan.aclose()
 
-    _until_done(session, work, progress)
+    until_done(session, work, progress)
     return _finish(store, session, environment_id, [part for cell in plan.cells for part in _expected(cell)])
 
 
@@ -102,7 +110,7 @@ def judge_again(
                 if seat.adapter:
                     await seat.adapter.aclose()
 
-    _until_done(session, work, progress)
+    until_done(session, work, progress)
     expected = [
         _Expected(run.id, judge_row(seat.judge).id, len(items) * seat.judge.card.repeats)
         for run, items in answered.items()
@@ -111,8 +119,8 @@ def judge_again(
     return _finish(store, session, environment_id, expected)
 
 
-def _until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:
-    """Run to the end, or until a second signal."""
+def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:
+    """Run `work` of a session to its end. The first signal interrupts the session, the second ends at once."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -159,15 +167,16 @@ def _first_of_user(group: BaseExceptionGroup[BaseException]) -> UserError | None
 
 def _expected(cell: Cell) -> Iterator[_Expected]:
     run = cell.run
-    items = run.total * run.epochs
+    items = len(cell.asked) * run.epochs
+    samples = None if len(cell.asked) == run.total else frozenset(map(sample_key, cell.asked))
     if run.answer_rule:
-        yield _Expected(run.id, rule_row(run.answer_rule).id, items)
+        yield _Expected(run.id, rule_row(run.answer_rule).id, items, samples)
     for seat in cell.seats:
-        yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats)
+        yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats, samples)
 
 
 def _finish(store: Store, session: Session, environment_id: int, expected: Sequence[_Expected]) -> Outcome:
-    unscored = sum(part.items - len(store.scored(part.run_id, part.judge_id)) for part in expected)
+    unscored = sum(part.unscored(store) for part in expected)
     ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
     store.finish_environment(environment_id, ending)
     run_ids = tuple(dict.fromkeys(part.run_id for part in expected))

@@ -38,7 +38,7 @@ class Forecast:
 
 def forecast(cells: Iterable[Cell], store: Store | None, connections: int | None) -> list[Forecast]:
     """A line for every cell's model, and one for every judge of it that asks a model."""
-    forecaster = _Forecaster(store, connections)
+    forecaster = Forecaster(store, connections)
     lines: list[Forecast] = []
     for cell in cells:
         lines.append(forecaster.model(cell))
@@ -46,7 +46,9 @@ def forecast(cells: Iterable[Cell], store: Store | None, connections: int | None
     return lines
 
 
-class _Forecaster:
+class Forecaster:
+    """Works out lines from what a store (None: nothing yet) knows of a model's replies."""
+
     def __init__(self, store: Store | None, connections: int | None) -> None:
         self._store = store
         self._connections = connections
@@ -56,10 +58,10 @@ class _Forecaster:
         items = run.total * run.epochs
         share = 1 - self._answered(run) / items
         asked = requests = 0
-        for sample in cell.task.samples:
+        for sample in cell.asked:
             answers = _likely_answers(sample)
             for turn in range(len(sample.turns)):
-                asked += _tokens(cell.task.prompt.conversation(sample, answers[:turn]))
+                asked += tokens(cell.task.prompt.conversation(sample, answers[:turn]))
                 requests += 1
         rounds = run.epochs * share
         return self._line(cell.adapter.model, run, round(requests * rounds), round(asked * rounds))
@@ -75,24 +77,28 @@ class _Forecaster:
         run, card = cell.run, seat.judge.card
         done = len(self._store.scored(run.id, judge_row(seat.judge).id)) if self._store else 0
         asked = requests = 0
-        for sample in cell.task.samples:
+        for sample in cell.asked:
             if seat.judge.check(sample) is None:
                 calls = seat.judge.calls(Dialogue(sample, _likely_answers(sample)))
                 prompts = [call.conversation for call in calls if call.conversation]
-                asked += sum(map(_tokens, prompts))
+                asked += sum(map(tokens, prompts))
                 requests += len(prompts)
         rounds = run.epochs * card.repeats - done / run.total
         line = self._line(adapter.model, run, round(requests * rounds), round(asked * rounds))
         return replace(line, who=f"{card.name} ({adapter.model.name}) on {run.model.name}")
 
     def _line(self, model: Model, run: Run, requests: int, asked: int) -> Forecast:
+        return self.line(model, run.task, requests, asked)
+
+    def line(self, model: Model, task: str, requests: int, asked: int, reply_tokens: int = REPLY_TOKENS) -> Forecast:
+        """What so many requests with `asked` input tokens in all come to."""
         length, latency = self._store.usual_reply(model.identity) if self._store else (None, None)
-        written = round(requests * (REPLY_TOKENS if length is None else length))
+        written = round(requests * (reply_tokens if length is None else length))
         cost = 0.0 if model.free or not requests else model.prices.cost(Usage(asked, written))
         seconds = 0.0 if model.free or not requests else None
         if seconds is None and latency is not None:
             seconds = requests * latency / min(requests, self._connections or model.limits.max_connections)
-        return Forecast(model.name, run.task, requests, asked, written, cost, seconds)
+        return Forecast(model.name, task, requests, asked, written, cost, seconds)
 
 
 def _likely_answers(sample: Sample) -> tuple[str, ...]:
@@ -100,7 +106,8 @@ def _likely_answers(sample: Sample) -> tuple[str, ...]:
     return tuple(turn.reference or filler for turn in sample.turns)
 
 
-def _tokens(conversation: Conversation) -> int:
+def tokens(conversation: Conversation) -> int:
+    """Input tokens of a request, roughly."""
     characters = len(conversation.system or "")
     images = 0
     for message in conversation.messages:

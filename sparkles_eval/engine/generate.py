@@ -6,20 +6,17 @@ Knows nothing of judging, except that a protocol's own answer rule scores at onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.codec import conversation_json
-from sparkles_eval.engine.asking import Asker, Attempt, Interrupted, Unanswered
+from sparkles_eval.engine.asking import Asker, Interrupted, Unanswered
 from sparkles_eval.engine.cells import ACCURACY, Answered, Cell, Item, judge_row, rule_row, unscored
-from sparkles_eval.engine.keys import request_key
 from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.records import Generation, Response, Run, Sample, Score, Status
-from sparkles_eval.store.encode import dump, now
-from sparkles_eval.store.rows import AnswerRow, RequestRow, ScoreRow
+from sparkles_eval.engine.replies import Replies, reseeded
+from sparkles_eval.records import Response, Run, Sample, Score, Status
+from sparkles_eval.store.rows import AnswerRow, ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.answers import extract
 
@@ -44,7 +41,7 @@ class Generator:
         self._ids = sample_ids
         self._store = store
         self._asker = asker
-        self._once = once
+        self._replies = Replies(store, asker, once)
         self._progress = progress
         self._answered = answered
         self._rule = rule_row(run.answer_rule) if run.answer_rule else None
@@ -58,21 +55,21 @@ class Generator:
             known.setdefault((answer.sample_id, answer.epoch), {})[answer.turn] = answer
         scored = self._store.scored(run.id, self._rule.id) if self._rule else None
         waiting: list[tuple[Item, Mapping[int, AnswerRow]]] = []
-        for item in self._items():
+        items = list(self._items())
+        for item in items:
             have = known.pop((item.sample_id, item.epoch), {})
             whole = len(have) == len(item.sample.turns)
             if whole and (scored is None or (item.sample_id, item.epoch, 0) in scored):
                 self._answered(Answered(item, tuple(have[turn + 1].text for turn in range(len(have)))))
             else:
                 waiting.append((item, have))
-        total = run.total * run.epochs
-        self._progress.planned(self._asker.name, run.task, total, total - len(waiting))
+        self._progress.planned(self._asker.name, run.task, len(items), len(items) - len(waiting))
         for item, answers in waiting:
             yield partial(self._answer, item, answers)
 
     def _items(self) -> Iterator[Item]:
         for epoch in range(self.run.epochs):
-            for sample, sample_id in zip(self.cell.task.samples, self._ids, strict=True):
+            for sample, sample_id in zip(self.cell.asked, self.cell.share.take(self._ids), strict=True):
                 yield Item(sample, sample_id, epoch)
 
     async def _answer(self, item: Item, have: Mapping[int, AnswerRow]) -> None:
@@ -113,9 +110,9 @@ class Generator:
         before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
         conversation = task.prompt.conversation(item.sample, before)
         while True:
-            generation = _reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
-            response = await self._response(Request(conversation, generation, item.sample, turn, item.epoch, draw))
-            score = _read(rule, response, item.sample, turn) if rule else None
+            generation = reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
+            response = await self._replies.reply(Request(conversation, generation, item.sample, turn, item.epoch, draw))
+            score = read_answer(rule, response, item.sample, turn) if rule else None
             draw += 1
             if score is None or not score.invalid or draw == protocol.draws:
                 break
@@ -131,47 +128,8 @@ class Generator:
         self._store.add_answer(self.run.id, answer, rows)
         return answer
 
-    async def _response(self, request: Request) -> Response:
-        """The stored reply to this very request, or a new one."""
-        key = request_key(self.run.model, request)
-        async with self._once.alone(key):
-            return self._store.settled(key) or await self._ask(key, request)
 
-    async def _ask(self, key: str, request: Request) -> Response:
-        conversation, generation = dump(conversation_json(request.conversation)), dump(request.generation.json())
-        row = RequestRow(key, self.run.model, conversation, generation, request.epoch, request.draw)
-        stored: list[Response] = []
-
-        def record(attempt: Attempt) -> None:
-            stored.append(self._store.add_response(row, _as_response(key, attempt)))
-
-        await self._asker.ask(request, record)
-        return stored[-1]
-
-
-def _reseeded(generation: Generation, number: int) -> Generation:
-    """A seed of its own for every draw and epoch: the same seed would only buy the same reply again."""
-    if generation.seed is None or number == 0:
-        return generation
-    return replace(generation, seed=generation.seed + number)
-
-
-def _as_response(key: str, attempt: Attempt) -> Response:
-    reply = attempt.reply
-    return Response(
-        key=key,
-        attempt=attempt.number,
-        status=attempt.status,
-        text=reply.text if reply else None,
-        error=attempt.error,
-        usage=attempt.usage,
-        latency_s=attempt.latency_s,
-        model_version=reply.model_version if reply else None,
-        created_at=now(),
-    )
-
-
-def _read(rule: str, response: Response, sample: Sample, turn: int) -> Score:
+def read_answer(rule: str, response: Response, sample: Sample, turn: int) -> Score:
     """The score of a response by a protocol's answer rule. No option read: invalid, which counts as wrong."""
     found = extract(rule, response.text or "", sample.options)
     if found.option is None:

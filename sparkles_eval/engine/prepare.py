@@ -51,7 +51,7 @@ def prepare(wishes: Wishes) -> Plan:
         known = make_controls(task.samples, task.data_hash) if wishes.controls else ()
         controls += known
         cells += [
-            Cell(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats)
+            Cell(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats, wishes.share)
             for adapter in (*models, *known)
         ]
     return Plan(tuple(cells), (*models, *controls, *bench.adapters), bench.panels)

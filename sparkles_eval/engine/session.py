@@ -7,7 +7,7 @@ scored or has a reason, when it is interrupted, or when every model has stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,8 +22,9 @@ from sparkles_eval.engine.limiter import Limiter
 from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.pixels import keep_pixels
 from sparkles_eval.engine.policy import Budget, Patience
-from sparkles_eval.engine.pool import Pool
+from sparkles_eval.engine.pool import Job, Pool
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.replies import Replies
 from sparkles_eval.records import Image, Run
 from sparkles_eval.store.store import Store
 
@@ -91,13 +92,13 @@ class Session:
                 asker=desk.asker,
                 once=self._once,
                 progress=self._progress,
-                answered=partial(_hand_over, self._graders(_graded(run), cell.seats)),
+                answered=partial(_hand_over, self._graders(_graded(cell), cell.seats)),
             )
             desk.pool.feed(generator.jobs())
             runs.append(run)
-        images = {image.sha256: image for cell in cells for sample in cell.task.samples for image in sample.images}
+        images = {image.sha256: image for cell in cells for sample in cell.asked for image in sample.images}
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_pixels(images))
+            group.create_task(self.keep_pixels(images))
             for desk in self._judges.values():
                 group.create_task(desk.pool.run())
             await _finish(self._models.values())
@@ -105,7 +106,8 @@ class Session:
                 desk.pool.close()
         return runs
 
-    async def _keep_pixels(self, images: Mapping[str, Image]) -> None:
+    async def keep_pixels(self, images: Mapping[str, Image]) -> None:
+        """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""
         embed = self._terms.embed_images
         await keep_pixels(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
 
@@ -116,6 +118,16 @@ class Session:
             for item in items:
                 _hand_over(graders, item)
         await _finish(self._judges.values())
+
+    async def ask(self, adapter: Adapter, jobs: Callable[[Replies, Progress], Iterable[Job]]) -> None:
+        """Work through jobs that ask one model for something else than answers to a task, within the same bounds.
+
+        `jobs` makes them from where replies come from and who is told; see dialogues.generate.
+        """
+        desk = self._desk(self._models, adapter)
+        assert desk.asker is not None  # a model has an adapter
+        desk.pool.feed(jobs(Replies(self._store, desk.asker, self._once), self._progress))
+        await _finish([desk])
 
     def _graders(self, run: Graded, seats: Sequence[Seat]) -> list[tuple[Grader, Pool]]:
         graders = []
@@ -152,8 +164,9 @@ class _Desk:
     pool: Pool
 
 
-def _graded(run: Run) -> Graded:
-    return Graded(run.id, run.task, run.model.name, run.total * run.epochs)
+def _graded(cell: Cell) -> Graded:
+    run = cell.run
+    return Graded(run.id, run.task, run.model.name, len(cell.asked) * run.epochs)
 
 
 async def _finish(desks: Iterable[_Desk]) -> None:

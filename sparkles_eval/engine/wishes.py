@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from sparkles_eval.engine.cells import Share
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Generation
 from sparkles_eval.tasks.spec import GenerationSpec
@@ -39,6 +40,8 @@ class Wishes:
     shuffle_seed: int | None = None
     epochs: int = 1
     variation: Variation = Variation()
+    share: Share = Share()
+    """Which part of every task's samples this process asks."""
     controls: bool = False
     """Ask three answerers of known worth beside the models (adapters.controls)."""
 
@@ -81,3 +84,11 @@ def read_generation(option: str, pairs: dict[str, str]) -> Generation:
         if first["type"] == "extra_forbidden":
             raise UserError(f"{option} {name}=…: there is no such setting; there are {known}") from error
         raise UserError(f"{option} {name}={first['input']}: {first['msg'].lower()}") from error
+
+
+def read_share(text: str) -> Share:
+    """`3/8` as the third of eight shares. Raises errors.UserError for anything else."""
+    number, slash, of = text.partition("/")
+    if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return Share(int(number), int(of))
+    raise UserError(f"--part {text}: write it as K/N with K from 1 to N, such as 3/8 for the third of eight parts")

@@ -112,7 +112,29 @@ def _attack(attack: Attacked) -> Finding:
 
 def tables(report: AuditReport) -> list[Table]:
     """All numbers of the audit."""
-    return [_clean(report), _sensitivity(report), _doses(report), _changes(report), _attacks(report), _replies(report)]
+    made = [_clean(report), _sensitivity(report), _doses(report), _changes(report), _attacks(report), _replies(report)]
+    return [_findings(report), *made]
+
+
+def _findings(report: AuditReport) -> Table:
+    """What it comes to, a line a question."""
+    words = {"faults": "Does it see this fault?", "tricks": "Does it resist this?", "looking": "Does it notice this?"}
+    heads = (
+        Head("asked", "asked"),
+        Head("question", "of answers"),
+        Head("verdict", "verdict"),
+        Head("points", "points lost or gained", "points"),
+        Head("n", "n", "count"),
+    )
+    rows = tuple((words[one.group], one.question, one.verdict, one.points, one.n) for one in findings(report))
+    judge = report.judge
+    who = f"{judge.name} ({judge.model})" if judge.model else judge.name
+    title = f"What {who} sees and resists, on {report.dialogues} dialogues of {report.task}"
+    notes = (
+        f"points on its scale from {judge.low:g} to {judge.high:g}; intervals over dialogues",
+        f"fingerprint {judge.id}",
+    )
+    return Table("audit-findings", title, heads, rows, notes)
 
 
 def _points(report: AuditReport) -> tuple[Head, ...]:

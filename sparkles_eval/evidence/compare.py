@@ -15,7 +15,7 @@ import numpy as np
 from sparkles_eval.errors import UserError
 from sparkles_eval.evidence.choose import REFERENCE_KINDS, Choice, Matched, match
 from sparkles_eval.evidence.details import Detail, detail
-from sparkles_eval.evidence.frames import Frame, frame, headline
+from sparkles_eval.evidence.frames import Column, Frame, frame, headline
 from sparkles_eval.evidence.pairs import Tested, all_pairs
 from sparkles_eval.evidence.published import TotalsOnly, beside, published
 from sparkles_eval.evidence.tables import Table
@@ -118,6 +118,26 @@ def compare(
             _comparison(db, each, matched, pairs, margin) for (each, matched), pairs in zip(found, tested, strict=True)
         ]
     return Comparisons(tuple(made))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Runs of one panel as `compare` ranks them, without the rest: the matrix, every pair tested, every standing."""
+
+    frame: Frame
+    pairs: tuple[Tested, ...]
+    standings: tuple[Standing, ...]
+
+
+def ranking(store: Store, columns: Sequence[Column], metric: str | None = None) -> Ranking:
+    """Rank runs that may be compared (same task, data, prompt, protocol and judge); two columns or more.
+
+    Holm's adjustment counts the pairs of these runs as one family: the numbers are those of `compare` on this task and
+    judge alone. `metric` is the task's headline unless named.
+    """
+    made = frame(store, columns, metric or headline(columns[0].run, columns[0].judge))
+    (pairs,) = _adjusted([all_pairs(made)])
+    return Ranking(made, tuple(pairs), tuple(_standings(made, pairs)))
 
 
 @contextmanager

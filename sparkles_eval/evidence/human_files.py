@@ -51,7 +51,7 @@ def find_pictures(store: Store, pages: Iterable[tuple[ShownTurn, ...]], data_roo
     found: dict[str, tuple[str, bytes]] = {}
     small = 0
     for sha256, image in images.items():
-        whole = _on_disk(image, data_root) or browse.embedded(store, sha256)
+        whole = on_disk(image, data_root) or browse.embedded(store, sha256)
         if whole:
             found[sha256] = (f"images/{sha256[:12]}.{_ENDINGS.get(image.media_type, 'img')}", whole)
         elif preview := previews.get(sha256):
@@ -60,7 +60,8 @@ def find_pictures(store: Store, pages: Iterable[tuple[ShownTurn, ...]], data_roo
     return Pictures(found, small)
 
 
-def _on_disk(image: Image, data_root: Path | None) -> bytes | None:
+def on_disk(image: Image, data_root: Path | None) -> bytes | None:
+    """An image from a folder of data, if the file there has the very bytes that the models saw."""
     if data_root is None:
         return None
     root = data_root.resolve()

@@ -46,6 +46,12 @@ class ShownTurn:
     answer: str
 
 
+def check_rater(name: str) -> None:
+    """Raises errors.UserError for a name that could not be part of a file's name."""
+    if not _RATER.fullmatch(name):
+        raise UserError(f"--rater {name!r}: use letters, digits, '.', '_', '-'; at most 40 of them")
+
+
 def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str] | None = None) -> list[StoredRun]:
     """The runs of one task whose answers people can rate: one data set, protocol and variant, no answer rule.
 
@@ -96,8 +102,7 @@ def draw(store: Store, runs: Sequence[StoredRun], wish: Wish) -> list[Sheet]:
     if not wish.raters or wish.dialogues < 1:
         raise UserError("human export: name who rates with --rater, and how many dialogues with --dialogues")
     for rater in wish.raters:
-        if not _RATER.fullmatch(rater):
-            raise UserError(f"--rater {rater!r}: use letters, digits, '.', '_', '-'; at most 40 of them")
+        check_rater(rater)
     order = labelling_order(store, runs, wish.seed)
     if len(order) < wish.dialogues:
         raise UserError(
@@ -130,10 +135,11 @@ def shown(store: Store, sheet: Sheet) -> dict[str, tuple[ShownTurn, ...]]:
         for answer in store.answers(run.id):
             if answer.epoch == 0:
                 answers.setdefault((run.id, answer.sample_id), {})[answer.turn] = answer.text
-    return {row.code: _turns(samples[row.sample_id], answers[row.run_id, row.sample_id]) for row in sheet.rows}
+    return {row.code: shown_turns(samples[row.sample_id], answers[row.run_id, row.sample_id]) for row in sheet.rows}
 
 
-def _turns(stored: browse.StoredSample, answers: Mapping[int, str]) -> tuple[ShownTurn, ...]:
+def shown_turns(stored: browse.StoredSample, answers: Mapping[int, str]) -> tuple[ShownTurn, ...]:
+    """One answered sample as a rater reads it. `answers`: a text for each turn, from 1."""
     sample = stored.sample
     texts = tuple(answers[turn] for turn in range(1, len(sample.turns) + 1))
     page = lay_out(Dialogue(sample, texts), len(sample.turns), pictures=False)

@@ -115,15 +115,17 @@ def judge_label(judge: JudgeRow) -> str:
     return f"{judge.name}@{judge.model}" if judge.model else judge.name
 
 
-def read_marks(store: Store, wishes: Sequence[str], task: str | None = None) -> Marks:
-    """The marks of two judges or more on the runs of one task. `human` and `human:RATER` are people.
+def read_marks(
+    store: Store, wishes: Sequence[str], task: str | None = None, run_ids: Sequence[str] | None = None
+) -> Marks:
+    """The marks of two judges or more on the runs of one task, or on some of them. `human`, `human:RATER` are people.
 
     Raises errors.UserError for fewer than two, for judges that rate nothing in common or on different scales.
     """
     names = list(dict.fromkeys(wishes))
     if len(names) < 2:
         raise UserError(f"judges compare: {', '.join(names) or 'nobody'}; name two judges or more, or `human`")
-    runs = labelling_runs(store, task)
+    runs = labelling_runs(store, task, run_ids)
     markers = [Marker(name, None if _person(name) else find_judge(store, name, runs)) for name in names]
     scales = [_scale(store, marker, runs) for marker in markers]
     _same_scale(markers, scales)

@@ -42,22 +42,28 @@ def panel_row(panel: Panel) -> JudgeRow:
 def score_panel(store: Store, panel: Panel) -> list[str]:
     """Score every run that a member has scored; gives the ids of those runs.
 
-    Leniency is fitted over all comparable runs together (same task, data, protocol), by criterion, and only where a
-    vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be told.
+    Raises errors.UserError where leniency is needed and cannot be told.
     """
-    scored = _scored_runs(store, panel)
-    groups: dict[tuple[str | int, ...], list[StoredRun]] = {}
-    for run in queries.runs(store, scored):
-        identity = (run.task.name, run.task.version, run.protocol, run.protocol_version, run.variant, run.data_hash)
-        groups.setdefault(identity, []).append(run)
-    rows: list[ScoreRow] = []
-    for runs in groups.values():
-        rows += _scores(panel, _ballots(store, panel, runs))
-    replace_scores(store, panel_row(panel), scored, rows)
+    scored = scored_runs(store, panel)
+    replace_scores(store, panel_row(panel), scored, panel_scores(store, panel, scored))
     return scored
 
 
-def _scored_runs(store: Store, panel: Panel) -> list[str]:
+def panel_scores(store: Store, panel: Panel, run_ids: Sequence[str]) -> list[ScoreRow]:
+    """What the members' votes on those runs amount to; writes nothing.
+
+    Leniency is fitted over all comparable runs together (same task, data, protocol), by criterion, and only where a
+    vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be told.
+    """
+    groups: dict[tuple[str | int, ...], list[StoredRun]] = {}
+    for run in queries.runs(store, run_ids):
+        identity = (run.task.name, run.task.version, run.protocol, run.protocol_version, run.variant, run.data_hash)
+        groups.setdefault(identity, []).append(run)
+    return [row for runs in groups.values() for row in _scores(panel, _ballots(store, panel, runs))]
+
+
+def scored_runs(store: Store, panel: Panel) -> list[str]:
+    """Ids of the runs that a member has scored."""
     members = {card.fingerprint for card in panel.cards}
     return [run.id for run in queries.runs(store) if members & {judge.id for judge in queries.judges(store, run.id)}]
 

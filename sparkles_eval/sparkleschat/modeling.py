@@ -28,7 +28,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionEmbeddings
 
 from sparkles_eval.errors import UserError
-from sparkles_eval.sparkleschat import weights
+from sparkles_eval.sparkleschat import lora, weights
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
 from sparkles_eval.sparkleschat.generation import StopOnSequences, published_generation
 from sparkles_eval.sparkleschat.stem import ConvStem
@@ -256,6 +256,8 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
         frozen parts are nowhere on disk: it could not be loaded.
         """
         folder = Path(save_directory)
+        if next(lora.adapters(self.language_model), None) is not None:
+            raise UserError(f"{folder}: this model has LoRA adapters; copy its folder, or load it with merge_lora=True")
         if projection_only:
             if not is_main_process:
                 return
@@ -282,21 +284,33 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
 
         base: folder of the frozen parts (default: where they were when it was saved).
         rehash: False compares the base's recorded hashes without reading its weights again.
+        For a folder with LoRA adapters, merge_lora: True adds them to the weights instead of keeping them beside.
         Raises UserError where the frozen parts are missing or are not those that the projection was trained with.
         """
+        folder, merge = Path(pretrained_model_name_or_path), kwargs.pop("merge_lora", False)
+        model = cls._from_either(pretrained_model_name_or_path, *model_args, **kwargs)
+        if (folder / lora.FOLDER).is_dir():
+            lora.attach(model.language_model, folder / lora.FOLDER)
+            if merge:
+                lora.merge(model.language_model)
+                model.config.frozen_parts = {}
+        return model
+
+    @classmethod
+    def _from_either(cls, place: str | Path, *args: Any, **kwargs: Any) -> SparklesChatForConditionalGeneration:
         base, rehash = kwargs.pop("base", None), kwargs.pop("rehash", True)
-        folder = Path(pretrained_model_name_or_path)
+        folder = Path(place)
         record = weights.load_record(folder)
         if record is None:
             if base is not None:
                 raise UserError(f"{folder}: base is for a projection alone, and this folder has no projection.json")
-            return cls._from_whole(pretrained_model_name_or_path, *model_args, **kwargs)
+            return cls._from_whole(place, *args, **kwargs)
         projection = weights.load_projection(folder, record)
         home = weights.find_base(folder, record, base)
         recorded = weights.known_parts(SparklesChatConfig.from_pretrained(home).frozen_parts)
         found = weights.part_hashes(home) if rehash else {part: known.sha256 for part, known in recorded.items()}
         weights.check_parts(folder, record, home, found)
-        model = cls._from_whole(home, *model_args, **kwargs)
+        model = cls._from_whole(home, *args, **kwargs)
         with torch.no_grad():
             for name, tensor in projection.items():
                 own = model.get_parameter(name)

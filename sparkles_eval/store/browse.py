@@ -12,6 +12,7 @@ from sparkles_eval.codec import read_sample
 from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Image, Sample, Score, Verdict
 from sparkles_eval.store.encode import dump, read_verdict
+from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.store import Store
 
 
@@ -61,6 +62,16 @@ def count_samples(store: Store, run_id: str) -> int:
     return int(row[0])
 
 
+def sample_ids(store: Store, run_id: str, *, limit: int, only: Collection[str] = ()) -> list[str]:
+    """The content addresses of a run's first `limit` samples in order, or of those `only`."""
+    rows = store.connection.execute(
+        "SELECT sample_id FROM run_samples WHERE run_id = ? AND (? OR sample_id IN (SELECT value FROM json_each(?)))"
+        " ORDER BY position LIMIT ?",
+        (run_id, not only, dump(sorted(only)), limit),
+    )
+    return [row[0] for row in rows]
+
+
 def samples(
     store: Store, run_id: str, *, offset: int = 0, limit: int = 50, only: Collection[str] = ()
 ) -> list[StoredSample]:
@@ -104,6 +115,16 @@ def thumbnails(store: Store, hashes: Iterable[str]) -> dict[str, bytes]:
     return {row[0]: row[1] for row in rows}
 
 
+def seen(store: Store, hashes: Iterable[str]) -> set[str]:
+    """Those pictures of which the store holds anything to look at: a preview, or the bytes."""
+    rows = store.connection.execute(
+        "SELECT sha256 FROM images WHERE (thumbnail IS NOT NULL OR bytes IS NOT NULL)"
+        " AND sha256 IN (SELECT value FROM json_each(?))",
+        (dump(sorted(set(hashes))),),
+    )
+    return {row[0] for row in rows}
+
+
 def answers(
     store: Store, run_ids: Sequence[str], sample_ids: Sequence[str], *, cut: int = 1 << 30
 ) -> list[StoredAnswer]:
@@ -136,9 +157,10 @@ def answers(
 def scores(store: Store, run_ids: Sequence[str], sample_ids: Sequence[str]) -> list[StoredScore]:
     """Every judge's scores of those samples in those runs."""
     rows = store.connection.execute(
-        "SELECT * FROM scores WHERE run_id IN (SELECT value FROM json_each(?))"
-        " AND sample_id IN (SELECT value FROM json_each(?))"
-        " ORDER BY run_id, judge_id, sample_id, epoch, repeat, turn, criterion",
+        # Every judge is tried, so that each step is a look-up: the table's key has the judge before the sample.
+        "SELECT s.* FROM json_each(?) r CROSS JOIN judges j CROSS JOIN json_each(?) p CROSS JOIN scores s"
+        " ON s.run_id = r.value AND s.judge_id = j.id AND s.sample_id = p.value"
+        " ORDER BY s.run_id, s.judge_id, s.sample_id, s.epoch, s.repeat, s.turn, s.criterion",
         (dump(list(run_ids)), dump(list(sample_ids))),
     )
     return [
@@ -155,6 +177,17 @@ def scores(store: Store, run_ids: Sequence[str], sample_ids: Sequence[str]) -> l
     ]
 
 
+def human_ratings(store: Store, run_ids: Sequence[str], sample_ids: Sequence[str]) -> list[HumanRating]:
+    """What people gave to those samples' answers in those runs, by rater and place."""
+    rows = store.connection.execute(
+        "SELECT rater, run_id, sample_id, epoch, turn, criterion, value, comment, sheet_id FROM ratings"
+        " WHERE run_id IN (SELECT value FROM json_each(?)) AND sample_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY rater, run_id, sample_id, epoch, turn, criterion",
+        (dump(list(run_ids)), dump(list(sample_ids))),
+    )
+    return [HumanRating(*row) for row in rows]
+
+
 def verdicts(store: Store, ids: Iterable[int]) -> dict[int, Verdict]:
     """Verdicts by row id."""
     rows = store.connection.execute(
@@ -163,7 +196,9 @@ def verdicts(store: Store, ids: Iterable[int]) -> dict[int, Verdict]:
     return {int(row["id"]): read_verdict(row) for row in rows}
 
 
-def embedded(store: Store, sha256: str) -> bytes | None:
-    """A picture's bytes, where the store holds them (`--embed-images`)."""
-    row = store.connection.execute("SELECT bytes FROM images WHERE sha256 = ?", (sha256,)).fetchone()
+def embedded(store: Store, sha256: str, *, most: int = 1 << 40) -> bytes | None:
+    """A picture's bytes, where the store holds them (`--embed-images`) and they are no more than `most`."""
+    row = store.connection.execute(
+        "SELECT bytes FROM images WHERE sha256 = ? AND length(bytes) <= ?", (sha256, most)
+    ).fetchone()
     return row[0] if row else None

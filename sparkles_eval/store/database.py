@@ -5,6 +5,7 @@ Knows the migrations, not what the tables mean.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -56,6 +57,40 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot change the store, for threads that take turns with it. Another process may write.
+
+    Raises errors.StoreError as `connect` does, and for a store of an older version: whoever may write it brings it up
+    to date by opening it.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no store; `sparkles-eval run` makes one, or name another with --store")
+    # Reading a WAL file needs files beside it. Where none can be made and none are there, nobody else writes either.
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            address, uri=True, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        found = _check(connection, path)
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise StoreError(f"{path}: cannot be read as a store ({error}); name another file") from error
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        raise
+    if found < version():
+        connection.close()
+        raise StoreError(
+            f"{path}: is of an older version; `sparkles-eval list runs --store {path}` brings it up to date"
+        )
+    connection.row_factory = sqlite3.Row
     return connection
 
 

@@ -6,6 +6,7 @@ Knows nothing of statistics or pages; single samples, answers and verdicts are i
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -182,20 +183,26 @@ def judges(store: Store, run_id: str) -> list[JudgeRow]:
     rows = store.connection.execute(
         "SELECT * FROM judges WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?) ORDER BY name, id", (run_id,)
     )
-    return [
-        JudgeRow(
-            id=row["id"],
-            name=row["name"],
-            version=row["version"],
-            title=row["title"],
-            sees=row["sees"],
-            model=row["model"],
-            low=row["low"],
-            high=row["high"],
-            criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
-        )
-        for row in rows
-    ]
+    return [_judge(row) for row in rows]
+
+
+def all_judges(store: Store) -> dict[str, JudgeRow]:
+    """Every judge that the store knows, by id."""
+    return {row["id"]: _judge(row) for row in store.connection.execute("SELECT * FROM judges ORDER BY name, id")}
+
+
+def _judge(row: sqlite3.Row) -> JudgeRow:
+    return JudgeRow(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        title=row["title"],
+        sees=row["sees"],
+        model=row["model"],
+        low=row["low"],
+        high=row["high"],
+        criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
+    )
 
 
 def basis(store: Store, run_id: str, judge_id: str) -> str:
@@ -266,6 +273,12 @@ def _spending(row: Sequence[float], failures: int) -> Spending:
     replies = int(row[0])
     tokens_in, tokens_out, cost = (Sum(row[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
     return Spending(replies, failures, tokens_in, tokens_out, cost, float(row[7]))
+
+
+def asked(store: Store, run: StoredRun) -> list[str]:
+    """Keys of the requests that stand behind a run's answers, earlier draws included."""
+    keys = _ANSWERED if run.draws == 1 else _DRAWN
+    return [row[0] for row in store.connection.execute(keys, (run.id,))]
 
 
 def spending(store: Store, run: StoredRun) -> Spending:

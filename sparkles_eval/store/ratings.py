@@ -164,3 +164,28 @@ def ratings(store: Store, run_ids: Sequence[str] | None = None) -> list[HumanRat
         (None if run_ids is None else 1, dump(list(run_ids or ()))),
     )
     return [HumanRating(*row) for row in rows]
+
+
+def latest(store: Store, rater: str, sheet_id: str) -> SheetRow | None:
+    """The row of a sheet that its rater rated last; None where nothing is rated."""
+    row = store.connection.execute(
+        "SELECT s.code, s.run_id, s.sample_id, s.epoch FROM ratings r JOIN sheet_rows s ON s.sheet_id = ?"
+        " AND s.run_id = r.run_id AND s.sample_id = r.sample_id AND s.epoch = r.epoch"
+        " WHERE r.rater = ? ORDER BY r.created_at DESC, s.position DESC LIMIT 1",
+        (sheet_id, rater),
+    ).fetchone()
+    return SheetRow(*row) if row else None
+
+
+def withdraw(store: Store, rater: str, row: SheetRow) -> list[HumanRating]:
+    """Take back everything that a rater gave to an answered sample; gives what it was."""
+    place = (rater, row.run_id, row.sample_id, row.epoch)
+    where = "WHERE rater = ? AND run_id = ? AND sample_id = ? AND epoch = ?"
+    with store.transaction() as db:
+        given = db.execute(
+            "SELECT rater, run_id, sample_id, epoch, turn, criterion, value, comment, sheet_id"  # noqa: S608 - our words
+            f" FROM ratings {where} ORDER BY turn, criterion",
+            place,
+        ).fetchall()
+        db.execute(f"DELETE FROM ratings {where}", place)  # noqa: S608 - our own words
+    return [HumanRating(*one) for one in given]

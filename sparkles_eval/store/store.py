@@ -17,7 +17,7 @@ from typing import Literal, Self
 from sparkles_eval.codec import sample_key
 from sparkles_eval.errors import Problem, StoreError
 from sparkles_eval.records import Response, Run, Sample, Verdict
-from sparkles_eval.store.database import connect
+from sparkles_eval.store.database import connect, connect_read_only
 from sparkles_eval.store.encode import (
     Row,
     Value,
@@ -66,11 +66,20 @@ class Store:
     Raises errors.StoreError when the file cannot be used (see `database.connect`) or written (disk full, read-only).
     """
 
-    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+    def __init__(self, path: Path | str, *, create: bool = True, read_only: bool = False) -> None:
         self.path = Path(path)
-        self.connection = connect(self.path, create=create)
+        self.read_only = read_only
+        self.connection = connect_read_only(self.path) if read_only else connect(self.path, create=create)
         self._models: set[Value] = set()
         """Ids of models that are known to be registered: asking each time would cost every response a statement."""
+
+    @classmethod
+    def over(cls, path: Path, connection: sqlite3.Connection) -> Self:
+        """A store over a connection that is open already, such as one that can only read."""
+        made = cls.__new__(cls)
+        made.path, made.connection = path, connection
+        made._models = set()  # noqa: SLF001 - its own
+        return made
 
     def __enter__(self) -> Self:
         return self

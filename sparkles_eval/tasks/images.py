@@ -21,6 +21,9 @@ from sparkles_eval.tasks.formats import read_header
 MAX_BYTES = 128 * 2**20
 """A larger file is refused: no provider takes it."""
 
+SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".gif")
+"""Looked for in this order behind the id of an image that is known by its id alone."""
+
 _READERS = 4
 """Threads of `ImageFolder.warm`: reading and hashing release the interpreter's lock."""
 
@@ -53,6 +56,11 @@ class ImageFolder:
             return (self.base / name).is_file()
         except (OSError, ValueError):
             return False
+
+    def named(self, image_id: str) -> str:
+        """The file of an image known by its id; that of the first suffix where there is none, so that it is missed."""
+        files = [f"{image_id}{suffix}" for suffix in SUFFIXES]
+        return next((file for file in files if self.has(file)), files[0])
 
     def warm(self, names: Iterable[str]) -> None:
         """Read many pictures at once, so that `read` has them at hand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.engine.wishes import read_generation, scoped
+from sparkles_eval.engine.wishes import read_generation, read_share, scoped
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Generation
 
@@ -67,3 +67,15 @@ def test_generation_settings_are_read_from_text() -> None:
 def test_a_wrong_setting_is_told_with_what_it_must_be(pairs: dict[str, str], told: str) -> None:
     with pytest.raises(UserError, match=told):
         read_generation("--generation", pairs)
+
+
+def test_a_share_takes_every_nth_sample() -> None:
+    shares = [read_share(f"{number}/3") for number in (1, 2, 3)]
+    assert [share.take("abcdefgh") for share in shares] == [("a", "d", "g"), ("b", "e", "h"), ("c", "f")]
+    assert read_share("1/1").take("ab") == ("a", "b")
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/3/5", ""])
+def test_what_is_no_share_is_told_with_the_form(text: str) -> None:
+    with pytest.raises(UserError, match="K/N"):
+        read_share(text)

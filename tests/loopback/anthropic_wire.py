@@ -5,11 +5,12 @@ Field names, stop reasons and error shapes are those of the public API reference
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
-from tests.loopback.personas import Answer
+from tests.loopback.personas import Answer, pieces
 from tests.loopback.question import BadRequest, Question, bench_key, question_key, read_image
 from tests.loopback.settings import Strict
 
@@ -71,7 +72,7 @@ class _Request(Strict):
     top_p: float | None = Field(default=None, ge=0, le=1)
     top_k: int | None = Field(default=None, ge=0)
     stop_sequences: list[str] | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
     output_config: _Output | None = None
     tools: list[_Tool] | None = None
     tool_choice: _Choice | None = None
@@ -107,6 +108,7 @@ def read(body: bytes, *, bench: bool) -> Question:
         max_tokens=request.max_tokens,
         stop=tuple(request.stop_sequences or ()),
         unsupported=tuple(n for n in ("temperature", "top_p", "top_k") if getattr(request, n) is not None),
+        stream=bool(request.stream),
     )
 
 
@@ -156,6 +158,31 @@ def reply(question: Question, answer: Answer, number: int) -> JsonValue:
         "stop_details": details,
         "usage": {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
     }
+
+
+def events(question: Question, answer: Answer, number: int) -> Iterator[tuple[str, JsonValue]]:
+    """The same as a stream: (event's name, data)."""
+    whole = reply(question, answer, number)
+    assert isinstance(whole, dict)
+    begun: dict[str, JsonValue] = {
+        **whole,
+        "content": [],
+        "stop_reason": None,
+        "usage": {"input_tokens": answer.input_tokens, "output_tokens": 1},
+    }
+
+    def event(kind: str, **data: JsonValue) -> tuple[str, JsonValue]:
+        return kind, {"type": kind, **data}
+
+    yield event("message_start", message=begun)
+    yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    yield event("ping")
+    for word in pieces(answer.text if whole["content"] else ""):
+        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
+    yield event("content_block_stop", index=0)
+    ended: JsonValue = {"stop_reason": whole["stop_reason"], "stop_details": whole["stop_details"]}
+    yield event("message_delta", delta=ended, usage={"output_tokens": answer.output_tokens})
+    yield event("message_stop")
 
 
 _ERRORS = {

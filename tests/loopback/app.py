@@ -12,6 +12,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from email.utils import formatdate
 from typing import Protocol
@@ -101,6 +102,8 @@ class Wire(Protocol):
 
     def reply(self, question: Question, answer: personas.Answer, number: int) -> JsonValue: ...
 
+    def events(self, question: Question, answer: personas.Answer, number: int) -> Iterator[tuple[str, JsonValue]]: ...
+
     def error(self, status: int, message: str, param: str | None, number: int) -> JsonValue: ...
 
 
@@ -185,10 +188,28 @@ class Provider:
             status = int(fault)
             return self._limited(record, behaviour) if status == 429 else self._error(record, status, _WORDS[status])
         said = personas.answer(question, persona, behaviour.rules, attempt)
+        if question.stream and fault in (None, "stall", "cut"):
+            return await self._stream(request, question, said, behaviour.pace_s, cut=fault == "cut")
         text = json.dumps(self.wire.reply(question, said, len(state.records))).encode()
         if fault in (None, "stall"):
             return web.Response(body=text, content_type="application/json")
         return await _break(request, fault, text)
+
+    async def _stream(
+        self, request: web.Request, question: Question, said: personas.Answer, pace_s: float, *, cut: bool
+    ) -> web.StreamResponse:
+        """The reply as server-sent events, `pace_s` apart; `cut` loses the line half way."""
+        events = list(self.wire.events(question, said, len(self.state.records)))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for name, data in events[: len(events) // 2] if cut else events:
+            text = data if isinstance(data, str) else json.dumps(data)
+            await response.write((f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode())
+            if pace_s:
+                await asyncio.sleep(pace_s)
+        if cut and request.transport is not None:
+            request.transport.close()
+        return response
 
 
 def _refused_key(request: web.Request, settings: Settings) -> str | None:

@@ -6,11 +6,12 @@ Field names, finish reasons and error shapes are those of the public API referen
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
-from tests.loopback.personas import Answer
+from tests.loopback.personas import Answer, pieces
 from tests.loopback.question import BadRequest, Question, bench_key, question_key, read_image
 from tests.loopback.settings import Strict
 
@@ -56,6 +57,10 @@ class _Format(Strict):
     json_schema: _Schema | None = None
 
 
+class _StreamOptions(Strict):
+    include_usage: bool = False
+
+
 class _Request(Strict):
     model: str = Field(min_length=1)
     messages: list[_Message] = Field(min_length=1)
@@ -68,7 +73,8 @@ class _Request(Strict):
     seed: int | None = None
     stop: str | list[str] | None = None
     n: Literal[1] | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
     response_format: _Format | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
@@ -107,6 +113,7 @@ def read(body: bytes, *, bench: bool) -> Question:
         max_tokens=request.max_completion_tokens or request.max_tokens,
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         unsupported=tuple(name for name in sampling if getattr(request, name) is not None),
+        stream=bool(request.stream),
     )
 
 
@@ -161,6 +168,33 @@ def reply(question: Question, answer: Answer, number: int) -> JsonValue:
         },
         "system_fingerprint": "fp_loopback",
     }
+
+
+def events(question: Question, answer: Answer, number: int) -> Iterator[tuple[str, JsonValue]]:
+    """The same as a stream: (event's name, data). This format names no events; the last is [DONE]."""
+    refused = answer.finish == "refusal"
+    base: dict[str, JsonValue] = {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": f"{question.model}-2026-01-01",
+    }
+
+    def chunk(delta: JsonValue, finish: str | None = None) -> tuple[str, JsonValue]:
+        return "", {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+    yield chunk({"role": "assistant", "content": ""})
+    for word in pieces((answer.detail or "") if refused else answer.text):
+        yield chunk({"refusal" if refused else "content": word})
+    yield chunk({}, _FINISH[answer.finish])
+    used = answer.input_tokens + answer.output_tokens
+    usage: JsonValue = {
+        "prompt_tokens": answer.input_tokens,
+        "completion_tokens": answer.output_tokens,
+        "total_tokens": used,
+    }
+    yield "", {**base, "choices": [], "usage": usage}
+    yield "", "[DONE]"
 
 
 _ERRORS = {

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from tests.loopback import dialogues
 from tests.loopback.question import Question
 from tests.loopback.ratings import fill, garbled, rated
 from tests.loopback.settings import Persona, Rule
@@ -43,6 +44,11 @@ class Answer:
     detail: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+
+
+def pieces(text: str) -> list[str]:
+    """A text as a stream writes it: word by word, each with the blanks behind it."""
+    return _WORD.findall(text)
 
 
 def draw(*parts: object) -> float:
@@ -81,7 +87,7 @@ def _by_persona(question: Question, persona: Persona, attempt: int) -> Answer:
         return Answer("")
     if persona == "echo":
         return Answer(question.last)
-    text = _judgement(question, persona, attempt)
+    text = dialogues.written(question) or _judgement(question, persona, attempt)
     if text is None:
         text = _choice(question, persona, attempt)
     if persona == "truncated":

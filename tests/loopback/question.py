@@ -43,6 +43,8 @@ class Question:
     schema: JsonValue = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    stream: bool = False
+    """The reply is wanted as server-sent events."""
     unsupported: tuple[str, ...] = field(default=())
     """Names of the settings that a reasoning model refuses, as far as they were sent."""
 

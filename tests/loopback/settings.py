@@ -53,6 +53,8 @@ class Behaviour(Strict):
     latency_s: float = 0.0
     latency_sigma: float = 0.0
     """Spread of a log-normal factor on the latency; 0 is a constant."""
+    pace_s: float = 0.0
+    """Between two events of a streamed reply."""
     stall_s: float = 30.0
     faults: dict[Fault, float] = Field(default_factory=dict)
     """Probability of each fault per attempt; the sum is at most 1."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sparkles_eval.errors import StoreError
-from sparkles_eval.records import Sample
+from sparkles_eval.records import Criterion, Sample
 from sparkles_eval.store import browse
+from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
 from tests.store.making import Made
@@ -47,3 +48,35 @@ def test_scores_thumbnails_and_verdicts_are_found_by_id(store: Store, made: Made
     assert browse.thumbnails(store, [image.sha256 for image in samples[0].images]) == {shown.sha256: b"small"}
     assert browse.image(store, shown.sha256) == replace(shown, id="", caption=None)
     assert browse.verdicts(store, [1, 2]) == {}
+
+
+def test_ids_come_in_order_without_their_content(store: Store, made: Made) -> None:
+    assert browse.sample_ids(store, made.run.id, limit=2) == made.ids[:2]
+    assert browse.sample_ids(store, made.run.id, limit=9, only=[made.ids[2], "nobody"]) == [made.ids[2]]
+
+
+def test_what_people_rated_is_found_by_sample(store: Store, made: Made) -> None:
+    rows = tuple(SheetRow(str(place), made.run.id, sample_id, 0) for place, sample_id in enumerate(made.ids))
+    sheet = Sheet("ada", made.run.task, 0, 1, 10, (Criterion("C1", "Clarity"),), rows)
+    add_sheet(store, sheet)
+    given = [HumanRating("ada", made.run.id, sample_id, 0, 1, "C1", 7.0, "fine", sheet.id) for sample_id in made.ids]
+    add_ratings(store, given)
+    assert browse.human_ratings(store, [made.run.id], made.ids[:1]) == given[:1]
+    assert browse.human_ratings(store, [], made.ids) == browse.human_ratings(store, [made.run.id], []) == []
+
+
+def test_embedded_bytes_are_given_up_to_a_size(store: Store, made: Made, samples: tuple[Sample, ...]) -> None:
+    assert made.ids
+    (image, *_) = samples[0].images
+    assert browse.embedded(store, image.sha256) is None
+    store.add_pixels([PixelsRow(image.sha256, data=b"12345")])
+    assert browse.embedded(store, image.sha256) == browse.embedded(store, image.sha256, most=5) == b"12345"
+    assert browse.embedded(store, image.sha256, most=4) is None
+
+
+def test_pictures_that_can_be_shown_are_known(store: Store, made: Made, samples: tuple[Sample, ...]) -> None:
+    assert made.ids
+    hashes = sorted({image.sha256 for sample in samples for image in sample.images})
+    assert browse.seen(store, hashes) == set()
+    store.add_pixels([PixelsRow(hashes[0], thumbnail=b"small"), PixelsRow(hashes[1], data=b"whole")])
+    assert browse.seen(store, hashes) == set(hashes[:2]) and browse.seen(store, hashes[1:2]) == {hashes[1]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from sparkles_eval.errors import StoreError
 from sparkles_eval.store import database
-from sparkles_eval.store.database import APPLICATION_ID, connect, version
+from sparkles_eval.store.database import APPLICATION_ID, connect, connect_read_only, version
+from sparkles_eval.store.store import Store
 
 
 def test_a_new_file_gets_every_migration_and_our_mark(tmp_path: Path) -> None:
@@ -136,3 +138,41 @@ def test_processes_that_create_the_same_files_at_the_same_moment_all_succeed(tmp
         assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0] == version()
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         connection.close()
+
+
+def test_who_only_reads_sees_what_others_write_and_can_write_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with Store(path) as writer, Store(path, read_only=True) as reader:
+        assert reader.read_only and not writer.read_only
+        writer.connection.execute("INSERT INTO images VALUES ('a', 'image/png', 1, 1, 1, 'a.png', NULL, NULL)")
+        assert reader.connection.execute("SELECT count(*) FROM images").fetchone()[0] == 1
+        with pytest.raises(StoreError, match="cannot be written"), reader.transaction() as db:
+            db.execute("DELETE FROM images")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.connection.execute("CREATE TABLE x (y)")
+
+
+def test_who_only_reads_makes_and_changes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store"):
+        connect_read_only(tmp_path / "none.db")
+    (tmp_path / "text.db").write_text("a,b\n" * 500)
+    with pytest.raises(StoreError, match="cannot be read as a store"):
+        connect_read_only(tmp_path / "text.db")
+    older = connect(tmp_path / "older.db", create=True)
+    older.execute(f"PRAGMA user_version = {version() - 1}")
+    older.close()
+    before = (tmp_path / "older.db").read_bytes()
+    with pytest.raises(StoreError, match=r"older version; `sparkles-eval list runs"):
+        connect_read_only(tmp_path / "older.db")
+    assert (tmp_path / "older.db").read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="needs a user who may not write everywhere")
+def test_a_store_on_a_disk_that_cannot_be_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    Store(path).close()
+    tmp_path.chmod(0o555)
+    try:
+        connect_read_only(path).close()
+    finally:
+        tmp_path.chmod(0o755)

@@ -10,7 +10,18 @@ from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Criterion, Score
 from sparkles_eval.store import queries
 from sparkles_eval.store.derived import replace_scores
-from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet, ratings, sheet, sheets
+from sparkles_eval.store.ratings import (
+    HumanRating,
+    Sheet,
+    SheetRow,
+    add_ratings,
+    add_sheet,
+    latest,
+    ratings,
+    sheet,
+    sheets,
+    withdraw,
+)
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.verdicts import replies
@@ -48,6 +59,21 @@ def test_a_rating_stays_unless_it_is_replaced(store: Store, made: Made) -> None:
     assert ratings(store, []) == []
     shown = store.connection.execute("SELECT task, rater, value, comment FROM human_ratings").fetchall()
     assert [tuple(row) for row in shown] == [("pairs", "ada", 8.0, "on second thought")]
+
+
+def test_the_latest_is_known_and_can_be_taken_back(store: Store, made: Made) -> None:
+    own = _sheet(made)
+    add_sheet(store, own)
+    assert latest(store, "ada", own.id) is None
+    both = [
+        [HumanRating("ada", made.run.id, row.sample_id, 0, turn, "C1", 7.0, "", own.id) for turn in (1, 2)]
+        for row in own.rows
+    ]
+    for given in both:
+        add_ratings(store, given)
+    assert latest(store, "ada", own.id) == own.rows[1] and latest(store, "ben", own.id) is None
+    assert withdraw(store, "ada", own.rows[1]) == both[1] and withdraw(store, "ada", own.rows[1]) == []
+    assert latest(store, "ada", own.id) == own.rows[0] and ratings(store) == both[0]
 
 
 def test_derived_scores_are_replaced_and_others_stay(store: Store, made: Made) -> None:

@@ -12,6 +12,9 @@ A line in full:
      "group": "tea", "cluster": "tea", "tags": ["colour"]}
 
 Only `id` and one turn are needed. A single turn may stand without `turns`: {"id": ..., "text": ..., "images": [...]}.
+A whole dialogue in its published form may stand in place of turns, as `sparkles-eval chat` saves it: {"id": ...,
+"dialogue": [{"role": "user", "content": "... <Img><ImageHere></Img> ...", "images": [{"image_id": "a"}]}, {"role":
+"assistant", ...}]}. An image is then the file of that name with any suffix; what the assistant said are references.
 Every image has its place at an `<image>` in the text; a text without any has its images before it. `fields` are texts
 that the prompt template uses by name. `options` and `target` are for questions with a right answer, `reference` is a
 good answer in words. `group` names the samples that must all be right together, `cluster` those that are not
@@ -26,6 +29,7 @@ from pydantic import Field, model_validator
 from sparkles_eval.records import Part, Sample, Text, Turn
 from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.loaders.reading import Pictures, check_args, find_place, image_folder, read_rows
+from sparkles_eval.tasks.loaders.sparkleseval import Message, check_roles, turns_of
 from sparkles_eval.tasks.strict import Name, Strict
 
 PLACEHOLDER = "<image>"
@@ -63,6 +67,7 @@ class Line(Strict):
 
     id: Name = Field(min_length=1)
     turns: tuple[TurnLine, ...] = ()
+    dialogue: tuple[Message, ...] = ()
     text: str | None = None
     images: tuple[str | Picture, ...] = ()
     reference: str | None = None
@@ -76,15 +81,20 @@ class Line(Strict):
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Line:
         short = self.text is not None or self.images or self.reference is not None
-        if self.turns and short:
-            raise ValueError("`turns` and a single turn's `text`, `images`, `reference` exclude each other")
-        if not (self.turns or self.text or self.images):
-            raise ValueError("nothing to ask: give `text` and `images`, or `turns`")
-        if not self.turns:  # checks the short form as the long one
+        if bool(self.turns) + bool(self.dialogue) + bool(short) > 1:
+            raise ValueError("`turns`, `dialogue` and a single turn's `text`, `images`, `reference` exclude each other")
+        if not (self.turns or self.dialogue or self.text or self.images):
+            raise ValueError("nothing to ask: give `text` and `images`, or `turns`, or a `dialogue`")
+        if self.dialogue:
+            check_roles(self.dialogue)
+        elif not self.turns:  # checks the short form as the long one
             TurnLine(text=self.text or "", images=self.images)
         return self
 
     def all_turns(self) -> tuple[TurnLine, ...]:
+        """Every turn in its long form; none where a dialogue stands in place of turns."""
+        if self.dialogue:
+            return ()
         return self.turns or (TurnLine(text=self.text or "", images=self.images, reference=self.reference),)
 
 
@@ -102,21 +112,18 @@ def load(source: Source) -> Loaded:
     folder = image_folder(base, root)
     pictures = Pictures(folder)
     folder.warm(picture.path for _, line in rows.rows for turn in line.all_turns() for picture in turn.pictures)
+    folder.warm(folder.named(p.image_id) for _, line in rows.rows for said in line.dialogue for p in said.images)
     made = [sample for _, line in rows.rows if (sample := _sample(line, pictures)) is not None]
     return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
 
 
 def _sample(line: Line, pictures: Pictures) -> Sample | None:
-    turns: list[Turn] = []
-    for turn in line.all_turns():
-        content = _content(line.id, turn, pictures)
-        if content is not None:
-            turns.append(Turn(content, turn.reference))
-    if len(turns) < len(line.all_turns()):
+    turns = turns_of(line.id, line.dialogue, pictures) if line.dialogue else _turns(line, pictures)
+    if turns is None:
         return None
     return Sample(
         line.id,
-        tuple(turns),
+        turns,
         line.fields,
         line.options,
         line.target,
@@ -124,6 +131,12 @@ def _sample(line: Line, pictures: Pictures) -> Sample | None:
         cluster=line.cluster,
         tags=line.tags,
     )
+
+
+def _turns(line: Line, pictures: Pictures) -> tuple[Turn, ...] | None:
+    made = [(_content(line.id, turn, pictures), turn.reference) for turn in line.all_turns()]
+    turns = tuple(Turn(content, reference) for content, reference in made if content is not None)
+    return turns if len(turns) == len(made) else None
 
 
 def _content(item: str, turn: TurnLine, pictures: Pictures) -> tuple[Part, ...] | None:

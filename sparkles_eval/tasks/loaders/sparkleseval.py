@@ -7,6 +7,7 @@ JSON list) and evaluation/SparklesEval/images/<image_id>.jpg (Huang et al. 2023,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pydantic import model_validator
 
@@ -53,13 +54,7 @@ class Dialogue(Foreign):
 
     @model_validator(mode="after")
     def _roles_alternate(self) -> Dialogue:
-        roles = [message.role for message in self.dialogue]
-        if not roles or roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
-            raise ValueError(
-                f"roles must be user, assistant, user, assistant, ...; they are {', '.join(roles) or 'none'}"
-            )
-        if any(message.images for message in self.dialogue[1::2]):
-            raise ValueError("an assistant message has images")
+        check_roles(self.dialogue)
         return self
 
 
@@ -74,26 +69,39 @@ def load(source: Source) -> Loaded:
     rows = read_rows(file, Dialogue)
     folder = image_folder(images, root)
     pictures = Pictures(folder)
-    folder.warm(f"{picture.image_id}.jpg" for _, row in rows.rows for m in row.dialogue for picture in m.images)
+    folder.warm(folder.named(picture.image_id) for _, row in rows.rows for m in row.dialogue for picture in m.images)
     made = [sample for _, row in rows.rows if (sample := _sample(row, pictures)) is not None]
     return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
 
 
 def _sample(row: Dialogue, pictures: Pictures) -> Sample | None:
+    turns = turns_of(row.evaluation_id, row.dialogue, pictures)
+    return None if turns is None else Sample(row.evaluation_id, turns, cluster=row.evaluation_id)
+
+
+def check_roles(dialogue: Sequence[Message]) -> None:
+    """Raises ValueError, for pydantic, where messages are not a user's and an assistant's in turn, a user's first."""
+    roles = [message.role for message in dialogue]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
+        raise ValueError(f"roles must be user, assistant, user, assistant, ...; they are {', '.join(roles) or 'none'}")
+    if any(message.images for message in dialogue[1::2]):
+        raise ValueError("an assistant message has images")
+
+
+def turns_of(item: str, dialogue: Sequence[Message], pictures: Pictures) -> tuple[Turn, ...] | None:
+    """The user's messages as turns with the assistant's as references; None, noted, where a picture is unusable."""
     turns: list[Turn] = []
     sound = True
-    for index in range(0, len(row.dialogue), 2):
-        message = row.dialogue[index]
-        reference = row.dialogue[index + 1].content if index + 1 < len(row.dialogue) else None
-        wanted = [(f"{picture.image_id}.jpg", picture.image_id, picture.caption) for picture in message.images]
-        found = pictures.read(row.evaluation_id, wanted)
+    for index in range(0, len(dialogue), 2):
+        message = dialogue[index]
+        reference = dialogue[index + 1].content if index + 1 < len(dialogue) else None
+        wanted = [(pictures.folder.named(p.image_id), p.image_id, p.caption) for p in message.images]
+        found = pictures.read(item, wanted)
         if found is None:
             sound = False
         else:
             turns.append(Turn(place(message.content.split(PLACEHOLDER), found), reference))
-    if not sound:
-        return None
-    return Sample(row.evaluation_id, tuple(turns), cluster=row.evaluation_id)
+    return tuple(turns) if sound else None
 
 
 def place(words: list[str], images: list[Image]) -> tuple[Part, ...]:
