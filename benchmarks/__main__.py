@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import compare, local_inference, startup, statistics, throughput
+from benchmarks import compare, local_inference, reports, startup, statistics, throughput, training, viewer
 from benchmarks.results import command_line
 
-SECTIONS = {room.TITLE: room.report for room in (startup, throughput, statistics, compare, local_inference)}
+ROOMS = (startup, throughput, statistics, compare, reports, viewer, local_inference, training)
+SECTIONS = {room.TITLE: room.report for room in ROOMS}
 
 if __name__ == "__main__":
     command_line("python -m benchmarks", SECTIONS)

@@ -2,7 +2,8 @@
 
 A published record is one turn: `instruction` ("###Human: ...###Assistant: ", or both turns), `answer`, and the images
 of its places in order (`tgt_imgs`). Whole dialogues ({"dialogue": four messages}, as in SparklesEval) give two records
-each. Knows nothing of tensors.
+each, and a caption ({image_id, caption}, as in MiniGPT-4's second stage) is the answer to one of the recipe's
+questions. Knows nothing of tensors.
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkles_eval.errors import DataError, Problem
+from sparkles_eval.errors import ContentError, DataError, Problem
 from sparkles_eval.records import Image
 from sparkles_eval.sparkleschat.prompts import PLACEHOLDER, training_instruction
 from sparkles_eval.tasks.images import ImageFolder
-from sparkles_eval.tasks.loaders.reading import read_rows
-from sparkles_eval.tasks.strict import Foreign, Name
+from sparkles_eval.tasks.loaders.reading import Rows, check_rows, read_rows
+from sparkles_eval.tasks.strict import Foreign, Name, parse_json, read_text
 from sparkles_eval.training.recipes import SubsetSpec
-
-SUFFIXES = (".jpg", ".png", ".jpeg")
-"""Looked for in this order behind an image's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,8 @@ class _Row(Foreign):
     fix_answer: str = ""
     tgt_imgs: tuple[_Picture, ...] = ()
     dialogue: tuple[_Message, ...] = ()
+    image_id: Name = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +104,53 @@ def read_subsets(specs: Sequence[SubsetSpec], root: Path, *, skip_bad: bool = Fa
 
 
 def _read(spec: SubsetSpec, place: Path, images: ImageFolder) -> tuple[list[Exchange], list[Problem]]:
-    rows = read_rows(place, _Row)
+    rows = _rows(place, captions=bool(spec.questions))
     problems = [Problem(f"{spec.name} {problem.item}", problem.what) for problem in rows.problems]
     turns: list[tuple[str, _Turn]] = []
-    for where, row in rows.rows:
+    for number, (where, row) in enumerate(rows.rows):
         name = f"{spec.name} {where}"
-        found = _dialogue(row.dialogue) if row.dialogue else _record(row)
+        if spec.questions:
+            found = _caption(row, spec.questions[number % len(spec.questions)])
+        else:
+            found = _dialogue(row.dialogue) if row.dialogue else _record(row)
         if isinstance(found, str):
             problems.append(Problem(name, found))
             continue
         turns += [(name if len(found) == 1 else f"{name} turn {number}", turn) for number, turn in enumerate(found, 1)]
-    images.warm(_file(images, image_id) for _, turn in turns for image_id in turn.image_ids)
+    images.warm(images.named(image_id) for _, turn in turns for image_id in turn.image_ids)
     exchanges = []
     for name, turn in turns:
         wrong = _faults(turn)
-        seen = [images.read(_file(images, image_id), image_id=image_id) for image_id in turn.image_ids]
+        seen = [images.read(images.named(image_id), image_id=image_id) for image_id in turn.image_ids]
         wrong += [reason for reason in dict.fromkeys(seen) if isinstance(reason, str)]
         problems += [Problem(name, reason) for reason in wrong]
         if not wrong:
             pictures = tuple(image for image in seen if isinstance(image, Image))
             exchanges.append(Exchange(name, spec.name, turn.instruction, turn.answer, pictures))
     return exchanges, problems
+
+
+def _rows(place: Path, *, captions: bool) -> Rows[_Row]:
+    """A file's records; captions also inside one object, as they are published."""
+    text = read_text(place) if captions else ""
+    if not text.lstrip().startswith("{") or '"annotations"' not in text:
+        return read_rows(place, _Row)
+    try:
+        whole = parse_json(text)
+    except ValueError as error:
+        raise ContentError(f"{place}: {error}") from None
+    listed = whole.get("annotations") if isinstance(whole, dict) else None
+    if not isinstance(listed, list):
+        raise ContentError(f"{place}: its annotations are no list of captions")
+    found: Rows[_Row] = Rows()
+    check_rows(listed, _Row, found)
+    return found
+
+
+def _caption(row: _Row, question: str) -> list[_Turn] | str:
+    if not row.image_id:
+        return "has no image_id; a caption is {image_id, caption}"
+    return [_Turn(training_instruction([(question, None)]), row.caption, (row.image_id,))]
 
 
 def _record(row: _Row) -> list[_Turn] | str:
@@ -159,8 +185,3 @@ def _faults(turn: _Turn) -> list[str]:
     if not turn.answer.strip():
         faults.append("its answer is empty")
     return faults
-
-
-def _file(images: ImageFolder, image_id: str) -> str:
-    """The file of an image; the first suffix where there is none, so that the message names it."""
-    return next((name for s in SUFFIXES if images.has(name := f"{image_id}{s}")), f"{image_id}{SUFFIXES[0]}")

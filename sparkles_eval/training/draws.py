@@ -44,16 +44,27 @@ def _rounds(size: int, name: str) -> Iterator[int]:
         yield from order
 
 
-def micro_batches(lengths: Sequence[int], most: int) -> list[list[int]]:
+def micro_batches(lengths: Sequence[int], most: int, each: int = 0) -> list[list[int]]:
     """Indices of a step's samples in groups of similar length, the padded size of each (samples x longest) at `most`.
 
-    A step's content stays what was drawn; only the padding between short and long samples goes. A sample longer than
-    `most` makes a group of its own.
+    A step's content stays what was drawn; only the padding between short and long samples goes. Of all groupings by
+    length the cheapest is taken: padded positions, and `each` for a pass of its own, said in positions. A sample longer
+    than `most` makes a group of its own.
     """
+    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    # best[end]: least cost of the first `end` samples, and where the last of their groups begins
+    best: list[tuple[int, int]] = [(0, 0)]
+    for end in range(1, len(order) + 1):
+        fitting = [
+            (best[begin][0] + padded + each, begin)
+            for begin in range(end)
+            if (padded := (end - begin) * lengths[order[begin]]) <= most or end - begin == 1
+        ]
+        best.append(min(fitting))
     groups: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
-        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= most:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
+    end = len(order)
+    while end:
+        begin = best[end][1]
+        groups.insert(0, order[begin:end])
+        end = begin
     return groups

@@ -6,8 +6,10 @@ in a folder named by all else that the values depend on (tower, Q-Former, size, 
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -26,6 +28,8 @@ from sparkles_eval.training.recipes import ViewsSpec
 
 _AT_ONCE = 32
 """Images of one pass through the tower."""
+_DECODERS = min(8, os.cpu_count() or 1)
+"""Threads that read picture files; decoding and resizing let others run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class Encoder:
 
     def pixels(self, picture: Picture, view: int | None) -> torch.Tensor:
         """(3, size, size): crop `view` of the image, or with None the whole of it as in evaluation."""
+        return self.views_of(picture, [view])[0]
+
+    def views_of(self, picture: Picture, wanted: Sequence[int | None]) -> list[torch.Tensor]:
+        """`pixels` of several views; the file is decoded once. Raises errors.DataError where it cannot be."""
         assert picture.path is not None
         try:
             with Image.open(picture.path) as opened:
@@ -55,9 +63,12 @@ class Encoder:
             raise DataError(
                 "training data", [Problem(picture.relpath, f"cannot be decoded ({wrong})")], "replace the file"
             ) from wrong
+        return [self._view(image, picture.sha256, view) for view in wanted]
+
+    def _view(self, image: Image.Image, sha256: str, view: int | None) -> torch.Tensor:
         if view is None:
             return torch.from_numpy(pixel_values([image], self.size)[0])
-        rng = Random(f"{self.seed}/{picture.sha256}/{view}")  # noqa: S311 (no secret is made of it)
+        rng = Random(f"{self.seed}/{sha256}/{view}")  # noqa: S311 (no secret is made of it)
         box = crop_box(rng, image.size, self.views)
         cropped = image.crop(box).resize((self.size, self.size), Image.Resampling.BICUBIC)
         return torch.from_numpy(normalise(cropped))
@@ -100,18 +111,28 @@ class FeatureCache:
     def __init__(self, folder: Path, encoder: Encoder) -> None:
         self.folder = folder / encoder.identity
         self._encoder = encoder
-        self._views = range(encoder.views.crops) if encoder.views.crops else (None,)
+        self._views: Sequence[int | None] = range(encoder.views.crops) if encoder.views.crops else (None,)
 
     def fill(self, pictures: Sequence[Picture]) -> Iterator[int]:
         """Encode what is not on disk yet; yields how many images are done, in steps. Interrupted, it goes on later."""
         lacking = [picture for picture in {p.sha256: p for p in pictures}.values() if not self._file(picture).is_file()]
         some = max(1, _AT_ONCE // len(self._views))
-        for start in range(0, len(lacking), some):
-            group = lacking[start : start + some]
-            found = self._encoder.encode([self._encoder.pixels(p, view) for p in group for view in self._views])
-            for picture, features in zip(group, found.chunk(len(group)), strict=True):
-                self._write(picture, features)
-            yield start + len(group)
+        groups = [lacking[start : start + some] for start in range(0, len(lacking), some)]
+        done = 0
+        with ThreadPoolExecutor(_DECODERS) as decoders:
+            # files are read while the tower works: the next groups' pictures wait when it is through
+            ahead = [self._decode(decoders, group) for group in groups[:2]]
+            for number, group in enumerate(groups):
+                pixels = [view for views in ahead.pop(0) for view in views.result()]
+                if number + 2 < len(groups):
+                    ahead.append(self._decode(decoders, groups[number + 2]))
+                for picture, features in zip(group, self._encoder.encode(pixels).chunk(len(group)), strict=True):
+                    self._write(picture, features)
+                done += len(group)
+                yield done
+
+    def _decode(self, decoders: ThreadPoolExecutor, group: Sequence[Picture]) -> list[Future[list[torch.Tensor]]]:
+        return [decoders.submit(self._encoder.views_of, picture, self._views) for picture in group]
 
     def read(self, picture: Picture, view: int) -> torch.Tensor:
         """(queries, width) fp32 of one crop; `view` is any number, the remainder chooses."""

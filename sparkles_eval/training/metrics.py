@@ -1,4 +1,4 @@
-"""What a training run measured, step by step: kept in SQLite as it happens, given out as CSV and as a curve in SVG.
+"""What a training's steps measured: kept in the store as it happens, given out as CSV and as a curve in SVG.
 
 Knows nothing of models.
 """
@@ -6,39 +6,30 @@ Knows nothing of models.
 from __future__ import annotations
 
 import csv
-import sqlite3
 import time
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 from statistics import fmean
 
-DATABASE, TABLE, CURVE = "metrics.sqlite", "metrics.csv", "loss.svg"
+from sparkles_eval.store import trainings
+from sparkles_eval.store.store import Store
+from sparkles_eval.store.trainings import Measured, Score
+from sparkles_eval.training.logs import Log
+
+TABLE, CURVE = "metrics.csv", "loss.svg"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 320, 56, 40, 28
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One step. `tokens` counts positions that were read, `labels` those with a loss; `seconds` since the last step."""
-
-    step: int
-    stage: str
-    loss: float
-    rate: float
-    tokens: int
-    labels: int
-    seconds: float
-
-
 class Metrics:
-    """The measurements of one run's folder. Steps from `resumed` on are forgotten: they are measured again."""
+    """The measurements of one training, which the store knows. Whoever listens as well is among the `logs`."""
 
-    def __init__(self, out: Path, resumed: int = 0) -> None:
+    def __init__(self, out: Path, store: Store, training_id: str, logs: Sequence[Log] = ()) -> None:
         self.out = out
         out.mkdir(parents=True, exist_ok=True)
-        self._store = sqlite3.connect(out / DATABASE, isolation_level=None)
-        columns = ", ".join(field.name for field in fields(Measured))
-        self._store.execute(f"CREATE TABLE IF NOT EXISTS steps ({columns}, PRIMARY KEY (stage, step))")
-        self._store.execute("DELETE FROM steps WHERE step >= ?", (resumed,))
+        self._store = store
+        self._training_id = training_id
+        self._logs = logs
         self._pending: list[Measured] = []
         self._last = time.monotonic()
 
@@ -48,27 +39,44 @@ class Metrics:
         measured = Measured(step, stage, loss, rate, tokens, labels, now - self._last)
         self._last = now
         self._pending.append(measured)
+        for log in self._logs:
+            log.scalars(
+                step,
+                {
+                    f"{stage}/loss": loss,
+                    f"{stage}/rate": rate,
+                    f"{stage}/tokens_per_second": tokens / max(measured.seconds, 1e-9),
+                },
+            )
         if len(self._pending) >= 20:
             self.flush()
         return measured
 
+    def scores(self, step: int, scores: Sequence[Score]) -> None:
+        """Tell the logs what a checkpoint reached; the store has it."""
+        reached = {f"{one.task}/{one.metric}": one.value for one in scores if one.value is not None}
+        for log in self._logs:
+            log.scalars(step, reached)
+
+    def pause_over(self) -> None:
+        """What went on since the last step was no step: the next one's time counts from here."""
+        self._last = time.monotonic()
+
     def flush(self) -> None:
         """Write what is noted."""
-        marks = ", ".join("?" * len(fields(Measured)))
-        self._store.execute("BEGIN")
-        self._store.executemany(f"INSERT OR REPLACE INTO steps VALUES ({marks})", map(astuple, self._pending))  # noqa: S608
-        self._store.execute("COMMIT")
+        trainings.add_steps(self._store, self._training_id, self._pending)
         self._pending.clear()
 
     def all(self) -> list[Measured]:
         """Every step so far, in order."""
         self.flush()
-        return [Measured(*row) for row in self._store.execute("SELECT * FROM steps ORDER BY rowid")]
+        return trainings.steps(self._store, self._training_id)
 
     def close(self) -> None:
-        """Write the table and the curve beside the database."""
+        """Write the table and the curve into the training's folder, and end the logs."""
         rows = self.all()
-        self._store.close()
+        for log in self._logs:
+            log.close()
         with (self.out / TABLE).open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow([field.name for field in fields(Measured)])

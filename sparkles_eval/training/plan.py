@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sparkles_eval.errors import DataError, MissingExtra, Problem, UserError
-from sparkles_eval.records import Sample
 from sparkles_eval.tasks.cache import cache_dir
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.strict import parse_json
 from sparkles_eval.training.data import Exchange, Subset, read_subsets
-from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, read_recipe
+from sparkles_eval.training.logs import LogName, check
+from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, Recipe, read_recipe
 
 if TYPE_CHECKING:
+    from sparkles_eval.training.book import Keeping
     from sparkles_eval.training.prepared import Prepared
 
 Say = Callable[[str], object]
@@ -32,6 +33,8 @@ class Wishes:
 
     recipe: str
     out: Path
+    store: Path
+    """Where the training is written down and its checkpoints' evaluations go."""
     data: Path | None = None
     model: Path | None = None
     skip_bad: bool = False
@@ -42,6 +45,9 @@ class Wishes:
     positions: int = 8192
     threads: int | None = None
     cache: Path | None = None
+    data_root: Path | None = None
+    """Where the tasks that checkpoints are evaluated on find their data."""
+    logs: tuple[LogName, ...] = ()
     content: tuple[Path, ...] = ()
 
 
@@ -57,11 +63,12 @@ def plan(wishes: Wishes, say: Say) -> Plan:
     """Check everything, train, and say where the model is. Raises errors.UserError with the mend."""
     recipe = read_recipe(wishes.recipe, wishes.content)
     _load_libraries(wishes.threads)
+    keeping = _keeping(recipe, wishes)
     if isinstance(recipe, MiniRecipe):
         _refuse_for_mini(wishes)
         from sparkles_eval.training.mini import school
 
-        model = school.train(recipe, wishes.out, wishes.model, resume=wishes.resume, say=say)
+        model = school.train(recipe, wishes.out, wishes.model, keeping, resume=wishes.resume, say=say)
         return Plan(wishes.out, model)
     from sparkles_eval.training import loop
 
@@ -69,11 +76,24 @@ def plan(wishes: Wishes, say: Say) -> Plan:
         recipe = recipe.model_copy(update={"precision": wishes.precision})
     # under torchrun every process runs this: one of them talks
     tell = say if os.environ.get("RANK", "0") == "0" else _silent
-    prepared = _prepare(recipe, wishes, tell)
+    prepared = _prepare(recipe, wishes, keeping, tell)
     assert wishes.model is not None
     cache = wishes.cache or cache_dir() / "features"
-    place = loop.Place(wishes.model, wishes.out, cache, wishes.resume, wishes.positions)
+    place = loop.Place(wishes.model, wishes.out, cache, keeping, wishes.resume, wishes.positions)
     return Plan(wishes.out, loop.train(recipe, place, prepared, tell))
+
+
+def _keeping(recipe: Recipe, wishes: Wishes) -> Keeping:
+    """Where this training is written down. Tasks, judges and programs that it names are looked for now."""
+    from sparkles_eval.training.book import Keeping
+    from sparkles_eval.training.evaluation import Examiner
+
+    check(wishes.logs)
+    examiner = None
+    if recipe.evaluate is not None:
+        examiner = Examiner(recipe.evaluate, wishes.data_root, wishes.content)
+        examiner.check()
+    return Keeping(wishes.store, wishes.logs, examiner)
 
 
 def _silent(_: str) -> None: ...
@@ -117,7 +137,7 @@ def _family(model: Path) -> str:
     return str(config.get("model_type", "")) if isinstance(config, dict) else ""
 
 
-def _prepare(recipe: ProjectionRecipe, wishes: Wishes, say: Say) -> Prepared:
+def _prepare(recipe: ProjectionRecipe, wishes: Wishes, keeping: Keeping, say: Say) -> Prepared:
     """Samples ready for steps. The cheap checks come first."""
     if wishes.model is None or _family(wishes.model) != "sparkleschat":
         raise UserError(
@@ -132,7 +152,7 @@ def _prepare(recipe: ProjectionRecipe, wishes: Wishes, say: Say) -> Prepared:
 
     processor = SparklesChatProcessor.from_pretrained(wishes.model)
     subsets = read_subsets(recipe.subsets, wishes.data, skip_bad=wishes.skip_bad)
-    _check_contamination(subsets, wishes, say)
+    _check_contamination(subsets, wishes, keeping, say)
     prepared = prepare(subsets, processor)
     for subset in prepared.subsets:
         say(f"{subset.name}: {len(subset.rows)} samples, weight {subset.weight:g}")
@@ -144,22 +164,25 @@ def _prepare(recipe: ProjectionRecipe, wishes: Wishes, say: Say) -> Prepared:
     return prepared
 
 
-def _check_contamination(subsets: list[Subset], wishes: Wishes, say: Say) -> None:
-    if not wishes.against:
+def _check_contamination(subsets: list[Subset], wishes: Wishes, keeping: Keeping, say: Say) -> None:
+    """Against the tasks that the user names, and those that the recipe evaluates checkpoints on."""
+    asked = list(wishes.against)
+    samples = list(keeping.examiner.samples()) if keeping.examiner else []
+    if keeping.examiner:
+        asked += keeping.examiner.spec.tasks
+    if not asked:
         say("contamination: not checked (name evaluation tasks with --against)")
         return
     from sparkles_eval.training.contamination import compare
 
     exchanges: list[Exchange] = [exchange for subset in subsets for exchange in subset.exchanges]
-    samples: list[Sample] = []
     for wish in wishes.against:
         name, _, root = wish.partition("=")
-        task = load_task(name, data_root=Path(root) if root else None, content=wishes.content)
-        samples += task.samples
+        samples += load_task(name, data_root=Path(root) if root else None, content=wishes.content).samples
     found = compare(exchanges, samples)
     say(
         f"contamination: {found.training_images} training images against {found.evaluation_images} images and "
-        f"{len(samples)} items of {', '.join(wishes.against)}: {len(found.shared)} shared"
+        f"{len(samples)} items of {', '.join(asked)}: {len(found.shared)} shared"
     )
     if found.shared and not wishes.allow_contamination:
         raise DataError(

@@ -15,12 +15,17 @@ from pydantic import Field, field_validator, model_validator
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError
 from sparkles_eval.records import fingerprint
+from sparkles_eval.sparkleschat.prompts import IMAGE, PLACEHOLDER
 from sparkles_eval.sparkleschat.schedule import Schedule
 from sparkles_eval.tasks.strict import Foreign, Strict, read_yaml
 
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 LessonKind: TypeAlias = Literal["bison", "nlvr2", "dialogue", "description", "drill", "single"]
+LoraTarget: TypeAlias = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+_NO_WEIGHTS = {"title", "save_every", "evaluate", "extension"}
+"""Keys of a recipe that change no weights."""
 
 
 class SubsetSpec(Strict):
@@ -30,6 +35,17 @@ class SubsetSpec(Strict):
     weight: Positive
     annotations: str
     images: str
+    questions: tuple[str, ...] = ()
+    """For a file of captions ({"annotations": [{image_id, caption}]}): what a caption answers, each holding one place
+    of an image. They go to the records in turn."""
+
+    @field_validator("questions")
+    @classmethod
+    def _of_one_image(cls, questions: tuple[str, ...]) -> tuple[str, ...]:
+        for question in questions:
+            if question.count(PLACEHOLDER) != 1:
+                raise ValueError(f"{question!r} must hold one place of an image, {IMAGE}")
+        return questions
 
     @field_validator("annotations", "images")
     @classmethod
@@ -74,8 +90,44 @@ class ScheduleSpec(Strict):
         return Schedule(self.start, self.peak, self.end, min(self.warmup, steps), steps)
 
 
+class EvaluateSpec(Strict):
+    """What checkpoints are asked on the way: every `every` steps and after the last. It changes no weights."""
+
+    every: Count
+    tasks: tuple[str, ...] = Field(min_length=1)
+    judges: tuple[str, ...] = ()
+    """`NAME` or `NAME@MODEL`; empty for the tasks' own."""
+    limit: Count | None = None
+    """Only the first so many items of each task."""
+    protocol: str = "strict"
+    task_args: tuple[str, ...] = ()
+    """`[TASK:]K=V`, as for `sparkles-eval run --task-arg`."""
+    judge_args: tuple[str, ...] = ()
+    max_cost: float | None = Field(default=None, ge=0)
+    """US dollars that the judges of one evaluation may cost."""
+
+    def due(self, step: int, steps: int) -> bool:
+        """Whether the weights are evaluated after `step` updates of `steps`."""
+        return step % self.every == 0 or step == steps
+
+
+class LoraSpec(Strict):
+    """Low-rank adapters in the language model (Hu et al. 2021, arXiv 2106.09685): W x + alpha / rank * B A x.
+
+    The weights W stay frozen and untouched; A and B are saved apart. Not part of the published training.
+    """
+
+    rank: int = Field(default=16, ge=1, le=1024)
+    alpha: Positive = 32.0
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    targets: tuple[LoraTarget, ...] = Field(default=("q_proj", "v_proj"), min_length=1)
+    """Which matrices of every layer."""
+    rate: Positive = 5.0
+    """Times the schedule's learning rate: adapters begin at nothing and take larger steps than a trained projection."""
+
+
 class ProjectionRecipe(Strict):
-    """Training of the projection alone, from a whole model on disk."""
+    """Training of the projection from a whole model on disk: of it alone, unless `lora` is added."""
 
     kind: Literal["projection"]
     title: str
@@ -92,6 +144,19 @@ class ProjectionRecipe(Strict):
     views: ViewsSpec = ViewsSpec()
     seed: int = 42
     save_every: Count = 400
+    evaluate: EvaluateSpec | None = None
+    extension: str = ""
+    """What this recipe adds to the published training, in a few words; needed by whatever was no part of it."""
+    lora: LoraSpec | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> ProjectionRecipe:
+        if self.lora is not None and not self.extension:
+            raise ValueError(
+                "lora was no part of the published training; say so with a line such as "
+                "extension: LoRA on the language model"
+            )
+        return self
 
     @field_validator("subsets")
     @classmethod
@@ -104,7 +169,9 @@ class ProjectionRecipe(Strict):
     @property
     def fingerprint(self) -> str:
         """Hash of all that changes the weights; a run is resumed only under the same one."""
-        return fingerprint(self.model_dump(mode="json", exclude={"title", "save_every"}), 16)
+        return fingerprint(
+            self.model_dump(mode="json", exclude=_NO_WEIGHTS | ({"lora"} if not self.lora else set())), 16
+        )
 
 
 class TinySizes(Strict):
@@ -154,11 +221,13 @@ class MiniRecipe(Strict):
     """The tiny recipe whose result this one goes on from, without a vision stage; "" begins with nothing."""
     seed: int = 0
     save_every: Count = 500
+    evaluate: EvaluateSpec | None = None
+    """From the language stage on: before it the model cannot answer."""
 
     @property
     def fingerprint(self) -> str:
         """Hash of all that changes the weights."""
-        return fingerprint(self.model_dump(mode="json", exclude={"title", "save_every"}), 16)
+        return fingerprint(self.model_dump(mode="json", exclude=_NO_WEIGHTS), 16)
 
 
 Recipe: TypeAlias = ProjectionRecipe | MiniRecipe

@@ -51,10 +51,20 @@ def alike(labels: torch.Tensor, samples: int) -> torch.Tensor:
     return labelled / (labelled.sum(1, keepdim=True).clamp(min=1) * samples)
 
 
-def decay_groups(named: Iterable[tuple[str, nn.Parameter]], decay: float) -> list[dict[str, Any]]:
-    """Optimizer groups of what trains: weight decay on matrices, none on biases and other vectors."""
-    trained = [parameter for _, parameter in named if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": decay},
-        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
+def decay_groups(
+    named: Iterable[tuple[str, nn.Parameter]], decay: float, adapters: float = 1.0
+) -> list[dict[str, Any]]:
+    """Optimizer groups of what trains: weight decay on matrices, none on biases and other vectors.
+
+    Every group says how many `times` the schedule's rate it takes: `adapters` of LoRA, 1 of all else.
+    """
+    trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
+    own = [parameter for name, parameter in trained if "lora_" not in name]
+    groups = [
+        {"params": [one for one in own if one.ndim >= 2], "weight_decay": decay, "times": 1.0},
+        {"params": [one for one in own if one.ndim < 2], "weight_decay": 0.0, "times": 1.0},
     ]
+    if len(own) < len(trained):
+        low_rank = [parameter for name, parameter in trained if "lora_" in name]
+        groups.append({"params": low_rank, "weight_decay": decay, "times": adapters})
+    return groups

@@ -11,7 +11,8 @@ from PIL import ImageDraw
 
 from sparkles_eval.records import Image, Sample, Text, Turn
 from sparkles_eval.tasks.images import ImageFolder
-from sparkles_eval.training.contamination import compare, look
+from sparkles_eval.tasks.looks import look
+from sparkles_eval.training.contamination import compare
 from sparkles_eval.training.data import Exchange
 
 LONG = "The two dogs on the beach are chasing a yellow ball into the water."

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sparkles_eval.errors import DataError
+from sparkles_eval.errors import ContentError, DataError
 from sparkles_eval.training.data import read_subsets
 from sparkles_eval.training.recipes import SubsetSpec
 
@@ -106,3 +106,40 @@ def test_missing_files_cannot_be_skipped(tmp_path: Path) -> None:
 def test_a_subset_without_a_sound_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no record that can be used"):
         read_subsets([spec()], folder(tmp_path, [{"question": "a", "answer": ""}]), skip_bad=True)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_captions_answer_the_recipes_questions_in_turn(tmp_path: Path, whole: bool) -> None:
+    """As MiniGPT-4's second stage is published ({"annotations": [...]}), and as a plain list."""
+    captions: list[object] = [{"image_id": str(1 + n % 2), "caption": f"Caption {n}."} for n in range(3)]
+    folder(tmp_path, captions)
+    if whole:
+        (tmp_path / "some.json").write_text(json.dumps({"annotations": captions}), encoding="utf-8")
+    questions = (f"{PLACE} What is it?", f"Describe {PLACE}")
+    (subset,) = read_subsets([spec().model_copy(update={"questions": questions})], tmp_path)
+    assert [(one.instruction, one.answer, one.images[0].id) for one in subset.exchanges] == [
+        (f"###Human: {PLACE} What is it?###Assistant: ", "Caption 0.", "1"),
+        (f"###Human: Describe {PLACE}###Assistant: ", "Caption 1.", "2"),
+        (f"###Human: {PLACE} What is it?###Assistant: ", "Caption 2.", "1"),
+    ]
+
+
+def test_faults_of_captions_are_named(tmp_path: Path) -> None:
+    captions = {
+        "annotations": [{"caption": "no image"}, {"image_id": "1", "caption": " "}, {"image_id": 9, "caption": "x"}]
+    }
+    folder(tmp_path, [])
+    (tmp_path / "some.json").write_text(json.dumps(captions), encoding="utf-8")
+    asked = spec().model_copy(update={"questions": (f"{PLACE}?",)})
+    with pytest.raises(DataError) as caught:
+        read_subsets([asked], tmp_path)
+    told = str(caught.value)
+    assert "entry 1: has no image_id" in told and "entry 2: its answer is empty" in told and "9.jpg" in told
+    (tmp_path / "some.json").write_text('{"annotations": 3}', encoding="utf-8")
+    with pytest.raises(ContentError, match="no list of captions"):
+        read_subsets([asked], tmp_path)
+
+
+def test_a_caption_question_has_one_place() -> None:
+    with pytest.raises(ValueError, match="one place of an image"):
+        SubsetSpec(name="a", weight=1, annotations="a.json", images="images", questions=("Describe it.",))

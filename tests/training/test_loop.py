@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.errors import ContentError, DataError, UserError
-from sparkles_eval.training.metrics import CURVE, DATABASE, TABLE
+from sparkles_eval.training.metrics import CURVE, TABLE
 from sparkles_eval.training.plan import Wishes, plan
 from tests.training.making import write_recipe
+
+STORE = "sparkles.db"
 
 
 def wishes(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> Wishes:
     asked = {"recipe": str(recipe), "out": out, "model": model, "data": data, "cache": out.parent / "features"}
+    asked["store"] = out.parent / STORE
     return Wishes(**{**asked, **more})  # type: ignore[arg-type]
 
 
@@ -54,8 +58,8 @@ def test_the_loss_falls_and_is_kept(straight: Path) -> None:
     import sqlite3
 
     out = straight.parent
-    with sqlite3.connect(out / DATABASE) as store:
-        losses = [row[0] for row in store.execute("SELECT loss FROM steps ORDER BY step")]
+    with sqlite3.connect(out.parent / STORE) as store:
+        losses = [row[0] for row in store.execute("SELECT loss FROM training_steps ORDER BY step")]
     store.close()
     assert len(losses) == 12 and sum(losses[-3:]) < sum(losses[:3])
     assert len((out / TABLE).read_text().splitlines()) == 13
@@ -88,6 +92,7 @@ def test_a_killed_run_ends_in_the_same_weights(
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sparkles_eval", "train", str(recipe_file), "--out", str(out), "--threads", "1"]
     command += ["--model", str(model_folder), "--data", str(data_folder), "--cache", str(tmp_path / "features")]
+    command += ["--store", str(tmp_path / STORE)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     first = out / "checkpoints" / "00000003"
     for _ in range(1200):
@@ -118,6 +123,37 @@ def test_a_step_may_be_split_in_any_way(
     done = plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
     one, other = (load_file(folder / "projection.safetensors") for folder in (straight, done.model))
     assert all((one[name] - other[name]).abs().max() < 1e-4 for name in one)
+
+
+def test_two_processes_do_the_steps_of_one(
+    straight: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """torchrun on the CPU: each step shared by two, one of them writing; losses and weights as of one process."""
+    from safetensors.torch import load_file
+
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
+    command += ["--master-port", str(_free_port()), "-m", "sparkles_eval", "train", str(recipe_file), "--out", str(out)]
+    command += ["--model", str(model_folder), "--data", str(data_folder), "--cache", str(tmp_path / "features")]
+    command += ["--store", str(tmp_path / STORE), "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("step 12/12") == 1, "one process talks"
+    one, two = _losses(straight.parent / TABLE), _losses(out / TABLE)
+    assert len(one) == len(two) == 12 and two == pytest.approx(one, abs=2e-4)
+    alone, shared = (load_file(folder / "projection.safetensors") for folder in (straight, out / "model"))
+    assert all((alone[name] - shared[name]).abs().max() < 1e-4 for name in alone)
+
+
+def _losses(table: Path) -> list[float]:
+    return [float(row.split(",")[2]) for row in table.read_text().splitlines()[1:]]
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
 
 
 def test_crops_cut_anew_train_too(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:

@@ -27,7 +27,13 @@ def test_training_on_what_a_task_asks_is_refused(
     records[0]["tgt_imgs"] = [{"image_id": 20000}]
     (data / "turn1_1img.json").write_text(json.dumps(records))
     wishes = Wishes(
-        str(recipe_file), tmp_path / "run", data, model_folder, against=("bison-mini",), cache=tmp_path / "cache"
+        str(recipe_file),
+        tmp_path / "run",
+        tmp_path / "s.db",
+        data,
+        model_folder,
+        against=("bison-mini",),
+        cache=tmp_path / "cache",
     )
     with pytest.raises(DataError, match=r"bison-mini-0-0: image .* is images/20000\.png"):
         plan(wishes, str)
@@ -35,6 +41,7 @@ def test_training_on_what_a_task_asks_is_refused(
     allowed = Wishes(
         str(recipe_file),
         tmp_path / "run",
+        tmp_path / "s.db",
         data,
         model_folder,
         against=("bison-mini",),

@@ -20,8 +20,7 @@ from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 from sparkles_eval.sparkleschat.tokens import JsonTokens
 from sparkles_eval.tasks.mini.scene import any_scene, dice
 from sparkles_eval.training import state
-from sparkles_eval.training.loop import MODEL, Say
-from sparkles_eval.training.metrics import Metrics
+from sparkles_eval.training.book import MODEL, Book, Keeping, Say
 from sparkles_eval.training.mini import lessons
 from sparkles_eval.training.mini.building import build_model, build_tokens, decisive
 from sparkles_eval.training.mini.study import Study, features_of, pictures_of, study
@@ -30,6 +29,8 @@ from sparkles_eval.training.recipes import LanguageStage, MiniRecipe, VisionStag
 from sparkles_eval.training.stepping import Stepper
 
 RECORD = "training.json"
+DRAWN = "drawn"
+"""Stands for a fingerprint of the data: they follow from the recipe."""
 _VISION = ("vision_model.", "qformer.", "query_tokens")
 _HELD_OUT = 500
 _BETAS, _DECAY, _CLIP = (0.9, 0.98), 0.01, 1.0
@@ -44,7 +45,7 @@ class _Pupil:
     processor: SparklesChatProcessor
     heads: Heads
     out: Path
-    metrics: Metrics
+    book: Book
     say: Say
 
     def parameters(self, *, vision: bool) -> list[nn.Parameter]:
@@ -58,7 +59,9 @@ class _Pupil:
         return dict(self.model.named_parameters()) | heads
 
 
-def train(recipe: MiniRecipe, out: Path, start: Path | None, *, resume: bool, say: Say = lambda _: None) -> Path:
+def train(
+    recipe: MiniRecipe, out: Path, start: Path | None, keeping: Keeping, *, resume: bool, say: Say = lambda _: None
+) -> Path:
     """Train to the last step and return the folder of the model (`out/model`), with training.json beside it.
 
     start: folder of the model that the recipe goes on from (`recipe.starts_from`); None begins with nothing.
@@ -76,13 +79,17 @@ def train(recipe: MiniRecipe, out: Path, start: Path | None, *, resume: bool, sa
     torch.manual_seed(recipe.seed)
     model, processor = _load(start) if start is not None else _fresh(recipe)
     model.set_trainable("all")
-    pupil = _Pupil(recipe, model, processor, Heads(model.config.qformer.hidden_size), out, Metrics(out, first), say)
     sight = 0 if start is not None else recipe.vision.steps
+    book = Book(keeping, out, recipe, sight + recipe.language.steps, say)
+    pupil = _Pupil(recipe, model, processor, Heads(model.config.qformer.hidden_size), out, book, say)
+    done = False
     try:
+        book.begin(DRAWN, first)
         seen = _see(pupil, first, found) if first < sight else {}
         learned = _learn(pupil, max(first, sight), sight, found if first >= sight else None)
+        done = True
     finally:
-        pupil.metrics.close()
+        book.close(done=done)
     model.save_pretrained(out / MODEL)
     processor.save_pretrained(out / MODEL)
     record: dict[str, JSON] = {
@@ -112,7 +119,8 @@ def _load(start: Path) -> tuple[SparklesChatForConditionalGeneration, SparklesCh
     processor = SparklesChatProcessor.from_pretrained(start)
     if not isinstance(processor.tokenizer, JsonTokens):
         raise UserError(f"{start}: not a tiny model (its vocabulary is another kind); train the first recipe anew")
-    return SparklesChatForConditionalGeneration.from_pretrained(start), processor
+    # what ships is kept in 16 bits, in which small updates vanish
+    return SparklesChatForConditionalGeneration.from_pretrained(start, dtype=torch.float32), processor
 
 
 def _see(pupil: _Pupil, first: int, found: Path | None) -> dict[str, JSON]:
@@ -124,7 +132,7 @@ def _see(pupil: _Pupil, first: int, found: Path | None) -> dict[str, JSON]:
     parameters = pupil.parameters(vision=True)
     optimizer = torch.optim.AdamW(parameters, lr=stage.rate, betas=_BETAS, weight_decay=_DECAY)
     if found is not None:
-        state.load(found, state.Trained(pupil.everything(), optimizer), pupil.recipe.fingerprint, "drawn")
+        state.load(found, state.Trained(pupil.everything(), optimizer), pupil.recipe.fingerprint, DRAWN)
     pupil.model.train()
     for step, numbers in islice(enumerate(_picks(stage, pupil.recipe.seed)), first, stage.steps):
         rate = _set_rate(optimizer, stage.rate, step, stage.steps, 50)
@@ -133,7 +141,7 @@ def _see(pupil: _Pupil, first: int, found: Path | None) -> dict[str, JSON]:
         _update(optimizer, parameters, loss)
         _note(pupil, step, stage.steps, "vision", loss, rate, (len(numbers), len(numbers)))
         if (step + 1) % pupil.recipe.save_every == 0 and step + 1 < stage.steps:
-            _save(pupil, step + 1, optimizer)
+            _save(pupil, step + 1, optimizer, examined=False)
     pupil.model.eval()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         held = pupil.heads(pupil.model.encode_images(normalised(pictures[stage.pictures :])))
@@ -154,12 +162,13 @@ def _learn(pupil: _Pupil, first: int, before: int, found: Path | None) -> dict[s
     parameters = pupil.parameters(vision=False)
     optimizer = torch.optim.AdamW(parameters, lr=stage.rate, betas=_BETAS, weight_decay=_DECAY)
     if found is not None:  # before the lessons' pictures are encoded: with the tower as it was saved
-        state.load(found, state.Trained(pupil.everything(), optimizer), recipe.fingerprint, "drawn")
+        state.load(found, state.Trained(pupil.everything(), optimizer), recipe.fingerprint, DRAWN)
         pupil.say(f"resumed at step {first}")
+        pupil.book.saved(first, found, examined=first > before)
     elif before:
-        _save(pupil, before, optimizer)
+        _save(pupil, before, optimizer, examined=False)
     learning = _study(pupil, stage)
-    stepper, loss = Stepper(pupil.model), torch.zeros(())
+    stepper = Stepper(pupil.model)
     pupil.model.train()
     for step, numbers in islice(enumerate(learning.batches(stage.batch, recipe.seed)), first - before, stage.steps):
         rate = _set_rate(optimizer, stage.rate, step, stage.steps, stage.warmup)
@@ -168,10 +177,13 @@ def _learn(pupil: _Pupil, first: int, before: int, found: Path | None) -> dict[s
         _update(optimizer, parameters, loss)
         counts = int(batch["attention_mask"].sum()), int((batch["labels"] >= 0).sum())
         _note(pupil, before + step, before + stage.steps, "language", loss, rate, counts)
-        if (before + step + 1) % recipe.save_every == 0 or step + 1 == stage.steps:
-            _save(pupil, before + step + 1, optimizer)
+        after = before + step + 1
+        due = recipe.evaluate is not None and recipe.evaluate.due(after, before + stage.steps)
+        if after % recipe.save_every == 0 or step + 1 == stage.steps or due:
+            _save(pupil, after, optimizer, examined=True)
     pupil.model.eval()  # type: ignore[no-untyped-call]
-    return {"steps": before + stage.steps, "lessons": len(learning.rows), "last_loss": round(loss.item(), 5)}
+    last = pupil.book.metrics.all()[-1].loss
+    return {"steps": before + stage.steps, "lessons": len(learning.rows), "last_loss": round(last, 5)}
 
 
 def _study(pupil: _Pupil, stage: LanguageStage) -> Study:
@@ -203,13 +215,19 @@ def _update(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], lo
 def _note(
     pupil: _Pupil, step: int, steps: int, stage: str, loss: torch.Tensor, rate: float, counts: tuple[int, int]
 ) -> None:
-    measured = pupil.metrics.add(step, stage, loss.item(), rate, *counts)
+    measured = pupil.book.add(step, stage, loss.item(), rate, *counts)
     if (step + 1) % 50 == 0 or step + 1 == steps:
         left = (steps - step - 1) * measured.seconds / 60
         pupil.say(f"{stage} step {step + 1}/{steps}  loss {measured.loss:.4f}  rate {rate:.2e}  {left:.1f} min left")
 
 
-def _save(pupil: _Pupil, step: int, optimizer: torch.optim.Optimizer) -> None:
-    pupil.metrics.flush()
-    position = state.Position(step=step, recipe=pupil.recipe.fingerprint, data="drawn")
-    state.save(pupil.out, position, state.Trained(pupil.everything(), optimizer), lambda _: None)
+def _save(pupil: _Pupil, step: int, optimizer: torch.optim.Optimizer, *, examined: bool) -> None:
+    pupil.book.metrics.flush()
+    position = state.Position(step=step, recipe=pupil.recipe.fingerprint, data=DRAWN)
+
+    def beside(folder: Path) -> None:
+        pupil.model.save_pretrained(folder / MODEL)
+        pupil.processor.save_pretrained(folder / MODEL)
+
+    place = state.save(pupil.out, position, state.Trained(pupil.everything(), optimizer), beside)
+    pupil.book.saved(step, place, examined=examined)

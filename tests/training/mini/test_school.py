@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +14,8 @@ import pytest
 
 from sparkles_eval.content import content_dir
 from sparkles_eval.errors import UserError
+from sparkles_eval.store import trainings
+from sparkles_eval.store.store import Store
 from sparkles_eval.training.plan import Wishes, plan
 
 PRESETS = ("minigpt4-tiny", "sparkleschat-tiny")
@@ -54,35 +60,108 @@ def crash_at(words: str) -> Callable[[str], None]:
 def test_an_interrupted_course_ends_in_the_same_weights(tmp_path: Path, crash: str) -> None:
     """Between the stages, and in the middle of the second."""
     course = recipe(tmp_path / "short.yaml")
-    straight = plan(Wishes(course, tmp_path / "straight"), quiet).model
+    straight = plan(Wishes(course, tmp_path / "straight", tmp_path / "s.db"), quiet).model
     with pytest.raises(KeyboardInterrupt):
-        plan(Wishes(course, tmp_path / "other"), crash_at(crash))
+        plan(Wishes(course, tmp_path / "other", tmp_path / "s.db"), crash_at(crash))
     with pytest.raises(UserError, match="--resume"):
-        plan(Wishes(course, tmp_path / "other"), quiet)
-    resumed = plan(Wishes(course, tmp_path / "other", resume=True), quiet).model
+        plan(Wishes(course, tmp_path / "other", tmp_path / "s.db"), quiet)
+    resumed = plan(Wishes(course, tmp_path / "other", tmp_path / "s.db", resume=True), quiet).model
     assert (resumed / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     assert len((tmp_path / "other" / "metrics.csv").read_text().splitlines()) == 11
+
+
+@pytest.mark.parametrize("step", [2, 6])
+def test_a_killed_course_ends_in_the_same_weights(tmp_path: Path, step: int) -> None:
+    """kill -9 behind a checkpoint of the vision stage, and of the lessons."""
+    course = recipe(tmp_path / "short.yaml")
+    straight = plan(Wishes(course, tmp_path / "straight", tmp_path / "s.db"), quiet).model
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", _CHILD, course, str(out), str(tmp_path / "s.db")]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE)
+    checkpoint = out / "checkpoints" / f"{step:08d}"
+    for _ in range(2400):
+        if checkpoint.is_dir() or running.poll() is not None:
+            break
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    _, errors = running.communicate()
+    assert checkpoint.is_dir(), errors.decode()[-2000:]
+    assert not (out / "model").exists(), "it was killed before its end"
+    resumed = plan(Wishes(course, out, tmp_path / "s.db", resume=True), quiet).model
+    assert (resumed / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
+    assert len((out / "metrics.csv").read_text().splitlines()) == 11
+
+
+_CHILD = """
+import sys, time
+from pathlib import Path
+from sparkles_eval.training.mini import building
+from sparkles_eval.training.plan import Wishes, plan
+building._EACH = 150
+
+def say(line):
+    if "language step" in line or "language: " in line:
+        time.sleep(10)  # the end is near: wait for the kill
+
+plan(Wishes(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), threads=1), say)
+"""
+"""The command, with the vocabulary of fewer items as in every test here, dawdling so that a kill meets it."""
+
+
+def test_lessons_are_evaluated_on_the_way_and_sight_is_not(tmp_path: Path) -> None:
+    """Every third step and the last, from the fifth on: before it the model cannot speak."""
+    course = recipe(tmp_path / "short.yaml", more="evaluate: {every: 3, tasks: [bison-mini], task_args: [n=4]}\n")
+    plain = plan(Wishes(recipe(tmp_path / "plain.yaml"), tmp_path / "plain", tmp_path / "s.db"), quiet).model
+    done = plan(Wishes(course, tmp_path / "run", tmp_path / "s.db"), quiet).model
+    assert (done / "model.safetensors").read_bytes() == (plain / "model.safetensors").read_bytes()
+    with Store(tmp_path / "s.db", create=False) as store:
+        first, second = trainings.trainings(store)
+    assert not first.scores and first.checkpoints == (2, 4, 6, 8, 10)
+    assert [score.step for score in second.scores if score.headline] == [6, 9, 10]
+    assert second.checkpoints == (2, 4, 6, 8, 9, 10)
 
 
 def test_one_course_goes_on_from_another(tmp_path: Path) -> None:
     """Tower and Q-Former stay as they were; projection and language model go on."""
     from safetensors.torch import load_file
 
-    first = plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "one"), quiet).model
+    first = plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "one", tmp_path / "s.db"), quiet).model
     second = recipe(tmp_path / "two.yaml", more="starts_from: one\n")
     with pytest.raises(UserError, match="goes on from one"):
-        plan(Wishes(second, tmp_path / "two"), quiet)
-    done = plan(Wishes(second, tmp_path / "two", model=first), quiet).model
+        plan(Wishes(second, tmp_path / "two", tmp_path / "s.db"), quiet)
+    done = plan(Wishes(second, tmp_path / "two", tmp_path / "s.db", model=first), quiet).model
     before, after = load_file(first / "model.safetensors"), load_file(done / "model.safetensors")
     moved = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
     assert moved == {"language_projection", "language_model"}
     with pytest.raises(UserError, match="leave --model out"):
-        plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "three", model=first), quiet)
+        plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "three", tmp_path / "s.db", model=first), quiet)
+
+
+def test_it_goes_on_from_weights_that_are_kept_in_16_bits(tmp_path: Path) -> None:
+    """As the shipped ones are: in 16 bits Adam's small numbers are zero, and zero by zero is no number."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    first = plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "one", tmp_path / "s.db"), quiet).model
+    file = first / "model.safetensors"
+    save_file({name: value.half() for name, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    config = json.loads((first / "config.json").read_text())
+    (first / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+    course = recipe(tmp_path / "two.yaml", more="starts_from: one\n")
+    done = plan(Wishes(course, tmp_path / "two", tmp_path / "s.db", model=first), quiet).model
+    assert all(value.dtype == torch.float32 for value in load_file(done / "model.safetensors").values())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
+    course = recipe(tmp_path / "wild.yaml")
+    Path(course).write_text(Path(course).read_text().replace("warmup: 2", "warmup: 0, rate: 1.0e+30"))
+    with pytest.raises(UserError, match=r"the loss is (nan|inf); begin anew with a lower learning rate$"):
+        plan(Wishes(course, tmp_path / "run", tmp_path / "s.db"), quiet)
 
 
 def test_a_tiny_recipe_takes_no_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="draws its own data"):
-        plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "run", data=tmp_path), quiet)
+        plan(Wishes(recipe(tmp_path / "one.yaml"), tmp_path / "run", tmp_path / "s.db", data=tmp_path), quiet)
 
 
 @pytest.mark.slow
@@ -94,7 +173,7 @@ def test_a_short_course_is_seen_to_work(tmp_path: Path) -> None:
         "language: {steps: 300, batch: 32, rate: 0.002, warmup: 50, lessons: {drill: 3000}}\nsave_every: 500\n",
         encoding="utf-8",
     )
-    done = plan(Wishes(str(file), tmp_path / "run"), quiet)
+    done = plan(Wishes(str(file), tmp_path / "run", tmp_path / "s.db"), quiet)
     record = json.loads((done.model / "training.json").read_text())
     assert record["vision_attributes_right"] > 0.6, "4 to 9 values each: far above guessing"
     assert record["last_loss"] < 0.5

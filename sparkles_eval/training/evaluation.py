@@ -1,0 +1,93 @@
+"""Evaluates checkpoints by the very engine that `sparkles-eval run` uses, into the store that knows the training.
+
+A checkpoint's run has the hash of its weights in its identity, so nothing is asked twice. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparkles_eval.engine.execute import execute
+from sparkles_eval.engine.prepare import check_prices, load_tasks, prepare
+from sparkles_eval.engine.progress import Silent
+from sparkles_eval.engine.session import Terms
+from sparkles_eval.engine.wishes import Wishes
+from sparkles_eval.records import Sample
+from sparkles_eval.reports import numbers
+from sparkles_eval.reports.summary import Entry, summarise
+from sparkles_eval.store.store import Store
+from sparkles_eval.training.recipes import EvaluateSpec
+
+_STAND_IN = "baseline/constant"
+"""Answers in place of a checkpoint that is not there yet, while the wishes are checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """What checkpoints are asked, and where that finds its data. `device` is torch's name of where it may work."""
+
+    spec: EvaluateSpec
+    data_root: Path | None = None
+    content: tuple[Path, ...] = ()
+    device: str = "auto"
+
+    def check(self) -> None:
+        """See that tasks and judges are there and fit together. Raises errors.UserError with the mend; asks nobody."""
+        plan = prepare(self._wishes(_STAND_IN))
+        asyncio.run(plan.aclose())
+        check_prices(plan.adapters, self.spec.max_cost)
+
+    def samples(self) -> list[Sample]:
+        """Everything that checkpoints are asked: what training data may not hold."""
+        return [sample for task in load_tasks(self._wishes(_STAND_IN)) for sample in task.samples]
+
+    def examine(self, folder: Path, name: str, store: Store, say: Callable[[str], object]) -> tuple[str, ...]:
+        """Ask and score what the store lacks of the model in `folder`; gives its runs' ids and says what they came to.
+
+        name: how tables call the model. Raises KeyboardInterrupt where the user interrupted: asked again, it goes on.
+        """
+        wishes = self._wishes(f"sparkleschat/{folder.resolve()}")
+        plan = prepare(replace(wishes, model_args=(f"name={name}", f"device={self.device}")))
+        outcome = execute(plan, store, _Telling(say), Terms(max_cost_usd=self.spec.max_cost), sys.argv)
+        if outcome.ending == "interrupted":
+            raise KeyboardInterrupt
+        for panel in summarise(store, outcome.run_ids).panels:
+            for entry in panel.entries:
+                say(f"{name}: {_told(entry)}")
+        return outcome.run_ids
+
+    def _wishes(self, model: str) -> Wishes:
+        spec = self.spec
+        return Wishes(
+            tasks=spec.tasks,
+            models=(model,),
+            judges=spec.judges,
+            protocol=spec.protocol,
+            task_args=spec.task_args,
+            judge_args=spec.judge_args,
+            limit=spec.limit,
+            data_root=self.data_root,
+            content=self.content,
+        )
+
+
+def _told(entry: Entry) -> str:
+    """ "bison-mini accuracy 56.7 [48.7, 64.3], graded 150 of 150"."""
+    first = entry.headline
+    name = first.column.title.lower() if first else "no score"
+    graded = numbers.counted(entry.coverage.graded, entry.coverage.asked)
+    return f"{entry.run.task.name} {name} {numbers.written(first)}, graded {graded}"
+
+
+class _Telling(Silent):
+    """Passes on what is worth a line."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+
+    def event(self, kind: str, who: str, message: str) -> None:  # noqa: ARG002
+        self._say(f"{who}: {message}" if who else message)
