@@ -1,81 +1,121 @@
-// Filters the list of samples. Without this script the page reads just as well: every sample is a plain <details>.
+// The leaderboard: one view at a time, sorting, finding; links to single places; files out of the texts of the page.
+// Without this script everything reads just as well: every view stands below the other, and no button is shown.
 "use strict";
 (() => {
-  const form = document.getElementById("filters");
-  const text = document.getElementById("filter-text");
-  const task = document.getElementById("filter-task");
-  const flag = document.getElementById("filter-flag");
-  const count = document.getElementById("filter-count");
-  const samples = [...document.querySelectorAll("details.sample")];
-  const groups = [...document.querySelectorAll("div.group")];
-  if (!form || samples.length === 0) return;
-  const words = new WeakMap(); // lower-case text of a sample, read when it is first searched
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-  const contains = (sample, wanted) => {
-    if (wanted.length === 0) return true;
-    if (!words.has(sample)) words.set(sample, sample.textContent.toLowerCase());
-    return wanted.every((word) => words.get(sample).includes(word));
+  // --- views: the switch between protocols and judges ---------------------------------------------------------
+  const views = all(".view");
+  const choices = all(".views a");
+  const show = (view) => {
+    for (const other of views) other.hidden = other !== view;
+    for (const choice of choices) {
+      if (choice.hash === `#${view.id}`) choice.setAttribute("aria-current", "true");
+      else choice.removeAttribute("aria-current");
+    }
+    find();
   };
 
-  const apply = () => {
-    const wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const shown = new Set();
-    let total = 0;
-    for (const sample of samples) {
-      const fits =
-        (!task.value || sample.dataset.group === task.value) &&
-        (!flag.value || sample.dataset.flags.split(" ").includes(flag.value)) &&
-        contains(sample, wanted);
-      sample.hidden = !fits;
-      if (fits) {
-        total += 1;
-        shown.add(sample.dataset.group);
+  // --- permalinks: what an address names is shown, whatever folds or filters hide it --------------------------
+  const follow = () => {
+    const name = location.hash.slice(1); // our anchors hold nothing that an address escapes
+    const target = name ? document.getElementById(name) : null;
+    if (!target) return;
+    const view = target.closest(".view");
+    if (view) show(view);
+    let hidden = false;
+    for (let part = target; part; part = part.parentElement) {
+      if (part.matches("details") && !part.open) {
+        part.open = true;
+        hidden = true;
       }
     }
-    for (const group of groups) group.hidden = !shown.has(group.dataset.group);
-    count.textContent = `${total} of ${samples.length} samples`;
+    if (hidden) target.scrollIntoView();
   };
 
-  // A link to one sample opens it; opening one puts its link in the address bar.
-  const follow = () => {
-    const sample = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!sample || !sample.matches("details.sample")) return;
-    sample.hidden = false;
-    sample.open = true;
-    sample.scrollIntoView();
-  };
-
-  let waiting = 0;
-  text.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(apply, 120);
-  });
-  task.addEventListener("change", apply);
-  flag.addEventListener("change", apply);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    apply();
-  });
-  for (const sample of samples) {
-    sample.addEventListener("toggle", () => {
-      if (sample.open) history.replaceState(null, "", `#${sample.id}`);
-    });
+  // --- finding models -------------------------------------------------------------------------------------------
+  const form = document.getElementById("board-filters");
+  function find() {
+    if (!form) return;
+    const wanted = form.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const who = form.elements.who.value.split(" ").filter(Boolean);
+    let found = 0;
+    let total = 0;
+    for (const body of all(".board tbody")) {
+      body.hidden = who.length > 0 && !who.includes(body.dataset.who);
+      const counted = !body.closest(".view").hidden;
+      for (const row of body.rows) {
+        const name = row.cells[0].textContent.toLowerCase();
+        row.hidden = !wanted.every((word) => name.includes(word));
+        total += counted ? 1 : 0;
+        found += counted && !row.hidden && !body.hidden ? 1 : 0;
+      }
+    }
+    form.elements.count.textContent = found === total ? `${total} rows` : `${found} of ${total} rows`;
   }
-  // "n" and "p" open the next and the previous sample of those shown, so that answers can be read in one go.
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
-    if (event.key !== "n" && event.key !== "p") return;
-    const listed = samples.filter((sample) => !sample.hidden);
-    const at = listed.findIndex((sample) => sample.contains(document.activeElement));
-    const next = listed[event.key === "n" ? at + 1 : at - 1];
-    if (!next) return;
-    if (at >= 0) listed[at].open = false;
-    next.open = true;
-    next.querySelector("summary").focus();
-    next.scrollIntoView({ block: "start" });
-  });
+
+  // --- sorting --------------------------------------------------------------------------------------------------
+  const FLIPPED = { ascending: "descending", descending: "ascending" };
+  const compare = (kind, a, b) =>
+    kind === "text" ? a.localeCompare(b, "en", { numeric: true }) : Number(a) - Number(b);
+
+  // What has no value stays last either way; baselines and published numbers are sorted among themselves.
+  const sort = (table, head, order) => {
+    const place = head.cellIndex;
+    const sign = order === "ascending" ? 1 : -1;
+    for (const body of table.tBodies) {
+      const rows = [...body.rows].map((row) => [row.cells[place].dataset.v, row]);
+      rows.sort(([a], [b]) => {
+        if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
+        return sign * compare(head.dataset.sort, a, b);
+      });
+      body.append(...rows.map(([, row]) => row));
+    }
+    for (const other of all("th[aria-sort]", table)) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", order);
+  };
+
+  for (const table of all("table.sortable")) {
+    for (const head of all("th[data-sort]", table)) {
+      const label = head.querySelector(".label");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = `sort ${label.className}`;
+      button.append(...label.childNodes);
+      label.replaceWith(button);
+      const first = head.dataset.first || (head.dataset.sort === "text" ? "ascending" : "descending");
+      button.addEventListener("click", () => sort(table, head, FLIPPED[head.getAttribute("aria-sort")] || first));
+    }
+  }
+
+  // --- files: a link beside each text that stands in the page ---------------------------------------------------
+  const TYPES = { csv: "text/csv", json: "application/json", tex: "application/x-tex", md: "text/markdown" };
+  for (const name of all("[data-file]")) {
+    const text = name.closest("details").querySelector("pre");
+    const link = document.createElement("a");
+    link.download = name.dataset.file;
+    link.textContent = name.dataset.file;
+    link.href = "#";
+    link.addEventListener("click", (event) => {
+      event.stopPropagation();
+      const type = TYPES[link.download.split(".").pop()] || "text/plain";
+      const address = URL.createObjectURL(new Blob([text.textContent], { type: `${type};charset=utf-8` }));
+      link.href = address;
+      setTimeout(() => {
+        URL.revokeObjectURL(address);
+        link.href = "#";
+      }, 1000);
+    });
+    name.closest("details").before(link);
+    name.remove();
+  }
+
+  if (views.length > 0) show(views[0]);
+  if (form) {
+    form.addEventListener("input", find);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = false;
+  }
   window.addEventListener("hashchange", follow);
-  form.hidden = false;
-  apply();
   follow();
 })();

@@ -1,12 +1,13 @@
-"""The pictures of a page: each once, as a class of the style sheet, from the store's thumbnails.
+"""The pictures of a page, each once: as classes of a style sheet (one file) or as files beside the pages (a site).
 
-Knows nothing of samples' words or of templates.
+Whoever shows samples hands their templates `look`: a function from a Picture to a Look, or None where there is no
+preview of it. Knows nothing of samples' words or of templates.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -14,39 +15,102 @@ from markupsafe import Markup
 from sparkles_eval.reports.samples import Picture
 from sparkles_eval.store import browse
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.formats import Header, read_header
+
+IMAGES = "images"
+"""The folder of a site that holds its pictures."""
+MOST_EMBEDDED = 4_000_000
+"""Bytes of an original that a site copies; of a larger one it shows the preview."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page shows a picture: by a class of its style sheet (`name`) or from an address (`url`).
+
+    `full` is the address of the largest copy, where that is another one; `note` says how large what is seen is.
+    Addresses lead from the site's root.
+    """
+
+    name: str = ""
+    url: str = ""
+    full: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
     """Each picture once, as a class of the style sheet: a sample that shows it again costs nothing."""
 
-    names: Mapping[str, str] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
     style: Markup = field(default_factory=Markup)
 
-    def name(self, picture: Picture) -> str:
-        """The class of a picture, "" where the store has no preview of it."""
-        return self.names.get(picture.sha256, "")
+    def look(self, picture: Picture) -> Look | None:
+        """How the picture is shown; None where the store has no preview of it."""
+        return self.looks.get(picture.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a site: `path` from the site's root, with forward slashes."""
+
+    path: str
+    data: bytes
 
 
 def gallery(store: Store, shown: Iterable[Picture]) -> Gallery:
-    """The thumbnails of these pictures, as far as the store has them."""
+    """The previews of these pictures as a style sheet, as far as the store has them."""
     pictures = {picture.sha256: picture for picture in shown}
-    names: dict[str, str] = {}
+    return styled(pictures, browse.thumbnails(store, pictures))
+
+
+def styled(pictures: Mapping[str, Picture], previews: Mapping[str, bytes]) -> Gallery:
+    """Previews by their pictures' SHA-256 as a style sheet; what is no image is left out."""
+    looks: dict[str, Look] = {}
     rules: list[str] = []
-    for place, (sha256, data) in enumerate(sorted(browse.thumbnails(store, pictures).items())):
+    for place, (sha256, data) in enumerate(sorted(previews.items())):
         kind = media_type(data)
         if kind:
-            names[sha256] = f"p{place}"
-            shape = f"{int(pictures[sha256].width)}/{int(pictures[sha256].height)}"
+            picture = pictures[sha256]
+            looks[sha256] = Look(name=f"p{place}", note=size_note(picture, data))
+            shape = f"{int(picture.width)}/{int(picture.height)}"
             address = f"data:{kind};base64,{base64.b64encode(data).decode()}"
             rules.append(f'.p{place}{{aspect-ratio:{shape};background-image:url("{address}")}}\n')
-    return Gallery(names, Markup("".join(rules)))  # noqa: S704 - digits and base64 alone
+    return Gallery(looks, Markup("".join(rules)))  # noqa: S704 - digits and base64 alone
+
+
+def picture_files(store: Store, shown: Iterable[Picture]) -> Iterator[tuple[str, Look, list[File]]]:
+    """(SHA-256, look, files) of each of these pictures that the store can show, one at a time."""
+    pictures = {picture.sha256: picture for picture in shown}
+    for sha256, data in sorted(browse.thumbnails(store, pictures).items()):
+        kind = media_type(data)
+        if kind is None:
+            continue
+        name = f"{IMAGES}/{sha256[:24]}"
+        preview = File(f"{name}.{_ENDINGS[kind]}", data)
+        whole = browse.embedded(store, sha256, most=MOST_EMBEDDED)
+        whole_kind = media_type(whole) if whole else None
+        if whole is None or whole_kind is None:
+            yield sha256, Look(url=preview.path, note=size_note(pictures[sha256], data)), [preview]
+            continue
+        full = File(f"{name}-full.{_ENDINGS[whole_kind]}", whole)
+        note = size_note(pictures[sha256], whole)
+        yield sha256, Look(url=preview.path, full=full.path, note=note), [preview, full]
+
+
+_BY = "\N{MULTIPLICATION SIGN}"
+_ENDINGS = {"image/jpeg": "jpg", "image/webp": "webp", "image/png": "png", "image/gif": "gif"}
 
 
 def media_type(data: bytes) -> str | None:
-    """Read from the bytes: a store may come from anywhere."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return "image/png" if data.startswith(b"\x89PNG\r\n\x1a\n") else None
+    """JPEG, PNG, GIF or WebP, read from the bytes (a store may come from anywhere); None for anything else."""
+    header = read_header(data)
+    return header.media_type if isinstance(header, Header) else None
+
+
+def size_note(picture: Picture, data: bytes) -> str:
+    """How large the original is and, where another copy is shown, how large that is."""
+    whole = f"{picture.width:,} {_BY} {picture.height:,} pixels"
+    header = read_header(data)
+    if not isinstance(header, Header) or (header.width, header.height) == (picture.width, picture.height):
+        return whole
+    return f"{whole}; this preview has {header.width:,} {_BY} {header.height:,}"

@@ -5,13 +5,44 @@ Knows nothing of pages.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from sparkles_eval.reports.samples import SampleView, sample_views
+from sparkles_eval.records import fingerprint
+from sparkles_eval.reports.inert import line
+from sparkles_eval.reports.links import task_slug
+from sparkles_eval.reports.samples import SampleView
+from sparkles_eval.reports.samples_read import sample_views
 from sparkles_eval.reports.summary import Entry, TaskSummary
 from sparkles_eval.store import browse
+from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Runs of a task that ask the same samples, none of them read yet.
+
+    `id` is made of letters, digits and signs that an address may hold; it stays the same while task and data do.
+    """
+
+    id: str
+    title: str
+    note: str
+    total: int
+    entries: tuple[Entry, ...]
+    """A run once a judge; labels tell runs apart."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Who answers beside each sample, in order."""
+        runs = {entry.run.id: entry for entry in reversed(self.entries)}
+        order = dict.fromkeys(entry.run.id for entry in self.entries)
+        return tuple(
+            line(runs[run_id].label) + (f", epoch {epoch + 1}" if runs[run_id].run.epochs > 1 else "")
+            for run_id in order
+            for epoch in range(runs[run_id].run.epochs)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +65,36 @@ class Group:
         return self.total - len(self.samples)
 
 
-def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = ()) -> Iterator[Group]:
-    """Runs of a task that ask the same samples show them once, side by side."""
+def asked(store: Store, task: TaskSummary) -> Iterator[Asked]:
+    """The groups of a task in the order of its panels."""
     by_data: dict[str, list[Entry]] = {}
     labels: dict[str, list[str]] = {}
     for panel in task.panels:
         by_data.setdefault(panel.run.data_hash, []).extend(panel.entries)
         labels.setdefault(panel.run.data_hash, []).append(panel.label)
     for data_hash, entries in by_data.items():
-        run_id = entries[0].run.id
-        total = browse.count_samples(store, run_id)
-        shown = tuple(sample_views(store, entries, limit=min(limit, total), only=only))
+        total = browse.count_samples(store, entries[0].run.id)
         note = "; ".join(label for label in labels[data_hash] if label) if len(by_data) > 1 else ""
-        yield Group(f"samples-{run_id}", task.title, note, total, shown)
+        name = f"{task_slug(task)}-{fingerprint([data_hash])[:6]}"
+        yield Asked(name, task.title, note, total, tuple(_told_apart(entries)))
+
+
+def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = ()) -> Iterator[Group]:
+    """Runs of a task that ask the same samples show them once, side by side."""
+    for found in asked(store, task):
+        shown = tuple(sample_views(store, found.entries, limit=min(limit, found.total), only=only))
+        yield Group(found.id, found.title, found.note, found.total, shown)
+
+
+def _told_apart(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """One model under two protocols, or asked altered too, has two columns: their labels say which is which."""
+    runs: dict[str, dict[str, StoredRun]] = {}
+    for entry in entries:
+        runs.setdefault(entry.label, {})[entry.run.id] = entry.run
+    for entry in entries:
+        same = list(runs[entry.label].values())
+        said = [entry.run.protocol] if len({run.protocol for run in same}) > 1 else []
+        said += [f"altered: {entry.run.variant}"] if entry.run.variant and len(same) > 1 else []
+        alike = [run for run in same if (run.protocol, run.variant) == (entry.run.protocol, entry.run.variant)]
+        said += [entry.run.id] if len(alike) > 1 else []
+        yield replace(entry, label=f"{entry.label} ({', '.join(said)})") if said else entry

@@ -18,9 +18,11 @@ from markupsafe import Markup, escape
 
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.reports import inert, numbers, prose, table
+from sparkles_eval.reports import export, inert, numbers, prose, table
 from sparkles_eval.reports.leaderboard import bar
+from sparkles_eval.reports.links import task_slug
 from sparkles_eval.reports.metrics import extracts
+from sparkles_eval.reports.references import invalid_rate
 from sparkles_eval.reports.summary import judge_name
 
 
@@ -56,6 +58,11 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         extracts=extracts,
         prose=prose.blocks,
         bar=bar,
+        exact=_exact,
+        cell_text=export.cell_text,
+        titled=export.titled,
+        task_slug=task_slug,
+        invalid_rate=invalid_rate,
     )
     made.globals.update(
         counted=numbers.counted,
@@ -70,6 +77,11 @@ def environment(content: Sequence[Path] = ()) -> Environment:
 def _finalize(value: object) -> object:
     """Whatever a template writes has its hidden characters written out, before it is escaped."""
     return inert.visible(value) if type(value) is str else value
+
+
+def _exact(value: float | None) -> str:
+    """A number for scripts to sort by; "" where there is none."""
+    return "" if value is None else repr(value)
 
 
 def _name(text: str) -> Markup:
@@ -91,19 +103,24 @@ def policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
 
 
 def write_page(out: Path, html: str) -> Path:
-    """The whole file or none of it: a reader never meets half a report."""
+    """The whole file or none of it: a reader never meets half a report. Raises errors.UserError where it cannot be."""
+    return write_bytes(out, html.encode("utf-8", errors="replace"))
+
+
+def write_bytes(out: Path, data: bytes) -> Path:
+    """The same for bytes of any kind; the folder is made."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
         part = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-                file.write(html)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
             part.chmod(0o644)
             part.replace(out)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UserError(f"{out}: the report cannot be written ({error.strerror}); name another place") from error
+        raise UserError(f"{out}: the file cannot be written ({error.strerror}); name another place") from error
     return out

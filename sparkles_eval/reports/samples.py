@@ -1,28 +1,27 @@
-"""Makes what a page shows of single samples: the question, every model's answers side by side, and their scores.
+"""What a page shows of single samples: the question, every model's answers, and how each was scored.
 
-Reads a stretch of samples at a time. Everything it gives is visible text (see `inert`); knows nothing of HTML.
+Everything in it is visible text (see `inert`). `samples_read` makes it from a store; knows nothing of HTML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sparkles_eval.records import Image, Sample, Text, Turn, Verdict
 from sparkles_eval.reports import numbers
-from sparkles_eval.reports.inert import line, visible
-from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.summary import Entry, judge_name
-from sparkles_eval.store import browse
-from sparkles_eval.store.browse import StoredAnswer, StoredSample, StoredScore
-from sparkles_eval.store.rows import JudgeRow
-from sparkles_eval.store.store import Store
+from sparkles_eval.reports.inert import visible
 
 Mark: TypeAlias = Literal["right", "wrong", "invalid", "unscored", "rated"]
 MOST_CHARACTERS = 20_000
 """Of one text; what is longer is cut, with its length beside it."""
-_PAGE = 100
+FEW = 12
+"""Answers whose marks a list shows one by one."""
+LEVELS = 8
+"""Heights that a small bar of a mark may have, above none."""
+
+_CODES: dict[Mark, str] = {"right": "r", "wrong": "w", "invalid": "i", "unscored": "u", "rated": "p"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +39,21 @@ class Long:
         return f"Cut here: {self.length:,} characters, the first {MOST_CHARACTERS:,} are shown."
 
 
+def long(text: str, length: int | None = None) -> Long:
+    """The text made visible, cut at MOST_CHARACTERS."""
+    return Long(visible(text[:MOST_CHARACTERS]), len(text) if length is None else length)
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image at its word."""
+    """An image at its word. `caption` is what the data says of it, "" where it says nothing."""
 
     sha256: str
     width: int
     height: int
     name: str
     alt: str
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,11 @@ class TurnView:
     pieces: tuple[str | Picture, ...]
     reference: Long | None
 
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The message's images in order."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Picture))
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerTurn:
@@ -67,6 +77,14 @@ class AnswerTurn:
     number: int
     text: Long
     note: str
+    read: tuple[int, int] | None = None
+    """Where in `text` the option stands that was read as the answer: start and end, in characters."""
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The text before, at and behind what was read."""
+        start, end = self.read or (0, 0)
+        return self.text.text[:start], self.text.text[start:end], self.text.text[end:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +95,44 @@ class RatingView:
     criterion: str
     value: str
     explanation: str
+    number: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """How one judge scored one answered sample, or why not. `raw` is shown where no explanations were read."""
+    """How one judge or one person scored one answered sample, or why not.
+
+    `raw` is the judge's reply, kept where no explanations could be read out of it.
+    """
 
     judge: str
     score: str
     ratings: tuple[RatingView, ...]
     reason: str
     raw: Long | None
+    scale: tuple[float, float] = (1, 10)
+    person: bool = False
+    points: float | None = None
+    """The number behind `score`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one judge or person gave for a criterion, and why."""
+
+    judge: str
+    person: bool
+    value: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """One criterion of one turn, as everybody rated it. `apart`: how far judges lie apart, in points."""
+
+    name: str
+    said: tuple[Said, ...]
+    apart: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +147,50 @@ class AnswerView:
     extracted: str | None
     turns: tuple[AnswerTurn, ...]
     verdicts: tuple[VerdictView, ...]
+    points: float | None = None
+    """A judge's points, or 1 for right and 0 for wrong or invalid; None where it is unscored."""
+    altered: str = ""
+    """How the question was altered on purpose; "" as it is."""
+    reference: bool = False
+    """True for a baseline or a control."""
+
+    def criteria(self, turn: int) -> tuple[CriterionView, ...]:
+        """A turn's criteria in the order of their first rating, each as all judges and people rated it."""
+        found: dict[str, list[tuple[VerdictView, RatingView]]] = {}
+        for verdict in self.verdicts:
+            for rating in verdict.ratings:
+                if rating.turn == turn:
+                    found.setdefault(rating.criterion, []).append((verdict, rating))
+        return tuple(_criterion(name, given) for name, given in found.items())
+
+    @property
+    def apart(self) -> float:
+        """The largest difference between two judges of one scale on one criterion of one turn, in points."""
+        turns = {rating.turn for verdict in self.verdicts for rating in verdict.ratings}
+        return max((view.apart for turn in turns for view in self.criteria(turn)), default=0.0)
+
+    @property
+    def level(self) -> int:
+        """How high a small bar stands for this answer, from 0 (unscored) to LEVELS."""
+        if self.points is None:
+            return 0
+        low, high = self.verdicts[0].scale if self.mark == "rated" else (0.0, 1.0)
+        share = (self.points - low) / (high - low) if high > low else 0.0
+        return 1 + round((LEVELS - 1) * min(1.0, max(0.0, share)))
+
+
+def _criterion(name: str, given: Sequence[tuple[VerdictView, RatingView]]) -> CriterionView:
+    """A judge that was asked several times counts with its mean."""
+    scales: dict[tuple[float, float], dict[str, list[float]]] = {}
+    for verdict, rating in given:
+        if not verdict.person and rating.number is not None:
+            scales.setdefault(verdict.scale, {}).setdefault(verdict.judge, []).append(rating.number)
+    apart = 0.0
+    for judges in scales.values():
+        means = [sum(values) / len(values) for values in judges.values()]
+        apart = max(apart, max(means) - min(means))
+    said = tuple(Said(v.judge, v.person, r.value, r.explanation) for v, r in given)
+    return CriterionView(name, said, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,179 +211,46 @@ class SampleView:
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Every image of every turn, in order."""
-        return tuple(piece for turn in self.turns for piece in turn.pieces if isinstance(piece, Picture))
+        return tuple(picture for turn in self.turns for picture in turn.pictures)
 
     @property
-    def flags(self) -> str:
-        """Words to filter by: what any answer is marked, and "differ" where models disagree in it."""
-        marks = {answer.mark for answer in self.answers}
-        return " ".join(sorted(marks | ({"differ"} if {"right", "wrong"} <= marks else set())))
+    def judged(self) -> bool:
+        """Whether any answer has a verdict."""
+        return any(answer.verdicts for answer in self.answers)
 
+    @property
+    def tally(self) -> str:
+        """The marks in words: "38 right, 10 wrong, 2 invalid"; points as their range."""
+        counts: dict[str, int] = {}
+        for answer in self.answers:
+            counts[answer.mark] = counts.get(answer.mark, 0) + 1
+        rated = [answer.points for answer in self.answers if answer.mark == "rated" and answer.points is not None]
+        parts = [f"{count} {mark}" for mark, count in counts.items() if mark != "rated"]
+        if rated:
+            low, high = numbers.number(min(rated), "points"), numbers.number(max(rated), "points")
+            parts.insert(0, f"{len(rated)} rated {low}" + (f" to {high}" if low != high else ""))
+        return ", ".join(parts)
 
-def sample_views(
-    store: Store, entries: Sequence[Entry], *, limit: int, only: Collection[str] = ()
-) -> Iterator[SampleView]:
-    """The first `limit` samples (of those `only`) of runs that ask the same; `entries` may name a run once a judge."""
-    runs = {entry.run.id: entry for entry in entries}
-    judges = {entry.judge.id: entry.judge for entry in entries if entry.judge}
-    first = next(iter(runs))
-    for offset in range(0, limit, _PAGE):
-        page = browse.samples(store, first, offset=offset, limit=min(_PAGE, limit - offset), only=only)
-        yield from _page(store, page, runs, judges)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the store holds on a stretch of samples, by (run, sample, epoch)."""
-
-    judges: Mapping[str, JudgeRow]
-    answers: Mapping[tuple[str, str, int], list[StoredAnswer]]
-    scores: Mapping[tuple[str, str, int], list[StoredScore]]
-    verdicts: Mapping[int, Verdict]
-
-
-def _page(
-    store: Store, page: Sequence[StoredSample], runs: Mapping[str, Entry], judges: Mapping[str, JudgeRow]
-) -> Iterator[SampleView]:
-    ids = [stored.id for stored in page]
-    answers: dict[tuple[str, str, int], list[StoredAnswer]] = {}
-    for answer in browse.answers(store, list(runs), ids, cut=MOST_CHARACTERS):
-        answers.setdefault((answer.run_id, answer.sample_id, answer.epoch), []).append(answer)
-    scores: dict[tuple[str, str, int], list[StoredScore]] = {}
-    listed = [score for score in browse.scores(store, list(runs), ids) if score.judge_id in judges]
-    for score in listed:
-        scores.setdefault((score.run_id, score.sample_id, score.epoch), []).append(score)
-    verdicts = browse.verdicts(store, [score.verdict_id for score in listed if score.verdict_id is not None])
-    found = _Found(judges, answers, scores, verdicts)
-    for stored in page:
-        views = [
-            _answer(found, entry, stored.id, epoch) for entry in runs.values() for epoch in range(entry.run.epochs)
-        ]
-        yield _sample(stored, views)
-
-
-def _sample(stored: StoredSample, answers: Sequence[AnswerView]) -> SampleView:
-    sample = stored.sample
-    return SampleView(
-        id=stored.id,
-        name=line(sample.id),
-        position=stored.position + 1,
-        gist=_gist(sample),
-        turns=tuple(_turn(number, turn) for number, turn in enumerate(sample.turns, 1)),
-        fields=tuple(_fields(sample)),
-        target=None if sample.target is None else visible(sample.target),
-        tags=tuple(line(tag) for tag in sample.tags),
-        answers=tuple(answers),
-    )
-
-
-def _gist(sample: Sample) -> str:
-    """The named texts say best what is asked; else the words of the first question."""
-    if sample.fields:
-        return line(" ".join(sample.fields.values()), 160)
-    return line("".join(part.text for part in sample.turns[0].content if isinstance(part, Text)), 160)
-
-
-def _turn(number: int, turn: Turn) -> TurnView:
-    pieces = tuple(long(part.text).text if isinstance(part, Text) else _picture(part) for part in turn.content)
-    return TurnView(number, pieces, None if turn.reference is None else long(turn.reference))
-
-
-def _picture(image: Image) -> Picture:
-    name = line(image.id or image.relpath)
-    return Picture(image.sha256, image.width, image.height, name, line(image.caption or f"Image {name}"))
-
-
-def _fields(sample: Sample) -> Iterator[tuple[str, str]]:
-    """The named texts that the turns do not show already."""
-    words = "\n".join(part.text for turn in sample.turns for part in turn.content if isinstance(part, Text))
-    for name, text in sample.fields.items():
-        if text.strip() not in words:
-            yield line(name), long(text).text
-
-
-def long(text: str, length: int | None = None) -> Long:
-    """The text made visible, cut at MOST_CHARACTERS."""
-    return Long(visible(text[:MOST_CHARACTERS]), len(text) if length is None else length)
-
-
-# --- answers ----------------------------------------------------------------------------------------------------
-
-
-def _answer(found: _Found, entry: Entry, sample_id: str, epoch: int) -> AnswerView:
-    run, judges, key = entry.run, found.judges, (entry.run.id, sample_id, epoch)
-    answers, scores = found.answers.get(key, []), found.scores.get(key, [])
-    by_judge: dict[str, list[StoredScore]] = {}
-    for score in scores:
-        by_judge.setdefault(score.judge_id, []).append(score)
-    read = next((given for judge_id, given in by_judge.items() if extracts(judges[judge_id])), [])
-    rated = [
-        _verdict(judges[judge_id], [s for s in given if s.repeat == repeat], found.verdicts)
-        for judge_id, given in by_judge.items()
-        if not extracts(judges[judge_id])
-        for repeat in sorted({s.repeat for s in given})
-    ]
-    mark, said = _mark(read, rated)
-    altered = [f"altered: {run.variant}"] if run.variant else []
-    detail = [f"{run.protocol} protocol", *altered, *([f"epoch {epoch + 1} of {run.epochs}"] if run.epochs > 1 else [])]
-    extracted = [score.score.answer for score in read if score.score.answer is not None]
-    return AnswerView(
-        label=line(entry.label),
-        detail=" · ".join(detail),
-        mark=mark,
-        said=said,
-        extracted=visible(extracted[-1]) if extracted else None,
-        turns=tuple(AnswerTurn(a.turn, long(a.text, a.length), _note(a)) for a in answers),
-        verdicts=tuple(rated),
-    )
-
-
-def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Mark, str]:
-    for stored in read:
-        score = stored.score
-        if score.value is None:
-            return "unscored", f"unscored: {line(score.reason or '')}"
-        if score.invalid:
-            return "invalid", f"invalid, counts as wrong: {line(score.reason or 'no option could be read')}"
-    if read:
-        right = all(stored.score.value == 1 for stored in read)
-        return ("right", "right") if right else ("wrong", "wrong")
-    given = [verdict for verdict in rated if not verdict.reason]
-    if given:
-        return "rated", given[0].score
-    return "unscored", f"unscored: {rated[0].reason}" if rated else "unscored: not scored yet"
-
-
-def _note(answer: StoredAnswer) -> str:
-    parts = []
-    if answer.status != "ok":
-        parts.append(f"{answer.status}{': ' + line(answer.detail) if answer.detail else ''}")
-    if answer.draws > 1:
-        parts.append(f"answer {answer.draws} of {answer.draws} drawn")
-    return "; ".join(parts)
-
-
-def _verdict(judge: JudgeRow, scores: Sequence[StoredScore], verdicts: Mapping[int, Verdict]) -> VerdictView:
-    names = {criterion.id: criterion.name for criterion in judge.criteria}
-    said = {
-        (verdict_id, rating.turn, rating.criterion): rating.explanation
-        for verdict_id in {s.verdict_id for s in scores if s.verdict_id is not None}
-        for rating in (verdicts[verdict_id].ratings if verdict_id in verdicts else ())
-    }
-    ratings = tuple(
-        RatingView(
-            turn=stored.score.turn,
-            criterion=line(names.get(stored.score.criterion, stored.score.criterion)),
-            value=numbers.NONE if stored.score.value is None else numbers.plain(stored.score.value),
-            explanation=visible(said.get((stored.verdict_id or 0, stored.score.turn, stored.score.criterion), "")),
+    @property
+    def facets(self) -> str:
+        """What filters read, as JSON: marks `m` (a letter an answer), a judge's points `p` and bars `l` (empty where
+        there are none), how far judges lie apart `d`, whether people rated it `h`, images `n`, tags `t`."""
+        answers = self.answers
+        rated = any(answer.mark == "rated" for answer in answers)
+        return json.dumps(
+            {
+                "m": "".join(_CODES[answer.mark] for answer in answers),
+                "p": [None if a.points is None else round(a.points, 2) for a in answers] if rated else [],
+                "l": "".join(str(answer.level) for answer in answers) if len(answers) > FEW else "",
+                "d": round(max((answer.apart for answer in answers), default=0.0), 2),
+                "h": int(any(verdict.person for answer in answers for verdict in answer.verdicts)),
+                "n": len(self.pictures),
+                "t": list(self.tags),
+            },
+            separators=(",", ":"),
         )
-        for stored in scores
-    )
-    values = [stored.score.value for stored in scores if stored.score.value is not None]
-    missing = next((line(s.score.reason or "") for s in scores if s.score.value is None), "")
-    score = numbers.number(sum(values) / len(values), "points") if values and not missing else numbers.NONE
-    raw = next((v.raw for s in scores if s.verdict_id and (v := verdicts.get(s.verdict_id)) and v.raw), None)
-    explained = any(rating.explanation for rating in ratings)
-    return VerdictView(
-        line(judge_name(judge)), score, ratings, missing, long(raw) if raw is not None and not explained else None
-    )
+
+    @property
+    def few(self) -> bool:
+        """Whether each answer's mark can stand in a list by itself; else they are drawn as bars."""
+        return len(self.answers) <= FEW

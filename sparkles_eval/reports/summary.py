@@ -105,21 +105,25 @@ class Summary:
 def summarise(store: Store, run_ids: Sequence[str] | None = None) -> Summary:
     """The metrics of those runs (all, where none is named), in the order of their making.
 
-    They are written to the store too, so that its view `leaderboard` shows them. Raises errors.StoreError for a run
-    that is not there.
+    They are written to the store too, unless it is open for reading only, so that its view `leaderboard` shows them.
+    Raises errors.StoreError for a run that is not there.
     """
     runs = queries.runs(store, run_ids)
-    drafts = [draft for run in runs for draft in _entries(store, run)]
-    tasks: dict[tuple[str, int], list[Entry]] = {}
-    for draft in drafts:
-        tasks.setdefault((draft.run.task.name, draft.run.task.version), []).append(draft)
     return Summary(
         made_at=now(),
         version=__version__,
         store=store.path,
-        tasks=tuple(_task(list(group)) for group in tasks.values()),
+        tasks=arrange(entry for run in runs for entry in _entries(store, run)),
         environments=tuple(queries.environments(store, [run.id for run in runs])),
     )
+
+
+def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
+    """Rows by task and by what may be compared, labelled so that no two of a panel are called the same."""
+    tasks: dict[tuple[str, int], list[Entry]] = {}
+    for entry in entries:
+        tasks.setdefault((entry.run.task.name, entry.run.task.version), []).append(entry)
+    return tuple(_task(group) for group in tasks.values())
 
 
 # --- one run and judge ------------------------------------------------------------------------------------------
@@ -136,7 +140,8 @@ def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
         lines = queries.scores(store, run.id, judge.id)
         measures = measure(asked, judge, lines)
         rows = [EstimateRow(run.id, judge.id, m.column.name, m.estimate) for m in measures]
-        store.set_estimates(run.id, judge.id, rows, basis)
+        if not store.read_only:
+            store.set_estimates(run.id, judge.id, rows, basis)
         judging = queries.judge_spending(store, run.id, judge.id)
         coverage = _coverage(places, run.epochs, lines, answered)
         yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped)

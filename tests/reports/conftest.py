@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sparkles_eval.reports.parts import SiteOptions
 from sparkles_eval.reports.render import render_report
+from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.summary import Summary, summarise
 from sparkles_eval.store.store import Store
+from tests.reports.crowd import crowd
 from tests.reports.demo import demo
 
 
@@ -41,14 +43,38 @@ def summary(store: Store) -> Summary:
 @pytest.fixture
 def report(store: Store, summary: Summary, tmp_path: Path) -> Path:
     """The report of the demonstration store, written."""
-    return render_report(store, summary, tmp_path / "out" / "report.html")
+    return render_report(store, summary, tmp_path / "out" / "report.html", figures=False)
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the system's Chromium."""
-    pytest.importorskip("playwright", reason="playwright is not installed")
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium), or its path in CHROMIUM")
-    return found
+def crowd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration's runs and what must not stand beside them, closed."""
+    folder = tmp_path_factory.mktemp("crowd")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARKLES_CACHE", str(folder / "cache"))
+        with crowd(folder / "crowd.db") as store:
+            store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder / "crowd.db"
+
+
+@pytest.fixture
+def crowded(crowd_file: Path, tmp_path: Path) -> Iterator[Store]:
+    """A copy of that store, open."""
+    with Store(Path(shutil.copy(crowd_file, tmp_path / "crowd.db"))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def site(crowd_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of that store; tests only read it."""
+    folder = tmp_path_factory.mktemp("site")
+    with Store(Path(shutil.copy(crowd_file, folder / "crowd.db"))) as store:
+        return render_site(store, summarise(store), folder / "public", SiteOptions(figures=False)).index
+
+
+@pytest.fixture(scope="session")
+def one_file(crowd_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one-file report of that store; tests only read it."""
+    folder = tmp_path_factory.mktemp("file")
+    with Store(Path(shutil.copy(crowd_file, folder / "crowd.db"))) as store:
+        return render_report(store, summarise(store), folder / "report.html", samples=6, figures=False)

@@ -1,0 +1,168 @@
+"""How a score differs by the kind of item: by the data's own tags (NLVR2's linguistic categories), by number of images.
+
+Estimates are those of the whole task, on the items of a part. Knows nothing of stores' tables but which item is what.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparkles_eval.evidence.frames import ACCURACY, Frame
+from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.records import Estimate
+from sparkles_eval.reports.figures import draw
+from sparkles_eval.reports.figures.draw import Row, Told
+from sparkles_eval.reports.figures.figure import Figure
+from sparkles_eval.reports.figures.names import labels, shown
+from sparkles_eval.reports.figures.subject import Subject, counts, methods
+from sparkles_eval.reports.summary import Entry
+from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
+
+if TYPE_CHECKING:
+    import altair as alt
+
+MODELS = 6
+"""Marks in a row that can be told apart."""
+PARTS = 24
+LEAST = 5
+"""Independent units (items, or their clusters) below which a part is not drawn: its interval would span the plot."""
+
+_TAGS = "SELECT s.name, s.cluster, s.tags FROM run_samples p JOIN samples s ON s.id = p.sample_id WHERE p.run_id = ?"
+_IMAGES = (
+    "SELECT s.name, s.cluster, (SELECT count(*) FROM json_each(s.body, '$.turns') t, json_each(t.value, '$.content') c"
+    " WHERE c.type = 'object') FROM run_samples p JOIN samples s ON s.id = p.sample_id WHERE p.run_id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The names of a part's items, and the clusters that they belong to."""
+
+    items: set[str] = field(default_factory=set)
+    clusters: set[str] = field(default_factory=set)
+
+    def add(self, name: str, cluster: str) -> None:
+        """One item more."""
+        self.items.add(name)
+        self.clusters.add(cluster)
+
+
+def tags(about: Subject) -> Iterator[Figure]:
+    """By tag; an item with several counts in each."""
+    found: dict[str, Part] = {}
+    for name, cluster, listed in about.store.connection.execute(_TAGS, (about.entries[0].run.id,)):
+        for tag in json.loads(listed):
+            found.setdefault(str(tag), Part()).add(name, cluster)
+    ordered = sorted(found, key=lambda tag: (-len(found[tag].items), tag))
+    title, one = ("By linguistic category", "category") if about.task.name.startswith("nlvr2") else ("By tag", "tag")
+    yield from _figure(about, "tags", title, one, {tag: found[tag] for tag in ordered})
+
+
+def images(about: Subject) -> Iterator[Figure]:
+    """By the number of images in a sample."""
+    found: dict[int, Part] = {}
+    for name, cluster, count in about.store.connection.execute(_IMAGES, (about.entries[0].run.id,)):
+        found.setdefault(int(count), Part()).add(name, cluster)
+    named = {f"{count} image{'s' if count != 1 else ''}": found[count] for count in sorted(found)}
+    yield from _figure(about, "images", "By number of images", "images", named)
+
+
+Piece = tuple[str, Entry, Estimate]
+"""A part's name, who, and the estimate on its items."""
+
+
+def _figure(about: Subject, kind: str, title: str, one: str, parts: Mapping[str, Part]) -> Iterator[Figure]:
+    large = {name: part for name, part in parts.items() if len(part.clusters) >= LEAST}
+    drawn = dict(list(large.items())[:PARTS])
+    if len(drawn) < 2:
+        return
+    kept, left = about.pick(about.entries, MODELS)
+    pieces = _estimates(about.frame(kept, about.metric), kept, drawn)
+    if not pieces:
+        return
+    if len(large) > len(drawn):
+        left += f" The {len(drawn)} largest of {len(large)} parts are drawn."
+    if len(parts) > len(large):
+        left += f" Parts of fewer than {LEAST} independent items are left out ({len(parts) - len(large)})."
+    named = labels(drawn, 28)
+    sizes = {name: f"{named[name]} ({len(part.items):,})" for name, part in drawn.items()}
+    yield draw.figure(about, _said(about, kind, title, one, pieces, left), _plot(about, kept, pieces, sizes))
+
+
+def _estimates(frame: Frame, kept: Sequence[Entry], parts: Mapping[str, Part]) -> list[Piece]:
+    made: list[Piece] = []
+    for name, part in parts.items():
+        inside = np.array([item in part.items for item in frame.items])
+        for side, entry in enumerate(kept):
+            values, clusters = frame.values[inside, side], frame.clusters[inside]
+            known = values[~np.isnan(values)]
+            right = frame.unit == "percent" and bool(np.all((known == 0) | (known == 1)))
+            # Right or wrong has Wilson's interval, everything else the mean's: as for the whole task.
+            found = (accuracy_estimate if right else mean_estimate)(values, clusters, int(inside.sum()))
+            if found.value is not None:
+                made.append((name, entry, found))
+    return made
+
+
+def _plot(about: Subject, kept: Sequence[Entry], pieces: Sequence[Piece], sizes: Mapping[str, str]) -> alt.LayerChart:
+    import altair as alt
+
+    limits = (about.judge.low, about.judge.high) if about.rated else (0.0, 100.0)
+    rows: list[Row] = []
+    for name, entry, found in pieces:
+        row = draw.ends(about.labels[entry.label], found, about.factor)
+        low, high = (min(max(float(row[end]), limits[0]), limits[1]) for end in ("low", "high"))  # type: ignore[arg-type]
+        rows.append({**row, "low": low, "high": high, "part": sizes[name]})
+    order = [about.labels[entry.label] for entry in kept]
+    looks = [draw.look(about.place(entry)) for entry in kept]
+    shape = alt.Scale(domain=order, range=[str(look["shape"]) for look in looks])
+    colour = alt.Scale(domain=order, range=[str(look["fill"]) for look in looks])
+    base = draw.chart(rows).encode(
+        y=draw.names_axis(list(sizes.values()), "part"),
+        yOffset=alt.YOffset("model:N", sort=order, scale=alt.Scale(domain=order, paddingOuter=0.8)),
+        color=alt.Color("model:N", scale=colour, title=None),
+    )
+    chance = kept[0].headline.chance if kept[0].headline else None
+    edges: list[Row] = list(rows)
+    if chance is not None:
+        edges.append({"low": about.factor * chance, "high": about.factor * chance})
+    x = draw.value_axis("low", f"{about.title_of_metric}, {about.unit}", draw.span(edges, limits))
+    rules = base.mark_rule(strokeWidth=1.4).encode(x=x, x2=alt.X2("high:Q"))
+    marks = base.mark_point(filled=True, size=44, opacity=1).encode(
+        x=alt.X("value:Q"), shape=alt.Shape("model:N", scale=shape, title=None)
+    )
+    tall = len(sizes) * max(24, 10 * len(kept) + 6)
+    line = [] if chance is None else [draw.line_at(about.factor * chance)]
+    return draw.layered(*line, rules, marks, width=380, height=tall)
+
+
+def _said(about: Subject, kind: str, title: str, one: str, pieces: Sequence[Piece], left: str) -> Told:
+    estimates = [found for *_, found in pieces]
+    metric = "Accuracy" if about.metric == ACCURACY else "Mean score"
+    caption = (
+        f"{metric} on the items of each part; the number of items stands in brackets. {counts(estimates)} items a "
+        f"mark. {methods(estimates)} Parts were not tested against each other, and an item may be in several: a "
+        f"difference between rows is a hint, not a finding.{left}"
+    )
+    if any(e.headline and e.headline.chance is not None for e in about.entries):
+        caption += " Dashed: what guessing gets."
+    heads = (
+        Head("part", one),
+        Head("model", "model"),
+        Head("value", metric.lower(), "points" if about.rated else "percent"),
+        Head("n", "graded", "count"),
+        Head("total", "of", "count"),
+        Head("method", "interval by"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (name, entry.label, Span.of(found), found.n, found.total, found.method or found.note)
+        for name, entry, found in pieces
+    ]
+    count = len({name for name, *_ in pieces})
+    said = f"Dot plot of {count} parts, best model {shown(pieces[0][1].label, 40)}. Numbers below."
+    return Told(kind, title, caption, said, heads, rows)

@@ -1,0 +1,123 @@
+"""What a report says of its judges: who they are, how they compare where several scored the same, and their audits.
+
+Knows nothing of HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.evidence import judges_tables
+from sparkles_eval.evidence.judges_marks import HUMAN, read_marks
+from sparkles_eval.evidence.tables import Cell, Head, Table
+from sparkles_eval.reports import numbers
+from sparkles_eval.reports.metrics import extracts
+from sparkles_eval.reports.summary import Entry, Summary, judge_name
+from sparkles_eval.reports.tables_file import read_tables
+from sparkles_eval.store.queries import Spending, Sum
+from sparkles_eval.store.ratings import ratings
+from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.store import Store
+
+_LARGEST = 10
+"""Disagreements that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Tables under one heading; `note` is said where there are none, or beside them."""
+
+    id: str
+    title: str
+    note: str
+    tables: tuple[Table, ...] = ()
+    audit: bool = False
+
+
+def judging(store: Store, summary: Summary, audits: Sequence[Path] = ()) -> tuple[Section, ...]:
+    """The sections of the judge page: who judged, comparisons by task, audits.
+
+    Comparisons are made anew from the store's scores. `audits` are files of `judges audit --json`; raises
+    errors.UserError for one that is none.
+    """
+    return (_roster(summary), *_comparisons(store, summary), *_audits(audits))
+
+
+def _roster(summary: Summary) -> Section:
+    rows = tuple(_rows(summary))
+    heads = (
+        Head("judge", "judge"),
+        Head("version", "version", "count"),
+        Head("asks", "asks"),
+        Head("sees", "sees"),
+        Head("scale", "scale"),
+        Head("criteria", "criteria"),
+        Head("tasks", "tasks"),
+        Head("verdicts", "verdicts", "count"),
+        Head("failed", "failed tries", "count"),
+        Head("cost", "cost"),
+        Head("fingerprint", "fingerprint"),
+    )
+    notes = (
+        "a fingerprint covers rubric, criteria, model and settings; scores under different ones are never mixed",
+        "a rule reads an option out of an answer; it asks no model and gives no verdicts",
+    )
+    table = (Table("judges", "Judges and rules", heads, rows, notes),) if rows else ()
+    return Section("judges-roster", "Who scored what", "" if rows else "Nothing has been scored yet.", table)
+
+
+def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
+    found: dict[str, tuple[JudgeRow, list[Entry]]] = {}
+    for panel in summary.panels:
+        for entry in panel.entries:
+            if entry.judge:
+                found.setdefault(entry.judge.id, (entry.judge, []))[1].append(entry)
+    for judge, entries in found.values():
+        spent = [entry.judging for entry in entries if entry.judging]
+        rule = extracts(judge)
+        yield (
+            judge_name(judge),
+            judge.version,
+            "a rule" if rule else judge.model or "no model",
+            judge.sees,
+            f"{numbers.plain(judge.low)} to {numbers.plain(judge.high)}",
+            ", ".join(criterion.name for criterion in judge.criteria),
+            ", ".join(dict.fromkeys(entry.run.task.name for entry in entries)),
+            None if rule else sum(one.replies for one in spent),
+            None if rule else sum(one.failures for one in spent),
+            "" if rule else numbers.dollars(_cost(spent)),
+            judge.id[:16],
+        )
+
+
+def _cost(spent: Iterable[Spending]) -> Sum:
+    costs = [one.cost_usd for one in spent]
+    return Sum(sum(c.known for c in costs), sum(c.count for c in costs), sum(c.unknown for c in costs))
+
+
+def _comparisons(store: Store, summary: Summary) -> Iterator[Section]:
+    for number, task in enumerate(summary.tasks, 1):
+        scored = [p for p in task.panels if p.judge and not extracts(p.judge) and not p.run.variant]
+        judges = list(dict.fromkeys(panel.judge.id for panel in scored if panel.judge))
+        if not judges:
+            continue
+        runs = [entry.run.id for panel in scored for entry in panel.entries]
+        names = [*judges, *([HUMAN] if ratings(store, runs) else [])]
+        id_, title = f"judges-{number}", f"Judges compared on {task.title or task.name}"
+        if len(names) < 2:
+            yield Section(id_, title, "One judge has scored it: there is nothing to compare it with.")
+            continue
+        try:
+            marks = read_marks(store, names, task.name)
+            yield Section(id_, title, "", tuple(judges_tables.compare(store, marks, largest=_LARGEST)))
+        except UserError as error:
+            yield Section(id_, title, f"They cannot be compared: {error}.")
+
+
+def _audits(files: Sequence[Path]) -> Iterator[Section]:
+    for number, path in enumerate(files, 1):
+        tables = tuple(read_tables(path))
+        yield Section(f"judges-audit-{number}", f"Audit: {path.stem}", "", tables, audit=True)
