@@ -1,0 +1,95 @@
+"""The viewer's applications on a real port of loopback, as a command would serve them, and questions over raw HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkles_eval.store import sidecar
+from sparkles_eval.viewer import web
+from sparkles_eval.viewer.app import annotator, keeper_of, viewer
+from sparkles_eval.viewer.keeper import Keeper
+from sparkles_eval.viewer.open import Rating, sit
+from sparkles_eval.viewer.shelf import Shelf
+
+TOKEN = "the-token"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """`url` ends with a slash."""
+
+    port: int
+    shelf: Shelf
+    keeper: Keeper | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/{TOKEN}/"
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        """`path` within the application; one that begins with a slash is taken as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent.setdefault("Host", f"127.0.0.1:{self.port}")
+        connection.request(method, path if path.startswith("/") else f"/{TOKEN}/{path}", body, sent)
+        reply = connection.getresponse()
+        answer = Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read().decode())
+        connection.close()
+        return answer
+
+    def look(self) -> None:
+        """One round of the keeper, here and now."""
+        assert self.keeper is not None
+        side = sidecar.open_side(self.shelf.path, self.shelf.side)
+        self.keeper.look(side)
+        side.close()
+
+
+@contextmanager
+def serving(factory: web.AppFactory, shelf: Shelf, keeper: Keeper | None = None) -> Iterator[Served]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        server = web.server(factory(TOKEN, "127.0.0.1", port))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield Served(port, shelf, keeper)
+        finally:
+            server.should_exit = True
+            thread.join()
+            shelf.close()
+
+
+@contextmanager
+def looking(store: Path, data_root: Path | None = None, *, thread: bool = False) -> Iterator[Served]:
+    """The viewer of a store, its index made; with `thread` it is kept up to date as well."""
+    shelf = Shelf(store)
+    keeper = keeper_of(shelf)
+    with serving(viewer(shelf, keeper, data_root), shelf, keeper) as served:
+        if thread:
+            keeper.start()
+        else:
+            served.look()
+        yield served
+        keeper.close()
+
+
+@contextmanager
+def rating(store: Path, wish: Rating) -> Iterator[Served]:
+    """The annotator of a store."""
+    shelf = Shelf(store)
+    with serving(annotator(shelf, sit(shelf, wish)), shelf) as served:
+        yield served

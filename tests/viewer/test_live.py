@@ -1,0 +1,128 @@
+"""What runs now: counted from the store while another process writes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sparkles_eval.store import marks, queries, sidecar
+from sparkles_eval.store.store import Store
+from sparkles_eval.viewer import live
+from tests.end_to_end.running import end, judged, models, start
+from tests.reports.demo import demo
+from tests.server import Behaviour, LoopbackServer, Settings
+from tests.viewer.serving import looking
+
+
+def _ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))
+    opened = demo(tmp_path / "s.db", items=12)
+    side = sidecar.open_side(opened.path, tmp_path / "side.db")
+    bases = marks.bases(side)
+    for key in marks.stale(side, bases):
+        marks.mark(side, *key, bases[key], reads=key[1] == "strict@1")
+    side.close()
+    sidecar.attach_side(opened.connection, tmp_path / "side.db")
+    return opened
+
+
+def _running(store: Store) -> None:
+    store.connection.execute("UPDATE environments SET finished_at = NULL, outcome = NULL, started_at = ?", (_ago(120),))
+
+
+def test_an_ended_command_does_not_run(store: Store) -> None:
+    assert live.jobs(store) == []
+    assert live.endings(store)[0]["outcome"] == "unscored"
+    store.close()
+
+
+def test_counts_pace_and_time_left(store: Store) -> None:
+    _running(store)
+    store.connection.execute("UPDATE responses SET created_at = ?", (_ago(300),))
+    store.connection.execute(
+        "UPDATE responses SET created_at = ? WHERE id > (SELECT max(id) - 12 FROM responses)", (_ago(5),)
+    )
+    run = queries.runs(store)[-1]
+    store.connection.execute("DELETE FROM answers WHERE run_id = ? AND turn = 2", (run.id,))
+    (job,) = live.jobs(store)
+    lane = next(lane for lane in job.lanes if lane.run_id == run.id and lane.what == "answers")
+    assert (lane.done, lane.total) == (12, 24), "turns of samples"
+    assert job.a_minute == {run.model.name: 12.0, "careful-reader": 36.0}
+    assert job.alive and job.left_s is not None and 0 < job.left_s < 600
+    judged_lane = next(lane for lane in job.lanes if lane.what == "judged" and lane.run_id == run.id)
+    assert (judged_lane.done, judged_lane.total) == (12, 12) and judged_lane.who.startswith("careful-reader on")
+    store.close()
+
+
+def test_failures_are_told_and_no_pace_gives_no_time_left(store: Store) -> None:
+    _running(store)
+    store.connection.execute("UPDATE responses SET created_at = ?", (_ago(300),))
+    store.connection.execute("UPDATE verdicts SET created_at = ?", (_ago(300),))
+    (job,) = live.jobs(store)
+    assert job.a_minute == {} and job.left_s is None and job.quiet_s > 100
+    key = store.connection.execute(
+        "SELECT q.key FROM requests q JOIN models m ON m.id = q.model_id WHERE m.name = 'demo/hasty' LIMIT 1"
+    ).fetchone()[0]
+    for attempt in (7, 8):
+        store.connection.execute(
+            "INSERT INTO responses(key, attempt, status, latency_s, created_at) VALUES (?, ?, 'timeout', 1, ?)",
+            (key, attempt, _ago(3)),
+        )
+    (job,) = live.jobs(store)
+    assert job.failed == {"demo/hasty": 2} and job.quiet_s < 60
+    store.close()
+
+
+def test_a_killed_command_is_not_called_running_for_ever(store: Store) -> None:
+    _running(store)
+    for table in ("responses", "verdicts"):
+        store.connection.execute(f"UPDATE {table} SET created_at = ?", (_ago(3000),))  # noqa: S608
+    store.connection.execute("UPDATE environments SET started_at = ?", (_ago(4000),))
+    assert live.jobs(store) == []
+    store.close()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    patience = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < patience, "it never came"
+        time.sleep(0.2)
+
+
+def test_a_real_run_is_followed_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    store = tmp_path / "live.db"
+    slow = Settings(models={"good": Behaviour(latency_s=0.4), "good-judge": Behaviour(latency_s=0.2)})
+    Store(store).close()
+    with LoopbackServer(slow) as server, looking(store, thread=True) as served:
+        assert "Nothing is running" in served.ask("live").text
+        args = ["--task", "sparkleseval-mini", "--task-arg", "n=24", *models(server, "openai/good"), *judged(server)]
+        process = start("run", *args, "--store", str(store), "--max-connections", "2", "--no-report")
+        try:
+            seen: list[int] = []
+
+            def moved() -> bool:
+                text = served.ask("live").text
+                if 'value="' in text:
+                    seen.append(int(text.split('value="')[1].split('"')[0]))
+                return len({count for count in seen if count > 0}) >= 3
+
+            _until(moved)
+            text = served.ask("live").text
+            assert "Running now" in text and "openai/good" in text and "a minute" in text and "left" in text
+            assert seen == sorted(seen)
+        finally:
+            done = end(process)
+        assert done.code == 0, done.shown
+        _until(lambda: "Nothing is running" in served.ask("live").text)
+        _until(lambda: "openai/good" in served.ask("leaderboard").text)
+        _until(lambda: served.ask("search?q=the").text.count('class="hit"') > 0)
+        assert "complete" in served.ask("live").text
