@@ -1,0 +1,260 @@
+"""Asks for dialogues: captions first where images have none, then every call that the store lacks.
+
+Works with the engine's session, so it is bounded, budgeted and resumable as `run` is. A reply is stored before it is
+read; what was read of it is stored with its call, right or wrong. Knows nothing of the screen or of quality gates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.dialogues import plan as planning
+from sparkles_eval.dialogues.plan import Call
+from sparkles_eval.dialogues.prepare import Plan
+from sparkles_eval.dialogues.reading import Kept, dialogue_rows, read_response
+from sparkles_eval.dialogues.records import Candidate
+from sparkles_eval.engine.asking import Interrupted, Unanswered
+from sparkles_eval.engine.environment import environment
+from sparkles_eval.engine.execute import until_done
+from sparkles_eval.engine.keys import request_key
+from sparkles_eval.engine.pool import Job
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.replies import Replies, reseeded
+from sparkles_eval.engine.session import Session, Terms
+from sparkles_eval.errors import DataError, Problem, UserError
+from sparkles_eval.records import Conversation, Generation, Response, Sample, Status, Turn
+from sparkles_eval.store import dialogues as stored
+from sparkles_eval.store.dialogues import CallRow, DialogueSet, OfferedImage
+from sparkles_eval.store.store import Store
+
+CAPTION_TOKENS = 512
+"""Longest caption that is asked for, unless the user says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation ended. `calls` are those of the plan, in order; `unanswered` says why some have no reply."""
+
+    set_id: str
+    calls: tuple[Call, ...]
+    interrupted: bool
+    unanswered: Mapping[str, int]
+    spent_usd: float
+    unknown_costs: int
+
+
+@dataclass(slots=True)
+class _Made:
+    """What comes about while the work goes on."""
+
+    set_id: str = ""
+    calls: tuple[Call, ...] = ()
+    unanswered: Counter[str] = field(default_factory=Counter)
+
+
+def generate(plan: Plan, store: Store, progress: Progress, terms: Terms, command: Sequence[str]) -> Outcome:
+    """Ask everything that the store lacks. Blocks until done; signals as in engine.execute.
+
+    Raises errors.DataError where images got no caption (after asking; the same command tries them again).
+    """
+    environment_id = store.add_environment(environment(command))
+    session = Session(store, environment_id, progress, terms)
+    made = _Made()
+
+    async def work() -> None:
+        try:
+            await _work(plan, store, session, environment_id, made)
+        finally:
+            session.close()
+            await plan.aclose()
+
+    try:
+        until_done(session, work, progress)
+    except UserError:
+        store.finish_environment(environment_id, "unscored")
+        raise
+    store.finish_environment(
+        environment_id, "interrupted" if session.interrupted else "unscored" if made.unanswered else "complete"
+    )
+    budget = session.budget
+    return Outcome(
+        made.set_id, made.calls, session.interrupted, dict(made.unanswered), budget.spent_usd, budget.unknown
+    )
+
+
+async def _work(plan: Plan, store: Store, session: Session, environment_id: int, made: _Made) -> None:
+    captions = await _captions(plan, session)
+    if session.interrupted:
+        return
+    candidates, count = plan.candidates, plan.count
+    if plan.caption_adapter is not None:
+        candidates = _captioned(plan, captions)
+        once = len(candidates) // plan.spec.candidates
+        count = count if plan.spec.reuse_candidates else min(count, once)
+    by = plan.caption_adapter.model.name if plan.caption_adapter else None
+    offered = [OfferedImage(c.id, c.image, c.caption, by if c.id in captions else None) for c in candidates]
+    made.set_id = stored.add_set(
+        store, DialogueSet(plan.spec.name, plan.spec.title, plan.adapter.model, plan.identity), offered, environment_id
+    )
+    made.calls = tuple(planning.calls(candidates, plan.demonstrations, plan.spec, count, plan.seed))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.keep_pixels({c.image.sha256: c.image for c in candidates}))
+        maker = partial(_Maker, plan, store, made)
+        await session.ask(plan.adapter, lambda replies, progress: maker(replies, progress).jobs())
+
+
+# --- captions ----------------------------------------------------------------------------------------
+
+
+def _captioned(plan: Plan, captions: Mapping[str, str | Problem]) -> tuple[Candidate, ...]:
+    """The candidates with the captions that were made. Raises errors.DataError where some could not be."""
+    problems = [found for found in captions.values() if isinstance(found, Problem)]
+    if problems and not plan.skip_bad:
+        raise DataError("captions", problems, "run the same command again to retry, or leave them out with --skip-bad")
+    texts = {name: found for name, found in captions.items() if isinstance(found, str)}
+    filled = (replace(c, caption=c.caption or texts.get(c.id, "")) for c in plan.candidates)
+    return tuple(candidate for candidate in filled if candidate.caption)
+
+
+def caption_requests(plan: Plan) -> Iterator[tuple[Candidate, Request]]:
+    """What is asked for the images without a caption."""
+    if plan.captioner is None or plan.caption_adapter is None:
+        return
+    generation = plan.caption_adapter.effective(Generation(temperature=0.0, max_tokens=CAPTION_TOKENS))
+    for candidate in plan.without_caption:
+        conversation = plan.captioner.ask(candidate)
+        yield candidate, Request(conversation, generation, _sample(f"caption-{candidate.id}", conversation), 1)
+
+
+async def _captions(plan: Plan, session: Session) -> dict[str, str | Problem]:
+    """The captions that were made, by image; a problem where one could not be."""
+    found: dict[str, str | Problem] = {}
+    adapter = plan.caption_adapter
+    if adapter is None or not plan.without_caption:
+        return found
+
+    def jobs(replies: Replies, progress: Progress) -> Iterator[Job]:
+        asked = list(caption_requests(plan))
+        done = sum(replies.known(request) for _, request in asked)
+        progress.planned(adapter.model.name, "captions", len(asked), done)
+        for candidate, request in asked:
+            yield partial(caption, replies, progress, candidate, request, fresh=not replies.known(request))
+
+    async def caption(
+        replies: Replies, progress: Progress, candidate: Candidate, request: Request, *, fresh: bool
+    ) -> None:
+        try:
+            response = await replies.reply(request)
+        except Unanswered as error:
+            found[candidate.id] = Problem(candidate.id, str(error))
+        except Interrupted:
+            return
+        else:
+            text = " ".join((response.text or "").split())
+            why = f"no caption: {response.error or response.status.value}"
+            found[candidate.id] = text if text and response.status is not Status.REFUSED else Problem(candidate.id, why)
+        if fresh:
+            progress.finished(adapter.model.name, "captions", scored=isinstance(found[candidate.id], str))
+
+    await session.ask(adapter, jobs)
+    return found
+
+
+def first_request(plan: Plan) -> Request:
+    """What the first call asks, captions as far as there are any."""
+    return call_request(plan, next(planning.calls(plan.candidates, plan.demonstrations, plan.spec, 1, plan.seed)))
+
+
+def check_takable(plan: Plan) -> None:
+    """Raises errors.UserError where the model, or the one that writes captions, cannot take such requests at all."""
+    problem = plan.adapter.check(first_request(plan))
+    who = plan.adapter.model.name
+    for _, request in caption_requests(plan) if problem is None else ():
+        assert plan.caption_adapter is not None  # it asks for captions
+        problem, who = plan.caption_adapter.check(request), plan.caption_adapter.model.name
+        break
+    if problem is not None:
+        raise UserError(f"{who} cannot be asked for this: {problem}")
+
+
+# --- dialogues ---------------------------------------------------------------------------------------
+
+
+def call_request(plan: Plan, call: Call) -> Request:
+    """What a call asks."""
+    return _request(plan, call, plan.prompter.ask(call), 1)
+
+
+def _request(plan: Plan, call: Call, conversation: Conversation, turn: int) -> Request:
+    schema = plan.prompter.schema if plan.spec.structured and plan.adapter.structured else None
+    generation = reseeded(plan.generation, call.position)
+    sample = _sample(f"{plan.spec.name}-{call.position}", conversation)
+    return Request(conversation, generation, sample, turn, draw=call.position, schema=schema)
+
+
+def _sample(name: str, conversation: Conversation) -> Sample:
+    """What a replayed model looks its replies up by."""
+    return Sample(name, tuple(Turn(m.parts) for m in conversation.messages if m.role == "user"))
+
+
+class _Maker:
+    """Makes the dialogues of one set."""
+
+    def __init__(self, plan: Plan, store: Store, made: _Made, replies: Replies, progress: Progress) -> None:
+        self._plan, self._store, self._made = plan, store, made
+        self._replies, self._progress = replies, progress
+        self._who, self._what = plan.adapter.model.name, f"dialogues {plan.spec.name}"
+
+    def jobs(self) -> Iterator[Job]:
+        """One job for every call that lacks its reply, or its repair where that is wished."""
+        kept = Kept(self._store, self._made.set_id)
+        waiting = [call for call in self._made.calls if not kept.done(call, repair=self._plan.repair)]
+        total = len(self._made.calls)
+        self._progress.planned(self._who, self._what, total, total - len(waiting))
+        for call in waiting:
+            yield partial(self._make, call)
+
+    async def _make(self, call: Call) -> None:
+        """Ask, read and store; an unanswered call is stored with the reason, and asked again by the next run."""
+        key, attempt = "", 0
+        try:
+            request = call_request(self._plan, call)
+            key = request_key(self._plan.adapter.model, request)
+            response = await self._replies.reply(request)
+            rows = self._add(call, key, 0, response)
+            wrong = [row for row in rows if row.fault is not None]
+            if self._plan.repair and (wrong or len(rows) < len(call.wanted)):
+                attempt = 1
+                await self._repair(call, key, response, rows)
+        except Unanswered as error:
+            row = CallRow(key, attempt, call.position, call.offered, None, str(error))
+            stored.add_call(self._store, self._made.set_id, row)
+            self._made.unanswered[str(error)] += 1
+            self._progress.finished(self._who, self._what, scored=False)
+        except Interrupted:
+            return
+        else:
+            self._progress.finished(self._who, self._what, scored=True)
+
+    async def _repair(self, call: Call, key: str, response: Response, rows: Sequence[stored.DialogueRow]) -> None:
+        """Ask once more for what was wrong or missing, with the reasons."""
+        wrong = [row.number for row in rows if row.fault is not None]
+        missing = range(len(rows), len(call.wanted))
+        lacking = dict.fromkeys(min(number, len(call.wanted) - 1) for number in [*wrong, *missing])
+        nothing = any(row.fault == "format" for row in rows)
+        wanted = call.wanted if nothing else tuple(call.wanted[number] for number in lacking)
+        problems = [(row.number + 1, row.reason or "") for row in rows if row.fault is not None]
+        conversation = self._plan.prompter.ask_again(call, response.text or "", problems, wanted)
+        again = await self._replies.reply(_request(self._plan, call, conversation, 2))
+        self._add(call, key, 1, again)
+
+    def _add(self, call: Call, key: str, attempt: int, response: Response) -> list[stored.DialogueRow]:
+        rows = dialogue_rows(key, attempt, read_response(response, call.offered, self._plan.spec))
+        row = CallRow(key, attempt, call.position, call.offered, response.id)
+        stored.add_call(self._store, self._made.set_id, row, rows)
+        return rows

@@ -1,0 +1,191 @@
+"""Writes a set as a folder for Hugging Face `datasets`: Parquet with the images inside, and a card.
+
+Needs the extra `parquet`. Rows are written a handful at a time, so memory does not grow with the set. Knows nothing of
+how dialogues were made beyond what the card is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkles_eval import __version__
+from sparkles_eval.dialogues.outputs import placed
+from sparkles_eval.dialogues.reading import Item
+from sparkles_eval.dialogues.records import Candidate, Dialogue
+from sparkles_eval.dialogues.spec import StyleSpec, shared
+from sparkles_eval.dialogues.statistics import Statistics, outcome_table, overview
+from sparkles_eval.errors import UserError
+from sparkles_eval.reports.export import markdown_text
+from sparkles_eval.reports.pages import write_bytes
+from sparkles_eval.tasks.images import image_bytes
+from sparkles_eval.tasks.strict import read_text
+from sparkles_eval.tasks.templates import compile_template, render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "huggingface"
+_AT_ONCE = 50
+"""Dialogues of one row group."""
+_A_FILE = 2_000
+"""Dialogues of one Parquet file: some hundred megabytes with their images."""
+_TEXT = {"dtype": "string", "_type": "Value"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the card says of how a set was made."""
+
+    name: str
+    spec: StyleSpec
+    model: str
+    seen: bool
+    seed: int
+    demonstrations: str
+    against: tuple[str, ...] = ()
+    captions_by: str = ""
+
+
+def missing() -> str:
+    """Why there is no such folder, in one line with the mend; "" where there can be one."""
+    if find_spec("pyarrow") is None:
+        return "The Hugging Face folder was left out: it needs an optional part, pip install 'sparkles-eval[parquet]'."
+    return ""
+
+
+def write_hub(
+    out: Path,
+    origin: Origin,
+    items: Sequence[Item],
+    known: Mapping[str, Candidate],
+    found: Statistics,
+    content: Sequence[Path] = (),
+) -> None:
+    """Write OUT/README.md and OUT/data/train-*.parquet. Raises errors.UserError where that cannot be done."""
+    write_bytes(out / "README.md", card(origin, items, found, content).encode())
+    kept = [(item.id, item.dialogue) for item in items if item.dialogue]
+    data = out / "data"
+    files = [kept[at : at + _A_FILE] for at in range(0, len(kept), _A_FILE)]
+    names = [f"train-{number:05d}-of-{len(files):05d}.parquet" for number in range(len(files))]
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        for name, rows in zip(names, files, strict=True):
+            _write_file(data / name, rows, known)
+        for old in data.glob("train-*-of-*.parquet"):
+            if old.name not in names:
+                old.unlink()
+    except OSError as error:
+        raise UserError(f"{data}: cannot be written ({error.strerror or error})") from error
+
+
+def _write_file(path: Path, rows: Sequence[tuple[str, Dialogue]], known: Mapping[str, Candidate]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with pq.ParquetWriter(part, schema) as writer:
+            for at in range(0, len(rows), _AT_ONCE):
+                batch = list(_rows(rows[at : at + _AT_ONCE], known))
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _rows(rows: Sequence[tuple[str, Dialogue]], known: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:
+    for name, dialogue in rows:
+        yield {
+            "id": name,
+            "messages": [
+                {
+                    "role": message.role,
+                    "content": placed(message, dialogue.images),
+                    "image_ids": list(message.images),
+                }
+                for message in dialogue.messages
+            ],
+            "images": [
+                {"bytes": image_bytes(known[i].image), "path": Path(known[i].image.relpath).name}
+                for i in dialogue.images
+            ],
+            "image_ids": list(dialogue.images),
+            "captions": [known[image].caption for image in dialogue.images],
+        }
+
+
+def _schema() -> pa.Schema:
+    """Arrow's types, and the same as `datasets` reads them (so that images come out as images)."""
+    import pyarrow as pa
+
+    texts = pa.list_(pa.string())
+    message = pa.struct([("role", pa.string()), ("content", pa.string()), ("image_ids", texts)])
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    listed = {"feature": _TEXT, "_type": "List"}
+    features = {
+        "id": _TEXT,
+        "messages": {"feature": {"role": _TEXT, "content": _TEXT, "image_ids": listed}, "_type": "List"},
+        "images": {"feature": {"_type": "Image"}, "_type": "List"},
+        "image_ids": listed,
+        "captions": listed,
+    }
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("messages", pa.list_(message)),
+            ("images", pa.list_(picture)),
+            ("image_ids", texts),
+            ("captions", texts),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+
+
+def card(origin: Origin, items: Sequence[Item], found: Statistics, content: Sequence[Path] = ()) -> str:
+    """The dataset card, from dialogues/_shared/card.md.j2."""
+    path = shared("card.md.j2", content)
+    spec = origin.spec
+    names: dict[str, object] = {
+        "name": origin.name,
+        "size_category": _category(found.dialogues),
+        "dialogues": f"{found.dialogues:,}",
+        "turns": str(len(spec.turns)),
+        "unique_images": f"{found.unique_images:,}",
+        "total_images": f"{found.total_images:,}",
+        "version": __version__,
+        "style": spec.name,
+        "title": _line(spec.title),
+        "description": spec.description.strip(),
+        "overview": markdown_text(overview(origin.name, found)),
+        "outcome": markdown_text(outcome_table(items)),
+        "model": _line(origin.model),
+        "seen": origin.seen,
+        "demonstrations": _line(origin.demonstrations),
+        "seed": origin.seed,
+        "captions_by": _line(origin.captions_by),
+        "against": _line(", ".join(origin.against)),
+        "gates": _line(", ".join(f"{gate} {value}" for gate, value in spec.gates.model_dump().items())),
+        "licence": spec.licence.strip() or "The style names no licence.",
+        "citation": spec.citation.strip(),
+    }
+    return render(compile_template(read_text(path), str(path)), str(path), names).strip() + "\n"
+
+
+def _line(text: str) -> str:
+    """Names may come from anybody: one line, nothing invisible, no mark-up."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain.replace("<", "\\<").replace("`", "'")
+
+
+def _category(count: int) -> str:
+    """The hub's word for a set's size."""
+    for limit, word in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
+        if count < limit:
+            return word
+    return "100K<n<1M"

@@ -1,0 +1,107 @@
+"""Which images may not be offered because an evaluation asks about them: by bytes, id, the VG-COCO map, or look.
+
+Knows nothing of dialogues; the texts of evaluations are compared in `gates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sparkles_eval.dialogues.records import Candidate
+from sparkles_eval.errors import ContentError, DataError, Problem
+from sparkles_eval.records import Image, Sample, Text, fingerprint
+from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.loaders.reading import Rows, check_rows
+from sparkles_eval.tasks.looks import twins
+from sparkles_eval.tasks.strict import Foreign, Name, parse_json, read_text
+
+_ID_LENGTH = 5
+"""Characters of an id that can be called the same: "1" and "2" name another image in every data set."""
+
+
+class _Mapped(Foreign):
+    """A line of Visual Genome's image_data.json, as far as it is read."""
+
+    image_id: Name
+    coco_id: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """What evaluations ask about: their images, and every text of theirs."""
+
+    names: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+    texts: tuple[str, ...] = ()
+    coco_ids: Mapping[str, str] = field(default_factory=dict)
+    """COCO id by Visual Genome id."""
+
+    @property
+    def hash(self) -> str:
+        """Changes with what is kept away from training."""
+        return fingerprint([list(self.names), sorted({image.sha256 for image in self.images}), len(self.coco_ids)], 16)
+
+
+def read_evaluations(
+    against: Sequence[str], coco_map: Path | None = None, content: Sequence[Path] = ()
+) -> Evaluations:  # fmt: skip
+    """The tasks named as TASK or TASK=DATA-ROOT, and Visual Genome's image_data.json. Raises errors.UserError."""
+    samples: list[Sample] = []
+    for wish in against:
+        name, _, root = wish.partition("=")
+        samples += load_task(name, data_root=Path(root) if root else None, content=content).samples
+    images = {image.sha256: image for sample in samples for image in sample.images}
+    texts = [text for sample in samples for text in _texts(sample)]
+    mapped = read_coco_map(coco_map) if coco_map else {}
+    return Evaluations(tuple(against), tuple(images.values()), tuple(dict.fromkeys(texts)), mapped)
+
+
+def _texts(sample: Sample) -> list[str]:
+    asked = ["".join(part.text for part in turn.content if isinstance(part, Text)) for turn in sample.turns]
+    return [*asked, *(turn.reference or "" for turn in sample.turns), *sample.fields.values()]
+
+
+def read_coco_map(path: Path) -> dict[str, str]:
+    """COCO ids by Visual Genome ids, from Visual Genome's image_data.json. Raises errors.UserError."""
+    found: Rows[_Mapped] = Rows()
+    try:
+        values = parse_json(read_text(path))
+    except ValueError as error:
+        raise ContentError(f"{path}: {error}") from None
+    if not isinstance(values, list):
+        raise ContentError(f"{path}: holds no list; Visual Genome's image_data.json is one")
+    check_rows(values, _Mapped, found)
+    if found.problems:
+        raise DataError(str(path), found.problems, "name Visual Genome's image_data.json with --coco-map")
+    return {row.image_id: row.coco_id for _, row in found.rows if row.coco_id}
+
+
+def leaking(candidates: Sequence[Candidate], evaluations: Evaluations) -> list[Problem]:
+    """The candidates that an evaluation has too, each with how that was found."""
+    if not evaluations.images:
+        return []
+    by_hash = {image.sha256: image for image in evaluations.images}
+    by_id = {name: image for image in evaluations.images for name in _names(image)}
+    found: dict[str, str] = {}
+    for candidate in candidates:
+        coco = evaluations.coco_ids.get(candidate.id)
+        if twin := by_hash.get(candidate.image.sha256):
+            found[candidate.id] = f"the same file as {twin.relpath} of an evaluation"
+        elif twin := by_id.get(candidate.id) or by_id.get(candidate.id.lstrip("0")):  # COCO pads its numbers
+            found[candidate.id] = f"has the id of {twin.relpath} of an evaluation"
+        elif coco and (twin := by_id.get(coco)):
+            found[candidate.id] = f"is COCO image {coco}, {twin.relpath} of an evaluation"
+    rest = [candidate for candidate in candidates if candidate.id not in found]
+    for pair in twins(evaluations.images, [candidate.image for candidate in rest]):
+        twin = evaluations.images[pair.known]
+        found[rest[pair.asked].id] = f"looks like {twin.relpath} of an evaluation ({pair.bits} of 64 bits differ)"
+    return [Problem(candidate.id, found[candidate.id]) for candidate in candidates if candidate.id in found]
+
+
+def _names(image: Image) -> list[str]:
+    """The ids of an image that are long enough to mean something: its own, and the number that ends its file's name."""
+    stem = Path(image.relpath).stem
+    number = stem.rsplit("_", maxsplit=1)[-1].lstrip("0")
+    return [name for name in (image.id, number) if len(name) >= _ID_LENGTH]

@@ -1,0 +1,245 @@
+"""Reads what dialogues are made of: images and their detailed captions, and demonstration dialogues.
+
+Captions come as JSON lines ({"image": "a.jpg", "id": "a", "caption": "..."}), as cc_sbu_align's `filter_cap.json`
+({"annotations": [{"image_id", "caption"}]}) or as SVIT's `detail_description.json` ([{"image_id", "conversations"}]);
+without any, every image of the folder is taken. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sparkles_eval.dialogues.mentions import name_images, valid_id
+from sparkles_eval.dialogues.records import Candidate, Dialogue, Message, Speaker
+from sparkles_eval.errors import ContentError, DataError, Problem
+from sparkles_eval.records import Image
+from sparkles_eval.tasks.images import ImageFolder
+from sparkles_eval.tasks.loaders.reading import Rows, check_rows, read_rows
+from sparkles_eval.tasks.strict import Foreign, Name, complaints, parse_json, read_text
+
+SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".gif")
+"""Looked for in this order behind an image's id."""
+SHELVES = ("VG_100K", "VG_100K_2", "image", "images")
+"""Folders inside the image folder that are looked into as well: Visual Genome and cc_sbu_align come in such ones."""
+
+
+class _Line(Foreign):
+    """A line of our own form, or an annotation of cc_sbu_align's."""
+
+    image: str = ""
+    id: Name = ""
+    image_id: Name = ""
+    caption: str = ""
+
+
+class _Annotations(Foreign):
+    annotations: tuple[_Line, ...]
+
+
+class _Said(Foreign):
+    """One message of SVIT: {"from", "value"}."""
+
+    value: str = ""
+
+
+class _Talk(Foreign):
+    content: tuple[_Said, ...] = ()
+    value: str = ""
+
+
+class _Described(Foreign):
+    image_id: Name
+    conversations: tuple[_Talk, ...]
+
+    @property
+    def caption(self) -> str:
+        """The last thing that is said: the description; its question goes before it."""
+        said = [message.value for talk in self.conversations for message in (talk.content or (talk,))]
+        return said[-1] if said else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An image that is named by the data, not looked at yet. `file` is "" where only its id is known."""
+
+    id: str
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A dialogue that shows the form; its images with their captions."""
+
+    dialogue: Dialogue
+    captions: tuple[tuple[str, str], ...]
+
+    @property
+    def first_images(self) -> int:
+        """How many images its first turn has."""
+        return len(self.dialogue.messages[0].images)
+
+
+def read_rows_of(images: Path, captions: Path | None) -> tuple[list[Row], list[Problem]]:
+    """Every image that the data name, with its caption, and what is wrong with others.
+
+    Raises errors.DataError or errors.ContentError where nothing can be read at all.
+    """
+    if not images.is_dir():
+        raise DataError(
+            "images", [Problem("", f"{images} is no folder")], "name the folder of the images with --images"
+        )
+    if captions is None:
+        rows = [Row(_slug(Path(name).stem), name, "") for name in _files(images)]
+        problems: list[Problem] = []
+    else:
+        rows, problems = _described(captions)
+    sound: list[Row] = []
+    seen: dict[str, str] = {}
+    for row in rows:
+        if not valid_id(row.id):
+            what = "cannot be an image's name in a text; give it an `id` of letters, digits, '_', '-' and '.'"
+            problems.append(Problem(row.id or row.file, what))
+        elif row.id.lower() in seen:
+            problems.append(Problem(row.id, f"stands twice ({seen[row.id.lower()]}, {row.file or row.id})"))
+        else:
+            seen[row.id.lower()] = row.file or row.id
+            sound.append(row)
+    if not sound:
+        place = captions or images
+        raise DataError("images", [*problems, Problem("", f"{place} names no image that can be used")])
+    return sound, problems
+
+
+def _files(folder: Path) -> list[str]:
+    inside = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in inside)
+
+
+def _slug(stem: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.\-]+", "_", stem).strip("_.-")
+
+
+def _described(path: Path) -> tuple[list[Row], list[Problem]]:
+    text = read_text(path)
+    if text.lstrip()[:1] == "{" and '"annotations"' in text[:10_000]:
+        return _aligned(path, text)
+    if text.lstrip()[:1] == "[" and '"conversations"' in text[:10_000]:
+        found = _list(path, text)
+        return [Row(row.image_id, "", row.caption) for _, row in found.rows], found.problems
+    lines = read_rows(path, _Line)
+    problems = list(lines.problems)
+    rows = []
+    for place, line in lines.rows:
+        name = line.id or line.image_id or _slug(Path(line.image).stem)
+        if not name:
+            problems.append(Problem(place, "has neither image nor id"))
+        else:
+            rows.append(Row(name, line.image, line.caption))
+    return rows, problems
+
+
+def _aligned(path: Path, text: str) -> tuple[list[Row], list[Problem]]:
+    try:
+        found = _Annotations.model_validate(parse_json(text))
+    except ValueError as error:
+        said = complaints(error, _Annotations) if isinstance(error, ValidationError) else [str(error)]
+        raise ContentError(f"{path}: {'; '.join(said[:5])}") from None
+    return [Row(row.image_id or row.id, row.image, row.caption) for row in found.annotations], []
+
+
+def _list(path: Path, text: str) -> Rows[_Described]:
+    try:
+        values = parse_json(text)
+    except ValueError as error:
+        raise ContentError(f"{path}: {error}") from None
+    found: Rows[_Described] = Rows()
+    assert isinstance(values, list)
+    check_rows(values, _Described, found)
+    return found
+
+
+class Shelf:
+    """The image folder: finds and reads the images that rows name."""
+
+    def __init__(self, images: Path) -> None:
+        self._folder = ImageFolder(images)
+
+    def read(self, rows: Sequence[Row]) -> tuple[list[Candidate], list[Problem]]:
+        """The rows' images, and what is wrong with those that cannot be used."""
+        names = [self._name(row) for row in rows]
+        self._folder.warm(names)
+        found: list[Candidate] = []
+        problems: list[Problem] = []
+        for row, name in zip(rows, names, strict=True):
+            image = self._folder.read(name, image_id=row.id, caption=row.caption or None)
+            if isinstance(image, Image):
+                found.append(Candidate(row.id, image, row.caption.strip()))
+            else:
+                problems.append(Problem(row.id, image))
+        return found, problems
+
+    def _name(self, row: Row) -> str:
+        return next((name for name in _places(row) if self._folder.has(name)), row.file or f"{row.id}{SUFFIXES[0]}")
+
+
+def _places(row: Row) -> Iterator[str]:
+    names = [row.file] if row.file else [f"{row.id}{suffix}" for suffix in SUFFIXES]
+    yield from names
+    yield from (f"{shelf}/{name}" for shelf in SHELVES for name in names)
+
+
+# --- demonstrations ----------------------------------------------------------------------------------
+
+
+class _Picture(Foreign):
+    image_id: Name
+    caption: str = ""
+
+
+class _Turn(Foreign):
+    role: Speaker
+    content: str
+    images: tuple[_Picture, ...] = ()
+
+
+class _Whole(Foreign):
+    """A whole dialogue in the published form, as training reads it."""
+
+    dialogue: tuple[_Turn, ...]
+
+
+def read_demonstrations(path: Path, messages: int) -> list[Demonstration]:
+    """The dialogues of a file in the training form that have so many messages.
+
+    Raises errors.DataError with every problem, or where none has that many messages.
+    """
+    found = read_rows(path, _Whole)
+    problems = list(found.problems)
+    made: list[Demonstration] = []
+    others = 0
+    for _, row in found.rows:
+        if len(row.dialogue) == messages:
+            made.append(_demonstration(row.dialogue))
+        else:
+            others += 1
+    if problems or not made:
+        if others and not made:
+            problems.append(Problem("", f"{others} dialogues, none of {messages} messages as the style has them"))
+        raise DataError(f"demonstrations {path}", problems or [Problem("", "there is none")])
+    return made
+
+
+def _demonstration(turns: Iterable[_Turn]) -> Demonstration:
+    listed = list(turns)
+    captions = {picture.image_id: picture.caption for turn in listed for picture in turn.images}
+    messages = tuple(
+        Message(turn.role, name_images(turn.content, captions).text, tuple(p.image_id for p in turn.images))
+        for turn in listed
+    )
+    return Demonstration(Dialogue(messages), tuple(captions.items()))

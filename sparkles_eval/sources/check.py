@@ -1,0 +1,165 @@
+"""Looks a data folder over before anything is spent on it: which data sets are in it, and everything wrong with them.
+
+Goes further than a run does: every picture is decoded to its last row, and pictures that stand under several names are
+told. Asks no model and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as Pillow
+
+from sparkles_eval.errors import DataError, Problem, UserError
+from sparkles_eval.records import JSON, Image, Sample
+from sparkles_eval.tasks.load import load_task
+from sparkles_eval.training.data import read_subsets
+from sparkles_eval.training.recipes import MiniRecipe, Recipe
+
+_SPLITS = ("dev", "test1", "test2", "train")
+_READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A task with its arguments, to be looked over."""
+
+    task: str
+    args: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        return " ".join([self.task, *(f"{name}={value}" for name, value in sorted(self.args.items()))])
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One data set: how much of it is sound, and every problem of the rest."""
+
+    label: str
+    sound: int
+    images: int
+    """Different pictures, by their bytes."""
+    labels: Mapping[str, int]
+    """How often each right answer stands, where there are options."""
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+    """What is no mistake but should be known."""
+
+    def as_json(self) -> dict[str, JSON]:
+        """For other programs."""
+        return {
+            "label": self.label,
+            "sound": self.sound,
+            "images": self.images,
+            "labels": dict(self.labels),
+            "problems": [{"item": problem.item, "what": problem.what} for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def detect(root: Path) -> list[Wanted]:
+    """The data sets that a folder holds, by the places where their files are expected.
+
+    Raises errors.UserError for a folder that is none or holds none of them.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root} is no folder; name the data folder")
+    found = [
+        Wanted(task, {})
+        for task, folder in (("sparkleseval", "SparklesEval"), ("bison", "BISON"), ("nlvr2", "NLVR2"))
+        if (root / "evaluation" / folder / "annotations").is_dir()
+    ]
+    found += [
+        Wanted("nlvr2", {"source": "full", "split": split})
+        for split in _SPLITS
+        if any((root / place / f"{split}.json").is_file() for place in ("", "data", "annotations"))
+    ]
+    if any(root.glob("bison_annotations*.json")) or any(root.glob("annotations/bison_annotations*.json")):
+        found.append(Wanted("bison", {"source": "full"}))
+    found += [Wanted("demon", {"dataset": path.parts[-3]}) for path in sorted(root.glob("*/core/core.json"))]
+    if not found:
+        raise UserError(
+            f"{root}: no data set found at its usual place; name one with --task, or a training recipe with --recipe"
+        )
+    return found
+
+
+def check_task(wanted: Wanted, root: Path, *, decode: bool = True, content: Sequence[Path] = ()) -> Checked:
+    """Everything wrong with a task's data. Raises errors.ContentError where the task or its arguments are wrong."""
+    try:
+        task = load_task(wanted.task, args=wanted.args, data_root=root, content=content, skip_bad=True)
+    except DataError as error:
+        return Checked(wanted.label, 0, 0, {}, tuple(error.problems))
+    pictures = {image.sha256: image for sample in task.samples for image in sample.images}
+    problems = [*task.skipped, *(_damaged(pictures.values()) if decode else ())]
+    labels: dict[str, int] = {}
+    for sample in task.samples:
+        if sample.target is not None:
+            labels[sample.target] = labels.get(sample.target, 0) + 1
+    most = dict(sorted(labels.items(), key=lambda item: -item[1])[:20])
+    return Checked(wanted.label, len(task.samples), len(pictures), most, tuple(problems), tuple(_notes(task.samples)))
+
+
+def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True) -> Checked:
+    """Everything wrong with the data that a recipe names. Raises errors.UserError for one that draws its own."""
+    if isinstance(recipe, MiniRecipe):
+        raise UserError(f"recipe {name} draws its own data; there is no folder to check")
+    problems: list[Problem] = []
+    sound = 0
+    pictures: dict[str, Image] = {}
+    for spec in recipe.subsets:
+        try:
+            read = read_subsets([spec], root)
+        except DataError as error:
+            problems += error.problems
+            try:
+                read = read_subsets([spec], root, skip_bad=True)
+            except DataError:
+                continue
+        for subset in read:
+            sound += len(subset.exchanges)
+            pictures |= {image.sha256: image for exchange in subset.exchanges for image in exchange.images}
+    if decode:
+        problems += _damaged(pictures.values())
+    return Checked(f"recipe {name}", sound, len(pictures), {}, tuple(problems))
+
+
+def _damaged(images: Iterable[Image]) -> list[Problem]:
+    """Pictures that cannot be decoded whole: a sound beginning and end say nothing of what is between."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        listed = list(images)
+        reasons = pool.map(_decode, listed)
+        return [
+            Problem(image.relpath, f"is damaged: {reason}")
+            for image, reason in zip(listed, reasons, strict=True)
+            if reason
+        ]
+
+
+def _decode(image: Image) -> str:
+    if image.path is None:
+        return ""
+    try:
+        with Pillow.open(image.path) as opened:
+            opened.load()
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _notes(samples: Sequence[Sample]) -> Iterable[str]:
+    names: dict[str, set[str]] = {}
+    for sample in samples:
+        for image in sample.images:
+            names.setdefault(image.sha256, set()).add(image.relpath)
+        shown = [image.sha256 for image in sample.images]
+        if len(set(shown)) < len(shown):
+            yield f"{sample.id} shows one picture twice"
+    same = {tuple(sorted(places)) for places in names.values() if len(places) > 1}
+    if same:
+        example = " and ".join(next(iter(sorted(same)))[:2])
+        yield f"{len(same):,} pictures stand under several names, such as {example}"

@@ -1,0 +1,157 @@
+"""Photographs by their addresses: only the right ones are kept, every fate is in the table, nothing is asked twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.sources.looks import average_look
+from sparkles_eval.sources.photographs import Fate, Fetched, Outcome, Wanted, counts, fetch_photographs, wanted
+from tests.sources.conftest import Files
+
+WEB = "http://photos.example"
+
+
+def picture(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    fields = rng.integers(0, 255, (6, 9, 3)).astype(np.uint8).repeat(9, 0).repeat(7, 1)
+    file = io.BytesIO()
+    Pillow.fromarray(fields).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seed", "look"), list(enumerate(["9f83c2f870766f23", "3b23020a933236d2", "11e6e69a81c0f8fe", "0b585818fdb591f9"]))
+)
+def test_looks_are_those_that_imagehash_gives(seed: int, look: str) -> None:
+    assert average_look(picture(seed)) == look
+
+
+def test_what_is_no_picture_has_no_look() -> None:
+    assert average_look(b"<html>") is None
+    assert average_look(picture(0)[:400]) is None
+
+
+def listed_in(folder: Path, *rows: tuple[str, str, str]) -> Path:
+    path = folder / "dev.json"
+    lines = [
+        json.dumps({"identifier": name, "left_url": left, "right_url": right, "label": "True"})
+        for name, left, right in rows
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_each_photograph_is_wanted_once(tmp_path: Path) -> None:
+    path = listed_in(
+        tmp_path, ("dev-1-0-0", f"{WEB}/a", f"{WEB}/b"), ("dev-1-0-1", f"{WEB}/a", f"{WEB}/b"), ("dev-2-1-0", "", "x")
+    )
+    (tmp_path / "h.json").write_text(json.dumps({"dev-1-0-img0.png": "00ff"}))
+    assert wanted(path, tmp_path / "h.json") == [
+        Wanted("dev-1-0-img0.png", f"{WEB}/a", "00ff"),
+        Wanted("dev-1-0-img1.png", f"{WEB}/b", None),
+        Wanted("dev-2-1-img1.png", "x", None),
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x-1-0-0", "a/b-1-0-0", "dev-1", "..\\x-1-0-0"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ContentError, match=r"dev\.json"):
+        wanted(listed_in(tmp_path, (name, WEB, WEB)), None)
+
+
+class Told(Fetched):
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.fates: list[Fate] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.begun.append((total, done))
+
+    def one(self, fate: Fate) -> None:
+        self.fates.append(fate)
+
+
+def looks_of(*seeds: int) -> list[str | None]:
+    return [average_look(picture(seed)) for seed in seeds]
+
+
+def test_every_fate(web: Files, tmp_path: Path) -> None:
+    web.files |= {"/right": picture(0), "/other": picture(1), "/page": b"<html>gone", "/moved-to": picture(2)}
+    web.redirects |= {"/moved": "/moved-to", "/inside": "http://10.0.0.1/secret", "/round": "/round"}
+    web.failures |= {"/busy": [503]}
+    right, moved = looks_of(0, 2)
+    listed = [
+        Wanted("right.png", f"{WEB}/right", right),
+        Wanted("other.png", f"{WEB}/other", right),
+        Wanted("page.png", f"{WEB}/page", right),
+        Wanted("gone.png", f"{WEB}/gone", right),
+        Wanted("moved.png", f"{WEB}/moved", None),
+        Wanted("inside.png", f"{WEB}/inside", None),
+        Wanted("loopback.png", f"{web.url}/right", None),
+        Wanted("metadata.png", "http://169.254.169.254/latest", None),
+        Wanted("file.png", "file:///etc/passwd", None),
+        Wanted("round.png", f"{WEB}/round", None),
+        Wanted("busy.png", f"{WEB}/busy", None),
+    ]
+    told = Told()
+    fates = fetch_photographs(listed, tmp_path / "images", mirrors={WEB: web.url}, tell=told)
+    assert [(fate.name, fate.outcome) for fate in fates] == [
+        ("right.png", Outcome.KEPT),
+        ("other.png", Outcome.OTHER),
+        ("page.png", Outcome.GONE),
+        ("gone.png", Outcome.GONE),
+        ("moved.png", Outcome.KEPT),
+        ("inside.png", Outcome.REFUSED),
+        ("loopback.png", Outcome.REFUSED),
+        ("metadata.png", Outcome.REFUSED),
+        ("file.png", Outcome.REFUSED),
+        ("round.png", Outcome.GONE),
+        ("busy.png", Outcome.UNREACHABLE),
+    ]
+    assert moved is not None and counts(fates)[Outcome.KEPT] == 2
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["moved.png", "right.png"]
+    with (tmp_path / "images.photographs.csv").open() as file:
+        assert {row["name"]: row["outcome"] for row in csv.DictReader(file)} == {f.name: f.outcome.value for f in fates}
+    assert told.begun == [(11, 0)] and len(told.fates) == 11
+
+
+def test_a_second_call_asks_only_for_what_is_open(web: Files, tmp_path: Path) -> None:
+    mirrors = {WEB: web.url}
+    web.files["/a"] = picture(0)
+    web.failures |= {"/b": [503]}
+    listed = [Wanted(f"{name}.png", f"{WEB}/{name}", None) for name in "abc"]
+    first = fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)
+    assert [fate.outcome for fate in first] == [Outcome.KEPT, Outcome.UNREACHABLE, Outcome.GONE]
+    web.asked.clear()
+    web.files |= {"/b": picture(1), "/c": picture(2)}
+    second = fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)
+    assert [fate.outcome for fate in second] == [Outcome.KEPT, Outcome.KEPT, Outcome.GONE]
+    assert web.asked == [("/b", "")]
+    (tmp_path / "images" / "a.png").unlink()
+    third = fetch_photographs(listed, tmp_path / "images", mirrors=mirrors, again=True)
+    assert {fate.outcome for fate in third} == {Outcome.KEPT} and sorted(web.asked[1:]) == [("/a", ""), ("/c", "")]
+
+
+def test_a_table_that_a_crash_cut_is_read_as_far_as_it_goes(web: Files, tmp_path: Path) -> None:
+    mirrors = {WEB: web.url}
+    web.files["/a"] = picture(0)
+    listed = [Wanted("a.png", f"{WEB}/a", None)]
+    fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)
+    table = tmp_path / "images.photographs.csv"
+    table.write_text(table.read_text() + "b.png,http://x")
+    (tmp_path / "images" / "a.png").write_bytes(picture(0))
+    web.asked.clear()
+    assert fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)[0].outcome is Outcome.KEPT
+    assert web.asked == []
+    listed.append(Wanted("c.png", f"{WEB}/c", None))
+    fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)
+    assert fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)[1].outcome is Outcome.GONE
+    assert web.asked == [("/c", "")]
