@@ -1,0 +1,201 @@
+"""Samples as JSON lines: what was asked, answered and scored, one line a sample and epoch. Knows nothing of files.
+
+Read from the store in stretches, so that its size does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sparkles_eval.records import JSON, Image, Sample, Verdict
+from sparkles_eval.store import browse, queries
+from sparkles_eval.store.browse import StoredAnswer, StoredScore
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.store import Store
+
+_STRETCH = 200
+
+Row: TypeAlias = dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One sample in one epoch of a run, with all that became of it. `answers` are by turn."""
+
+    run: StoredRun
+    sample: Sample
+    sample_id: str
+    epoch: int
+    answers: Mapping[int, StoredAnswer]
+    scores: Sequence[StoredScore]
+    judges: Mapping[str, JudgeRow]
+    verdicts: Mapping[int, Verdict]
+
+
+def told(store: Store, run_ids: Sequence[str]) -> Iterator[Told]:
+    """Every sample and epoch of those runs, in the order in which they were asked."""
+    for run in queries.runs(store, run_ids):
+        judges = {judge.id: judge for judge in queries.judges(store, run.id)}
+        for offset in range(0, run.total, _STRETCH):
+            places = browse.samples(store, run.id, offset=offset, limit=_STRETCH)
+            ids = [place.id for place in places]
+            answers: dict[tuple[str, int], dict[int, StoredAnswer]] = {}
+            for answer in browse.answers(store, [run.id], ids):
+                answers.setdefault((answer.sample_id, answer.epoch), {})[answer.turn] = answer
+            scores: dict[tuple[str, int], list[StoredScore]] = {}
+            for score in browse.scores(store, [run.id], ids):
+                scores.setdefault((score.sample_id, score.epoch), []).append(score)
+            named = {score.verdict_id for own in scores.values() for score in own if score.verdict_id is not None}
+            verdicts = browse.verdicts(store, named)
+            for place in places:
+                for epoch in range(run.epochs):
+                    item = (place.id, epoch)
+                    yield Told(run, place.sample, *item, answers.get(item, {}), scores.get(item, ()), judges, verdicts)
+
+
+def explanation(item: Told, score: StoredScore) -> str | None:
+    """Why a judge gave this score, in its words."""
+    verdict = item.verdicts.get(score.verdict_id) if score.verdict_id is not None else None
+    if verdict is None:
+        return None
+    why = (r.explanation for r in verdict.ratings if (r.turn, r.criterion) == (score.score.turn, score.score.criterion))
+    return next(why, None) or None
+
+
+def lines(items: Iterator[Told], form: Callable[[Told], Row]) -> Iterator[str]:
+    """A JSON text a sample."""
+    for item in items:
+        yield json.dumps(form(item), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(item: Told) -> Row:
+    """Our own form: every turn with its words, images, answer and reference; every score with its reason."""
+    run, sample = item.run, item.sample
+    return {
+        "run": run.id,
+        "task": run.task.name,
+        "task_version": run.task.version,
+        "model": run.model.name,
+        "protocol": run.protocol,
+        "variant": run.variant,
+        "sample": sample.id,
+        "sample_id": item.sample_id,
+        "epoch": item.epoch,
+        "options": list(sample.options),
+        "target": sample.target,
+        "cluster": sample.cluster or sample.id,
+        "group": sample.group or sample.id,
+        "tags": list(sample.tags),
+        "turns": [_turn(item, number) for number in range(1, len(sample.turns) + 1)],
+        "scores": [_score(item, score) for score in item.scores],
+    }
+
+
+def _turn(item: Told, number: int) -> JSON:
+    turn, answer = item.sample.turns[number - 1], item.answers.get(number)
+    question: list[JSON] = [
+        {"image": part.sha256, "file": part.relpath, "id": part.id, "caption": part.caption}
+        if isinstance(part, Image)
+        else part.text
+        for part in turn.content
+    ]
+    return {
+        "turn": number,
+        "question": question,
+        "reference": turn.reference,
+        "answer": answer.text if answer else None,
+        "status": answer.status if answer else None,
+        "detail": answer.detail if answer else None,
+        "draws": answer.draws if answer else None,
+        "model_version": answer.model_version if answer else None,
+    }
+
+
+def _score(item: Told, at: StoredScore) -> JSON:
+    judge, score = item.judges[at.judge_id], at.score
+    return {
+        "judge": judge.name,
+        "judge_id": judge.id,
+        "judge_model": judge.model,
+        "repeat": at.repeat,
+        "turn": score.turn,
+        "criterion": score.criterion,
+        "value": score.value,
+        "reason": score.reason,
+        "invalid": score.invalid,
+        "answer": score.answer,
+        "explanation": explanation(item, at),
+    }
+
+
+def inspect(item: Told) -> Row:
+    """As Inspect's logs have a sample: input, messages, output, and a score a judge with all its criteria."""
+    run, sample = item.run, item.sample
+    messages: list[JSON] = []
+    for number, turn in enumerate(sample.turns, 1):
+        content: list[JSON] = [
+            {"type": "image", "image": part.relpath} if isinstance(part, Image) else {"type": "text", "text": part.text}
+            for part in turn.content
+        ]
+        messages.append({"role": "user", "content": content})
+        if number in item.answers:
+            answer: JSON = {"role": "assistant", "content": item.answers[number].text, "model": run.model.name}
+            messages.append(answer)
+    said = [message for message in messages if isinstance(message, dict) and message["role"] == "assistant"]
+    last = item.answers.get(len(sample.turns))
+    stop = {"ok": "stop", "truncated": "max_tokens", "refused": "content_filter"}[last.status] if last else "unknown"
+    scores, unscored = _by_judge(item)
+    return {
+        "id": sample.id,
+        "epoch": item.epoch + 1,
+        "input": messages[:1],
+        "choices": list(sample.options) or None,
+        "target": sample.target or "",
+        "messages": messages,
+        "output": {
+            "model": run.model.name,
+            "choices": [{"message": said[-1], "stop_reason": stop}] if last else [],
+        },
+        "scores": scores,
+        "metadata": {
+            "run": run.id,
+            "task": run.task.name,
+            "protocol": run.protocol,
+            "variant": run.variant,
+            "sample_id": item.sample_id,
+            "cluster": sample.cluster or sample.id,
+            "tags": list(sample.tags),
+            "unscored": unscored,
+        },
+    }
+
+
+def _by_judge(item: Told) -> tuple[Row, Row]:
+    """(one score a judge and repeat, reasons of those that are not scored): not graded is not zero."""
+    groups: dict[str, list[StoredScore]] = {}
+    for score in item.scores:
+        judge = item.judges[score.judge_id]
+        name = f"{judge.name}@{judge.model}" if judge.model else judge.name
+        groups.setdefault(f"{name} #{score.repeat + 1}" if score.repeat else name, []).append(score)
+    scores: Row = {}
+    unscored: Row = {}
+    for name, own in groups.items():
+        missing = [score.score.reason for score in own if score.score.value is None]
+        if missing:
+            unscored[name] = missing[0]
+            continue
+        values: dict[str, JSON] = {f"A{at.score.turn}.{at.score.criterion}": at.score.value for at in own}
+        why: dict[str, JSON] = {
+            f"A{at.score.turn}.{at.score.criterion}": text for at in own if (text := explanation(item, at))
+        }
+        scores[name] = {
+            "value": own[0].score.value if len(own) == 1 else values,
+            "answer": own[0].score.answer,
+            "explanation": own[0].score.reason,
+            "metadata": {"judge_id": own[0].judge_id, "invalid": own[0].score.invalid, "explanations": why},
+        }
+    return scores, unscored

@@ -1,0 +1,85 @@
+"""Writes an export to a file, a folder or the screen; a file is there whole or not at all. Knows no form."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.publishing.exports import Form
+from sparkles_eval.publishing.exports.harness import harness_results
+from sparkles_eval.publishing.exports.model_index import model_index
+from sparkles_eval.publishing.exports.parquet import write_parquet
+from sparkles_eval.publishing.exports.samples import inspect, lines, plain, told
+from sparkles_eval.reports.summary import summarise
+from sparkles_eval.store import queries
+from sparkles_eval.store.store import Store
+
+
+def export(store: Store, run_ids: Sequence[str] | None, form: Form, out: Path | None) -> list[Path]:
+    """Write runs (all, where none is named) in a form; gives the files, [] where it went to the screen.
+
+    `out` None prints what is one text. `results-json` is one file a model: of several models `out` is a folder.
+    Raises errors.UserError for a run that is not there, an empty store, and a file that cannot be written.
+    """
+    ids = [run.id for run in queries.runs(store, run_ids)]
+    if not ids:
+        raise UserError(f"{store.path}: holds no runs to export")
+    if form is Form.PARQUET:
+        if out is None:
+            raise UserError("--as parquet: is no text for the screen; name a file with --out")
+        with _whole(out) as part:
+            write_parquet(told(store, ids), part)
+        return [out]
+    if form is Form.RESULTS:
+        return _results(harness_results(summarise(store, ids)), out)
+    if form is Form.MODEL_INDEX:
+        return _text([model_index(summarise(store, ids))], out)
+    return _text(lines(told(store, ids), plain if form is Form.JSONL else inspect), out)
+
+
+def _results(texts: dict[str, str], out: Path | None) -> list[Path]:
+    if len(texts) == 1 and (out is None or not out.is_dir()):
+        return _text(list(texts.values()), out)
+    if out is None or out.suffix or (out.exists() and not out.is_dir()):
+        files = f"{len(texts)} models make {len(texts)} files"
+        raise UserError(f"--as results-json: {files}; name a folder with --out, or one model's runs")
+    names = {model: _plain_name(model) for model in texts}
+    twice = len(set(names.values())) < len(names)
+    return [
+        path
+        for number, (model, text) in enumerate(texts.items(), 1)
+        for path in _text([text], out / f"results_{names[model]}{f'_{number}' if twice else ''}.json")
+    ]
+
+
+def _plain_name(model: str) -> str:
+    """A model's name as a file name that leads nowhere."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "__", model).lstrip(".") or "model"
+
+
+def _text(pieces: Iterator[str] | Sequence[str], out: Path | None) -> list[Path]:
+    if out is None:
+        sys.stdout.writelines(pieces)
+        return []
+    with _whole(out) as part, part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.writelines(pieces)
+    return [out]
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A file beside `out` that takes its place at the end of the block."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(out)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); name another place") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()

@@ -1,0 +1,83 @@
+"""Puts several stores into one: what is the same once, what contradicts named, all or nothing.
+
+Knows nothing of how rows are matched (`bringing`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from sparkles_eval.errors import StoreError
+from sparkles_eval.publishing.bringing import Conflict, Merged, bring
+from sparkles_eval.publishing.opening import reading
+from sparkles_eval.publishing.panels import work_out
+from sparkles_eval.reports.summary import summarise
+from sparkles_eval.store.store import Store
+
+_TOLD = 20
+"""Conflicts that an error lists."""
+
+
+def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> Merged:
+    """Bring everything of `sources` into the store `into`, which is made where it is not there; all or nothing.
+
+    What stands in `into` counts as first, then the sources in their order. Raises errors.StoreError that names every
+    conflict, unless `keep_first`: then the first row stands, and what rests on the other one is left out (the answers,
+    scores and ratings of that item), to be asked for again. A killed merge leaves `into` as it was.
+    """
+    if into.resolve() in {source.resolve() for source in sources}:
+        raise StoreError(f"{into}: is one of the stores that are merged; name another with --into")
+    for source in sources:
+        with reading(source):
+            pass  # what cannot be read is told before anything is made
+    new = not into.exists()
+    try:
+        with Store(into) as target:
+            return _merge(sources, target, keep_first=keep_first)
+    except BaseException:
+        if new:
+            for name in (into.name, f"{into.name}-wal", f"{into.name}-shm"):
+                into.with_name(name).unlink(missing_ok=True)
+        raise
+
+
+def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merged:
+    added: Counter[str] = Counter()
+    conflicts: list[Conflict] = []
+    filled = 0
+    with target.transaction():
+        for path in sources:
+            with reading(path) as source:
+                done = bring(source, target)
+            added.update(done.added)
+            conflicts += done.conflicts
+            filled += done.filled
+        if conflicts and not keep_first:
+            raise StoreError(_told(conflicts, target.path))
+        notes = work_out(target)
+    return Merged(added, filled, tuple(conflicts), tuple(notes))
+
+
+def _told(conflicts: Sequence[Conflict], into: Path) -> str:
+    many = f"{len(conflicts)} conflicts" if len(conflicts) > 1 else "1 conflict"
+    more = [f"  ... and {len(conflicts) - _TOLD} more"] if len(conflicts) > _TOLD else []
+    return "\n".join(
+        [
+            f"{into}: {many}, nothing was merged:",
+            *(f"  {conflict}" for conflict in conflicts[:_TOLD]),
+            *more,
+            "keep what the first store has with --keep first (what rests on the other is asked for again by `run`)",
+        ]
+    )
+
+
+def refresh(store: Store) -> None:
+    """Compute the metrics of every run whose scores are others than when they were computed; writes nothing else."""
+    rows = store.connection.execute(
+        "SELECT DISTINCT b.run_id FROM score_basis b WHERE NOT EXISTS (SELECT 1 FROM estimates e"
+        " WHERE e.run_id = b.run_id AND e.judge_id = b.judge_id AND e.basis = b.basis)"
+    )
+    if stale := [row[0] for row in rows.fetchall()]:
+        summarise(store, stale)

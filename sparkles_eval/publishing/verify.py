@@ -1,0 +1,93 @@
+"""Checks a store from its pages to its metrics: the one way, for a person's own store and for a stranger's bundle.
+
+Every number must follow from the rows that it claims to rest on: hashes, what was asked, what was read out of replies,
+what the metrics make of it. Knows nothing of how the parts are checked.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from sparkles_eval.publishing.findings import Finding, Verification, shown
+from sparkles_eval.publishing.hashes import BAD_ROW, Samples, check_answers, check_hashes
+from sparkles_eval.publishing.opening import reading
+from sparkles_eval.publishing.rescore import Rescored, check_scores
+from sparkles_eval.publishing.shape import check_shape
+from sparkles_eval.reports.metrics import Asked, measure
+from sparkles_eval.store import queries
+from sparkles_eval.store.store import Store
+
+MOST = 1000
+"""Findings after which a check stops."""
+_COUNTED = ("runs", "samples", "requests", "answers", "verdicts", "scores", "estimates")
+
+
+def verify_file(path: Path, *, most: int = MOST) -> Verification:
+    """Check a store file; nothing is written to it. Raises errors.StoreError for what is no store or is newer."""
+    with reading(path) as store:
+        return verify(store, most=most)
+
+
+def verify(store: Store, *, most: int = MOST) -> Verification:
+    """Check an open store: its shape first, and only where that is sound what its rows mean."""
+    found = list(islice(check_shape(store), most))
+    if found:
+        return Verification(tuple(found), cut=len(found) == most)
+    samples, done = Samples(store), Rescored()
+    checks = chain(
+        check_hashes(store, samples),
+        check_answers(store, samples),
+        check_scores(store, samples, done),
+        _estimates(store),
+    )
+    found = list(islice(_readable(checks), most))
+    counts = {
+        name: int(store.connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - our own names
+        for name in _COUNTED
+    }
+    return Verification(tuple(found), tuple(done.unchecked), counts, cut=len(found) == most)
+
+
+def _readable(checks: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings to the end, or to the first row that no check can read: somebody made it up."""
+    try:
+        yield from checks
+    except (*BAD_ROW, sqlite3.Error) as error:
+        yield Finding("", "", f"rows that cannot be read ({type(error).__name__}: {shown(str(error))})")
+
+
+def _estimates(store: Store) -> Iterator[Finding]:
+    """Every metric that the view `leaderboard` shows and its scores do not give."""
+    for run in queries.runs(store):
+        asked = Asked(
+            tuple(queries.places(store, run.id)), run.epochs, run.draws, run.task.metrics, len(run.task.options)
+        )
+        for judge in queries.judges(store, run.id):
+            rows = store.connection.execute(
+                "SELECT * FROM estimates WHERE run_id = ? AND judge_id = ? AND basis = ?",
+                (run.id, judge.id, queries.basis(store, run.id, judge.id)),
+            ).fetchall()
+            if not rows:
+                continue
+            made = {m.column.name: m.estimate for m in measure(asked, judge, queries.scores(store, run.id, judge.id))}
+            for row in rows:
+                place = f"run_id {run.id}, judge {shown(judge.name)}, metric {shown(row['metric'])}"
+                estimate = made.get(row["metric"])
+                if estimate is None:
+                    yield Finding("estimates", place, "is no metric of this task")
+                    continue
+                for name in ("value", "low", "high", "n", "total", "clusters"):
+                    if not _close(row[name], getattr(estimate, name)):
+                        yield Finding(
+                            "estimates", place, f"{name} is {row[name]}, its scores give {getattr(estimate, name)}"
+                        )
+
+
+def _close(stored: float | None, made: float | None) -> bool:
+    if stored is None or made is None:
+        return stored is made
+    return math.isclose(stored, made, rel_tol=1e-9, abs_tol=1e-9)

@@ -1,0 +1,78 @@
+"""What may stand on one leaderboard: same data, prompt and judge; who differs is told from whom."""
+
+from __future__ import annotations
+
+from sparkles_eval.publishing.manifest import JudgeIdentity, RunIdentity
+from sparkles_eval.publishing.mixing import mixed
+
+BASE = RunIdentity(
+    id="r",
+    model="m",
+    model_identity="i",
+    task="bison",
+    task_version=1,
+    protocol="strict",
+    protocol_version=1,
+    variant="",
+    prompt_hash="p" * 64,
+    data_hash="d" * 64,
+    answer_rule="strict",
+    draws=1,
+    epochs=1,
+    samples=150,
+    judges=(JudgeIdentity(name="strict", fingerprint="strict@1", model=None),),
+)
+
+
+def run(**changes: object) -> RunIdentity:
+    return BASE.model_copy(update=changes)
+
+
+def judges(*prints: str) -> tuple[JudgeIdentity, ...]:
+    return tuple(JudgeIdentity(name="sparkles", fingerprint=print_, model="gpt") for print_ in prints)
+
+
+def test_what_was_asked_alike_may_stand_together() -> None:
+    assert mixed({"a.zip": [run()], "b.zip": [run(model="other", id="s")]}) == {}
+
+
+def test_other_protocols_tasks_and_variants_stand_in_tables_of_their_own() -> None:
+    others = [run(protocol="paper", prompt_hash="q"), run(task="nlvr2", data_hash="e"), run(variant="images=dropped")]
+    assert mixed({"a.zip": [run()], "b.zip": others}) == {}
+
+
+def test_other_data_is_told_of_everybody_and_from_whom() -> None:
+    found = mixed({"a.zip": [run()], "b.zip": [run()], "c.zip": [run(data_hash="e" * 64, samples=10)]})
+    assert set(found) == {"a.zip", "b.zip", "c.zip"}
+    (why,) = found["c.zip"]
+    assert why == (
+        "bison (strict protocol): other data (version 1, 10 samples, eeeeeeeeeeee) than "
+        "a.zip, b.zip (version 1, 150 samples, dddddddddddd)"
+    )
+    assert "than c.zip (version 1, 10 samples" in found["a.zip"][0]
+
+
+def test_another_prompt_is_told() -> None:
+    found = mixed({"a.zip": [run()], "b.zip": [run(prompt_hash="q" * 64)], "c.zip": [run(draws=10)]})
+    assert all("other prompt" in why for reasons in found.values() for why in reasons) and len(found) == 3
+
+
+def test_a_named_bundle_decides() -> None:
+    bundles = {"a.zip": [run()], "b.zip": [run(data_hash="e" * 64)], "c.zip": [run()]}
+    assert set(mixed(bundles, like="a.zip")) == {"b.zip"}
+    assert set(mixed(bundles, like="b.zip")) == {"a.zip", "c.zip"}
+
+
+def test_a_bundle_that_is_mixed_in_itself_is_told() -> None:
+    assert set(mixed({"a.zip": [run(), run(data_hash="e" * 64)]})) == {"a.zip"}
+
+
+def test_one_judge_must_be_shared_by_all() -> None:
+    together = {"a.zip": [run(judges=judges("x"))], "b.zip": [run(judges=judges("x", "y"))]}
+    assert mixed(together) == {}
+    apart = together | {"c.zip": [run(judges=judges("y"))]}
+    found = mixed(apart)
+    assert set(found) == {"a.zip", "b.zip", "c.zip"}
+    assert "scored by sparkles y, not by a judge that a.zip, b.zip has" in found["c.zip"][0]
+    assert set(mixed(apart, like="a.zip")) == {"c.zip"}
+    assert "scored by nobody" in mixed({"a.zip": [run(judges=())]})["a.zip"][0]
