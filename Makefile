@@ -42,8 +42,8 @@ demo-local: .venv/local ## the demo with both trained tiny models: installs torc
 	$(MAKE) demo
 
 reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (13 minutes on one free core), then compare them
-	$(BIN)/sparkles-eval train minigpt4-tiny --threads 1 --out $(MINI)/minigpt4-tiny
-	$(BIN)/sparkles-eval train sparkleschat-tiny --threads 1 --model $(MINI)/minigpt4-tiny/model --out $(MINI)/sparkleschat-tiny
+	$(BIN)/sparkles-eval train minigpt4-tiny --threads 1 --store $(MINI)/sparkles.db --out $(MINI)/minigpt4-tiny
+	$(BIN)/sparkles-eval train sparkleschat-tiny --threads 1 --model $(MINI)/minigpt4-tiny/model --store $(MINI)/sparkles.db --out $(MINI)/sparkleschat-tiny
 	$(BIN)/sparkles-eval run --task bison-mini --task nlvr2-mini --task sparkleseval-mini \
 	  --task-arg bison-mini:n=504 --task-arg nlvr2-mini:n=504 \
 	  --model sparkleschat-tiny --model-arg sparkleschat-tiny:weights=$(MINI)/sparkleschat-tiny/model \

@@ -13,19 +13,28 @@ import typer
 from sparkles_eval import __version__
 from sparkles_eval.cli import (
     ablations,
+    chat,
     checkpoints,
     compare,
+    data,
+    export,
     human,
+    importing,
     judge,
     judges,
+    leaderboard,
     listing,
+    merge,
     plan,
     protocol,
     report,
     run,
+    submit,
     task,
     train,
     variance,
+    verify,
+    view,
 )
 from sparkles_eval.errors import UserError
 
@@ -42,14 +51,23 @@ app.command("run")(run.run)
 app.command("judge")(judge.judge)
 app.command("report")(report.report)
 app.command("list")(listing.listing)
+app.command("view")(view.view)
 app.command("compare")(compare.compare)
 app.command("ablations")(ablations.ablations)
 app.command("variance")(variance.variance)
 app.command("plan")(plan.plan)
 app.command("train")(train.train)
+app.command("chat")(chat.chat)
+app.command("merge")(merge.merge)
+app.command("verify")(verify.verify)
+app.command("export")(export.export)
+app.command("import")(importing.bring_in)
+app.command("submit")(submit.submit)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(judges.app, name="judges")
 app.add_typer(human.app, name="human")
 app.add_typer(task.app, name="task")
+app.add_typer(data.app, name="data")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(checkpoints.app, name="checkpoints")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sparkles_eval.cli.tables import cell_text
 from sparkles_eval.content import find_file
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.evidence.audit import WHOLE, AuditReport
 from sparkles_eval.evidence.audit_tables import FAULTS, Finding, findings, negative
 from sparkles_eval.evidence.tables import Head, Span
+from sparkles_eval.reports.export import cell_text
 from sparkles_eval.tasks.strict import read_text
 from sparkles_eval.tasks.templates import compile_template, render
 

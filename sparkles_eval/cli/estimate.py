@@ -21,6 +21,11 @@ def print_forecast(cells: Sequence[Cell], path: Path, connections: int | None) -
             lines = forecast(cells, store, connections)
     else:
         lines = forecast(cells, None, connections)
+    print_lines(lines)
+
+
+def print_lines(lines: Sequence[Forecast]) -> None:
+    """Print forecasts with their sums."""
     table = Table(title="What is still to be asked (estimated; nothing was sent)")
     for heading in ("who", "task"):
         table.add_column(heading)

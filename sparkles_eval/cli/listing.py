@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sparkles_eval.cli import options
+
+if TYPE_CHECKING:
+    from sparkles_eval.store.trainings import Score
 
 
 class What(StrEnum):
@@ -19,15 +22,16 @@ class What(StrEnum):
     TASKS = "tasks"
     JUDGES = "judges"
     RUNS = "runs"
+    TRAININGS = "trainings"
 
 
 def listing(
-    what: Annotated[What, typer.Argument(help="models, tasks, judges or runs.")],
+    what: Annotated[What, typer.Argument(help="models, tasks, judges, runs or trainings.")],
     store: options.StorePath = options.DEFAULT_STORE,
     content: options.Content = None,
     plugin: options.Plugins = None,
 ) -> None:
-    """Show the models, tasks and judges that can be named, or the runs that a store holds.
+    """Show the models, tasks and judges that can be named, or the runs and trainings that a store holds.
 
     [bold]Examples[/bold]
 
@@ -45,6 +49,8 @@ def listing(
             _judges(places, plugins)
         case What.RUNS:
             _runs(store)
+        case What.TRAININGS:
+            _trainings(store)
 
 
 def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -116,3 +122,38 @@ def _runs(path: Path) -> None:
             counts = f"{answered}/{total}"
             rows.append((run.id, run.task.name, run.model.name, run.protocol, counts, judges, run.created_at[:16]))
     _print(("run", "task", "model", "protocol", "answered", "scored by", "made"), rows)
+
+
+def _trainings(path: Path) -> None:
+    from sparkles_eval.store import trainings
+    from sparkles_eval.store.store import Store
+
+    with Store(path, create=False) as store:
+        found = trainings.trainings(store)
+    rows = []
+    for one in found:
+        training, loss = one.training, "" if one.loss is None else f"{one.loss:.4f}"
+        steps, made = f"{one.done}/{training.steps}", one.created_at[:16]
+        rows.append((training.id, training.name, training.title, steps, loss, str(len(one.checkpoints)), made))
+    _print(("training", "folder", "recipe", "steps", "last loss", "saved", "made"), rows)
+    scores = [(one.training.id, score) for one in found for score in one.scores if score.headline]
+    if scores:
+        from rich.console import Console
+
+        Console().print()
+        _print(
+            ("training", "step", "task", "scored by", "metric", "value [95%]", "graded", "run"),
+            [
+                (owner, str(s.step), s.task, s.judge, s.metric, _with_interval(s), f"{s.n}/{s.total}", s.run_id)
+                for owner, s in scores
+            ],
+        )
+
+
+def _with_interval(score: Score) -> str:
+    """A value with its interval as the leaderboard has it: shares from 0 to 1, points as they are."""
+    if score.value is None:
+        return "\N{EN DASH}"
+    if score.low is None or score.high is None:
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"

@@ -44,11 +44,11 @@ class _Count:
 
 
 @contextmanager
-def shown(*, plain: bool) -> Iterator[Listener]:
-    """A listener for `engine.execute`, shown on stderr while the block lasts."""
+def shown(*, plain: bool, missing: str = "unscored") -> Iterator[Listener]:
+    """A listener for `engine.execute`, shown on stderr while the block lasts. `missing`: what unfinished items are."""
     console = Console(stderr=True)
     if plain or not console.is_terminal:
-        lines = _Lines()
+        lines = _Lines(missing)
         yield lines
         lines.close()
         return
@@ -63,7 +63,7 @@ def shown(*, plain: bool) -> Iterator[Listener]:
         console=console,
         refresh_per_second=5,
     ) as progress:
-        yield _Bars(progress)
+        yield _Bars(progress, missing)
 
 
 def _told(who: str, message: str) -> str:
@@ -74,7 +74,8 @@ def _told(who: str, message: str) -> str:
 class _Counting:
     """What both ways of showing keep: the counts, the money, the latest wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, missing: str = "unscored") -> None:
+        self.missing = missing
         self.counts: dict[tuple[str, str], _Count] = {}
         self.usd = 0.0
         self.unknown = 0
@@ -101,8 +102,8 @@ class _Counting:
 class _Bars(_Counting):
     """One bar for every model or judge and task."""
 
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
+    def __init__(self, progress: Progress, missing: str = "unscored") -> None:
+        super().__init__(missing)
         self._progress = progress
         self._bars: dict[tuple[str, str], TaskID] = {}
 
@@ -119,7 +120,7 @@ class _Bars(_Counting):
     def finished(self, who: str, task: str, *, scored: bool) -> None:
         super().finished(who, task, scored=scored)
         count = self.counts[who, task]
-        note = f"[red]{count.unscored} unscored[/]" if count.unscored else ""
+        note = f"[red]{count.unscored} {self.missing}[/]" if count.unscored else ""
         bar = self._bars[who, task]
         self._progress.update(
             bar, completed=count.done, rate=f"{count.rate:.1f}/s", note=f"{note} {self.money}".strip()
@@ -138,8 +139,8 @@ class _Bars(_Counting):
 class _Lines(_Counting):
     """A line when work begins, every ten seconds, and at the end of each."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, missing: str = "unscored") -> None:
+        super().__init__(missing)
         self._last = monotonic()
         self._waits: dict[str, datetime] = {}
 
@@ -179,7 +180,7 @@ class _Lines(_Counting):
     def _line(self, who: str, task: str, count: _Count) -> None:
         parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
         if count.unscored:
-            parts.append(f"{count.unscored} unscored")
+            parts.append(f"{count.unscored} {self.missing}")
         if self.money:
             parts.append(self.money)
         self._say(", ".join(parts))

@@ -80,6 +80,12 @@ def run(
     shuffle_seed: Annotated[
         int | None, typer.Option(help="In a random order, before --limit.", rich_help_panel=_PICK)
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N", help="Ask the K-th of N equal parts of the run; merge the stores.", rich_help_panel=_PICK
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad items out, counted and named.", rich_help_panel=_PICK)
     ] = False,
@@ -140,7 +146,8 @@ def run(
 
       sparkles-eval run -t ./my_task -m openai/llava --model-arg base_url=http://localhost:8000/v1
     """
-    from sparkles_eval.engine.wishes import Wishes
+    from sparkles_eval.engine.cells import Share
+    from sparkles_eval.engine.wishes import Wishes, read_share
     from sparkles_eval.tasks.variants import Variation
 
     wishes = Wishes(
@@ -161,6 +168,7 @@ def run(
         shuffle_seed=shuffle_seed,
         epochs=epochs,
         variation=Variation(orders.value, images.value, history.value),
+        share=read_share(part) if part else Share(),
         controls=controls,
     )
     if dry_run:
@@ -185,7 +193,7 @@ def run(
     with Store(store) as opened:
         with shown(plain=plain) as progress:
             outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)
-        if plan.panels:
+        if plan.panels and not part:  # of a part of the votes no panel is made; merging makes it
             from sparkles_eval.evidence.judges_panel import score_panel
 
             for panel in plan.panels:

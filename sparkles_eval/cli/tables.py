@@ -5,9 +5,6 @@ Knows nothing of what the tables say.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from sparkles_eval.evidence.tables import Cell, Head, Span, Table
-from sparkles_eval.records import JSON
+from sparkles_eval.evidence.tables import Table
+from sparkles_eval.reports.export import cell_text, csv_text, json_text, latex_text, titled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +36,6 @@ LatexPath: TypeAlias = Annotated[
     typer.Option("--latex", metavar="FILE", help="Write LaTeX tables (booktabs).", rich_help_panel=_PANEL),
 ]
 
-NONE = "\N{EN DASH}"
 _TURNED = 3
 """Rows of a table that is too wide which are shown side by side as columns."""
 _PIPED = 220
@@ -81,7 +77,7 @@ def _print(table: Table, console: Console, longest: int) -> None:
     if table.rows:
         # The first of very many rows say little: a glance, and the files have them all.
         shown = len(table.rows) if len(table.rows) <= longest else _GLANCE
-        heads = [_titled(head) for head in table.heads]
+        heads = [titled(head) for head in table.heads]
         rows = [
             [_inert(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)]
             for row in table.rows[:shown]
@@ -136,44 +132,6 @@ def _inert(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{MIDDLE DOT}" for char in text)
 
 
-def _titled(head: Head) -> str:
-    """The title, with the unit of shares."""
-    if head.unit != "percent" or ("%" in head.title and "[95%]" not in head.title):
-        return head.title
-    return head.title.replace("[95%]", "% [95%]") if "[95%]" in head.title else f"{head.title} %"
-
-
-def cell_text(cell: Cell, head: Head) -> str:
-    """A cell as people read it: "56.7 [48.7, 64.3]", "<.001", "1,225", an en dash for what is not there."""
-    if isinstance(cell, Span):
-        value = _number(cell.value, head)
-        if cell.low is None or cell.high is None:
-            return value
-        return f"{value} [{_number(cell.low, head)}, {_number(cell.high, head)}]"
-    return cell if isinstance(cell, str) else _number(cell, head)
-
-
-def _number(value: float | None, head: Head) -> str:
-    if value is None:
-        return NONE
-    match head.unit:
-        case "percent":
-            return _signless(f"{100 * value:.1f}")
-        case "points":
-            return _signless(f"{value:.2f}")
-        case "p":
-            return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-        case "count":
-            return f"{value:,.0f}"
-        case _:
-            return _signless(f"{value:.3g}")
-
-
-def _signless(text: str) -> str:
-    """No "-0.0"."""
-    return text.removeprefix("-") if not text.strip("-0.") else text
-
-
 # --- files ------------------------------------------------------------------------------------------------------
 
 
@@ -203,82 +161,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); name another file") from error
-
-
-def json_text(tables: Sequence[Table]) -> str:
-    """A JSON list of tables, one row a line."""
-
-    def dump(value: JSON) -> str:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-    texts = []
-    for table in tables:
-        rows: list[JSON] = [dict(record) for record in table.records()]
-        lines = ",\n".join(f"  {dump(row)}" for row in rows)
-        head = f'{{"table": {dump(table.name)}, "title": {dump(table.title)}'
-        texts.append(f'{head}, "rows": [\n{lines}\n ], "notes": {dump(list(table.notes))}}}')
-    return "[" + ",\n".join(texts) + "]\n"
-
-
-def csv_text(table: Table) -> str:
-    """Full precision; an empty cell where there is no number. Text that a spreadsheet would run is quoted with '."""
-    records = table.records()
-    if not records:
-        return ",".join(head.name for head in table.heads) + "\n"
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow({name: _safe(value) if isinstance(value, str) else value for name, value in record.items()})
-    return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    NONE: "--",
-}
-
-
-def latex_text(table: Table) -> str:
-    """A table environment with booktabs rules, notes below; every text is escaped."""
-    columns = "".join("l" if head.unit == "text" else "r" for head in table.heads)
-    rows = [
-        " & ".join(_escape(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)) + r" \\"
-        for row in table.rows
-    ]
-    notes = [f"\\par\\footnotesize {_escape(note)}" for note in table.notes]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            f"\\caption{{{_escape(table.title)}}}",
-            f"\\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            " & ".join(_escape(_titled(head)) for head in table.heads) + r" \\",
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *notes,
-            r"\end{table}",
-        ]
-    )
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(char, char) for char in text if char.isprintable())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +13,14 @@ from sparkles_eval.cli import options
 if TYPE_CHECKING:
     from sparkles_eval.training.plan import Plan
 
-_FROM, _HOW = "From what", "How"
+_FROM, _HOW, _WATCH = "From what", "How", "Watching it"
+
+
+class LogTo(StrEnum):
+    """Programs that show a training while it runs."""
+
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
 
 
 def train(
@@ -63,17 +71,34 @@ def train(
         Path | None,
         typer.Option(help="Keeps image features. Default: in the user's cache.", rich_help_panel=_HOW),
     ] = None,
+    store: options.StorePath = options.DEFAULT_STORE,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the tasks that the recipe evaluates checkpoints on find their data.",
+            rich_help_panel=_WATCH,
+            show_default=False,
+        ),
+    ] = None,
+    log: Annotated[
+        list[LogTo] | None,
+        typer.Option("--log", help="Metrics to this program as well, if installed.", rich_help_panel=_WATCH),
+    ] = None,
     content: options.Content = None,
 ) -> None:
     """Train a reference system by a recipe.
 
     A run that was killed goes on with --resume and ends in the same weights as one that was not.
+    The store keeps every step and checkpoint (`sparkles-eval list trainings`), and what a recipe's `evaluate`
+    block found out about checkpoints on the way.
 
     [bold]Examples[/bold]
 
       sparkles-eval train sparkleschat-7b --model models/minigpt4-7b --data ./SparklesData --out runs/train-7b
 
       sparkles-eval train minigpt4-tiny --out runs/minigpt4-tiny
+
+      sparkles-eval train ./my-recipe.yaml --out runs/mine --model … --data … --data-root ./Sparkles --log tensorboard
 
       torchrun --nproc-per-node 8 -m sparkles_eval train sparkleschat-7b --model … --data … --out …
     """
@@ -82,6 +107,7 @@ def train(
     wishes = Wishes(
         recipe=recipe,
         out=out,
+        store=store,
         data=data,
         model=model,
         skip_bad=skip_bad,
@@ -92,6 +118,8 @@ def train(
         positions=positions,
         threads=threads,
         cache=cache,
+        data_root=data_root,
+        logs=tuple(one.value for one in log or ()),
         content=tuple(content or ()),
     )
     _show(plan(wishes, typer.echo))

@@ -11,9 +11,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.cli.tables import Files, csv_text, json_text, latex_text, present, write
+from sparkles_eval.cli.tables import Files, present, write
 from sparkles_eval.errors import UserError
 from sparkles_eval.evidence.tables import Head, Span, Table
+from sparkles_eval.reports.export import csv_text, json_text, latex_text
 
 
 def run(*args: str) -> str:

@@ -1,7 +1,7 @@
 """Writes the reference pages that follow from the code: the command line and the YAML files.
 
-`python -m tests.docs.write_reference` writes docs/reference/{cli,task-yaml,judge-yaml,adapter-yaml}.md; a test holds
-them true. Knows nothing of what options and keys do: their words are in the code.
+`python -m tests.docs.write_reference` writes docs/reference/{cli,task-yaml,judge-yaml,adapter-yaml,style-yaml}.md; a
+test holds them true. Knows nothing of what options and keys do: their words are in the code.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typer.models import OptionInfo, ParameterInfo
 
 from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.cli.app import app
+from sparkles_eval.dialogues.spec import StyleSpec
 from sparkles_eval.judges.spec import JudgeSpec
 from sparkles_eval.tasks.spec import TaskSpec
 
@@ -207,6 +208,12 @@ def pages() -> dict[str, str]:
             "A preset: one model with what is known about it, named by `--model NAME`, `--model KIND/MODEL` or its "
             "path. [Evaluate your own model](../guides/own-model.md).",
             Preset,
+        ),
+        "style-yaml.md": yaml_page(
+            "style.yaml",
+            "A style of training dialogues: a folder with this file and a prompt, named by `data generate --style`. "
+            "[Make training dialogues](../guides/training-dialogues.md).",
+            StyleSpec,
         ),
     }
 

@@ -1,0 +1,183 @@
+"""`sparkles-eval data list` and `data fetch`: where data come from, under which terms, and having them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparkles_eval.cli import options
+from sparkles_eval.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sparkles_eval.sources.fetch import Report
+    from sparkles_eval.sources.spec import SourceSpec
+
+EXIT_INCOMPLETE = 3
+
+Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A name of `sparkles-eval data list`.")]
+To = Annotated[Path, typer.Option("--to", help="The data folder to fill; later runs name it with --data-root.")]
+Parts = Annotated[
+    list[str] | None, typer.Option("--part", help="A part of the source, several times for several. Default: its own.")
+]
+
+
+def listing(
+    name: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="One source in full.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="A data folder: says what of the source is there.")] = None,
+    content: options.Content = None,
+) -> None:
+    """Show where data come from: what each source is, its licence, and what has to be got by hand.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval data list
+
+      sparkles-eval data list nlvr2 --to ./nlvr2
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from sparkles_eval.sources.fetch import look
+    from sparkles_eval.sources.spec import list_sources, read_source
+
+    console = Console()
+    if name is not None:
+        source = read_source(name, tuple(content or ()))
+        _describe(source, console)
+        _steps(look(source, to or Path(), source.parts), console, states=to is not None)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, heading in enumerate(("source", "what", "licence", "how")):
+        table.add_column(heading, overflow="fold", no_wrap=number == 0)
+    for source in list_sources(tuple(content or ())):
+        how = "fetched" if not source.by_hand else "by hand" if not source.files else "partly by hand"
+        table.add_row(*(Text(cell) for cell in (source.name, source.about, source.licence, how)))
+    console.print(table)
+
+
+def fetch(
+    name: Name,
+    to: To,
+    part: Parts = None,
+    accept: Annotated[
+        bool, typer.Option("--accept-terms", help="Agree to the source's terms without being asked.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Only say what is there and what is missing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Ask once more for photographs that were gone.")] = False,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option("--mirror", metavar="FROM=TO", help="Ask addresses that begin with FROM at TO instead."),
+    ] = None,
+    content: options.Content = None,
+) -> None:
+    """Fetch the data of a source into a folder: resumed where it stopped, checked, unpacked safely.
+
+    Licence and terms are shown and must be agreed to first. What only a person can get is said with its address and
+    place. A second call fetches only what is missing. Exit code 3: something is missing still.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval data fetch bison --to ./bison
+
+      sparkles-eval data fetch nlvr2 --part dev --to ./nlvr2
+
+      sparkles-eval data fetch sparkles --to ./sparkles --offline
+    """
+    from rich.console import Console
+
+    from sparkles_eval.sources.fetch import chosen_parts, look
+    from sparkles_eval.sources.spec import read_source
+
+    console = Console()
+    source = read_source(name, tuple(content or ()))
+    chosen_parts(source, part or ())
+    mirrors = _mirrors(mirror or ())
+    _describe(source, console)
+    if offline:
+        report = look(source, to, part or ())
+    else:
+        _agree(source, accept=accept)
+        report = _fetch(source, to, mirrors, part or (), again=again, console=console)
+    _steps(report, console)
+    if not report.complete:
+        raise typer.Exit(EXIT_INCOMPLETE)
+    console.print(f"data    {to}", highlight=False)
+
+
+def _mirrors(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        start, _, other = text.partition("=")
+        if not start or not other:
+            raise UserError(f"--mirror {text}: write it as FROM=TO, such as https://github.com=https://mirror.example")
+        found[start] = other
+    return found
+
+
+def _describe(source: SourceSpec, console: Console) -> None:
+    from rich.text import Text
+
+    console.print(Text.assemble((source.title, "bold"), f"  {source.about.strip()}"))
+    for label, text in (
+        ("homepage", source.homepage),
+        ("licence", source.licence),
+        ("terms", source.terms),
+        ("for", source.used_by),
+    ):
+        if text:
+            console.print(Text.assemble((f"{label:<9}", "dim"), text.strip()))
+
+
+def _agree(source: SourceSpec, *, accept: bool) -> None:
+    """Raises errors.UserError unless a person agrees, here or with the option."""
+    import sys
+
+    if accept:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"source {source.name}: agree to its licence and terms above with --accept-terms")
+    if not typer.confirm("Do you agree to this licence and these terms?"):
+        raise UserError(f"source {source.name}: nothing was fetched, since its terms were not agreed to")
+
+
+def _fetch(
+    source: SourceSpec, to: Path, mirrors: Mapping[str, str], parts: Sequence[str], *, again: bool, console: Console
+) -> Report:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from sparkles_eval.cli.data_progress import Bars, Photographs
+    from sparkles_eval.sources.download import make_line
+    from sparkles_eval.sources.fetch import fetch as carry_out
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    line = make_line(mirrors)
+    with Progress(*columns, console=console, transient=True) as progress, line.client:
+        return carry_out(
+            source, to, line, Bars(progress), parts=parts, again=again, fetched=Photographs(progress, source.name)
+        )
+
+
+def _steps(report: Report, console: Console, *, states: bool = True) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("place", "state", "") if states else ("place", ""):
+        table.add_column(heading, overflow="fold")
+    for step in report.steps:
+        style = "" if step.fine else "yellow"
+        cells = (step.place, step.state.value, step.detail) if states else (step.place, step.detail)
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    console.print(table)

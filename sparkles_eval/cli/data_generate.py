@@ -1,0 +1,245 @@
+"""`sparkles-eval data generate`: training dialogues from images and captions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparkles_eval.cli import options
+
+if TYPE_CHECKING:
+    from sparkles_eval.dialogues.finish import Result
+    from sparkles_eval.dialogues.generate import Outcome
+    from sparkles_eval.dialogues.prepare import Plan, Wishes
+    from sparkles_eval.engine.session import Terms
+
+_OF, _BY, _HOW = "Of what", "By whom", "What is kept"
+_SHOW = "Look before you pay"
+EXIT_UNANSWERED, EXIT_INTERRUPTED = 3, 130
+
+
+def generate(
+    images: Annotated[Path, typer.Option(help="The folder of the images.", rich_help_panel=_OF)],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="KIND/NAME or a preset that writes them.", rich_help_panel=_BY)
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines {image, caption}, filter_cap.json or detail_description.json.",
+            rich_help_panel=_OF,
+            show_default=False,
+        ),
+    ] = None,
+    style: Annotated[str, typer.Option(help="cc, vg, or a folder with a style.yaml.", rich_help_panel=_OF)] = "cc",
+    demonstrations: Annotated[
+        Path | None,
+        typer.Option(help="Dialogues in the training form, instead of ours.", rich_help_panel=_OF, show_default=False),
+    ] = None,
+    dialogues: Annotated[
+        int | None,
+        typer.Option(
+            "--dialogues",
+            "-n",
+            min=1,
+            help="How many are asked for. Default: each image offered once.",
+            rich_help_panel=_OF,
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the order in which images are offered.", rich_help_panel=_OF)] = 0,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What files begin with. Default: the folder's.", rich_help_panel=_OF, show_default=False),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave images out that cannot be used, counted.", rich_help_panel=_OF)
+    ] = False,
+    see_images: Annotated[
+        bool, typer.Option("--see-images", help="Give the model the images, too.", rich_help_panel=_BY)
+    ] = False,
+    caption_with: Annotated[
+        str | None,
+        typer.Option(
+            help="A vision model that first describes images without a caption.",
+            rich_help_panel=_BY,
+            show_default=False,
+        ),
+    ] = None,
+    model_arg: Annotated[
+        list[str] | None,
+        typer.Option("--model-arg", metavar="[MODEL:]K=V", rich_help_panel=_BY, help="base_url=http://… …"),
+    ] = None,
+    generation: Annotated[
+        list[str] | None,
+        typer.Option("--generation", metavar="[MODEL:]K=V", rich_help_panel=_BY, help="temperature=0.7 …"),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Ask once more for what is wrong, with the reason.", rich_help_panel=_HOW)
+    ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK[=DATA-ROOT]", help="Keep out what this evaluation asks.", rich_help_panel=_HOW),
+    ] = None,
+    coco_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Visual Genome's image_data.json: COCO ids of its images.", rich_help_panel=_HOW, show_default=False
+        ),
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K=V", help="min_answer_words=30 near_duplicate=0.6 …", rich_help_panel=_HOW),
+    ] = None,
+    max_connections: options.Connections = None,
+    max_cost: options.MaxCost = None,
+    max_attempts: options.MaxAttempts = 6,
+    max_wait: options.MaxWait = 600,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Requests, tokens, cost, time. Spends nothing.", rich_help_panel=_SHOW)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the first call asks. Asks nobody.", rich_help_panel=_SHOW)
+    ] = False,
+    content: options.Content = None,
+    plugin: options.Plugins = None,
+    store: options.StorePath = options.DEFAULT_STORE,
+    embed_images: Annotated[
+        bool, typer.Option("--embed-images", help="Put the image bytes into the store as well.")
+    ] = False,
+    plain: options.Plain = False,
+) -> None:
+    """Have a model write dialogues about several images each, check them, and write them for training.
+
+    Running the same command again resumes: only what is missing is asked. What was set aside is kept with its reason.
+    Exit code 0: every call has its reply; 3: some have none, counted on screen; 2: your error; 130: interrupted.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval data generate --images photos --captions captions.jsonl -m gpt-4o --out runs/my-dialogues --estimate
+
+      sparkles-eval data generate --images photos --caption-with gpt-4o -m gpt-4o --repair --out runs/my-dialogues
+
+      sparkles-eval data generate --style vg --images VG --captions detail_description.json -m openai/qwen2.5-72b
+      --model-arg base_url=http://localhost:8000/v1 --against sparkleseval=./sparkles --out runs/vg
+    """
+    from sparkles_eval.dialogues.outputs import valid_name
+    from sparkles_eval.dialogues.prepare import Wishes
+    from sparkles_eval.engine.policy import Patience
+    from sparkles_eval.engine.session import Terms
+
+    wishes = Wishes(
+        style=style,
+        model=model,
+        images=images,
+        captions=captions,
+        demonstrations=demonstrations,
+        dialogues=dialogues,
+        seed=seed,
+        see_images=see_images,
+        caption_with=caption_with,
+        repair=repair,
+        against=tuple(against or ()),
+        coco_map=coco_map,
+        gates=tuple(gate or ()),
+        model_args=tuple(model_arg or ()),
+        generation=tuple(generation or ()),
+        skip_bad=skip_bad,
+        content=tuple(content or ()),
+        plugins=tuple(plugin or ()),
+    )
+    called = valid_name(name or out.absolute().name)
+    if dry_run or estimate:
+        _look(wishes, store if estimate else None, max_connections)
+        return
+    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
+    _generate(wishes, terms, store, out, called, plain=plain)
+
+
+def _look(wishes: Wishes, store: Path | None, connections: int | None) -> None:
+    """The first call's words, or (with a store) what all of them would cost."""
+    from sparkles_eval.dialogues.generate import check_takable, first_request
+    from sparkles_eval.dialogues.prepare import prepare
+
+    plan = prepare(wishes)
+    check_takable(plan)
+    if store is not None:
+        from sparkles_eval.cli.estimate import print_lines
+        from sparkles_eval.dialogues.expect import expected
+
+        print_lines(expected(plan, store, connections))
+        return
+    from rich.console import Console
+
+    from sparkles_eval.records import Image
+
+    console = Console()
+    request = first_request(plan)
+    console.rule(f"{plan.spec.name}: call 1 of {plan.count}")
+    for message in request.conversation.messages:
+        for part in message.parts:
+            shown = f"⟨{part.relpath}⟩" if isinstance(part, Image) else part.text
+            console.print(shown, markup=False, highlight=False, soft_wrap=True)
+
+
+def _generate(wishes: Wishes, terms: Terms, store: Path, out: Path, name: str, *, plain: bool) -> None:
+    from sparkles_eval.cli.progress import shown
+    from sparkles_eval.dialogues.finish import finish
+    from sparkles_eval.dialogues.generate import check_takable, generate
+    from sparkles_eval.dialogues.prepare import prepare
+    from sparkles_eval.engine.prepare import check_prices
+    from sparkles_eval.store.store import Store
+
+    plan = prepare(wishes)
+    check_takable(plan)
+    check_prices(plan.adapters, terms.max_cost_usd)
+    _tell(plan)
+    with Store(store) as opened:
+        with shown(plain=plain, missing="without a reply") as progress:
+            outcome = generate(plan, opened, progress, terms, sys.argv)
+        if not outcome.set_id:
+            typer.secho("interrupted; run the same command again to go on from here", fg=typer.colors.YELLOW)
+            raise typer.Exit(EXIT_INTERRUPTED)
+        result = finish(plan, opened, outcome.set_id, outcome.calls, out, name, wishes.content)
+    _report(outcome, result, out, store)
+
+
+def _tell(plan: Plan) -> None:
+    """What was left out before anything is asked."""
+    for note in plan.notes:
+        typer.echo(note, err=True)
+    for what, problems in (("cannot be used", plan.left_out), ("stand in an evaluation", plan.leaked)):
+        if problems:
+            typer.echo(f"left out (left_out.jsonl): {len(problems)} images that {what}", err=True)
+            for problem in problems[:5]:
+                typer.echo(f"  {problem.item}: {problem.what}", err=True)
+    if plan.demonstrated:
+        typer.echo(f"left out: {len(plan.demonstrated)} images of demonstrations", err=True)
+
+
+def _report(outcome: Outcome, result: Result, out: Path, store: Path) -> None:
+    """Tables, where everything is, what is missing, exit code."""
+    from sparkles_eval.cli.tables import Files, present
+
+    present(result.tables[:2], Files())
+    typer.echo("")
+    for group in result.groups:
+        images = f"{group.images} image{'' if group.images == 1 else 's'}"
+        typer.echo(f"turn {group.turn}, {images}: {group.records:,} records in {out / group.file}")
+    for note in result.notes:
+        typer.secho(note, fg=typer.colors.YELLOW)
+    typer.echo(f"folder  {out}")
+    typer.echo(f"store   {store} (set {outcome.set_id})")
+    typer.echo(f"look    sparkles-eval data browse {out} --out {out}.html")
+    if outcome.interrupted:
+        typer.secho("interrupted; run the same command again to go on from here", fg=typer.colors.YELLOW)
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.unanswered:
+        for reason, count in sorted(outcome.unanswered.items(), key=lambda pair: (-pair[1], pair[0]))[:10]:
+            typer.secho(f"{count} calls have no reply: {reason}", fg=typer.colors.YELLOW)
+        typer.secho("run the same command again to try them", fg=typer.colors.YELLOW)
+        raise typer.Exit(EXIT_UNANSWERED)

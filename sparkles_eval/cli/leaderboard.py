@@ -1,0 +1,63 @@
+"""`sparkles-eval leaderboard`: a public leaderboard from bundles that strangers send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="A public leaderboard from bundles that strangers send.", no_args_is_help=True)
+
+EXIT_REFUSED = 1
+
+
+@app.callback()
+def _root() -> None: ...
+
+
+@app.command("build")
+def build(
+    bundles: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the bundles (*.zip) lie.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the site; an earlier one is replaced.")],
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BUNDLE", help="The bundle (its file name) whose data, prompts and judges hold.", show_default=False
+        ),
+    ] = None,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Show what may not be compared in tables of its own, refuse nothing for it.")
+    ] = False,
+    largest: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest store that is unpacked.")] = 500,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
+) -> None:
+    """Check every bundle, work every score out again, and write the site of those that are sound.
+
+    A bundle is refused, with the rows, where a hash or a number does not follow, and where its task has other data,
+    prompts or judges than the others'. Exit code 0: all are on the site; 1: some are refused; 2: there is nothing to
+    build from. The site lists what was refused and why (bundles.html, bundles.json).
+
+    [bold]Examples[/bold]
+
+      sparkles-eval leaderboard build bundles --out site
+
+      sparkles-eval leaderboard build bundles --out site --like reference.zip
+    """
+    from sparkles_eval.publishing.board import Terms
+    from sparkles_eval.publishing.board import build as build_board
+    from sparkles_eval.reports import inert
+
+    board = build_board(bundles, out, Terms(apart=apart, like=like, largest=largest * 1_000_000, figures=figures))
+    for one in board.taken:
+        models, tasks = ", ".join(map(inert.line, one.models)), ", ".join(map(inert.line, one.tasks))
+        typer.secho(f"accepted  {inert.line(one.bundle)}: {models} on {tasks}", fg=typer.colors.GREEN)
+    for refused in board.left_out:
+        typer.secho(f"refused   {inert.line(refused.bundle)}", fg=typer.colors.RED)
+        for reason in refused.reasons:
+            typer.secho(f"          {inert.line(reason)}", fg=typer.colors.RED)
+    for note in board.notes:
+        typer.secho(f"note      {inert.line(note)}", fg=typer.colors.YELLOW)
+    typer.echo(f"site      {board.index}" if board.index else "no site was written: no bundle is sound")
+    if board.left_out:
+        raise typer.Exit(EXIT_REFUSED)

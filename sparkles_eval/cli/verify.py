@@ -1,0 +1,81 @@
+"""`sparkles-eval verify`: whether everything in a store follows from what was asked and said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sparkles_eval.publishing.findings import Verification
+
+EXIT_FINDINGS = 1
+_TOLD = 40
+
+
+def verify(
+    store: Annotated[Path, typer.Argument(help="The store; it is only read.")],
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every finding as JSON ('-' prints it).")
+    ] = None,
+) -> None:
+    """Check a store: pages, references, every hash, and every score and metric worked out again.
+
+    Answers are read again by their rule, judges' replies by their parser, panels by their votes. Exit code 0: all
+    follows; 1: something does not, named by row; 2: no store.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval verify runs/sparkles.db
+
+      sparkles-eval verify runs/all.db --json findings.json
+    """
+    from sparkles_eval.publishing.verify import verify_file
+
+    found = verify_file(store)
+    if json is not None:
+        _write(found, json)
+    if json != Path("-"):
+        _print(found)
+    if not found.sound:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _print(found: Verification) -> None:
+    for finding in found.findings[:_TOLD]:
+        typer.secho(f"  {finding}", fg=typer.colors.RED)
+    if len(found.findings) > _TOLD:
+        typer.echo(f"  ... and {len(found.findings) - _TOLD:,} more; --json FILE has them")
+    for why in found.unchecked:
+        typer.secho(f"not worked out again: {why}", fg=typer.colors.YELLOW)
+    if found.checked:
+        typer.echo(f"checked {', '.join(f'{count:,} {name}' for name, count in found.checked.items())}")
+    if found.sound:
+        typer.secho("everything follows from what was asked and said", fg=typer.colors.GREEN)
+    else:
+        count = f"{len(found.findings):,}{' or more' if found.cut else ''}"
+        typer.secho(f"{count} finding{'s' if len(found.findings) != 1 else ''}", fg=typer.colors.RED)
+
+
+def _write(found: Verification, out: Path) -> None:
+    from dataclasses import asdict
+    from json import dumps
+
+    from sparkles_eval.errors import UserError
+
+    said = {
+        "sound": found.sound,
+        "findings": [asdict(finding) for finding in found.findings],
+        "cut": found.cut,
+        "unchecked": list(found.unchecked),
+        "checked": dict(found.checked),
+    }
+    text = dumps(said, indent=1, ensure_ascii=False)
+    if out == Path("-"):
+        typer.echo(text)
+        return
+    try:
+        out.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); name another file") from error
