@@ -27,9 +27,10 @@ from sparkles_eval.errors import ContentError
 from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
 from sparkles_eval.judges.claims import read_claims
 from sparkles_eval.judges.lexicon import Lexicon, Scope, lexicon_for
+from sparkles_eval.judges.rule import one_call, rule_card
 from sparkles_eval.judges.said import Said, counted_most, said_of
 from sparkles_eval.judges.spec import FILE, JudgeSpec, read_spec
-from sparkles_eval.records import Fact, Rating, Sample, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.records import Fact, Rating, Sample, Verdict, VerdictStatus
 
 FORMULA = 1
 """Raised when the formulas or the reader change so that older numbers are incomparable; part of the fingerprint."""
@@ -113,27 +114,7 @@ class FactsJudge:
     """A judge of kind facts (judges.base.Judge). Made by `make_facts_judge`."""
 
     def __init__(self, spec: JudgeSpec) -> None:
-        self._spec = spec
-        self._card = JudgeCard(
-            name=spec.name,
-            version=spec.version,
-            title=spec.title,
-            criteria=spec.records(),
-            low=spec.scale.low,
-            high=spec.scale.high,
-            sees="facts",
-            fingerprint=fingerprint(
-                [
-                    "facts",
-                    FORMULA,
-                    spec.name,
-                    spec.version,
-                    [criterion.model_dump() for criterion in spec.criteria],
-                    [spec.scale.low, spec.scale.high],
-                ]
-            ),
-            attempts=1,
-        )
+        self._card = rule_card(spec, ["facts", FORMULA])
 
     @property
     def card(self) -> JudgeCard:
@@ -148,8 +129,7 @@ class FactsJudge:
 
     def calls(self, dialogue: Dialogue) -> Sequence[Call]:
         """One call, with nobody to ask."""
-        turns = range(1, min(len(dialogue.answers), len(dialogue.sample.turns)) + 1)
-        return [Call("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in self._card.criteria))]
+        return one_call(dialogue, self._card)
 
     def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
         """The verdict by rule; `text` is not looked at, since nobody was asked."""

@@ -20,8 +20,9 @@ from typing import Literal, TypeAlias
 from sparkles_eval.errors import ContentError
 from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
 from sparkles_eval.judges.likeness import likenesses, plain, rouge_l
+from sparkles_eval.judges.rule import one_call, rule_card
 from sparkles_eval.judges.spec import FILE, JudgeSpec, read_spec
-from sparkles_eval.records import Rating, Sample, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.records import Rating, Sample, Verdict, VerdictStatus
 
 FORMULA = 1
 """Raised when the formulas change so that older numbers are incomparable; part of the fingerprint."""
@@ -56,27 +57,7 @@ class ReferenceJudge:
 
     def __init__(self, spec: JudgeSpec, reading: Reading) -> None:
         self._reading = reading
-        self._card = JudgeCard(
-            name=spec.name,
-            version=spec.version,
-            title=spec.title,
-            criteria=spec.records(),
-            low=spec.scale.low,
-            high=spec.scale.high,
-            sees="text",
-            fingerprint=fingerprint(
-                [
-                    "reference",
-                    FORMULA,
-                    reading,
-                    spec.name,
-                    spec.version,
-                    [criterion.model_dump() for criterion in spec.criteria],
-                    [spec.scale.low, spec.scale.high],
-                ]
-            ),
-            attempts=1,
-        )
+        self._card = rule_card(spec, ["reference", FORMULA, reading])
 
     @property
     def card(self) -> JudgeCard:
@@ -93,8 +74,7 @@ class ReferenceJudge:
 
     def calls(self, dialogue: Dialogue) -> Sequence[Call]:
         """One call, with nobody to ask."""
-        turns = range(1, min(len(dialogue.answers), len(dialogue.sample.turns)) + 1)
-        return [Call("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in self._card.criteria))]
+        return one_call(dialogue, self._card)
 
     def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
         """The verdict by rule; `text` is not looked at, since nobody was asked."""
