@@ -105,7 +105,14 @@ globalThis.sparkles = globalThis.sparkles || {};
     if (chosen.length) return chosen;
     if (labels.length <= FEW) return labels;
     const contestants = view.answers.filter((answer) => !answer.classList.contains("baseline"));
-    return (contestants.length ? contestants : view.answers).slice(0, SHOWN).map((answer) => answer.dataset.model);
+    // Different models first: a second epoch of the first one is no comparison.
+    const models = new Map();
+    for (const answer of contestants.length ? contestants : view.answers) {
+      const name = answer.dataset.name || answer.dataset.model;
+      models.set(name, [...(models.get(name) || []), answer.dataset.model]);
+    }
+    const several = [...models.values()];
+    return [...several.map((labels) => labels[0]), ...several.flatMap((labels) => labels.slice(1))].slice(0, several.length > 1 ? Math.min(SHOWN, several.length) : SHOWN);
   };
 
   const show = (view) => {

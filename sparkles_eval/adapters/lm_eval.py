@@ -180,7 +180,15 @@ def make(model: Model, options: ModelOptions) -> LmEval:
         free=speech != "messages",
     )
     sampling = read_sampling(model.name, model.settings, options.generation)
-    return LmEval(_Setup(ready, sampling, speech, _typed(given), args.text("device")), kind)
+    device = args.text("device") or (None if speech == "messages" else _without_gpu())
+    return LmEval(_Setup(ready, sampling, speech, _typed(given), device), kind)
+
+
+def _without_gpu() -> str | None:
+    """ "cpu" where there is no GPU: lm-eval takes CUDA unless told otherwise, and then fails at the first request."""
+    import torch
+
+    return None if torch.accelerator.is_available() else "cpu"
 
 
 def _registered(model: Model) -> Any:

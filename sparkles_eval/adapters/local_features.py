@@ -6,6 +6,7 @@ used go first; on disk, where a folder is named, all stay. Knows nothing of how 
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -124,7 +125,7 @@ def cache_folder(root: str, tower: str) -> Path:
 
 def _write(folder: Path, sha: str, vector: torch.Tensor) -> None:
     """Whole or not at all: a run that is killed leaves no half file under the name."""
-    part = folder / f"{sha}.{threading.get_ident()}.part"
+    part = folder / f"{sha}.{secrets.token_hex(4)}.part"
     save_file({_NAME: vector.contiguous()}, part)
     part.replace(folder / f"{sha}.safetensors")
 

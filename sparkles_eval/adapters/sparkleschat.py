@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request, WatchedFeed
-from sparkles_eval.adapters.sparkleschat_folder import ends, identify, read_object
+from sparkles_eval.adapters.sparkleschat_folder import ends, find_parts, identify, read_object
 from sparkles_eval.adapters.weights import find_weights
 from sparkles_eval.errors import AdapterError, Rejected
 from sparkles_eval.records import Model
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _ARGS: Mapping[str, str] = {
     **local.LOCAL_ARGS,
+    "base": "folder of the frozen parts of a projection alone, where they are not where it was trained",
     "features": "folder in which encoded images are kept from run to run",
     "vision_fp32": "true encodes images in fp32 whatever the dtype, as the published evaluation did",
     "weights": "folder of the weights, whole or a projection alone",
@@ -59,6 +60,8 @@ class _Place:
     """Identity of what encodes images."""
     vision_fp32: bool
     features: Path | None
+    base: Path | None = None
+    """Of a projection alone: the whole model with its frozen parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,8 @@ class SparklesChat(local.Local):
         local_machine.quiet()
         place, processor = self._place, self._processor
         kwargs: dict[str, Any] = {"dtype": local_machine.torch_dtype(self._setup.dtype)}
+        if place.base is not None:
+            kwargs["base"] = place.base
         if place.vision_fp32:
             kwargs["vision_in_fp32"] = True
         if self._setup.dtype in local_machine.QUANTISED:
@@ -237,7 +242,7 @@ def make(model: Model, options: ModelOptions) -> SparklesChat:
     setup = local.read_setup(model, options, args, defaults)
     fp32 = args.flag("vision_fp32") or False
     vision = "fp32" if fp32 else setup.dtype
-    known = identify(folder)
+    known, base = identify(folder), find_parts(folder, args.text("base"))
     tower = local_machine.json_hash([known.tower, "bf16" if vision in local_machine.QUANTISED else vision])
     settings = {
         **{name: value for name, value in setup.model.settings.items() if name not in _NOT_ANSWERS},
@@ -255,4 +260,4 @@ def make(model: Model, options: ModelOptions) -> SparklesChat:
     named = replace(setup.model, model_id=Path(model.model_id).name or model.model_id, settings=settings)
     if "/" in model.model_id and args.text("name") is None:
         named = replace(named, name=f"{model.kind}/{named.model_id}")
-    return SparklesChat(replace(setup, model=named), _Place(folder, tower, fp32, features))
+    return SparklesChat(replace(setup, model=named), _Place(folder, tower, fp32, features, base))

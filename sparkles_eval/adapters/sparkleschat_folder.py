@@ -48,6 +48,24 @@ def identify(folder: Path) -> Identity:
     return Identity(json_hash(all_of_it), tower)
 
 
+def find_parts(folder: Path, base: str | None) -> Path | None:
+    """The whole model whose frozen parts a projection alone goes on, None where the folder is whole itself.
+
+    Raises errors.UserError now and not at the first request: where files of either are missing, or `base` has no use.
+    """
+    from sparkles_eval.sparkleschat import weights
+
+    record = weights.load_record(folder)
+    if record is None:
+        if base is not None:
+            raise UserError(f"{folder}: base={base} is for a projection alone, and this is a whole model; leave it out")
+        return None
+    weights.load_projection(folder, record)
+    home = weights.find_base(folder, record, Path(base).expanduser() if base is not None else None)
+    weights.stored_files(home)
+    return home
+
+
 def ends(folder: Path) -> tuple[tuple[tuple[int, ...], ...], frozenset[int]]:
     """Id sequences that end an answer, and the single ids that do (eos)."""
     from sparkles_eval.sparkleschat import SparklesChatConfig

@@ -68,9 +68,16 @@ def _evaluate(
     manager = TaskManager(include_path=str(include) if include else None, include_defaults=include is None)
     if missing := [task for task in tasks if task not in manager.all_tasks]:
         raise UserError(f"lm-eval has no task {', '.join(missing)}" + (f" in {include}" if include else ""))
-    found: dict[str, Any] = simple_evaluate(
-        model=lm, tasks=list(tasks), task_manager=manager, limit=limit, bootstrap_iters=0, log_samples=True
-    )
+    try:
+        found: dict[str, Any] = simple_evaluate(
+            model=lm, tasks=list(tasks), task_manager=manager, limit=limit, bootstrap_iters=0, log_samples=True
+        )
+    except OSError as error:
+        # lm-eval fetches a task's documents when it is first used
+        raise UserError(
+            f"lm-eval cannot read the documents of {', '.join(tasks)} ({error}); "
+            "fetch them on a machine with a network, or name tasks of your own with --include"
+        ) from error
     return found
 
 

@@ -212,9 +212,10 @@ def _tell(plan: Plan) -> None:
     """What was left out before anything is asked."""
     for note in plan.notes:
         typer.echo(note, err=True)
-    for what, problems in (("cannot be used", plan.left_out), ("stand in an evaluation", plan.leaked)):
+    for what, problems in (("cannot be used", plan.left_out), ("an evaluation asks about", plan.leaked)):
         if problems:
-            typer.echo(f"left out (left_out.jsonl): {len(problems)} images that {what}", err=True)
+            images = f"{len(problems)} image{'' if len(problems) == 1 else 's'}"
+            typer.echo(f"left out (left_out.jsonl): {images} that {what}", err=True)
             for problem in problems[:5]:
                 typer.echo(f"  {problem.item}: {problem.what}", err=True)
     if plan.demonstrated:
@@ -229,7 +230,7 @@ def _report(outcome: Outcome, result: Result, out: Path, store: Path) -> None:
     typer.echo("")
     for group in result.groups:
         images = f"{group.images} image{'' if group.images == 1 else 's'}"
-        typer.echo(f"turn {group.turn}, {images}: {group.records:,} records in {out / group.file}")
+        typer.echo(f"turn {group.turn}, {images}: {group.records:,} in {out / group.file}")
     for note in result.notes:
         typer.secho(note, fg=typer.colors.YELLOW)
     typer.echo(f"folder  {out}")

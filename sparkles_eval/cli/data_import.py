@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.errors import UserError
+from sparkles_eval.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def bring(
     if shape is Shape.NLVR1:
         from sparkles_eval.sources.boxes import make_task
 
-        made = make_task(file, images, out, split)
+        made = make_task(file, images, out, split, skip_bad=skip_bad)
         _tell(made.problems)
         typer.echo(f"task    {made.folder}  {made.samples:,} samples")
         typer.echo(f"next    sparkles-eval run --task {made.folder} --data-root {images} --model baseline/chance")
@@ -71,9 +71,9 @@ def bring(
         raise UserError(f"{out} is there already; name a new file with --out")
     evaluations = read_evaluations(against or (), coco_map, tuple(content or ())) if against else None
     made_of = convert(file, images, evaluations)
-    _tell(made_of.problems)
     if made_of.problems and not skip_bad:
-        raise UserError(f"{file}: {len(made_of.problems):,} problems; mend them, or leave these out with --skip-bad")
+        raise DataError(str(file), made_of.problems, "mend them, or leave these out with --skip-bad")
+    _tell(made_of.problems)
     if not made_of.records:
         raise UserError(f"{file}: no record is left")
     write_records(made_of.records, out)
@@ -81,7 +81,7 @@ def bring(
     if evaluations is None:
         typer.echo("leakage not checked (name evaluation tasks with --against)")
     else:
-        typer.echo(f"leakage {len(made_of.leaking):,} pictures left out, which {', '.join(against or ())} ask about")
+        typer.echo(f"leakage {len(made_of.leaking):,} left out: pictures that {', '.join(against or ())} has, too")
 
 
 def _tell(problems: Sequence[Problem]) -> None:

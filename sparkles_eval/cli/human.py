@@ -23,6 +23,7 @@ class Form(StrEnum):
 
 
 Task = Annotated[str | None, typer.Option("--task", "-t", help="Where the store holds several.", show_default=False)]
+Runs = Annotated[list[str] | None, typer.Option("--run", help="Only these runs.", show_default=False)]
 
 
 @app.command("export")
@@ -30,7 +31,7 @@ def export(
     rater: Annotated[list[str], typer.Option("--rater", help="Who rates; several times for several.")],
     dialogues: Annotated[int, typer.Option(min=1, help="Dialogues that each rater has rated in the end.")] = 50,
     task: Task = None,
-    run: Annotated[list[str] | None, typer.Option("--run", help="Only these runs.", show_default=False)] = None,
+    run: Runs = None,
     criteria_of: Annotated[
         str, typer.Option("--criteria-of", metavar="JUDGE", help="The judge whose criteria and scale people use.")
     ] = "sparkles",
@@ -106,6 +107,7 @@ def bring_in(
 def estimate(
     judge: Annotated[str, typer.Argument(help="The judge whose scores are joined: NAME, NAME@MODEL or a fingerprint.")],
     task: Task = None,
+    run: Runs = None,
     rater: Annotated[list[str] | None, typer.Option("--rater", help="Only these raters.", show_default=False)] = None,
     half_width: Annotated[
         float, typer.Option("--half-width", min=0.001, metavar="POINTS", help="How exact an interval you wish for.")
@@ -129,11 +131,12 @@ def estimate(
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
-        runs = labelling_runs(opened, task)
+        runs = labelling_runs(opened, task, run or None)
         report = human_report(
             opened,
             find_judge(opened, judge, runs),
             task=task,
+            run_ids=[one.id for one in runs],
             half_width=half_width,
             following=following,
             raters=tuple(rater or ()),

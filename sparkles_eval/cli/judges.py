@@ -22,6 +22,7 @@ def compare(
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Where the store holds several.", show_default=False)
     ] = None,
+    run: Annotated[list[str] | None, typer.Option("--run", help="Only these runs.", show_default=False)] = None,
     largest: Annotated[int, typer.Option(min=0, help="How many of the largest disagreements to list.")] = 10,
     epsilon: Annotated[
         float, typer.Option(min=0, max=1, help="What a person costs: .2 experts, .15 skilled, .1 crowd.")
@@ -47,7 +48,7 @@ def compare(
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
-        marks = read_marks(opened, judges, task)
+        marks = read_marks(opened, judges, task, run or None)
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
         if report is not None:
             from sparkles_eval.reports.render import render_report

@@ -82,7 +82,7 @@ def train(
     ] = None,
     log: Annotated[
         list[LogTo] | None,
-        typer.Option("--log", help="Metrics to this program as well, if installed.", rich_help_panel=_WATCH),
+        typer.Option("--log-to", "--log", help="Metrics to this program too, if installed.", rich_help_panel=_WATCH),
     ] = None,
     content: options.Content = None,
 ) -> None:
@@ -98,11 +98,11 @@ def train(
 
       sparkles-eval train minigpt4-tiny --out runs/minigpt4-tiny
 
-      sparkles-eval train ./my-recipe.yaml --out runs/mine --model … --data … --data-root ./Sparkles --log tensorboard
+      sparkles-eval train ./my-recipe.yaml --out runs/mine --model … --data … --data-root … --log-to tensorboard
 
       torchrun --nproc-per-node 8 -m sparkles_eval train sparkleschat-7b --model … --data … --out …
     """
-    from sparkles_eval.training.plan import Wishes, plan
+    from sparkles_eval.training.plan import Wishes, main_process, plan
 
     wishes = Wishes(
         recipe=recipe,
@@ -122,7 +122,9 @@ def train(
         logs=tuple(one.value for one in log or ()),
         content=tuple(content or ()),
     )
-    _show(plan(wishes, typer.echo))
+    done = plan(wishes, typer.echo)
+    if main_process():
+        _show(done)
 
 
 def _show(done: Plan) -> None:

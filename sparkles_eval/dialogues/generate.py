@@ -94,7 +94,7 @@ async def _work(plan: Plan, store: Store, session: Session, environment_id: int,
     candidates, count = plan.candidates, plan.count
     if plan.caption_adapter is not None:
         candidates = _captioned(plan, captions)
-        once = len(candidates) // plan.spec.candidates
+        once = planning.number_of_calls(plan.spec, len(candidates), None)
         count = count if plan.spec.reuse_candidates else min(count, once)
     by = plan.caption_adapter.model.name if plan.caption_adapter else None
     offered = [OfferedImage(c.id, c.image, c.caption, by if c.id in captions else None) for c in candidates]

@@ -7,6 +7,7 @@ how dialogues were made beyond what the card is told.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -88,15 +89,13 @@ def _write_file(path: Path, rows: Sequence[tuple[str, Dialogue]], known: Mapping
     import pyarrow.parquet as pq
 
     schema = _schema()
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:  # each process has its own
+        part = Path(folder) / path.name
         with pq.ParquetWriter(part, schema) as writer:
             for at in range(0, len(rows), _AT_ONCE):
                 batch = list(_rows(rows[at : at + _AT_ONCE], known))
                 writer.write_table(pa.Table.from_pylist(batch, schema=schema))
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _rows(rows: Sequence[tuple[str, Dialogue]], known: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:

@@ -5,7 +5,8 @@ Knows nothing of dialogues; the texts of evaluations are compared in `gates`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from sparkles_eval.tasks.strict import Foreign, Name, parse_json, read_text
 
 _ID_LENGTH = 5
 """Characters of an id that can be called the same: "1" and "2" name another image in every data set."""
+_COCO = re.compile(r"(?:.*_)?(\d{12})")
+"""COCO's file names end in the number, padded: such a one means the same however small it is."""
 
 
 class _Mapped(Foreign):
@@ -83,15 +86,15 @@ def leaking(candidates: Sequence[Candidate], evaluations: Evaluations) -> list[P
     if not evaluations.images:
         return []
     by_hash = {image.sha256: image for image in evaluations.images}
-    by_id = {name: image for image in evaluations.images for name in _names(image)}
+    by_id = {name: image for image in evaluations.images for name in _names(image, evaluations.coco_ids)}
     found: dict[str, str] = {}
     for candidate in candidates:
         coco = evaluations.coco_ids.get(candidate.id)
         if twin := by_hash.get(candidate.image.sha256):
             found[candidate.id] = f"the same file as {twin.relpath} of an evaluation"
-        elif twin := by_id.get(candidate.id) or by_id.get(candidate.id.lstrip("0")):  # COCO pads its numbers
+        elif twin := next((by_id[name] for name in _called(candidate.id) if name in by_id), None):
             found[candidate.id] = f"has the id of {twin.relpath} of an evaluation"
-        elif coco and (twin := by_id.get(coco)):
+        elif coco and (twin := by_id.get(coco.zfill(12)) or by_id.get(coco)):
             found[candidate.id] = f"is COCO image {coco}, {twin.relpath} of an evaluation"
     rest = [candidate for candidate in candidates if candidate.id not in found]
     for pair in twins(evaluations.images, [candidate.image for candidate in rest]):
@@ -100,8 +103,18 @@ def leaking(candidates: Sequence[Candidate], evaluations: Evaluations) -> list[P
     return [Problem(candidate.id, found[candidate.id]) for candidate in candidates if candidate.id in found]
 
 
-def _names(image: Image) -> list[str]:
-    """The ids of an image that are long enough to mean something: its own, and the number that ends its file's name."""
+def _names(image: Image, coco_ids: Mapping[str, str]) -> Iterator[str]:
+    """What an evaluation's image is called: its id, its file, and its COCO number where it is Visual Genome's."""
     stem = Path(image.relpath).stem
-    number = stem.rsplit("_", maxsplit=1)[-1].lstrip("0")
-    return [name for name in (image.id, number) if len(name) >= _ID_LENGTH]
+    yield from _called(image.id)
+    yield from _called(stem)
+    if stem in coco_ids and len(stem) >= _ID_LENGTH:
+        yield coco_ids[stem].zfill(12)
+
+
+def _called(name: str) -> Iterator[str]:
+    """The forms of a name that are long enough to mean something: itself, the number at its end, COCO's padded one."""
+    number = name.rsplit("_", maxsplit=1)[-1].lstrip("0")
+    yield from (form for form in (name, number) if len(form) >= _ID_LENGTH)
+    if coco := _COCO.fullmatch(name):
+        yield coco[1]

@@ -1,6 +1,7 @@
 """Finds where a text names an image: whole names only, so that #14 is not in #1417. Knows nothing of dialogues.
 
-`IMAGE#14`, `Image #14`, `images #14 and #17` and a bare `#14` name image 14; `image 14` does where 14 is known. A name
+`IMAGE#14`, `Image #14`, `images #14 and #17` and a bare `#14` name image 14; `image 14` does where 14 is known. Without
+the mark only names with a digit count, or "the image of a lake" would name images that are called "of" and "a". A name
 that nobody knows counts where the word image stands before the mark (`IMAGE#99`): else it is a hashtag or a number.
 """
 
@@ -43,7 +44,7 @@ def name_images(text: str, ids: Iterable[str]) -> Named:
     unknown: list[str] = []
 
     def written(found: re.Match[str]) -> str:
-        name = _longest(found["name"], by_name)
+        name = _known(found, by_name)
         marked = found["word"] is None or "#" in found["gap"]
         if name is not None:
             known.append(by_name[name.lower()])
@@ -53,6 +54,12 @@ def name_images(text: str, ids: Iterable[str]) -> Named:
         return found[0]
 
     return Named(_MENTION.sub(written, _PLACE.sub("", text)), tuple(known), tuple(unknown))
+
+
+def _known(found: re.Match[str], by_name: Mapping[str, str]) -> str | None:
+    """The known id that a match names, None where it names none or is no more than a word behind "image"."""
+    name = _longest(found["name"], by_name)
+    return name if name and ("#" in found[0] or any(map(str.isdigit, name))) else None
 
 
 def _longest(name: str, by_name: Mapping[str, str]) -> str | None:
@@ -75,7 +82,7 @@ def after_first(text: str, new: Iterable[str], ids: Iterable[str], add: Callable
     by_name = {known.lower(): known for known in ids}
 
     def put(found: re.Match[str]) -> str:
-        name = _longest(found["name"], by_name) if found["word"] else None
+        name = _known(found, by_name) if found["word"] else None
         if name is None or by_name[name.lower()] not in waiting:
             return found[0]
         waiting.discard(by_name[name.lower()])

@@ -58,8 +58,13 @@ class Prompter:
             "seen": self.seen,
         }
         images = [candidate.image for candidate in call.candidates] if self.seen else []
-        parts = _parts(render(self._template, self._name, names), markers, images, self._name)
-        return Conversation((Message("user", parts),), self.spec.system)
+        text = render(self._template, self._name, names)
+        if unnamed := [candidate.id for candidate in call.candidates if candidate.id not in text]:
+            raise ContentError(
+                f"{self._name}: does not name the candidates, such as {unnamed[0]}; "
+                "write {% for candidate in candidates %}{{ candidate.json }}{% endfor %}"
+            )
+        return Conversation((Message("user", _parts(text, markers, images, self._name)),), self.spec.system)
 
     def ask_again(
         self, call: Call, reply: str, problems: Sequence[tuple[int, str]], wanted: Sequence[tuple[int, ...]]

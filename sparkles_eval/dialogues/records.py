@@ -15,6 +15,7 @@ Fault: TypeAlias = Literal[
     "format",
     "cut-off",
     "messages",
+    "marks",
     "candidates",
     "mentions",
     "image-count",
@@ -25,12 +26,13 @@ Fault: TypeAlias = Literal[
     "leakage",
     "safety",
 ]
-"""What a dialogue was set aside for: the first seven by its form, the others by its quality."""
+"""What a dialogue was set aside for: the first eight by its form, the others by its quality."""
 
 FAULTS: dict[Fault, str] = {
     "format": "no dialogue could be read in the reply",
     "cut-off": "the reply ended in the middle of it",
     "messages": "messages missing, too many, empty or not in turn",
+    "marks": "a mark that means something else in training, such as ###",
     "candidates": "an image that was not offered",
     "mentions": "an image that its message does not mention",
     "image-count": "another number of images than the style allows",

@@ -7,8 +7,11 @@ without any, every image of the folder is taken. Knows nothing of models.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +98,7 @@ def read_rows_of(images: Path, captions: Path | None) -> tuple[list[Row], list[P
             "images", [Problem("", f"{images} is no folder")], "name the folder of the images with --images"
         )
     if captions is None:
-        rows = [Row(_slug(Path(name).stem), name, "") for name in _files(images)]
+        rows = [Row(called, name, "") for name, called in _named(_files(images)).items()]
         problems: list[Problem] = []
     else:
         rows, problems = _described(captions)
@@ -117,12 +120,34 @@ def read_rows_of(images: Path, captions: Path | None) -> tuple[list[Row], list[P
 
 
 def _files(folder: Path) -> list[str]:
+    """Every image below a folder; hidden files are none (macOS writes "._a.jpg" beside "a.jpg")."""
     inside = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in inside)
+    names = (path.relative_to(folder) for path in inside)
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+
+
+def _named(files: Iterable[str]) -> dict[str, str]:
+    """What each file's image is called: by its name, by its folder's too or by a hash where several have that name."""
+    names = {file: _slug(Path(file).stem) for file in files}
+    names |= {file: _slug(str(Path(file).with_suffix(""))) for file in _alike(names)}
+    return names | {file: _hashed(file) for file in _alike(names)}
+
+
+def _alike(names: Mapping[str, str]) -> list[str]:
+    """The files whose names others have, too."""
+    times = Counter(name.lower() for name in names.values())
+    return [file for file, name in names.items() if times[name.lower()] > 1]
 
 
 def _slug(stem: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\-]+", "_", stem).strip("_.-")
+    """The name as an image may be called: no accents, other characters as "_"; its hash where that leaves nothing."""
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_.\-]+", "_", plain).strip("_.-")
+    return name if valid_id(name) or not stem else _hashed(stem)
+
+
+def _hashed(name: str) -> str:
+    return f"image-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:10]}"
 
 
 def _described(path: Path) -> tuple[list[Row], list[Problem]]:
@@ -231,7 +256,8 @@ def read_demonstrations(path: Path, messages: int) -> list[Demonstration]:
     if problems or not made:
         if others and not made:
             problems.append(Problem("", f"{others} dialogues, none of {messages} messages as the style has them"))
-        raise DataError(f"demonstrations {path}", problems or [Problem("", "there is none")])
+        mend = f"name a file with dialogues of {messages} messages with --demonstrations, or leave the style's out"
+        raise DataError(f"demonstrations {path}", problems or [Problem("", "there is none")], mend)
     return made
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.records import fingerprint
-from sparkles_eval.tasks.spec import GenerationSpec, valid_name
+from sparkles_eval.tasks.spec import GenerationSpec, PlainName, valid_name
 from sparkles_eval.tasks.strict import Strict, read_yaml
 
 FILE = "style.yaml"
@@ -45,7 +45,7 @@ class GateSpec(Strict):
 class StyleSpec(Strict):
     """A style of dialogues: their form, how they are asked for, and what they must be to be kept."""
 
-    name: str
+    name: PlainName
     """The folder's name; sets and dialogues are called by it."""
     version: int = Field(default=1, ge=1)
     """Counted up when the same style would ask for something else."""
@@ -98,6 +98,8 @@ class StyleSpec(Strict):
             raise ValueError("turns: no turn brings an image")
         if most > self.candidates:
             raise ValueError(f"candidates: a dialogue may take {most} images, and only {self.candidates} are offered")
+        if late := [turn for turn in self.elide_answers if turn > len(self.turns)]:
+            raise ValueError(f"elide_answers: there is no turn {late[0]}; the style has {len(self.turns)}")
         return self
 
     @property

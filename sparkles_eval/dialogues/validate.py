@@ -13,6 +13,7 @@ from sparkles_eval.dialogues.drafts import Draft, DraftMessage, drafts
 from sparkles_eval.dialogues.mentions import Named, name_images
 from sparkles_eval.dialogues.records import Dialogue, Message, Rejection, Speaker
 from sparkles_eval.dialogues.spec import StyleSpec
+from sparkles_eval.sparkleschat.prompts import PLACEHOLDER, SEPARATOR
 
 _SHOWN, _KEPT = 120, 20_000
 """Characters of a reply without a dialogue that its reason quotes, and that are kept to be looked at."""
@@ -61,6 +62,9 @@ def _checked(draft: Draft, offered: Sequence[str], spec: StyleSpec) -> Dialogue:
     for number, text in enumerate(named, 1):
         if not text.text.strip():
             raise _Wrong(Rejection("messages", f"message {number} is empty"))
+        if mark := next((mark for mark in (SEPARATOR, PLACEHOLDER) if mark in text.text), None):
+            what = f"message {number} holds {mark}, which means something else in training; write plain text"
+            raise _Wrong(Rejection("marks", what))
     listed = _listed(draft, speakers, offered)
     given: list[str] = []
     messages: list[Message] = []
@@ -84,7 +88,7 @@ def _whole(draft: Draft, spec: StyleSpec) -> None:
         where = f"in message {broken}" if broken else f"after {count} of {spec.messages} messages"
         raise _Wrong(Rejection("cut-off", f"the reply ends {where}"))
     if count != spec.messages:
-        raise _Wrong(Rejection("messages", f"{count} messages; it must be {spec.messages}"))
+        raise _Wrong(Rejection("messages", f"its messages are {count}; they must be {spec.messages}"))
 
 
 def _in_turn(draft: Draft) -> list[Speaker]:

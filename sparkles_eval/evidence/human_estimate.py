@@ -88,15 +88,16 @@ def human_report(
     judge: JudgeRow,
     *,
     task: str | None = None,
+    run_ids: Sequence[str] | None = None,
     half_width: float = 0.3,
     following: int = 10,
     raters: Sequence[str] = (),
 ) -> HumanReport:
-    """Join the labels of a task with the scores of a judge.
+    """Join the labels of a task with the scores of a judge; `run_ids` are the runs that count, by default all of it.
 
     Raises errors.UserError where there are no labels, or the judge has scored none of the runs.
     """
-    runs = labelling_runs(store, task)
+    runs = labelling_runs(store, task, run_ids)
     found = [r for r in ratings(store, [run.id for run in runs]) if r.epoch == 0 and (not raters or r.rater in raters)]
     if not found:
         raise UserError(

@@ -65,13 +65,18 @@ def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str]
     if not found:
         of = f" of task {task}" if task else ""
         raise UserError(f"{store.path}: no run{of} whose answers a person could rate; `sparkles-eval list runs`")
-    kinds = {(run.task.name, run.protocol, run.variant, run.data_hash) for run in found}
+    kinds: dict[tuple[str, str, str, str], list[str]] = {}
+    for run in found:
+        kinds.setdefault((run.task.name, run.protocol, run.variant, run.data_hash), []).append(run.id)
     if len(kinds) > 1:
+        one_task = len({name for name, *_ in kinds}) == 1
         told = "; ".join(
             f"{name}, {protocol} protocol{', ' + variant if variant else ''}, data {data[:8]}"
-            for name, protocol, variant, data in sorted(kinds)
+            + (f": {' '.join(f'--run {run}' for run in ids)}" if one_task else "")
+            for (name, protocol, variant, data), ids in sorted(kinds.items())
         )
-        raise UserError(f"{store.path}: runs of several kinds ({told}); pick one with --task, or name runs with --run")
+        mend = "name those of one kind" if one_task else "pick one with --task, or name runs with --run"
+        raise UserError(f"{store.path}: runs of several kinds ({told}); {mend}")
     return found
 
 

@@ -151,7 +151,8 @@ def _constancy(own: Sequence[Habits]) -> Table:
         "two verdicts on one answer lie within that of each other in 95% of cases; constancy is not validity",
         "r of criteria: within models; above .9 several criteria are one finding",
     ]
-    if not any(one.constancy for one in own if not one.person):
+    judges = [one for one in own if not one.person]
+    if judges and not any(one.constancy for one in judges):
         notes.append("no judge was asked twice: `sparkles-eval judge --repeats 3` does")
     title = "Does each agree with itself, and are its criteria several?"
     return Table("judges-constancy", title, heads, tuple(rows), tuple(notes))

@@ -12,7 +12,7 @@ from sparkles_eval.errors import ContentError
 from sparkles_eval.judges.base import Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
 from sparkles_eval.records import Criterion
-from sparkles_eval.tasks.spec import GenerationSpec, valid_name
+from sparkles_eval.tasks.spec import GenerationSpec, PlainName, valid_name
 from sparkles_eval.tasks.strict import Strict, read_yaml
 
 FILE = "judge.yaml"
@@ -92,7 +92,7 @@ class VariantSpec(Strict):
 class JudgeSpec(Strict):
     """A judge.yaml. `kind: rubric` asks a model with a written rubric; the other kinds are rules and ask nobody."""
 
-    name: str
+    name: PlainName
     version: int = Field(ge=1)
     """Counted up whenever a change here makes older numbers incomparable."""
     title: str
@@ -115,13 +115,6 @@ class JudgeSpec(Strict):
     protocols: dict[str, VariantSpec] = Field(default_factory=dict)
     """A rubric has at least `strict`."""
     citation: str = ""
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
-        return value
 
     @field_validator("criteria")
     @classmethod

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval import __version__
-from sparkles_eval.errors import UserError
+from sparkles_eval.errors import StoreError, UserError
 from sparkles_eval.publishing.archive import pack
 from sparkles_eval.publishing.card import card
 from sparkles_eval.publishing.extract import extract
@@ -58,8 +58,11 @@ def submit(
         raise UserError(f"--out {out}: a bundle is a zip archive; name it so, such as {out.with_suffix('.zip')}")
     with tempfile.TemporaryDirectory(prefix="sparkles-bundle-") as folder:
         file = Path(folder) / STORE
-        with reading(store) as opened:
-            extract(opened, run_ids, file, thumbnails=thumbnails)
+        try:
+            with reading(store) as opened:
+                extract(opened, run_ids, file, thumbnails=thumbnails)
+        except StoreError as error:  # the place where the bundle is made is nobody's business
+            raise StoreError(str(error).replace(f"{file}.draft", str(store))) from error
         with reading(file) as made:
             checked = verify(made)
         if not checked.sound:

@@ -15,7 +15,7 @@ from sparkles_eval.evidence.judges_marks import HUMAN, read_marks
 from sparkles_eval.evidence.tables import Cell, Head, Table
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.summary import Entry, Summary, judge_name
+from sparkles_eval.reports.summary import Entry, Panel, Summary, judge_name
 from sparkles_eval.reports.tables_file import read_tables
 from sparkles_eval.store.queries import Spending, Sum
 from sparkles_eval.store.ratings import ratings
@@ -99,22 +99,31 @@ def _cost(spent: Iterable[Spending]) -> Sum:
 
 
 def _comparisons(store: Store, summary: Summary) -> Iterator[Section]:
+    """A section for each task, or for each protocol and data of it where there are several."""
     for number, task in enumerate(summary.tasks, 1):
-        scored = [p for p in task.panels if p.judge and not extracts(p.judge) and not p.run.variant]
-        judges = list(dict.fromkeys(panel.judge.id for panel in scored if panel.judge))
-        if not judges:
-            continue
-        runs = [entry.run.id for panel in scored for entry in panel.entries]
-        names = [*judges, *([HUMAN] if ratings(store, runs) else [])]
-        id_, title = f"judges-{number}", f"Judges compared on {task.title or task.name}"
-        if len(names) < 2:
-            yield Section(id_, title, "One judge has scored it: there is nothing to compare it with.")
-            continue
-        try:
-            marks = read_marks(store, names, task.name)
-            yield Section(id_, title, "", tuple(judges_tables.compare(store, marks, largest=_LARGEST)))
-        except UserError as error:
-            yield Section(id_, title, f"They cannot be compared: {error}.")
+        kinds: dict[tuple[str, str], list[Panel]] = {}
+        for panel in task.panels:
+            if panel.judge and not extracts(panel.judge) and not panel.run.variant:
+                kinds.setdefault((panel.run.protocol, panel.run.data_hash), []).append(panel)
+        for place, ((protocol, data), panels) in enumerate(kinds.items(), 1):
+            said = [f"{protocol} protocol"] if len({p for p, _ in kinds}) > 1 else []
+            said += [f"data {data[:8]}"] if len({d for _, d in kinds}) > 1 else []
+            title = ", ".join([f"Judges compared on {task.title or task.name}", *said])
+            yield _comparison(store, f"judges-{number}" + (f"-{place}" if place > 1 else ""), title, panels)
+
+
+def _comparison(store: Store, id_: str, title: str, panels: Sequence[Panel]) -> Section:
+    """Every judge of runs that ask the same, and people where they rated them."""
+    judges = list(dict.fromkeys(panel.judge.id for panel in panels if panel.judge))
+    runs = list(dict.fromkeys(entry.run.id for panel in panels for entry in panel.entries))
+    names = [*judges, *([HUMAN] if ratings(store, runs) else [])]
+    if len(names) < 2:
+        return Section(id_, title, "One judge has scored it: there is nothing to compare it with.")
+    try:
+        marks = read_marks(store, names, run_ids=runs)
+        return Section(id_, title, "", tuple(judges_tables.compare(store, marks, largest=_LARGEST)))
+    except UserError as error:
+        return Section(id_, title, f"They cannot be compared: {error}.")
 
 
 def _audits(files: Sequence[Path]) -> Iterator[Section]:

@@ -128,8 +128,11 @@ def _clusters(asked: Asked) -> list[str]:
 
 
 def _proportion(asked: Asked, values: Sequence[float | None]) -> Estimate:
-    """Wilson's interval where each sample is 0 or 1; a mean over epochs is a mean, with t."""
-    if asked.epochs == 1 and all(value in (0.0, 1.0, None) for value in values):
+    """Wilson's interval where each sample is 0 or 1, in every epoch the same; else it is a mean, with t.
+
+    As `evidence.compare` does: a page and a comparison give one interval for one number.
+    """
+    if all(value in (0.0, 1.0, None) for value in values):
         return accuracy_estimate(values, _clusters(asked), len(asked.places))
     return mean_estimate(values, _clusters(asked), len(asked.places))
 

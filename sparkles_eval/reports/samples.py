@@ -149,6 +149,10 @@ class AnswerView:
     verdicts: tuple[VerdictView, ...]
     points: float | None = None
     """A judge's points, or 1 for right and 0 for wrong or invalid; None where it is unscored."""
+    by: str = ""
+    """The judge whose points these are, "" for a rule's mark: the first of the tables that gave any."""
+    model: str = ""
+    """The model's name alone: its answers of other epochs and protocols share it."""
     altered: str = ""
     """How the question was altered on purpose; "" as it is."""
     reference: bool = False
@@ -174,7 +178,8 @@ class AnswerView:
         """How high a small bar stands for this answer, from 0 (unscored) to LEVELS."""
         if self.points is None:
             return 0
-        low, high = self.verdicts[0].scale if self.mark == "rated" else (0.0, 1.0)
+        scales = (verdict.scale for verdict in self.verdicts if verdict.judge == self.by)
+        low, high = next(scales, (1.0, 10.0)) if self.mark == "rated" else (0.0, 1.0)
         share = (self.points - low) / (high - low) if high > low else 0.0
         return 1 + round((LEVELS - 1) * min(1.0, max(0.0, share)))
 
@@ -220,16 +225,21 @@ class SampleView:
 
     @property
     def tally(self) -> str:
-        """The marks in words: "38 right, 10 wrong, 2 invalid"; points as their range."""
+        """The marks in words: "38 right, 10 wrong, 2 invalid"; points as each judge's range."""
         counts: dict[str, int] = {}
+        rated: dict[str, list[float]] = {}
         for answer in self.answers:
-            counts[answer.mark] = counts.get(answer.mark, 0) + 1
-        rated = [answer.points for answer in self.answers if answer.mark == "rated" and answer.points is not None]
-        parts = [f"{count} {mark}" for mark, count in counts.items() if mark != "rated"]
-        if rated:
-            low, high = numbers.number(min(rated), "points"), numbers.number(max(rated), "points")
-            parts.insert(0, f"{len(rated)} rated {low}" + (f" to {high}" if low != high else ""))
-        return ", ".join(parts)
+            if answer.mark == "rated" and answer.points is not None:
+                rated.setdefault(answer.by, []).append(answer.points)
+            else:
+                counts[answer.mark] = counts.get(answer.mark, 0) + 1
+        parts = [_ranged(points, judge if self.several else "") for judge, points in rated.items()]
+        return ", ".join([*parts, *(f"{count} {mark}" for mark, count in counts.items())])
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one judge has given points, so that points need their judge's name."""
+        return len({verdict.judge for a in self.answers for verdict in a.verdicts if not verdict.person}) > 1
 
     @property
     def facets(self) -> str:
@@ -254,3 +264,9 @@ class SampleView:
     def few(self) -> bool:
         """Whether each answer's mark can stand in a list by itself; else they are drawn as bars."""
         return len(self.answers) <= FEW
+
+
+def _ranged(points: Sequence[float], judge: str) -> str:
+    """ "20 rated 7.33 to 10.00 by facts"."""
+    low, high = numbers.number(min(points), "points"), numbers.number(max(points), "points")
+    return f"{len(points)} rated {low}" + (f" to {high}" if low != high else "") + (f" by {judge}" if judge else "")

@@ -47,12 +47,12 @@ def answer_view(found: Found, entry: Entry, sample_id: str, epoch: int) -> Answe
         by_judge.setdefault(score.judge_id, []).append(score)
     read = next((given for judge_id, given in by_judge.items() if extracts(judges[judge_id])), [])
     rated = [
-        _verdict(judges[judge_id], [s for s in given if s.repeat == repeat], found.verdicts)
-        for judge_id, given in by_judge.items()
-        if not extracts(judges[judge_id])
-        for repeat in sorted({s.repeat for s in given})
+        _verdict(judges[judge_id], [s for s in by_judge[judge_id] if s.repeat == repeat], found.verdicts)
+        for judge_id in judges  # in the order of the tables, so that the same judge gives every answer's mark
+        if judge_id in by_judge and not extracts(judges[judge_id])
+        for repeat in sorted({s.repeat for s in by_judge[judge_id]})
     ]
-    mark, said, points = _mark(read, rated)
+    mark, said, points, by = _mark(read, rated)
     options = {score.score.turn: score.score.answer for score in read if score.score.answer is not None}
     return AnswerView(
         label=line(entry.label) + (f", epoch {epoch + 1}" if run.epochs > 1 else ""),
@@ -63,6 +63,8 @@ def answer_view(found: Found, entry: Entry, sample_id: str, epoch: int) -> Answe
         turns=tuple(_turn(answer, options.get(answer.turn), run.answer_rule) for answer in found.answers.get(key, [])),
         verdicts=(*rated, *_people(found.people.get(key, []), found.criteria)),
         points=points,
+        by=by,
+        model=line(run.model.name),
         altered=line(run.variant),
         reference=entry.reference,
     )
@@ -84,20 +86,21 @@ def _note(answer: StoredAnswer) -> str:
     return "; ".join(parts)
 
 
-def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Mark, str, float | None]:
+def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Mark, str, float | None, str]:
+    """The mark, in words, as points, and the judge who gave it ("" for a rule)."""
     for stored in read:
         score = stored.score
         if score.value is None:
-            return "unscored", f"unscored: {line(score.reason or '')}", None
+            return "unscored", f"unscored: {line(score.reason or '')}", None, ""
         if score.invalid:
-            return "invalid", f"invalid, counts as wrong: {line(score.reason or 'no option could be read')}", 0.0
+            return "invalid", f"invalid, counts as wrong: {line(score.reason or 'no option could be read')}", 0.0, ""
     if read:
         right = all(stored.score.value == 1 for stored in read)
-        return ("right", "right", 1.0) if right else ("wrong", "wrong", 0.0)
+        return ("right", "right", 1.0, "") if right else ("wrong", "wrong", 0.0, "")
     given = next((verdict for verdict in rated if not verdict.reason), None)
     if given:
-        return "rated", given.score, given.points
-    return "unscored", f"unscored: {rated[0].reason}" if rated else "unscored: not scored yet", None
+        return "rated", given.score, given.points, given.judge
+    return "unscored", f"unscored: {rated[0].reason}" if rated else "unscored: not scored yet", None, ""
 
 
 def _verdict(judge: JudgeRow, scores: Sequence[StoredScore], verdicts: Mapping[int, Verdict]) -> VerdictView:

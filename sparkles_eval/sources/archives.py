@@ -27,6 +27,10 @@ _SMALL = 64 * 2**20
 """Below this, no ratio is suspicious."""
 
 
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ZlibError, IndexError)
+"""What the standard library raises for bytes that are no archive; IndexError for a member without a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
     """A plain file of an archive. `name` is where it goes, relative to the target."""
@@ -50,7 +54,7 @@ def unpack(archive: Path, kind: Literal["zip", "tar"], target: Path, *, only: st
             return _write(archive, list(_tar_members(tar, archive, only)), target, _Tar(tar))
     except OSError as error:
         raise FetchError(f"{archive}: cannot be unpacked into {target} ({error.strerror or error})") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ZlibError) as error:
+    except _DAMAGE as error:
         raise FetchError(f"{archive}: damaged or no {kind} archive ({error}); delete it and fetch it again") from None
 
 
@@ -104,7 +108,8 @@ def _tar_members(opened: tarfile.TarFile, archive: Path, only: str | None) -> It
 def _place(name: str, archive: Path, only: str | None) -> PurePosixPath | None:
     """Where a member goes, None where it is not wanted."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in path.parts[0]:
+    outside = not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+    if outside or "\\" in name or "\0" in name:
         raise FetchError(f"{archive}: {name!r} leads out of the folder; the archive is not trusted")
     if only is None:
         return path

@@ -13,10 +13,11 @@ from typing import Literal
 
 import yaml
 
-from sparkles_eval.errors import ContentError, Problem, UserError
+from sparkles_eval.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.reports.pages import write_bytes
 from sparkles_eval.tasks.images import ImageFolder
 from sparkles_eval.tasks.loaders.reading import read_rows
-from sparkles_eval.tasks.spec import FILE
+from sparkles_eval.tasks.spec import FILE, valid_name
 from sparkles_eval.tasks.strict import Foreign, Name
 
 _PROMPT = """{{ content }}
@@ -42,13 +43,16 @@ class Made:
     problems: tuple[Problem, ...]
 
 
-def make_task(annotations: Path, images: Path, out: Path, split: str = "dev") -> Made:
+def make_task(annotations: Path, images: Path, out: Path, split: str = "dev", *, skip_bad: bool = False) -> Made:
     """Write the task's folder: task.yaml, prompt, samples. The pictures stay where they are: --data-root names them.
 
-    Raises errors.ContentError for a file of another shape and errors.UserError where `out` exists or nothing is left.
+    Raises errors.DataError with every problem (with `skip_bad` the sound statements are written all the same),
+    errors.ContentError where nothing is left, and errors.UserError where `out` exists or cannot be one.
     """
     if out.exists():
         raise UserError(f"{out} is there already; name a new folder with --out")
+    if not valid_name(out.name):
+        raise UserError(f"--out {out}: a task is called by its folder; use lower case letters, digits, '.', '_', '-'")
     found = read_rows(annotations, _Row)
     folder = ImageFolder(images)
     problems = list(found.problems)
@@ -71,12 +75,13 @@ def make_task(annotations: Path, images: Path, out: Path, split: str = "dev") ->
             "cluster": row.identifier.split("-")[0],
         }
         lines.append(json.dumps(sample, ensure_ascii=False))
+    if problems and not skip_bad:
+        raise DataError(str(annotations), problems, "mend them, or leave these statements out with --skip-bad")
     if not lines:
         raise ContentError(f"{annotations}: none of its {len(found.rows)} statements has its picture in {images}")
-    out.mkdir(parents=True)
-    (out / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (out / "prompt.md.j2").write_text(_PROMPT, encoding="utf-8")
-    (out / FILE).write_text(yaml.safe_dump(_spec(out.name, split), sort_keys=False), encoding="utf-8")
+    write_bytes(out / "samples.jsonl", ("\n".join(lines) + "\n").encode())
+    write_bytes(out / "prompt.md.j2", _PROMPT.encode())
+    write_bytes(out / FILE, yaml.safe_dump(_spec(out.name, split), sort_keys=False).encode())
     return Made(out, len(lines), tuple(problems))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from sparkles_eval.errors import DataError, Problem, UserError
+from sparkles_eval.errors import ContentError, DataError, Problem, UserError
 from sparkles_eval.records import JSON, Image, Sample
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.training.data import read_subsets
@@ -29,6 +29,8 @@ class Wanted:
 
     task: str
     args: Mapping[str, str]
+    detected: bool = False
+    """Found in the folder, not named by the user: whatever is wrong is wrong with the data."""
 
     @property
     def label(self) -> str:
@@ -69,31 +71,45 @@ def detect(root: Path) -> list[Wanted]:
     if not root.is_dir():
         raise UserError(f"{root} is no folder; name the data folder")
     found = [
-        Wanted(task, {})
+        Wanted(task, {}, detected=True)
         for task, folder in (("sparkleseval", "SparklesEval"), ("bison", "BISON"), ("nlvr2", "NLVR2"))
         if (root / "evaluation" / folder / "annotations").is_dir()
     ]
     found += [
-        Wanted("nlvr2", {"source": "full", "split": split})
+        Wanted("nlvr2", {"source": "full", "split": split}, detected=True)
         for split in _SPLITS
-        if any((root / place / f"{split}.json").is_file() for place in ("", "data", "annotations"))
+        if any(_is_nlvr2(root / place / f"{split}.json") for place in ("", "data", "annotations"))
     ]
     if any(root.glob("bison_annotations*.json")) or any(root.glob("annotations/bison_annotations*.json")):
-        found.append(Wanted("bison", {"source": "full"}))
-    found += [Wanted("demon", {"dataset": path.parts[-3]}) for path in sorted(root.glob("*/core/core.json"))]
+        found.append(Wanted("bison", {"source": "full"}, detected=True))
+    sets = sorted(path.parts[-3] for path in root.glob("*/core/core.json"))
+    found += [Wanted("demon", {"dataset": name}, detected=True) for name in sets]
     if not found:
         raise UserError(
-            f"{root}: no data set found at its usual place; name one with --task, or a training recipe with --recipe"
+            f"{root}: no data set found at its usual place; name one with --task, or a training recipe with --recipe "
+            "(NLVR of 2017 becomes a task by `data import nlvr1`)"
         )
     return found
 
 
+def _is_nlvr2(path: Path) -> bool:
+    """False for a file of NLVR (2017), which has the same name; `data import nlvr1` makes a task of that one."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b'"directory"' not in file.readline(100_000)
+
+
 def check_task(wanted: Wanted, root: Path, *, decode: bool = True, content: Sequence[Path] = ()) -> Checked:
-    """Everything wrong with a task's data. Raises errors.ContentError where the task or its arguments are wrong."""
+    """Everything wrong with a task's data. Raises errors.ContentError where the user's task or arguments are wrong."""
     try:
         task = load_task(wanted.task, args=wanted.args, data_root=root, content=content, skip_bad=True)
     except DataError as error:
         return Checked(wanted.label, 0, 0, {}, tuple(error.problems))
+    except ContentError as error:
+        if not wanted.detected:
+            raise
+        return Checked(wanted.label, 0, 0, {}, (Problem("", str(error)),))
     pictures = {image.sha256: image for sample in task.samples for image in sample.images}
     problems = [*task.skipped, *(_damaged(pictures.values()) if decode else ())]
     labels: dict[str, int] = {}

@@ -19,6 +19,7 @@ from sparkles_eval.dialogues.leakage import Evaluations, leaking
 from sparkles_eval.dialogues.records import Candidate
 from sparkles_eval.errors import ContentError, Problem
 from sparkles_eval.records import JSON, Image
+from sparkles_eval.reports.pages import write_bytes
 from sparkles_eval.sparkleschat.prompts import IMAGE, PLACEHOLDER, training_instruction
 from sparkles_eval.tasks.images import ImageFolder
 from sparkles_eval.tasks.loaders.reading import read_rows
@@ -136,8 +137,5 @@ def _records(one: _Conversation) -> Iterator[dict[str, JSON]]:
 
 
 def write_records(records: Sequence[dict[str, JSON]], out: Path) -> None:
-    """The records as a JSON list, whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
-    part.write_text(json.dumps(records, ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(out)
+    """The records as a JSON list, whole or not at all. Raises errors.UserError where it cannot be written."""
+    write_bytes(out, (json.dumps(records, ensure_ascii=False, indent=1) + "\n").encode())

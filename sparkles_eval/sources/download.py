@@ -75,7 +75,6 @@ def download(
     Raises FetchError where it cannot be had, is not what was promised, or does not fit; what arrived is kept for the
     next try, except where it is wrong.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
     part = to.with_name(f"{to.name}.part")
     for attempt in range(1, TRIES + 1):
         try:
@@ -108,6 +107,7 @@ def _transfer(line: Line, url: str, part: Path, watch: Watch, guess: int | None)
     have, version = _so_far(part, url)
     headers = {"Range": f"bytes={have}-", "If-Range": version} if have and version else {}
     try:
+        part.parent.mkdir(parents=True, exist_ok=True)
         with line.client.stream("GET", line.address(url), headers=headers) as response:
             _refuse(response, url, part)
             whole = response.status_code != 206 or not _starts_at(response, have)
@@ -123,6 +123,8 @@ def _transfer(line: Line, url: str, part: Path, watch: Watch, guess: int | None)
                     watch.advance(len(chunk))
             if total is not None and part.stat().st_size != total:
                 raise _Again(f"the connection ended at {part.stat().st_size:,} of {total:,} bytes")
+    except httpx.InvalidURL as error:
+        raise FetchError(f"{url}: is no address ({error}); mend the recipe or --mirror") from None
     except httpx.TooManyRedirects:
         raise FetchError(f"{url}: redirects without end; look at the address in a browser") from None
     except httpx.HTTPError as error:
@@ -189,8 +191,8 @@ def _room(part: Path, total: int | None, have: int, url: str) -> None:
     free = shutil.disk_usage(part.parent).free
     if needed + _SPARE > free:
         raise FetchError(
-            f"{url}: {needed / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free at {part.parent}; "
-            "make room or name another folder with --to"
+            f"{url}: {max(0, needed) / 2**20:,.0f} MiB are needed and {_SPARE >> 20} MiB are left free, "
+            f"{free / 2**20:,.0f} MiB are free at {part.parent}; make room or name another folder with --to"
         )
 
 

@@ -118,10 +118,12 @@ def _file(source: SourceSpec, file: FileSpec, root: Path, line: Line, watch: Wat
             size = unpack(archive, file.unpack, place, only=file.only)
             archive.unlink()
             detail = f"{size:,} files"
+        done[file.url] = size
+        _write_record(source, root, done)
     except FetchError as error:
         return Step(file.to, State.FAILED, str(error))
-    done[file.url] = size
-    _write_record(source, root, done)
+    except OSError as error:
+        return Step(file.to, State.FAILED, f"{root}: cannot be written ({error.strerror}); make room and try again")
     return Step(file.to, State.FETCHED, detail)
 
 
@@ -141,8 +143,11 @@ def _photographs(
     hashes = root / spec.hashes if spec.hashes else None
     if hashes is not None and not hashes.is_file():
         return Step(spec.to, State.FAILED, f"{spec.hashes} is not there, by which other pictures are told")
-    fates = fetch_photographs(wanted(annotations, hashes), root / spec.to, mirrors=mirrors, again=again, tell=fetched)
-    return _step(spec, fates)
+    listed = wanted(annotations, hashes)
+    try:
+        return _step(spec, fetch_photographs(listed, root / spec.to, mirrors=mirrors, again=again, tell=fetched))
+    except FetchError as error:
+        return Step(spec.to, State.FAILED, str(error))
 
 
 def _step(spec: PhotographsSpec, fates: Sequence[Fate]) -> Step:

@@ -24,7 +24,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from sparkles_eval.errors import ContentError
-from sparkles_eval.sources.download import AGENT
+from sparkles_eval.sources.download import AGENT, FetchError
 from sparkles_eval.sources.looks import average_look
 from sparkles_eval.tasks.loaders.nlvr2 import names
 from sparkles_eval.tasks.loaders.reading import read_rows
@@ -117,8 +117,8 @@ def fetch_photographs(
     """Fetch what is not settled yet; gives the fate of every photograph, in order. `again` asks for what is gone too.
 
     Sixteen requests at a time at the most, 20 s and 32 MiB each. Interrupted, the table has everything up to then.
+    Raises download.FetchError where pictures or table cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     table = folder.parent / f"{folder.name}.{TABLE}"
     fates = _read_table(table)
     for photograph in photographs:
@@ -130,8 +130,22 @@ def fetch_photographs(
     if tell:
         tell.begin(len(photographs), len(photographs) - len(open_ones))
     if open_ones:
-        asyncio.run(_fetch_all(open_ones, folder, table, fates, mirrors or {}, tell))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            asyncio.run(_fetch_all(open_ones, folder, table, fates, mirrors or {}, tell))
+        except (OSError, ExceptionGroup) as error:
+            raise _unwritable(folder, error) from None
     return [fates[one.name] for one in photographs]
+
+
+def _unwritable(folder: Path, error: OSError | ExceptionGroup[Exception]) -> Exception:
+    """What to raise where writing failed, alone or in sixteen places at once; the error itself where it is another."""
+    while isinstance(error, ExceptionGroup):
+        first = error.exceptions[0]
+        if not isinstance(first, OSError | ExceptionGroup):
+            return first
+        error = first
+    return FetchError(f"{folder}: cannot be written ({error.strerror}); make room and run the same command again")
 
 
 class Fetched:
@@ -158,7 +172,7 @@ async def _fetch_all(
     mirrors: Mapping[str, str],
     tell: Fetched | None,
 ) -> None:
-    _end_line(table)
+    _drop_half_line(table)
     waiting = iter(photographs)
     limits = httpx.Limits(max_connections=AT_ONCE)
     with table.open("a", encoding="utf-8", newline="") as file:
@@ -188,7 +202,7 @@ async def _one(client: httpx.AsyncClient, photograph: Wanted, folder: Path, mirr
     try:
         async with asyncio.timeout(LONGEST_S):
             data = await _get(client, photograph.url, mirrors)
-    except _Refused as error:
+    except (_Refused, httpx.InvalidURL) as error:
         return fate(Outcome.REFUSED, str(error))
     except _Gone as error:
         return fate(Outcome.GONE, str(error))
@@ -200,8 +214,11 @@ async def _one(client: httpx.AsyncClient, photograph: Wanted, folder: Path, mirr
     if photograph.look is not None and _distance(looks, photograph.look) > NEAR:
         return fate(Outcome.OTHER, f"look {looks}, published {photograph.look}")
     part = folder / f".{photograph.name}.part"
-    part.write_bytes(data)
-    part.replace(folder / photograph.name)
+    try:
+        part.write_bytes(data)
+        part.replace(folder / photograph.name)
+    finally:
+        part.unlink(missing_ok=True)
     return fate(Outcome.KEPT, f"sha256 {hashlib.sha256(data).hexdigest()}")
 
 
@@ -248,7 +265,10 @@ async def _public(url: str) -> None:
         raise _Refused("is no address") from None
     if parts.scheme not in ("http", "https") or not host:
         raise _Refused("is no http(s) address")
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise _Refused(f"{host[:80]} cannot be the name of a host") from None
     for *_, place in found:
         if not ipaddress.ip_address(str(place[0]).split("%")[0]).is_global:
             raise _Refused(f"{host} is inside the own network")
@@ -261,10 +281,10 @@ def _distance(first: str, second: str) -> int:
         return 64
 
 
-def _end_line(table: Path) -> None:
-    """A line that a crash left half is ended, so that the next one is a line of its own."""
+def _drop_half_line(table: Path) -> None:
+    """A line that a crash left half goes: its open quotation mark would swallow those that follow."""
     if table.is_file() and (text := table.read_bytes()) and not text.endswith(b"\n"):
-        table.write_bytes(text + b"\r\n")
+        table.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
 def _read_table(table: Path) -> dict[str, Fate]:

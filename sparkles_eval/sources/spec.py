@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError
-from sparkles_eval.tasks.spec import valid_name
+from sparkles_eval.tasks.spec import PlainName, valid_name
 from sparkles_eval.tasks.strict import Strict, read_yaml
 
 
@@ -94,7 +94,7 @@ class ByHandSpec(_PartSpec):
 class SourceSpec(Strict):
     """A recipe: sources/NAME.yaml."""
 
-    name: str
+    name: PlainName
     title: str
     about: str
     homepage: Address
@@ -108,13 +108,6 @@ class SourceSpec(Strict):
     files: tuple[FileSpec, ...] = ()
     photographs: tuple[PhotographsSpec, ...] = ()
     by_hand: tuple[ByHandSpec, ...] = ()
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
-        return value
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -137,10 +137,13 @@ def find_base(folder: Path, record: ProjectionRecord, base: str | Path | None) -
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    parts = "; ".join(f"{part}: {known.name} {known.revision}".rstrip() for part, known in record.frozen_parts.items())
+    parts = "; ".join(
+        f"{part}: {known.name or known.sha256[:12]} {known.revision}".rstrip()
+        for part, known in record.frozen_parts.items()
+    )
     raise UserError(
         f"{folder} holds a projection alone and its frozen parts are not at {record.base}; "
-        f"pass base=FOLDER of a whole model with the same parts ({parts})"
+        f"give base=FOLDER (--model-arg base=FOLDER) of a whole model with the same parts ({parts})"
     )
 
 

@@ -101,6 +101,10 @@ class Store:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
+                if "malformed JSON" in str(error):
+                    raise StoreError(
+                        f"{self.path}: a value that should be JSON is none; `sparkles-eval verify STORE` names it"
+                    ) from error
                 raise StoreError(
                     f"{self.path}: cannot be written ({error}); free the disk or the file and run the same command "
                     "again: what was committed is safe"

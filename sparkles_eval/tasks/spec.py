@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.records import Generation
@@ -22,6 +22,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 def valid_name(name: str) -> bool:
     """True for a name that a task, protocol or file may have: lower case, digits, ".", "_", "-"."""
     return bool(_NAME.fullmatch(name)) and ".." not in name
+
+
+def _plain_name(value: str) -> str:
+    if not valid_name(value):
+        raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
+    return value
+
+
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+"""A name by which files and folders can be called, too (`valid_name`)."""
 
 
 def _default_only(value: object) -> object:
@@ -113,7 +123,7 @@ class OrdersSpec(Strict):
 class TaskSpec(Strict):
     """A task.yaml."""
 
-    name: str
+    name: PlainName
     version: int = Field(ge=1)
     """Counted up whenever samples or scoring change so that older numbers are incomparable."""
     title: str
@@ -137,13 +147,6 @@ class TaskSpec(Strict):
     homepage: str = ""
     get_data: str = ""
     """How to get the data, for people; shown when it is not there."""
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
-        return value
 
     @field_validator("protocols")
     @classmethod

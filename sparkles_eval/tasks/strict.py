@@ -85,6 +85,8 @@ def complaints(error: ValidationError, model: type[BaseModel]) -> list[str]:
             lines.append(f"{place}: missing")
         elif kind == "value_error":
             lines.append((f"{place}: " if place else "") + str(found["ctx"]["error"]))
+        elif kind == "too_short":
+            lines.append(f"{place}: has {found['ctx']['actual_length']} entries; it needs {found['ctx']['min_length']}")
         elif kind == "literal_error":
             lines.append(f"{place}: {given!r} is not one of {found['ctx']['expected']}")
         elif (shape := kind.removesuffix("_type").removesuffix("_parsing")) in _SHAPES:

@@ -63,7 +63,7 @@ def check(names: tuple[LogName, ...]) -> None:
     """Raises UserError where a program that is asked for is not installed."""
     for name in names:
         if find_spec(name) is None:
-            raise UserError(f"--log {name}: it is not installed; pip install {name}")
+            raise UserError(f"--log-to {name}: it is not installed; pip install {name}")
 
 
 def open_logs(names: tuple[LogName, ...], out: Path, training_id: str, first: int) -> list[Log]:

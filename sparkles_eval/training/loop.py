@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from accelerate.utils import gather_object
 
 from sparkles_eval.errors import UserError
 from sparkles_eval.sparkleschat.checkpoints import published_projection
@@ -51,6 +52,7 @@ def train(recipe: ProjectionRecipe, place: Place, prepared: Prepared, say: Say =
     processor = SparklesChatProcessor.from_pretrained(place.model)
     run = steps.begin(recipe, accelerator, model, processor, prepared, cache=place.cache, positions=place.positions)
     first = _resume(run, found) if found is not None else 0
+    _agree(place.out, first)
     if found is not None:
         say(f"resumed at step {first}")
     if not recipe.views.online:
@@ -118,6 +120,16 @@ def _resume(run: steps.Run, found: Path) -> int:
     return position.step
 
 
+def _agree(out: Path, first: int) -> None:
+    """Processes at different steps would wait for each other for ever. Raises UserError in all of them."""
+    everywhere: list[int] = gather_object([first])
+    if len(set(everywhere)) > 1:
+        raise UserError(
+            f"{out}: its newest checkpoint is of step {max(everywhere)}, which not every machine sees; "
+            "put --out on a disk that all of them share"
+        )
+
+
 def _trained(run: steps.Run) -> state.Trained:
     trained = {name: own for name, own in run.model.named_parameters() if own.requires_grad}
     return state.Trained(trained, run.optimizer)
@@ -133,7 +145,7 @@ def _save_model(run: steps.Run, folder: Path) -> None:
 
 def _save(run: steps.Run, out: Path, step: int) -> Path:
     scaler = run.accelerator.scaler
-    scale = {} if scaler is None else {name: float(value) for name, value in scaler.state_dict().items()}
+    scale: dict[str, int | float] = {} if scaler is None else dict(scaler.state_dict())
     position = state.Position(step=step, recipe=run.recipe.fingerprint, data=run.prepared.fingerprint, scaler=scale)
 
     def beside(folder: Path) -> None:

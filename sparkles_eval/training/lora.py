@@ -6,6 +6,7 @@ What trained is saved apart in peft's form, which `sparkleschat.lora` reads. Kno
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ class LoraTraining:
             task_type="CAUSAL_LM",
         )
         # The wrapper changes the language model in place and is kept for saving alone: names outside stay what they are
-        self._wrapped: Any = get_peft_model(language, config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers; no user can mend it
+            self._wrapped: Any = get_peft_model(language, config)
         self.dropouts = [one for name, one in language.named_modules() if name.endswith("lora_dropout")]
         self.train()
 

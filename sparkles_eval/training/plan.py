@@ -62,10 +62,11 @@ class Plan:
 def plan(wishes: Wishes, say: Say) -> Plan:
     """Check everything, train, and say where the model is. Raises errors.UserError with the mend."""
     recipe = read_recipe(wishes.recipe, wishes.content)
-    _load_libraries(wishes.threads)
+    _load_libraries(wishes.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
     keeping = _keeping(recipe, wishes)
     if isinstance(recipe, MiniRecipe):
         _refuse_for_mini(wishes)
+        _make_folder("--out", wishes.out)
         from sparkles_eval.training.mini import school
 
         model = school.train(recipe, wishes.out, wishes.model, keeping, resume=wishes.resume, say=say)
@@ -74,11 +75,13 @@ def plan(wishes: Wishes, say: Say) -> Plan:
 
     if wishes.precision is not None:
         recipe = recipe.model_copy(update={"precision": wishes.precision})
-    # under torchrun every process runs this: one of them talks
-    tell = say if os.environ.get("RANK", "0") == "0" else _silent
+    tell = say if main_process() else _silent
     prepared = _prepare(recipe, wishes, keeping, tell)
     assert wishes.model is not None
     cache = wishes.cache or cache_dir() / "features"
+    _make_folder("--cache", cache)
+    if main_process():
+        _make_folder("--out", wishes.out)
     place = loop.Place(wishes.model, wishes.out, cache, keeping, wishes.resume, wishes.positions)
     return Plan(wishes.out, loop.train(recipe, place, prepared, tell))
 
@@ -96,12 +99,25 @@ def _keeping(recipe: Recipe, wishes: Wishes) -> Keeping:
     return Keeping(wishes.store, wishes.logs, examiner)
 
 
+def main_process() -> bool:
+    """Whether this process talks: under torchrun every process runs the same command."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _make_folder(option: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {folder}: cannot be made a folder ({error.strerror}); name another") from error
+
+
 def _silent(_: str) -> None: ...
 
 
-def _load_libraries(threads: int | None) -> None:
+def _load_libraries(threads: int | None, *, lora: bool) -> None:
+    needed = ("torch", "transformers", "accelerate", "safetensors", "sentencepiece")
     try:
-        for name in ("torch", "transformers", "accelerate", "safetensors", "sentencepiece"):
+        for name in (*needed, "peft") if lora else needed:
             import_module(name)
     except ModuleNotFoundError as missing:
         raise MissingExtra(f"training (module {missing.name})", "train") from missing

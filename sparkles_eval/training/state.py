@@ -31,7 +31,8 @@ class Position(Strict):
     step: int
     recipe: str
     data: str
-    scaler: dict[str, float] = Field(default_factory=dict)
+    scaler: dict[str, int | float] = Field(default_factory=dict)
+    """Of the gradient scaler. Its whole numbers must stay whole: it refuses others."""
 
 
 @dataclass(frozen=True, slots=True)

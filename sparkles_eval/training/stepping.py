@@ -39,7 +39,11 @@ class Stepper(nn.Module):
         labelled = targets != IGNORED
         logits = self.model.get_output_embeddings()(hidden[:, :-1][labelled]).float()
         losses = functional.cross_entropy(logits, targets[labelled], reduction="none")
-        return (losses * batch["weights"][:, 1:][labelled]).sum()
+        loss = (losses * batch["weights"][:, 1:][labelled]).sum()
+        if not pictures:
+            # text alone moves no projection, but other processes wait for the gradient: it is zero
+            loss = loss + 0.0 * sum(own.sum() for own in self.model.language_projection.parameters())
+        return loss
 
 
 def alike(labels: torch.Tensor, samples: int) -> torch.Tensor:

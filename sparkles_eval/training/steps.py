@@ -5,6 +5,7 @@ A step's samples, crops and rate follow from the recipe and the step's number al
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -126,15 +127,23 @@ def begin(
 
 
 def fill_cache(run: Run, say: Callable[[str], object]) -> None:
-    """Every process fills its share, then all wait: what one made the others read."""
-    pictures = run.prepared.pictures
-    own = pictures[run.accelerator.process_index :: run.accelerator.num_processes]
+    """Every process fills its share, then all wait: what one made the others read.
+
+    Machines that do not see each other's cache then fill their own, shared by the processes of each; where they do,
+    nothing is left to make.
+    """
+    pictures, accelerator = run.prepared.pictures, run.accelerator
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     began = monotonic()
-    for done in run.cache.fill(own):
-        if monotonic() - began > 10:
-            began = monotonic()
-            say(f"features: {done} images encoded")
-    run.accelerator.wait_for_everyone()
+    for first, every in (
+        (accelerator.process_index, accelerator.num_processes),
+        (accelerator.local_process_index % here, here),
+    ):
+        for done in run.cache.fill(pictures[first::every]):
+            if monotonic() - began > 10:
+                began = monotonic()
+                say(f"features: {done} images encoded")
+        accelerator.wait_for_everyone()
     views = run.recipe.views.crops
     seen = f"{views} random crops of each" if views else "each as in evaluation"
     say(f"features of {len(pictures)} images at hand, {seen}: {run.cache.folder}")

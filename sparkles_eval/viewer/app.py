@@ -35,6 +35,7 @@ NAVIGATION = (
     ("search", "Search"),
     ("judges", "Judges"),
     ("people", "People"),
+    ("figures", "Figures"),
     ("methods", "Methods"),
 )
 STYLES = ("style.css", "samples.css", "view.css")
@@ -60,6 +61,7 @@ def viewer(shelf: Shelf, keeper: Keeper, data_root: Path | None = None, content:
         Route("/downloads/{name}", desk.download),
         Route("/leaderboard", desk.kept("leaderboard", "", "Leaderboard")),
         Route("/judges", desk.kept("judges", "", "Judges")),
+        Route("/figures", desk.kept("figures", "", "Figures")),
         Route("/methods", desk.kept("methods", "", "How this was made")),
         Route("/tasks/{name}", desk.kept("tasks/{name}", "leaderboard", "Task")),
         Route("/models/{name}", desk.kept("models/{name}", "leaderboard", "Model")),
@@ -86,7 +88,8 @@ def annotator(
 
 def keeper_of(shelf: Shelf, content: Sequence[Path] = ()) -> Keeper:
     """The thread that makes what is too slow for a page; not started yet."""
-    return Keeper(shelf, {"board": board.maker(content), "people": people.maker(content)})
+    makes = {"board": board.maker(content), "people": people.maker(content), "figures": board.drawer(content)}
+    return Keeper(shelf, makes)
 
 
 def built(routes: Sequence[Route], frame: Frame, content: Sequence[Path]) -> AppFactory:

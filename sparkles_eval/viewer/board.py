@@ -1,4 +1,4 @@
-"""The pages that need the whole store: leaderboard, tasks, models, judges, methods, and the files to download.
+"""The pages that need the whole store: leaderboard, tasks, models, judges, methods, figures, and the files to download.
 
 The same parts and templates as the report's, so that both show the same. Knows nothing of requests.
 """
@@ -21,6 +21,23 @@ from sparkles_eval.viewer.frame import ViewLinks, look
 def maker(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
     """What `keeper.Keeper` is given: works out every such page as HTML without its frame."""
     return partial(_make, content=tuple(content))
+
+
+def drawer(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
+    """The page of figures, which takes seconds: made after the others, or saying what to install."""
+    return partial(_draw, content=tuple(content))
+
+
+def _draw(store: Store, *, content: tuple[Path, ...]) -> dict[str, str]:
+    from sparkles_eval.reports.figures import figures, missing
+
+    summary, note = summarise(store), missing()
+    template = pages.environment(content).get_template("figures.html.j2")
+    drawn = () if note else figures(store, summary)
+    made = template.render(
+        summary=summary, figures=drawn, figures_note=note, files=False, site=True, root="", links=ViewLinks()
+    )
+    return {"figures": made}
 
 
 def _make(store: Store, *, content: tuple[Path, ...]) -> dict[str, str]:

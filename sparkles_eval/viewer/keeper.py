@@ -25,6 +25,8 @@ from sparkles_eval.viewer.shelf import Shelf
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 1.0
+LATER = frozenset({"figures"})
+"""Texts that take long and are not always looked at: made once somebody asks for them."""
 _PATIENCE_S = 2.0
 """For the thread's present step when the viewer ends. All it writes is a cache, in transactions."""
 
@@ -46,13 +48,16 @@ class Keeper:
     """The thread. `start` it once; `close` ends it, or leaves a long step to end with the program."""
 
     def __init__(self, shelf: Shelf, makes: Mapping[str, Make]) -> None:
-        """`makes`: "board" is made anew when scores or answers change, "people" when what people said does."""
+        """`makes`: "board" is made anew when scores or answers change, "people" when what people said does, "figures"
+        when either does."""
         self._shelf = shelf
         self._makes = makes
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
         self._bases: dict[str, str] = {}
         """What each maker's texts would be made from now."""
+        self._asked: set[str] = set()
+        """What of LATER somebody waits for."""
         self.round = 0
         """How many rounds are done: 0 while nothing is up to date."""
 
@@ -68,7 +73,10 @@ class Keeper:
         """The latest text of that name; None while there is none."""
         with self._shelf.lend() as store:
             row = store.connection.execute("SELECT * FROM side.kept WHERE name = ?", (name,)).fetchone()
-        return Kept(row["body"], row["at"], row["basis"] == self._bases.get(row["maker"])) if row else None
+        fresh = row is not None and row["basis"] == self._bases.get(row["maker"])
+        if name in LATER and not fresh:
+            self._asked.add(name)
+        return Kept(row["body"], row["at"], fresh) if row else None
 
     def indexed(self) -> tuple[int, int]:
         """How many answers and verdicts can be searched, and how many there are (by their highest ids)."""
@@ -86,7 +94,7 @@ class Keeper:
             while not self._end.is_set():
                 began = time.monotonic()
                 version = side.execute("PRAGMA store.data_version").fetchone()[0]
-                if version != seen:
+                if version != seen or self._asked:
                     seen = version
                     self._once(side)
                 self._end.wait(max(_LOOK_EVERY_S, time.monotonic() - began))
@@ -126,9 +134,12 @@ class Keeper:
         self._bases = {
             "board": fingerprint([__version__, runs, scored, answered]),
             "people": fingerprint([__version__, *said]),
+            "figures": fingerprint([__version__, runs, scored, answered, *said]),
         }
         for maker, make in self._makes.items():
-            self._make(side, maker, make)
+            if maker not in LATER or maker in self._asked:
+                self._asked.discard(maker)
+                self._make(side, maker, make)
         self.round += 1
 
     def _make(self, side: sqlite3.Connection, maker: str, make: Make) -> None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from sparkles_eval.reports.summary import judge_name
 from sparkles_eval.store import marks, queries
 from sparkles_eval.store.encode import dump
-from sparkles_eval.store.queries import StoredEvent, StoredRun
+from sparkles_eval.store.queries import StoredEvent, StoredRun, Sum
 from sparkles_eval.store.store import Store
+from sparkles_eval.viewer.meter import Meter
 
 PACE_S = 60.0
 """The pace is that of the last minute."""
@@ -58,6 +59,8 @@ class Job:
     """Failed tries in the last minute, by model."""
     left_s: float | None
     """Seconds until the slowest is done at its present pace; None where nothing moves."""
+    spent: Sum
+    """What the replies since its start have cost."""
     events: tuple[StoredEvent, ...]
 
     @property
@@ -65,8 +68,12 @@ class Job:
         return self.quiet_s < SILENT_S
 
 
-def jobs(store: Store) -> list[Job]:
-    """Every invocation that has not said how it ended, the latest first, as far as it could still be running."""
+def jobs(store: Store, meter: Meter | None = None) -> list[Job]:
+    """Every invocation that has not said how it ended, the latest first, as far as it could still be running.
+
+    A `meter` that is kept between calls makes what was spent cheap to say.
+    """
+    meter = meter or Meter()
     rows = store.connection.execute(
         "SELECT id, started_at, command FROM environments WHERE finished_at IS NULL ORDER BY id DESC LIMIT 8"
     ).fetchall()
@@ -77,7 +84,7 @@ def jobs(store: Store) -> list[Job]:
     for row in rows:
         quiet = _quiet(store, row["id"], row["started_at"])
         if quiet < SILENT_S or not found:
-            found.append(_job(store, row, quiet, recent))
+            found.append(_job(store, row, quiet, recent, meter))
     return [job for job in found if job.alive]
 
 
@@ -124,7 +131,7 @@ def _quiet(store: Store, environment: int, started_at: str) -> float:
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(last)).total_seconds())
 
 
-def _job(store: Store, row: Mapping[str, object], quiet: float, recent: _Recent) -> Job:
+def _job(store: Store, row: Mapping[str, object], quiet: float, recent: _Recent, meter: Meter) -> Job:
     environment, started = int(str(row["id"])), str(row["started_at"])
     ids = store.connection.execute("SELECT run_id FROM run_environments WHERE environment_id = ?", (environment,))
     own = [run_id for (run_id,) in ids]
@@ -134,6 +141,7 @@ def _job(store: Store, row: Mapping[str, object], quiet: float, recent: _Recent)
     minutes = min(recent.span_s, age) / 60
     lanes, names = _lanes(store, runs)
     pace = {key: recent.replies[key] / minutes for key in names}
+    judges = sorted({lane.key for lane in lanes if lane.what == "judged"})
     return Job(
         id=environment,
         started_at=started,
@@ -143,6 +151,7 @@ def _job(store: Store, row: Mapping[str, object], quiet: float, recent: _Recent)
         a_minute={names[key]: value for key, value in pace.items() if value},
         failed={names[key]: recent.failed[key] for key in names if recent.failed[key]},
         left_s=_left(lanes, pace),
+        spent=meter.spent(store, environment, started, own, judges),
         events=tuple(queries.events(store, [environment], limit=6)),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
@@ -21,7 +21,8 @@ from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import live
 from sparkles_eval.viewer.catalogue import Catalogue, catalogue
 from sparkles_eval.viewer.frame import Frame, number
-from sparkles_eval.viewer.keeper import Keeper
+from sparkles_eval.viewer.keeper import LATER, Keeper
+from sparkles_eval.viewer.meter import Meter
 from sparkles_eval.viewer.shelf import Shelf
 
 RUNS = 50
@@ -36,6 +37,7 @@ class Desk:
     shelf: Shelf
     keeper: Keeper
     frame: Frame
+    meter: Meter = field(default_factory=Meter)
 
     @contextmanager
     def catalogue(self) -> Iterator[tuple[Store, Catalogue]]:
@@ -52,7 +54,7 @@ class Desk:
                 "overview.html.j2",
                 title="Overview",
                 here="",
-                jobs=live.jobs(store),
+                jobs=live.jobs(store, self.meter),
                 endings=live.endings(store),
                 found=found,
                 counts=counts,
@@ -61,7 +63,7 @@ class Desk:
     def live(self, request: Request) -> Response:
         """The part of the overview that changes while something runs."""
         with self.shelf.lend() as store:
-            jobs = live.jobs(store)
+            jobs = live.jobs(store, self.meter)
             names = {"jobs": jobs, "endings": live.endings(store), "counts": _counts(store)}
             return self.frame.fragment(request, "live.html.j2", **names)
 
@@ -155,7 +157,7 @@ class Desk:
         def page(request: Request) -> Response:
             whole = name.format(**request.path_params)
             kept = self.keeper.kept(whole)
-            if kept is None and self.keeper.round:
+            if kept is None and self.keeper.round and whole not in LATER:
                 raise HTTPException(404)
             body = Markup(kept.body) if kept else None  # noqa: S704 - our own templates wrote it, escaped
             names = {"body": body, "kept": kept, "here": here or whole, "title": title}

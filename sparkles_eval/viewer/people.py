@@ -23,7 +23,10 @@ from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.ratings import HumanRating, ratings
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.frame import ViewLinks
+from sparkles_eval.viewer.strengths import strengths
 
+_OF_MODELS = "judges-cost"
+"""The table of `judges compare` that says nothing of people."""
 _POINTS = {"left": 1.0, "tie": 0.5, "right": 0.0}
 """What a choice is worth to the answer on the left."""
 
@@ -39,22 +42,36 @@ def maker(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
 
 
 def sections(store: Store) -> tuple[Section, ...]:
-    """A section for each task that people rated, and one for each whose answers they compared."""
-    tasks: dict[str, list[StoredRun]] = {}
+    """A section for each task that people rated, and one for each whose answers they compared.
+
+    Answers that were asked for in another way (protocol, data, altered on purpose) have sections of their own.
+    """
+    kinds: dict[tuple[str, str, str, str], list[StoredRun]] = {}
     for run in queries.runs(store):
-        tasks.setdefault(run.task.name, []).append(run)
+        kinds.setdefault((run.task.name, run.protocol, run.variant, run.data_hash), []).append(run)
     found: list[Section] = []
-    for number, (task, runs) in enumerate(tasks.items(), 1):
-        title = runs[0].task.title or task
-        found += _rated(store, f"rated-{number}", task, title, runs)
+    for number, runs in enumerate(kinds.values(), 1):
+        title = _title(runs[0], [of[0] for of in kinds.values()])
+        found += _rated(store, f"rated-{number}", title, runs)
         given = preferences(store, [run.id for run in runs])
         if given:
             found.append(_preferred(store, f"preferred-{number}", title, runs, given))
     return tuple(found)
 
 
-def _rated(store: Store, id_: str, task: str, title: str, runs: Sequence[StoredRun]) -> Iterator[Section]:
-    given = ratings(store, [run.id for run in runs])
+def _title(run: StoredRun, others: Sequence[StoredRun]) -> str:
+    """The task's title with what tells these runs from others of the task."""
+    alike = [other for other in others if other.task.name == run.task.name]
+    said = [run.task.title or run.task.name]
+    said += [f"{run.protocol} protocol"] if len({other.protocol for other in alike}) > 1 else []
+    said += [run.variant] if run.variant else []
+    said += [f"data {run.data_hash[:8]}"] if len({other.data_hash for other in alike}) > 1 else []
+    return ", ".join(said)
+
+
+def _rated(store: Store, id_: str, title: str, runs: Sequence[StoredRun]) -> Iterator[Section]:
+    ids = [run.id for run in runs]
+    given = ratings(store, ids)
     if not given:
         return
     raters = sorted({rating.rater for rating in given})
@@ -64,8 +81,9 @@ def _rated(store: Store, id_: str, task: str, title: str, runs: Sequence[StoredR
         note = "One person has rated: whether people agree takes a second one on the same answers."
     else:
         try:
-            marks = read_marks(store, [f"{HUMAN}:{rater}" for rater in raters], task)
-            tables += judges_tables.compare(store, marks, largest=10)
+            marks = read_marks(store, [f"{HUMAN}:{rater}" for rater in raters], run_ids=ids)
+            compared = judges_tables.compare(store, marks, largest=10)
+            tables += [table for table in compared if table.name != _OF_MODELS]
         except UserError as error:
             note = f"They cannot be compared: {error}."
     yield Section(id_, f"{title}: ratings", note, tuple(tables))
@@ -98,7 +116,8 @@ def _raters(given: Sequence[HumanRating], raters: Sequence[str]) -> Table:
 def _preferred(store: Store, id_: str, title: str, runs: Sequence[StoredRun], given: Sequence[Preference]) -> Section:
     names = _told_apart(runs)
     clusters = {place.sample_id: place.cluster for run in runs for place in queries.places(store, run.id)}
-    tables = [_shares(given, names, clusters), _pairs(given, names, clusters)]
+    made = (_shares(given, names, clusters), strengths(given, names, clusters), _pairs(given, names, clusters))
+    tables = [table for table in made if table is not None]
     raters = sorted({one.rater for one in given})
     note = f"{len(given):,} comparisons by {', '.join(raters)}; {_agreed(given, raters)}."
     return Section(id_, f"{title}: preferences", note, tuple(tables))

@@ -74,6 +74,14 @@ async def test_hf_multimodal_sees_every_image_of_every_turn_and_answers_as_in_an
     await model.aclose()
 
 
+def test_without_a_gpu_nobody_has_to_say_so(folder: Path, images: Sequence[Image]) -> None:
+    import torch
+
+    model = loaded("hf-multimodal", pretrained=folder, dtype="float32", max_length=512)
+    assert len(run(model, [request("Which", images[0], "?", generation=model.effective(GREEDY))], 1).replies()) == 1
+    assert model._loaded().device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def test_hostile_words_and_too_many_images_are_refused(folder: Path, images: Sequence[Image]) -> None:
     model = loaded("hf-multimodal", pretrained=folder, max_images=1)
     assert (

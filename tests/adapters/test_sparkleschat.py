@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -239,6 +240,28 @@ def test_a_projection_alone_is_loaded_with_its_base(folder: Path, images: list[I
         run(other, questions(other, images, GREEDY), 4).replies()
         != run(one, questions(one, images, GREEDY), 4).replies()
     )
+
+
+def test_what_a_projection_alone_lacks_is_said_before_anything_is_asked(
+    folder: Path, images: list[Image], tmp_path: Path
+) -> None:
+    from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration, SparklesChatProcessor
+
+    base, own = tmp_path / "base", tmp_path / "own"
+    shutil.copytree(folder, base)
+    SparklesChatForConditionalGeneration.from_pretrained(base).save_pretrained(own, projection_only=True)
+    SparklesChatProcessor.from_pretrained(folder).save_pretrained(own)
+    at_home = run(loaded(own), questions(loaded(own), images, GREEDY), 4).replies()
+    base.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="--model-arg base=FOLDER"):
+        loaded(own)
+    moved = loaded(own, None, base=tmp_path / "moved")
+    assert run(moved, questions(moved, images, GREEDY), 4).replies() == at_home
+    with pytest.raises(UserError, match="this is a whole model; leave it out"):
+        loaded(folder, None, base=folder)
+    (own / "projection.safetensors").unlink()
+    with pytest.raises(UserError, match=r"projection\.safetensors is missing"):
+        loaded(own, None, base=tmp_path / "moved")
 
 
 def test_wishes_are_settled_by_user_protocol_and_checkpoint(folder: Path) -> None:

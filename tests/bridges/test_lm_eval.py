@@ -164,3 +164,16 @@ def test_text_tasks_show_no_change_of_an_untouched_language_model_and_any_of_a_t
     other = write_model(tmp_path / "other", seed=9)
     changed = lmeval(tmp_path, *common, "--model", str(other))
     assert changed.returncode in (0, 1) and "own_choice acc" in changed.stdout, changed.stderr[-3000:]
+
+
+def test_documents_that_cannot_be_had_are_told(folder: Path, tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "own.yaml").write_text(
+        "task: own_choice\ndataset_path: json\n"
+        f"dataset_kwargs: {{data_files: {{test: {tasks / 'nowhere.json'}}}}}\ntest_split: test\n"
+        "output_type: multiple_choice\ndoc_to_text: '{{question}}'\ndoc_to_choice: choices\ndoc_to_target: gold\n"
+    )
+    asked = ["text", "--base", str(folder), "--model", str(folder), "--task", "own_choice", "--include", str(tasks)]
+    done = lmeval(tmp_path, *asked)
+    assert done.returncode == 2 and "cannot read the documents of own_choice" in done.stderr, done.stderr[-3000:]

@@ -133,11 +133,13 @@ def test_captions_are_made_first_kept_and_not_asked_again(photos: Path, server: 
 def test_captions_that_cannot_be_had_stop_it_or_are_left_out(
     photos: Path, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    from sparkles_eval.errors import DataError
+    from sparkles_eval.errors import DataError, UserError
 
     more = ("--caption-with", "openai/refuser", "-n", "6")
     with pytest.raises(DataError, match="run the same command again"):
         here(*args(photos, server, tmp_path, *more))
+    with pytest.raises(UserError, match="style cc offers 9 images a call, and there are 0"):
+        here(*args(photos, server, tmp_path, *more, "--skip-bad"))
 
 
 def test_images_are_given_to_a_model_that_sees(photos: Path, server: LoopbackServer, tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_evaluation_images_are_never_offered(photos: Path, server: LoopbackServe
     (mixed / "captions.jsonl").write_text("\n".join(captions), encoding="utf-8")
     done = here(*args(mixed, server, tmp_path, "--against", "nlvr2-mini"))
     assert done.code == 0, done.shown
-    assert "images that stand in an evaluation" in done.shown, done.shown
+    assert "that an evaluation asks about" in done.shown, done.shown
     told = {line["image_id"]: str(line["reason"]) for line in lines(tmp_path / "set" / "left_out.jsonl")}
     assert told["innocent"].startswith("the same file as")
     assert rows(tmp_path / "s.db", "SELECT count(*) FROM dialogue_images WHERE image_id = 'innocent'") == [(0,)]

@@ -74,6 +74,20 @@ def test_each_way_of_leaking_is_found_and_said(shelf: ImageFolder) -> None:
     assert "has the id of 3.jpg" in found["2331287"] and "COCO image 391895" in found["2400001"]
 
 
+def test_coco_s_padded_numbers_are_ids_however_small(shelf: ImageFolder, tmp_path: Path) -> None:
+    picture(tmp_path / "REAL_000000000301.jpg", 11)
+    picture(tmp_path / "2400003.jpg", 12)
+    evaluations = Evaluations(
+        ("bison", "sparkleseval"),
+        (get(shelf, "REAL_000000000301", "301"), get(shelf, "2400003")),
+        coco_ids={"2400001": "301", "2400003": "74"},
+    )
+    names = ("000000000301", "COCO_train2014_000000000301", "REAL_000000000301", "2400001", "000000000074")
+    others = ("301", "74", "000000000302", "2400004")
+    candidates = [offered(shelf, str(number % 8), name) for number, name in enumerate((*names, *others))]
+    assert [problem.item for problem in leaking(candidates, evaluations)] == list(names)
+
+
 def test_nothing_to_compare_with_finds_nothing(shelf: ImageFolder) -> None:
     assert leaking([offered(shelf, "1")], Evaluations()) == []
 

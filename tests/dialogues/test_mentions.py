@@ -37,6 +37,13 @@ def test_what_counts(text: str, known: list[str], unknown: list[str]) -> None:
     assert (list(found.known), list(found.unknown)) == (known, unknown)
 
 
+def test_a_word_behind_image_is_no_name() -> None:
+    found = name_images("The image of a lake: compare image a with Image #a and IMAGE#of.", ["a", "of", "lake"])
+    assert found.known == ("a", "of")
+    assert found.text == "The image of a lake: compare image a with IMAGE#a and IMAGE#of."
+    assert after_first(found.text, ["of"], ["a", "of"], lambda _: "<>").endswith("IMAGE#of<>.")
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, IDS), max_size=6), WORDS, st.lists(IDS, max_size=4))
 def test_every_mention_is_found_whole_and_in_order(parts: list[tuple[str, str]], end: str, others: list[str]) -> None:

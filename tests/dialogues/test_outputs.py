@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -122,6 +123,17 @@ def test_the_hub_s_folder_loads_with_its_images(
     row = loaded[1]
     assert [image.size for image in row["images"]] == [(30, 20), (30, 20)] and row["image_ids"] == ["7", "12"]
     assert row["messages"][0]["content"].count(PLACE) == 1 and row["captions"][0] == "Caption of 7."
+
+
+def test_two_processes_may_write_one_folder(tmp_path: Path, pool: dict[str, Candidate]) -> None:
+    pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    items = [item(f"{number}", talk()) for number in range(120)]
+    found = statistics([talk()], ("rule", rule_root))
+    origin = Origin("mine", find_style("cc").spec, "openai/good", seen=False, seed=3, demonstrations="6")
+    with ThreadPoolExecutor(4) as threads:
+        done = [threads.submit(write_hub, tmp_path / "hub", origin, items, pool, found) for _ in range(4)]
+        assert [one.result() for one in done] == [None] * 4
+    assert [path.name for path in (tmp_path / "hub" / "data").iterdir()] == ["train-00000-of-00001.parquet"]
 
 
 def test_the_card_says_how_many_of_what_and_under_which_terms() -> None:

@@ -49,12 +49,14 @@ def test_the_published_styles() -> None:
     [
         ("candidates: 2", "a dialogue may take 4 images"),
         ("turns: [{images: [0]}]", "no turn brings an image"),
-        ("turns: []", "turns"),
+        ("turns: []", "turns: has 0 entries; it needs 1"),
         ("colour: red", "unknown key 'colour'"),
         ("prompt: ../x.j2", "no plain file name"),
         ("demonstrations: [some]", "demonstrations"),
         ("gates: {min_words: 3}", "min_words"),
         ("candidates: many", "not a whole number"),
+        ("name: ../up", "is no name"),
+        ("elide_answers: [4]", "there is no turn 4; the style has 3"),
     ],
 )
 def test_mistakes_in_a_style_are_named(tmp_path: Path, line: str, told: str) -> None:
@@ -149,7 +151,7 @@ def test_a_style_of_one_s_own_needs_no_more_than_a_prompt(tmp_path: Path) -> Non
     assert style.spec.messages == 6
 
 
-@pytest.mark.parametrize("prompt", ["{{ nothing }}", "{% for %}", "no place for {{ candidates[0].image }}"])
+@pytest.mark.parametrize("prompt", ["{{ nothing }}", "{% for %}", "no place for {{ candidates[0].image }}", "Write."])
 def test_a_wrong_prompt_is_named(tmp_path: Path, prompt: str) -> None:
     style = find_style(str(own(tmp_path / "mine", prompt=prompt)))
     pool = [candidate(f"{number}") for number in range(4)]

@@ -58,6 +58,20 @@ def test_a_folder_alone(tmp_path: Path) -> None:
     assert rows(tmp_path, None) == [Row("a", "a.webp", ""), Row("b", "b.jpg", ""), Row("IMG_2", "sub/IMG 2.PNG", "")]
 
 
+def test_names_of_real_folders(tmp_path: Path) -> None:
+    images(tmp_path, "My holiday (1).JPG", "Überfahrt.jpg", "日本.jpg", "100/IMG_1.JPG", "101/IMG_1.jpg")
+    images(tmp_path, "._b.jpg", ".cache/c.jpg", "a b.jpg", "a+b.jpg")
+    assert {row.file: row.id for row in rows(tmp_path, None)} == {
+        "My holiday (1).JPG": "My_holiday_1",
+        "Überfahrt.jpg": "Uberfahrt",
+        "日本.jpg": "image-cf2abf0c5b",
+        "100/IMG_1.JPG": "100_IMG_1",
+        "101/IMG_1.jpg": "101_IMG_1",
+        "a b.jpg": "image-1f97f74b93",
+        "a+b.jpg": "image-236a9f6d6e",
+    }
+
+
 def test_images_are_found_where_the_published_sets_have_them(tmp_path: Path) -> None:
     images(tmp_path, "image/12.jpg", "VG_100K_2/2331287.jpg", "7.png")
     found, problems = Shelf(tmp_path).read(

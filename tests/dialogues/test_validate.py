@@ -36,6 +36,15 @@ def sound(draw: st.DrawFn) -> tuple[StyleSpec, list[dict[str, object]]]:
     return style(*((count,) for count in turns)), messages
 
 
+@pytest.mark.parametrize("mark", ["### First image", "so.###Assistant: yes", "<Image<ImageHere>Here>"])
+def test_marks_of_the_training_form_are_no_words(mark: str) -> None:
+    told = [("user", "See IMAGE#12."), ("assistant", mark)]
+    reply = json.dumps([{"role": role, "content": text} for role, text in told])
+    (read,) = read_reply(reply, OFFERED, style((1,)))
+    assert read.rejection is not None and read.rejection.fault == "marks"
+    assert read.rejection.reason.startswith("message 2 holds")
+
+
 @settings(deadline=None)
 @given(sound(), st.sampled_from(["json", "indented", "python", "fenced", "lines"]))
 def test_a_sound_dialogue_is_kept_word_for_word(made: tuple[StyleSpec, list[dict[str, object]]], form: str) -> None:
@@ -59,7 +68,7 @@ def keeps_the_rules(dialogue: Dialogue, spec: StyleSpec) -> None:
     assert [message.role for message in dialogue.messages] == ["user", "assistant"] * len(spec.turns)
     given_: list[str] = []
     for place, message in enumerate(dialogue.messages):
-        assert message.content.strip()
+        assert message.content.strip() and "###" not in message.content
         if message.role == "user":
             assert len(message.images) in spec.turns[place // 2].images
             assert all(image in OFFERED and image not in given_ for image in message.images)
@@ -74,7 +83,9 @@ def keeps_the_rules(dialogue: Dialogue, spec: StyleSpec) -> None:
 MESSAGE = st.builds(
     DraftMessage,
     role=st.sampled_from([None, "user", "assistant", "Human", "gpt", "system", ""]),
-    content=st.none() | WORDS | st.sampled_from(["See IMAGE#12.", "IMAGE#14 and IMAGE#12", "IMAGE#99!", "#1417"]),
+    content=st.none()
+    | WORDS
+    | st.sampled_from(["See IMAGE#12.", "IMAGE#14 and IMAGE#12", "IMAGE#99!", "#1417", "### A heading"]),
     images=st.none() | st.lists(st.sampled_from([*OFFERED, "99", ""]), max_size=3).map(tuple),
     cut=st.booleans(),
 )

@@ -355,6 +355,18 @@ def test_estimate_from_end_to_end(store: Store, tmp_path: Path) -> None:
         here("human", "estimate", "facts", "--rater", "zoe", "--store", str(store.path))
 
 
+def test_of_several_protocols_the_runs_are_named(store: Store) -> None:
+    _labelled(store, 10)
+    runs = labelling_runs(store)
+    store.connection.execute("UPDATE runs SET protocol = 'paper' WHERE id = ?", (runs[0].id,))
+    with pytest.raises(UserError, match=f"paper protocol, data [0-9a-f]+: --run {runs[0].id}"):
+        here("human", "estimate", "facts", "--store", str(store.path))
+    named = [word for run in runs[1:] for word in ("--run", run.id)]
+    done = here("human", "estimate", "facts", *named, "--store", str(store.path))
+    assert done.code == 0 and runs[1].model.name in done.shown and runs[0].model.name not in done.shown
+    assert here("judges", "compare", "facts", "human", *named, "--store", str(store.path)).code == 0
+
+
 def test_nothing_to_estimate(store: Store) -> None:
     runs = labelling_runs(store)
     with pytest.raises(UserError, match="no human labels of sparkleseval-mini"):

@@ -131,3 +131,11 @@ def test_mistakes_are_told(whole: Path, tmp_path: Path) -> None:
         submit(whole, ["nobody"], tmp_path / "b.zip")
     with pytest.raises(UserError, match=r"a bundle is a zip archive"):
         submit(whole, runs_of(whole), tmp_path / "b.tar")
+
+
+def test_a_store_with_a_value_that_is_no_json_is_told_by_its_own_name(whole: Path, tmp_path: Path) -> None:
+    with edited(copied(whole, tmp_path / "torn.db")) as db:
+        db.execute("UPDATE samples SET body = '{torn' WHERE id = (SELECT min(id) FROM samples)")
+    with pytest.raises(StoreError, match=r"torn\.db: a value that should be JSON is none.*verify"):
+        submit(tmp_path / "torn.db", None, tmp_path / "b.zip")
+    assert not (tmp_path / "b.zip").exists()

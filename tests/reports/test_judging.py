@@ -18,8 +18,9 @@ from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.summary import summarise
 from sparkles_eval.reports.tables_file import read_tables
 from sparkles_eval.store.store import Store
-from tests.reports.crowd import STERN
-from tests.reports.demo import RATER
+from sparkles_eval.tasks.load import load_task
+from tests.reports.crowd import STERN, judge_again
+from tests.reports.demo import CAREFUL, RATER, add_run, begin, careful
 
 AUDIT = Table(
     "audit-findings",
@@ -44,6 +45,19 @@ def test_the_comparison_is_that_of_judges_compare(crowded: Store) -> None:
 def test_one_judge_alone_has_nothing_to_be_compared_with(store: Store) -> None:
     _, section = judging(store, summarise(store))
     assert section.tables == () and "nothing to compare it with" in section.note
+
+
+def test_protocols_are_compared_each_by_itself(store: Store) -> None:
+    environment = begin(store)
+    paper = load_task("sparkleseval-mini", args={"n": "36"}, protocol="paper")
+    add_run(store, environment, paper, CAREFUL, careful)
+    judge_again(store)
+    strict, other = judging(store, summarise(store))[1:]
+    assert strict.title.endswith("strict protocol") and other.title.endswith("paper protocol")
+    assert (strict.id, other.id) == ("judges-3", "judges-3-2")
+    compared = {one.id: next(t for t in one.tables if t.name == "judges-order").rows for one in (strict, other)}
+    assert compared["judges-3"] and strict.note == other.note == ""
+    assert compared["judges-3-2"][0][3] == 36 * 2
 
 
 def test_judges_that_cannot_be_compared_say_why(crowded: Store) -> None:

@@ -85,6 +85,13 @@ def test_epochs_are_averaged_within_a_sample_and_never_raise_n() -> None:
     assert (estimate.n, estimate.clusters, estimate.note) == (40, 40, "no variation")
 
 
+def test_epochs_that_agree_have_the_interval_of_one() -> None:
+    once = [read(n, float(n > 0)) for n in range(40)]
+    twice = [read(n, float(n > 0), epoch=epoch) for n in range(40) for epoch in range(2)]
+    one, two = (by_name(measure(asked(40, epochs=n), RULE, lines)) for n, lines in ((1, once), (2, twice)))
+    assert one["accuracy"].estimate == two["accuracy"].estimate and one["accuracy"].estimate.method == "Wilson"
+
+
 def test_an_epoch_that_was_not_graded_is_left_out_of_its_samples_mean() -> None:
     lines = [read(n, 1.0, epoch=0) for n in range(40)] + [read(n, None, epoch=1) for n in range(40)]
     estimate = by_name(measure(asked(40, epochs=2), RULE, lines))["accuracy"].estimate

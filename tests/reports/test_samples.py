@@ -34,12 +34,12 @@ def test_judges_and_people_stand_side_by_side(shown: dict[str, tuple[SampleView,
     first, second, third = shown["sparkleseval-mini"][:3]
     (answer, *_) = first.answers
     assert [(v.judge, v.person) for v in answer.verdicts] == [
-        ("stern-reader (openai/stern-1)", False),
         ("careful-reader", False),
+        ("stern-reader (openai/stern-1)", False),
         ("ada", True),
     ]
     one, two, three = answer.criteria(1)
-    assert one.name == "Image understanding" and [said.value for said in one.said] == ["6", "10", "7.5"]
+    assert one.name == "Image understanding" and [said.value for said in one.said] == ["10", "6", "7.5"]
     assert [said.explanation for said in two.said] == ["The second answer follows from the first."] * 2 + [""]
     assert one.said[2].explanation == "Reads well; one place is wrong." and three.apart == FAR
     assert first.answers[0].apart == FAR and second.answers[0].apart == NEAR
@@ -66,7 +66,7 @@ def test_facets_say_what_filters_read(shown: dict[str, tuple[SampleView, ...]]) 
     assert all(len(one["m"]) == 5 and one["p"] == [] and one["l"] == "" and one["n"] == 2 for one in options)
     assert options[2]["m"].count("i") == 1 and options[4]["m"] == "ruuuu" and options[0]["h"] == 0
     first, second, third, *_ = [json.loads(view.facets) for view in shown["sparkleseval-mini"]]
-    assert first["m"] == "ppp" and first["p"] == [5.33, 4.33, 3.33] and (first["d"], second["d"]) == (FAR, NEAR)
+    assert first["m"] == "ppp" and first["p"] == [9.33, 8.33, 7.33] and (first["d"], second["d"]) == (FAR, NEAR)
     assert (first["h"], second["h"], third["h"]) == (1, 1, 0)
     assert first["t"] == list(shown["sparkleseval-mini"][0].tags) != []
 
@@ -75,14 +75,26 @@ def test_many_answers_are_bars_by_height(shown: dict[str, tuple[SampleView, ...]
     levels = {answer.mark: answer.level for view in shown["nlvr2-mini"] for answer in view.answers}
     assert levels == {"right": 8, "wrong": 1, "invalid": 1, "unscored": 0}
     view = shown["sparkleseval-mini"][0]
-    assert [answer.level for answer in view.answers] == [4, 4, 3] and view.few
+    assert [answer.level for answer in view.answers] == [7, 7, 6] and view.few
     crowded = replace(view, answers=view.answers * 5)
-    assert not crowded.few and json.loads(crowded.facets)["l"] == "443" * 5
+    assert not crowded.few and json.loads(crowded.facets)["l"] == "776" * 5
 
 
 def test_the_tally_says_the_marks_in_words(shown: dict[str, tuple[SampleView, ...]]) -> None:
     assert shown["nlvr2-mini"][4].tally == "1 right, 4 unscored"
-    assert shown["sparkleseval-mini"][0].tally == "3 rated 3.33 to 5.33"
+    assert shown["sparkleseval-mini"][0].tally == "3 rated 7.33 to 9.33 by careful-reader"
+
+
+def test_points_of_two_judges_are_never_one_range(shown: dict[str, tuple[SampleView, ...]]) -> None:
+    view = shown["sparkleseval-mini"][0]
+    first, *others = view.answers
+    assert first.by == "careful-reader" and first.points == first.verdicts[0].points
+    later = replace(first, by=first.verdicts[1].judge, points=first.verdicts[1].points)
+    assert replace(view, answers=(later, *others)).tally == (
+        "1 rated 5.33 by stern-reader (openai/stern-1), 2 rated 7.33 to 8.33 by careful-reader"
+    )
+    alone = replace(view, answers=tuple(replace(a, verdicts=a.verdicts[:1]) for a in view.answers))
+    assert alone.tally == "3 rated 7.33 to 9.33"
 
 
 def test_what_was_read_is_found_in_its_place(shown: dict[str, tuple[SampleView, ...]]) -> None:

@@ -52,12 +52,21 @@ def test_a_good_archive(tmp_path: Path, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "/x", "C:/x", "a\\..\\x"])
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/x", "C:/x", "a\\..\\x", "."])
 def test_nothing_leaves_the_folder(tmp_path: Path, kind: Kind, name: str) -> None:
     archive = write(tmp_path / "a", kind, {"good": b"1", name: b"2"})
     with pytest.raises(FetchError, match="not trusted"):
         unpack(archive, kind, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_member_without_a_name(tmp_path: Path) -> None:
+    nameless = zipfile.ZipInfo("x")
+    nameless.filename = ""
+    with zipfile.ZipFile(tmp_path / "a", "w") as opened:
+        opened.writestr(nameless, b"1")
+    with pytest.raises(FetchError, match="damaged"):
+        unpack(tmp_path / "a", "zip", tmp_path / "out")
 
 
 def test_links_and_devices_are_refused(tmp_path: Path) -> None:

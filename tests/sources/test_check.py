@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image as Pillow
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.sources.check import Wanted, check_task, check_training, detect
 from sparkles_eval.training.recipes import read_recipe
 from tests.sources.test_photographs import picture
@@ -78,6 +78,24 @@ def test_everything_that_is_there_is_detected(tmp_path: Path) -> None:
     ]
     found = check_task(Wanted("bison", {}), root)
     assert found.sound == 0 and found.problems
+
+
+def test_a_broken_annotation_file_is_one_data_set_s_problem(tmp_path: Path) -> None:
+    root = nlvr2(tmp_path)
+    core = write_set(root, "WebQA", item(1, "{image#1}", ["0.png"], "a dog")) / "core.json"
+    core.write_text(core.read_text()[:40])
+    found = {checked.label: checked for checked in (check_task(wanted, root) for wanted in detect(root))}
+    assert found["nlvr2 source=full split=dev"].sound == 4
+    (problem,) = found["demon dataset=WebQA"].problems
+    assert "core.json: not JSON" in problem.what
+    with pytest.raises(ContentError, match="unknown --task-arg colour"):
+        check_task(Wanted("demon", {"colour": "red"}), root)
+
+
+def test_nlvr_of_2017_is_not_taken_for_nlvr2(tmp_path: Path) -> None:
+    (tmp_path / "dev.json").write_text('{"identifier": "1-0", "directory": "3", "sentence": "s", "label": "true"}\n')
+    with pytest.raises(UserError, match="data import nlvr1"):
+        detect(tmp_path)
 
 
 def test_an_empty_folder_or_none(tmp_path: Path) -> None:

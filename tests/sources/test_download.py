@@ -127,7 +127,7 @@ def test_an_empty_file_is_none(web: Files, line: Line, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_not_begun(web: Files, line: Line, tmp_path: Path) -> None:
     web.files["/a.bin"] = DATA
     web.ranges = False
-    with pytest.raises(FetchError, match="GiB are free"):
+    with pytest.raises(FetchError, match="MiB are free"):
         # The server says the size; a recipe's guess counts where it does not.
         download(_no_length(line), f"{web.url}/a.bin", tmp_path / "a.bin", Heard(), size=10**15)
     assert not (tmp_path / "a.bin.part").exists()
@@ -156,6 +156,15 @@ def test_a_mirror_stands_in(web: Files, tmp_path: Path) -> None:
     line = make_line({"https://data.example/": f"{web.url}/m/"}, wait_s=0.01)
     with line.client:
         assert download(line, "https://data.example/a.bin", tmp_path / "a.bin", Heard()) == len(DATA)
+
+
+def test_a_folder_that_cannot_be_made(web: Files, line: Line, tmp_path: Path) -> None:
+    web.files["/a.bin"] = DATA
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FetchError, match="cannot be written"):
+        download(line, f"{web.url}/a.bin", tmp_path / "file" / "a.bin", Heard())
+    with pytest.raises(FetchError, match="is no address"):
+        download(line, "http://127.0.0.1:port/a.bin", tmp_path / "a.bin", Heard())
 
 
 def test_nobody_there(line: Line, tmp_path: Path) -> None:

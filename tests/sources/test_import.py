@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from sparkles_eval.dialogues.leakage import read_evaluations
-from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.errors import ContentError, DataError, UserError
 from sparkles_eval.records import JSON
 from sparkles_eval.sources.boxes import make_task
 from sparkles_eval.sources.conversations import convert, write_records
@@ -135,7 +135,9 @@ def test_boxes_become_a_task(tmp_path: Path) -> None:
     ]
     file = tmp_path / "dev.json"
     file.write_text("\n".join(json.dumps(row) for row in rows))
-    made = make_task(file, images, tmp_path / "boxes")
+    with pytest.raises(DataError, match=r"missing file 4/dev-12-1-0\.png(.|\n)*--skip-bad"):
+        make_task(file, images, tmp_path / "boxes")
+    made = make_task(file, images, tmp_path / "boxes", skip_bad=True)
     assert made.samples == 2 and [problem.what for problem in made.problems] == ["missing file 4/dev-12-1-0.png"]
     task = load_task(str(made.folder), data_root=images)
     assert [(sample.id, sample.target, sample.group) for sample in task.samples] == [
@@ -147,11 +149,17 @@ def test_boxes_become_a_task(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is there already"):
         make_task(file, images, made.folder)
     with pytest.raises(ContentError, match="none of its 3 statements"):
-        make_task(file, tmp_path, tmp_path / "other")
+        make_task(file, tmp_path, tmp_path / "other", skip_bad=True)
+    with pytest.raises(UserError, match="a task is called by its folder"):
+        make_task(file, images, tmp_path / "My Boxes")
+    with pytest.raises(UserError, match="cannot be written"):
+        make_task(file, images, made.folder / "task.yaml" / "other", skip_bad=True)
+    with pytest.raises(UserError, match="cannot be written"):
+        write_records([], made.folder / "task.yaml" / "records.json")
 
 
 def test_the_real_boxes(shared_data: Path, tmp_path: Path) -> None:
     root = shared_data / "nlvr1_dev"
-    made = make_task(root / "dev.json", root / "images", tmp_path / "boxes")
+    made = make_task(root / "dev.json", root / "images", tmp_path / "boxes", skip_bad=True)
     task = load_task(str(made.folder), data_root=root / "images")
     assert len(task.samples) == made.samples == 165

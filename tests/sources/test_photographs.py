@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from sparkles_eval.errors import ContentError
+from sparkles_eval.sources.download import FetchError
 from sparkles_eval.sources.looks import average_look
 from sparkles_eval.sources.photographs import Fate, Fetched, Outcome, Wanted, counts, fetch_photographs, wanted
 from tests.sources.conftest import Files
@@ -140,13 +141,29 @@ def test_a_second_call_asks_only_for_what_is_open(web: Files, tmp_path: Path) ->
     assert {fate.outcome for fate in third} == {Outcome.KEPT} and sorted(web.asked[1:]) == [("/a", ""), ("/c", "")]
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_names_that_no_host_can_have(tmp_path: Path, host: str) -> None:
+    (fate,) = fetch_photographs([Wanted("a.png", f"http://{host}/a", None)], tmp_path / "images")
+    assert fate.outcome is Outcome.REFUSED and "cannot be the name" in fate.detail
+
+
+def test_what_cannot_be_written_is_said(web: Files, tmp_path: Path) -> None:
+    web.files |= {"/a": picture(0), "/b": picture(1)}
+    listed = [Wanted(f"{'x' * 300}{name}.png", f"{WEB}/{name}", None) for name in "ab"]
+    with pytest.raises(FetchError, match="cannot be written"):
+        fetch_photographs(listed, tmp_path / "images", mirrors={WEB: web.url})
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FetchError, match="cannot be written"):
+        fetch_photographs(listed, tmp_path / "file" / "images", mirrors={WEB: web.url})
+
+
 def test_a_table_that_a_crash_cut_is_read_as_far_as_it_goes(web: Files, tmp_path: Path) -> None:
     mirrors = {WEB: web.url}
     web.files["/a"] = picture(0)
     listed = [Wanted("a.png", f"{WEB}/a", None)]
     fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)
     table = tmp_path / "images.photographs.csv"
-    table.write_text(table.read_text() + "b.png,http://x")
+    table.write_text(table.read_text() + 'b.png,http://x,another picture,"look')
     (tmp_path / "images" / "a.png").write_bytes(picture(0))
     web.asked.clear()
     assert fetch_photographs(listed, tmp_path / "images", mirrors=mirrors)[0].outcome is Outcome.KEPT

@@ -103,7 +103,7 @@ def test_a_moved_base_must_be_named(tmp_path: Path, base: Path) -> None:
     model = trained(base)
     model.save_pretrained(tmp_path / "own", projection_only=True)
     moved = base.rename(tmp_path / "moved")
-    with pytest.raises(UserError, match=r"pass base=FOLDER .*vision: eva_vit_g.pth"):
+    with pytest.raises(UserError, match=r"give base=FOLDER .*vision: eva_vit_g.pth"):
         SparklesChatForConditionalGeneration.from_pretrained(tmp_path / "own")
     assert same(model, SparklesChatForConditionalGeneration.from_pretrained(tmp_path / "own", base=moved))
     with pytest.raises(UserError, match="no such folder"):

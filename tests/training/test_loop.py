@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,14 +138,64 @@ def test_two_processes_do_the_steps_of_one(
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
     command += ["--master-port", str(_free_port()), "-m", "sparkles_eval", "train", str(recipe_file), "--out", str(out)]
     command += ["--model", str(model_folder), "--data", str(data_folder), "--cache", str(tmp_path / "features")]
-    command += ["--store", str(tmp_path / STORE), "--threads", "1"]
+    # --log-to: torchrun takes --log for the beginning of an option of its own
+    command += ["--store", str(tmp_path / STORE), "--threads", "1", "--log-to", "tensorboard"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("step 12/12") == 1, "one process talks"
+    assert done.stdout.count("step 12/12") == done.stdout.count("loss curve") == 1, "one process talks"
     one, two = _losses(straight.parent / TABLE), _losses(out / TABLE)
     assert len(one) == len(two) == 12 and two == pytest.approx(one, abs=2e-4)
     alone, shared = (load_file(folder / "projection.safetensors") for folder in (straight, out / "model"))
     assert all((alone[name] - shared[name]).abs().max() < 1e-4 for name in alone)
+
+
+def test_machines_without_a_common_cache_fill_their_own(
+    straight: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """Two processes as on two machines, each with a cache of its own: every image is in both, the weights as of one."""
+    ends = _apart(recipe_file, model_folder, data_folder, [tmp_path / "run", tmp_path / "run"])
+    assert [code for code, _ in ends] == [0, 0], ends
+    one, other = (sorted(file.name for file in (tmp_path / f"cache{rank}").rglob("*.npy")) for rank in (0, 1))
+    assert one == other and len(one) == 7
+    assert "model" in ends[0][1] and not ends[1][1], "one process talks"
+    assert _losses(tmp_path / "run" / TABLE) == pytest.approx(_losses(straight.parent / TABLE), abs=2e-4)
+
+
+def test_machines_that_see_other_checkpoints_are_told(
+    straight: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """Resumed where one machine has no checkpoint: refused at once, for each would wait for the other."""
+    copied = shutil.copytree(straight.parent, tmp_path / "run")
+    ends = _apart(recipe_file, model_folder, data_folder, [copied, tmp_path / "elsewhere"], "--resume")
+    for code, told in ends:
+        assert code == 2 and "of step 12, which not every machine sees" in told
+
+
+def _apart(recipe: Path, model: Path, data: Path, outs: list[Path], *more: str) -> list[tuple[int, str]]:
+    """Two processes of one training, each as if alone on its machine: their exit codes, and what they said."""
+    port = str(_free_port())
+    command = [sys.executable, "-m", "sparkles_eval", "train", str(recipe), "--model", str(model), "--data", str(data)]
+    started = []
+    for rank, out in enumerate(outs):
+        top = out.parent
+        own = ["--out", str(out), "--cache", str(top / f"cache{rank}"), "--store", str(top / STORE), "--threads", "1"]
+        place = {
+            "RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "LOCAL_RANK": "0",
+            "LOCAL_WORLD_SIZE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        where = {**os.environ, **place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        said = (top / f"said{rank}").open("w+")
+        started.append((subprocess.Popen([*command, *own, *more], env=where, stdout=said, stderr=said), said))
+    ends = []
+    for process, said in started:
+        code = process.wait(timeout=300)
+        said.seek(0)
+        with said:
+            ends.append((code, said.read()))
+    return ends
 
 
 def _losses(table: Path) -> list[float]:
@@ -163,6 +216,20 @@ def test_crops_cut_anew_train_too(model_folder: Path, data_folder: Path, tmp_pat
     assert not list(tmp_path.rglob("*.npy")), "nothing is cached"
 
 
+def test_text_alone_moves_nothing(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
+    """Records without an image are steps like others: their loss counts, and there is nothing to move."""
+    record = {"instruction": "###Human: Please describe a shape.###Assistant: ", "answer": "A round red shape."}
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "text.json").write_text(json.dumps([record]), encoding="utf-8")
+    subsets = "[{name: text, weight: 1, annotations: text.json, images: images}]"
+    recipe = write_recipe(tmp_path / "text.yaml", subsets=subsets, steps=2, weight_decay=1.0e-9)
+    done = plan(wishes(recipe, tmp_path / "run", model_folder, tmp_path / "data"), str)
+    from safetensors.torch import load_file
+
+    before, after = load_file(model_folder / "model.safetensors"), load_file(done.model / "projection.safetensors")
+    assert all((before[name] - own).abs().max() < 1e-6 for name, own in after.items())
+
+
 def test_what_is_wrong_is_said_before_the_first_step(
     recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +246,17 @@ def test_what_is_wrong_is_said_before_the_first_step(
     with pytest.raises(ContentError, match="no recipe"):
         plan(replace(good, recipe="no-such"), str)
     assert not good.out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    within = tmp_path / "file" / "run"
+    with pytest.raises(UserError, match=r"--out .*cannot be made a folder"):
+        plan(wishes(recipe_file, within, model_folder, data_folder, cache=tmp_path / "features"), str)
+    with pytest.raises(UserError, match=r"--cache .*cannot be made a folder"):
+        plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, cache=within), str)
 
 
 def test_fp16_needs_a_gpu(recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.store import marks, queries, sidecar
+from sparkles_eval.store.queries import Sum
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import live
+from sparkles_eval.viewer.meter import Meter
 from tests.end_to_end.running import end, judged, models, start
 from tests.reports.demo import demo
 from tests.server import Behaviour, LoopbackServer, Settings
@@ -118,6 +120,7 @@ def test_a_real_run_is_followed_from_its_beginning_to_its_end(tmp_path: Path) ->
             _until(moved)
             text = served.ask("live").text
             assert "Running now" in text and "openai/good" in text and "a minute" in text and "left" in text
+            assert "cost so far: unknown" in text
             assert seen == sorted(seen)
         finally:
             done = end(process)
@@ -126,3 +129,45 @@ def test_a_real_run_is_followed_from_its_beginning_to_its_end(tmp_path: Path) ->
         _until(lambda: "openai/good" in served.ask("leaderboard").text)
         _until(lambda: served.ask("search?q=the").text.count('class="hit"') > 0)
         assert "complete" in served.ask("live").text
+
+
+def test_figures_are_drawn_once_somebody_asks_for_them(store: Store) -> None:
+    pytest.importorskip("vl_convert", reason="vl-convert-python draws the figures")
+    with looking(store.path, thread=True) as served:
+        _until(lambda: "demo/careful" in served.ask("leaderboard").text)
+        assert "comes by itself" in served.ask("figures").text
+        _until(lambda: "<svg" in served.ask("figures").text)
+        text = served.ask("figures").text
+        assert "Scores and ranks" in text and "The numbers of this figure" in text
+        assert 'href="figures/' not in text, "files are the report's"
+    store.close()
+
+
+def test_what_a_command_has_spent_grows_with_its_replies(store: Store) -> None:
+    _running(store)
+    store.connection.execute("UPDATE responses SET created_at = ?, cost_usd = ?", (_ago(300), 1.0))
+    store.connection.execute("UPDATE verdicts SET created_at = ?, cost_usd = ?", (_ago(300), 2.0))
+    meter = Meter()
+    assert live.jobs(store, meter)[0].spent == Sum(0.0, 0, 0), "what was there before it began is not its own"
+    store.connection.execute(
+        "UPDATE responses SET created_at = ? WHERE id > (SELECT max(id) - 3 FROM responses)", (_ago(9),)
+    )
+    store.connection.execute("UPDATE verdicts SET created_at = ? WHERE id = (SELECT max(id) FROM verdicts)", (_ago(9),))
+    (job,) = live.jobs(store)
+    (settled,) = store.connection.execute(
+        "SELECT count(*) FROM responses WHERE id > (SELECT max(id) - 3 FROM responses)"
+        " AND status NOT IN ('api_error', 'timeout')"
+    ).fetchone()
+    assert settled and job.spent == Sum(settled + 2.0, settled + 1, 0)
+    meter = Meter()
+    assert live.jobs(store, meter)[0].spent == job.spent
+    store.connection.execute(
+        "INSERT INTO requests SELECT 'another', model_id, conversation, generation, epoch, draw FROM requests LIMIT 1"
+    )
+    store.connection.execute(
+        "INSERT INTO responses (key, attempt, status, text, latency_s, created_at)"
+        " VALUES ('another', 1, 'ok', 'Yes.', 0.1, ?)",
+        (_ago(1),),
+    )
+    assert live.jobs(store, meter)[0].spent == Sum(settled + 2.0, settled + 2, 1), "what is unknown is never 0"
+    store.close()

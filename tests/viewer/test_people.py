@@ -9,6 +9,7 @@ import pytest
 
 from sparkles_eval.evidence.human_sheets import labelling_order, labelling_runs
 from sparkles_eval.evidence.tables import Span, Table
+from sparkles_eval.stats.bradley_terry import bradley_terry
 from sparkles_eval.store.preferences import Choice, Preference, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.people import sections
@@ -56,6 +57,44 @@ def test_shares_count_ties_half_and_know_whom_one_met(store: Store) -> None:
     met = pairs[chance, oracle]
     assert isinstance(met, Span) and met.value == pytest.approx(1 / 8)
     assert (oracle, echo) not in pairs and (echo, oracle) not in pairs
+
+
+def test_strengths_are_those_of_the_library(store: Store) -> None:
+    oracle, chance, echo = MODELS
+    for place in range(12):
+        _prefer(store, "ada", place, oracle, chance, "left" if place < 8 else "right")
+        _prefer(store, "ada", place, chance, echo, "right" if place < 5 else "left" if place < 11 else "tie")
+        _prefer(store, "ada", place, oracle, echo, "left" if place < 6 else "right")
+    table = _table(store, "people-strengths")
+    wanted = bradley_terry([[0, 8, 6], [4, 0, 6.5], [6, 5.5, 0]]).elo
+    found = {row[0]: row[1] for row in table.rows}
+    assert [row[2] for row in table.rows] == [24, 24, 24]
+    for name, elo in zip((oracle, chance, echo), wanted, strict=True):
+        span = found[name]
+        assert isinstance(span, Span) and span.value == pytest.approx(elo, abs=1e-6)
+        assert span.low is not None and span.high is not None and span.low < elo < span.high
+    assert table.rows[0][0] == oracle
+
+
+def test_who_never_lost_has_no_strength(store: Store) -> None:
+    oracle, chance, echo = MODELS
+    _prefer(store, "ada", 0, oracle, chance, "left")
+    assert all(table.name != "people-strengths" for section in sections(store) for table in section.tables)
+    _prefer(store, "ada", 0, chance, echo, "left")
+    table = _table(store, "people-strengths")
+    assert table.rows == () and "never lost" in table.notes[0]
+
+
+def test_people_of_two_protocols_are_not_mixed(store: Store) -> None:
+    oracle, chance, _ = MODELS
+    runs = {run.model.name: run for run in labelling_runs(store)}
+    sample = labelling_order(store, labelling_runs(store), 0)[0]
+    for rater in ("ada", "ben"):
+        label(store, labelling_runs(store), rater, {(oracle, sample): 7.0, (chance, sample): 3.0})
+    store.connection.execute("UPDATE runs SET protocol = 'paper' WHERE id = ?", (runs[chance].id,))
+    titles = [section.title for section in sections(store)]
+    assert sorted(titles) == [f"SparklesEval (mini), {name} protocol: ratings" for name in ("paper", "strict")]
+    assert not any(section.note for section in sections(store)), "each is compared by itself"
 
 
 def test_people_who_agree_do_so_whatever_the_sides(store: Store) -> None:

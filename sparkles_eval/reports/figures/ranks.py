@@ -28,7 +28,10 @@ def ranks(about: Subject) -> Iterator[Figure]:
     if len(scored) < 2:
         return
     models, left = about.pick([e for e in scored if not e.reference], MOST)
-    kept = (*models, *[e for e in scored if e.reference][:REFERENCES])
+    references = [e for e in scored if e.reference]
+    kept = (*models, *references[:REFERENCES])
+    if len(references) > REFERENCES:
+        left += f" {REFERENCES} of {len(references)} baselines and controls are drawn; the tables have all."
     standings = _standings(about)
     order = [about.labels[entry.label] for entry in kept]
     plots = [_scores(about, kept, order)]

@@ -157,6 +157,8 @@ def _sample(
     instruction = instructions.get(row.task_instruction_id)
     if instruction is None:
         return Problem(item, f"task_instruction_id {row.task_instruction_id} is none of the {len(instructions)} known")
+    if not row.response.strip():
+        return Problem(item, "has no response, with which answers are compared")
     choices = tuple(dict.fromkeys(instance.choice_list))
     if choices and row.response not in choices:
         return Problem(item, f"label not an option: {row.response!r} is none of the {len(choices)} choices")

@@ -77,6 +77,7 @@ def test_every_mistake_is_named(tmp_path: Path) -> None:
         item(3, "{image#1}", ["0.png"], "maybe", choice_list=["yes", "no"]),
         wrong,
         item(5, "no image", [], "x"),
+        item(6, "{image#1}", ["0.png"], " "),
     )
     task = load_task("demon", data_root=tmp_path, args={"dataset": "VIST"}, skip_bad=True)
     assert [sample.id for sample in task.samples] == ["VIST/1"]
@@ -84,6 +85,7 @@ def test_every_mistake_is_named(tmp_path: Path) -> None:
     assert "9.png" in told["VIST/2"]
     assert "label not an option" in told["VIST/3"]
     assert told["VIST/4"] == "task_instruction_id 5 is none of the 2 known"
+    assert told["VIST/6"] == "has no response, with which answers are compared"
     assert any(name.startswith("VIST entry 5") for name in told)
 
 
