@@ -15,8 +15,9 @@ from pathlib import Path
 
 from sparkles_eval.errors import StoreError
 from sparkles_eval.publishing.findings import address
-from sparkles_eval.publishing.panels import all_judges, find_panel, is_panel
+from sparkles_eval.publishing.panels import find_panel, is_panel
 from sparkles_eval.publishing.tables import LEDGER, TABLES, WORKED_OUT, Table
+from sparkles_eval.store import queries
 from sparkles_eval.store.encode import dump
 from sparkles_eval.store.store import Store
 
@@ -137,7 +138,7 @@ class _Bringing:
         where = [self._part.where[table.name]] if table.name in self._part.where else []
         values = dict(self._part.values)
         if table.name == "scores":  # a panel's follow from its votes, which may be more here
-            judges = all_judges(self._target)
+            judges = list(queries.all_judges(self._target).values())
             panels = [judge.id for judge in judges if is_panel(judge) and find_panel(judge, judges)]
             where.append("judge_id NOT IN (SELECT value FROM json_each(:panels))")
             values["panels"] = dump(panels)

@@ -15,8 +15,8 @@ from sparkles_eval.errors import UserError
 from sparkles_eval.evidence.judges_panel import panel_scores, scored_runs
 from sparkles_eval.judges.base import JudgeCard, Sees
 from sparkles_eval.judges.panel import PREFIX, Panel, PanelWish, Rule
-from sparkles_eval.records import Criterion
 from sparkles_eval.store.encode import insert_all, score_row
+from sparkles_eval.store.queries import all_judges
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
 from sparkles_eval.store.store import Store
 
@@ -27,25 +27,6 @@ _MOST = 10_000
 def is_panel(judge: JudgeRow) -> bool:
     """True for a judge whose scores are worked out of other judges'."""
     return judge.name.startswith(PREFIX) and judge.model is None
-
-
-def all_judges(store: Store) -> list[JudgeRow]:
-    """Every judge that the store knows."""
-    rows = store.connection.execute("SELECT * FROM judges ORDER BY name, id")
-    return [
-        JudgeRow(
-            id=row["id"],
-            name=row["name"],
-            version=row["version"],
-            title=row["title"],
-            sees=row["sees"],
-            model=row["model"],
-            low=row["low"],
-            high=row["high"],
-            criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
-        )
-        for row in rows
-    ]
 
 
 def find_panel(judge: JudgeRow, judges: Sequence[JudgeRow]) -> Panel | None:
@@ -91,7 +72,7 @@ def work_out(store: Store) -> list[str]:
     Written within the caller's transaction, and only where something changes. A score is dated by the last vote on
     its run, so that the same votes give the same rows.
     """
-    judges, untold = all_judges(store), []
+    judges, untold = list(all_judges(store).values()), []
     for judge in filter(is_panel, judges):
         panel = find_panel(judge, judges)
         if panel is None:

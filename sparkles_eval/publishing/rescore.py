@@ -15,7 +15,7 @@ from sparkles_eval.errors import UserError
 from sparkles_eval.evidence.judges_panel import panel_scores
 from sparkles_eval.publishing.findings import Finding, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples
-from sparkles_eval.publishing.panels import all_judges, find_panel, is_panel
+from sparkles_eval.publishing.panels import find_panel, is_panel
 from sparkles_eval.publishing.verdicts import Judged, Ratings, Readers, check_verdicts, stored_verdicts
 from sparkles_eval.records import Response, Score, Status, Usage
 from sparkles_eval.reports.metrics import extracts
@@ -192,7 +192,7 @@ def _against(rows: Mapping[Place, _ScoreAt], read: Mapping[int, Ratings]) -> Ite
 
 
 def _panels(store: Store, done: Rescored) -> Iterator[Finding]:
-    judges = all_judges(store)
+    judges = list(queries.all_judges(store).values())
     for judge in filter(is_panel, judges):
         rows = store.connection.execute("SELECT DISTINCT run_id FROM scores WHERE judge_id = ?", (judge.id,))
         run_ids = [row[0] for row in rows]

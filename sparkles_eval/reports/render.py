@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from jinja2 import Template
 from markupsafe import Markup
 
 from sparkles_eval.reports import pages
@@ -77,7 +78,7 @@ def render_file(
             f"The folder {folder.name}/ beside it has them all: open {folder.name}/index.html."
         )
         notes = (said, *notes)
-        html = _page(store, parts, replace(chosen, samples=most), notes)
+        html = _page(_template(chosen), store, parts, replace(chosen, samples=most), notes)
     return Written(pages.write_page(out, html), notes)
 
 
@@ -95,19 +96,20 @@ def _fitting(
     answers = wished * sum(len(panel.entries) for panel in parts.summary.panels)
     most = min(wished, _FIRST) if answers > _MANY else wished
     bare, best = 0.0, ("", -1)
+    template = _template(options)  # compiled once for every try
     for _ in range(_TRIES):
-        html = _page(store, parts, replace(options, samples=most), notes)
+        html = _page(template, store, parts, replace(options, samples=most), notes)
         weight = _weight(html, budget)
         if weight <= 1 and most > best[1]:
             best = html, most
         if weight <= 1 and most == wished:
             break
-        bare = bare or _weight(_page(store, parts, replace(options, samples=0), notes), budget)
+        bare = bare or _weight(_page(template, store, parts, replace(options, samples=0), notes), budget)
         following = min(wished, max(0, int(0.95 * (1 - bare) * most / max(1e-9, weight - bare))))
         if following <= best[1]:
             break
         most = following
-    return best if best[1] >= 0 else (_page(store, parts, replace(options, samples=0), notes), 0)
+    return best if best[1] >= 0 else (_page(template, store, parts, replace(options, samples=0), notes), 0)
 
 
 def _weight(html: str, budget: int) -> float:
@@ -116,7 +118,11 @@ def _weight(html: str, budget: int) -> float:
     return max(size, (html.count("<") - html.count("</")) / ELEMENTS)
 
 
-def _page(store: Store, parts: Parts, options: SiteOptions, notes: Sequence[str]) -> str:
+def _template(options: SiteOptions) -> Template:
+    return pages.environment(options.content).get_template(TEMPLATE)
+
+
+def _page(template: Template, store: Store, parts: Parts, options: SiteOptions, notes: Sequence[str]) -> str:
     """The whole page, with `options.samples` samples of each task."""
     content = options.content
     shown = tuple(group for task in parts.summary.tasks for group in groups(store, task, options.samples, options.only))
@@ -124,21 +130,17 @@ def _page(store: Store, parts: Parts, options: SiteOptions, notes: Sequence[str]
     styles = [pages.asset(name, content) for name in ("style.css", *STYLES)]
     styles = [*styles, str(pictures.style)] if pictures.style else styles
     scripts = [pages.asset(name, content) for name in ("app.js", *SCRIPTS)]
-    return (
-        pages.environment(content)
-        .get_template(TEMPLATE)
-        .render(
-            **parts.names(),
-            title=options.title,
-            summary=parts.summary,
-            links=FileLinks(),
-            site=False,
-            root="",
-            left_out=tuple(notes),
-            groups=shown,
-            look=pictures.look,
-            styles=[Markup(text) for text in styles],  # noqa: S704 - our own files, and digits and base64
-            scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own files
-            policy=pages.policy(styles, scripts),
-        )
+    return template.render(
+        **parts.names(),
+        title=options.title,
+        summary=parts.summary,
+        links=FileLinks(),
+        site=False,
+        root="",
+        left_out=tuple(notes),
+        groups=shown,
+        look=pictures.look,
+        styles=[Markup(text) for text in styles],  # noqa: S704 - our own files, and digits and base64
+        scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own files
+        policy=pages.policy(styles, scripts),
     )
