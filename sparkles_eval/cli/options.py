@@ -87,3 +87,12 @@ NoReport: TypeAlias = Annotated[bool, typer.Option("--no-report", help="Write no
 Plain: TypeAlias = Annotated[
     bool, typer.Option("--plain", help="Plain lines instead of progress bars (the default outside a terminal).")
 ]
+EmbedImages: TypeAlias = Annotated[
+    bool, typer.Option("--embed-images", help="Put the image bytes into the store as well.")
+]
+Estimate: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--estimate", help="Requests, tokens, cost, time. Spends nothing.", rich_help_panel="Look before you pay"
+    ),
+]

@@ -117,18 +117,14 @@ def run(
     max_cost: options.MaxCost = None,
     max_attempts: options.MaxAttempts = 6,
     max_wait: options.MaxWait = 600,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Requests, tokens, cost, time. Spends nothing.", rich_help_panel=_SHOW)
-    ] = False,
+    estimate: options.Estimate = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the prompts of one sample. Asks nobody.", rich_help_panel=_SHOW)
     ] = False,
     content: options.Content = None,
     plugin: options.Plugins = None,
     store: options.StorePath = options.DEFAULT_STORE,
-    embed_images: Annotated[
-        bool, typer.Option("--embed-images", help="Put the image bytes into the store as well.")
-    ] = False,
+    embed_images: options.EmbedImages = False,
     report: options.ReportPath = None,
     no_report: options.NoReport = False,
     plain: options.Plain = False,
