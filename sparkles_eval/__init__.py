@@ -10,20 +10,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sparkles_eval.evidence.ablations import ablations as ablations
-    from sparkles_eval.evidence.compare import compare as compare
-    from sparkles_eval.evidence.plan import plan as plan
-    from sparkles_eval.evidence.variance import variance as variance
+    from sparkles_eval.analysis.ablations import ablations as ablations
+    from sparkles_eval.analysis.compare import compare as compare
+    from sparkles_eval.analysis.planning import plan as plan
+    from sparkles_eval.analysis.variance import variance as variance
+    from sparkles_eval.tasks.metrics import metric as metric
 
 __version__ = "0.1.0"
 
-_LAZY = ("ablations", "compare", "plan", "variance")
-"""Names that are looked up in the module of the same name of `evidence`."""
+_LAZY = {
+    "ablations": "analysis.ablations",
+    "compare": "analysis.compare",
+    "metric": "tasks.metrics",
+    "plan": "analysis.planning",
+    "variance": "analysis.variance",
+}
+"""Public names, and the modules that define them."""
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(import_module(f"sparkles_eval.evidence.{name}"), name)
+        return getattr(import_module(f"sparkles_eval.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -29,6 +29,6 @@ def ablations(
 
       sparkles-eval run -t nlvr2 -m openai/gpt-4o --images dropped && sparkles-eval ablations openai/gpt-4o
     """
-    from sparkles_eval.evidence.ablations import ablations as made
+    from sparkles_eval.analysis.ablations import ablations as made
 
     present(made(store, *(model or ()), task=task, judge=judge).tables, Files(json, csv, latex))

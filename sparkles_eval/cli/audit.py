@@ -138,10 +138,10 @@ def _show(
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from sparkles_eval.analysis.judges import audit_tables
+    from sparkles_eval.analysis.judges.audit import audit_report
     from sparkles_eval.cli.audit_page import page, write_page
     from sparkles_eval.engine.cells import judge_row
-    from sparkles_eval.evidence import audit_tables
-    from sparkles_eval.evidence.audit import audit_report
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as opened:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sparkles_eval.analysis.judges.audit import WHOLE, AuditReport
+from sparkles_eval.analysis.judges.audit_tables import FAULTS, Finding, findings, negative
+from sparkles_eval.analysis.tables import Head, Span
 from sparkles_eval.content import find_file
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.evidence.audit import WHOLE, AuditReport
-from sparkles_eval.evidence.audit_tables import FAULTS, Finding, findings, negative
-from sparkles_eval.evidence.tables import Head, Span
 from sparkles_eval.reports.export import cell_text
 from sparkles_eval.tasks.strict import read_text
 from sparkles_eval.tasks.templates import compile_template, render
@@ -32,7 +33,7 @@ def page(report: AuditReport, content: Sequence[Path] = ()) -> str:
     found = findings(report)
     judge, said = report.judge, report.replies
     names: dict[str, object] = {
-        "judge": _cell(f"{judge.name} ({judge.model})" if judge.model else judge.name),
+        "judge": _cell(judge_name(judge)),
         "task": _cell(report.task),
         "dialogues": report.dialogues,
         "probes": report.probes,

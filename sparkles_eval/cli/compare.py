@@ -56,8 +56,8 @@ def compare(
 
       sparkles-eval compare small large --non-inferior 3 --latex table.tex
     """
+    from sparkles_eval.analysis.compare import compare as made
     from sparkles_eval.errors import UserError
-    from sparkles_eval.evidence.compare import compare as made
 
     if non_inferior is not None and not non_inferior > 0:
         raise UserError(f"--non-inferior {non_inferior:g}: give a margin above 0, in points of the table")

@@ -7,10 +7,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.engine.execute import Outcome
-from sparkles_eval.evidence.warn import warnings
 from sparkles_eval.reports.render import render_report
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.reports.table import print_tables
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store

@@ -50,9 +50,9 @@ def export(
 
       sparkles-eval human export --rater ada --rater ben --rater eve --dialogues 50
     """
+    from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw, labelling_runs, shown
+    from sparkles_eval.analysis.humans.files import find_pictures, write_sheet
     from sparkles_eval.errors import UserError
-    from sparkles_eval.evidence.human_files import find_pictures, write_sheet
-    from sparkles_eval.evidence.human_sheets import Wish, draw, labelling_runs, shown
     from sparkles_eval.judges.load import find_judge
     from sparkles_eval.store.ratings import add_sheet
     from sparkles_eval.store.store import Store
@@ -91,7 +91,7 @@ def bring_in(
 
       sparkles-eval human import runs/labels/sheet-ada-*.csv
     """
-    from sparkles_eval.evidence.human_files import import_ratings
+    from sparkles_eval.analysis.humans.files import import_ratings
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
@@ -124,10 +124,10 @@ def estimate(
 
       sparkles-eval human estimate sparkles@openai/gpt-4o --half-width 0.3
     """
-    from sparkles_eval.evidence import human_tables
-    from sparkles_eval.evidence.human_estimate import human_report
-    from sparkles_eval.evidence.human_sheets import labelling_runs
-    from sparkles_eval.evidence.judges_marks import find_judge
+    from sparkles_eval.analysis.humans import tables as human_tables
+    from sparkles_eval.analysis.humans.annotation_sampling import labelling_runs
+    from sparkles_eval.analysis.humans.estimate import human_report
+    from sparkles_eval.analysis.judges.judge_scores import find_judge
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:

@@ -37,9 +37,9 @@ def bring_in(
     """
     from rich.console import Console
 
+    from sparkles_eval.analysis.summary import summarise
     from sparkles_eval.publishing.importing import Wish, import_file
     from sparkles_eval.reports import inert
-    from sparkles_eval.reports.summary import summarise
     from sparkles_eval.reports.table import print_tables
     from sparkles_eval.store.store import Store
 

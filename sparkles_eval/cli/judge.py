@@ -82,7 +82,7 @@ def judge(
         with shown(plain=plain) as progress:
             outcome = judge_again(seats, answered, opened, progress, terms, sys.argv)
         if panels:
-            from sparkles_eval.evidence.judges_panel import score_panel
+            from sparkles_eval.analysis.judges.panel_scores import score_panel
 
             for panel in panels:
                 score_panel(opened, panel)

@@ -43,16 +43,17 @@ def compare(
 
       sparkles-eval judges compare sparkles@openai/gpt-4o sparkles@anthropic/claude-sonnet-4-5 human --latex judges.tex
     """
-    from sparkles_eval.evidence import judges_agreement, judges_tables
-    from sparkles_eval.evidence.judges_marks import read_marks
+    from sparkles_eval.analysis.judges import agreement as judges_agreement
+    from sparkles_eval.analysis.judges import comparison as judges_tables
+    from sparkles_eval.analysis.judges.judge_scores import read_marks
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
         marks = read_marks(opened, judges, task, run or None)
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
         if report is not None:
+            from sparkles_eval.analysis.summary import summarise
             from sparkles_eval.reports.render import render_report
-            from sparkles_eval.reports.summary import summarise
 
             answers = [gap.answer for gap in judges_agreement.largest_gaps(marks, largest)]
             summary = summarise(opened, list(dict.fromkeys(answer.run.id for answer in answers)))

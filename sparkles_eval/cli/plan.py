@@ -37,8 +37,8 @@ def plan(
 
       sparkles-eval plan --mde 5 --cluster-size 3.5 --icc 0.3
     """
-    from sparkles_eval.evidence.plan import ITEMS, Question
-    from sparkles_eval.evidence.plan import plan as made
+    from sparkles_eval.analysis.planning import ITEMS, Question
+    from sparkles_eval.analysis.planning import plan as made
 
     question = Question(
         items=tuple(n_items or ITEMS),

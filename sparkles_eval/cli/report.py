@@ -10,7 +10,7 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.reports.summary import Summary
+    from sparkles_eval.analysis.summary import Summary
     from sparkles_eval.store.store import Store
 
 _PANEL = "What it holds"
@@ -81,11 +81,11 @@ def report(
     """
     from rich.console import Console
 
-    from sparkles_eval.reports.narrow import narrow
+    from sparkles_eval.analysis.filter import narrow
+    from sparkles_eval.analysis.summary import summarise
     from sparkles_eval.reports.parts import SiteOptions
     from sparkles_eval.reports.render import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
-    from sparkles_eval.reports.summary import summarise
     from sparkles_eval.reports.table import print_tables
     from sparkles_eval.store.store import Store
 

@@ -190,7 +190,7 @@ def run(
         with shown(plain=plain) as progress:
             outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)
         if plan.panels and not part:  # of a part of the votes no panel is made; merging makes it
-            from sparkles_eval.evidence.judges_panel import score_panel
+            from sparkles_eval.analysis.judges.panel_scores import score_panel
 
             for panel in plan.panels:
                 score_panel(opened, panel)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from sparkles_eval.evidence.tables import Table
+from sparkles_eval.analysis.tables import Table
 from sparkles_eval.reports.export import cell_text, csv_text, json_text, latex_text, titled
 
 if TYPE_CHECKING:

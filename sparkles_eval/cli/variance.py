@@ -29,6 +29,6 @@ def variance(
 
       sparkles-eval variance openai/gpt-4o --task sparkleseval
     """
-    from sparkles_eval.evidence.variance import variance as made
+    from sparkles_eval.analysis.variance import variance as made
 
     present(made(store, *(model or ()), task=task, judge=judge).tables, Files(json, csv, latex))

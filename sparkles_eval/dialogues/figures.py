@@ -10,8 +10,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.dialogues.statistics import PUBLISHED, Statistics, root_table, verbs
-from sparkles_eval.evidence.tables import Cell, Head, Table
 from sparkles_eval.records import JSON
 from sparkles_eval.reports.figures.draw import chart
 from sparkles_eval.reports.figures.figure import Figure

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sparkles_eval.analysis.tables import Table
 from sparkles_eval.dialogues import hub
 from sparkles_eval.dialogues.gates import Known, read_unsafe, texts_of
 from sparkles_eval.dialogues.outputs import FIGURES, Group, write_left_out, write_set, write_tables
@@ -17,7 +18,6 @@ from sparkles_eval.dialogues.prepare import Plan
 from sparkles_eval.dialogues.reading import Item, collect
 from sparkles_eval.dialogues.statistics import Statistics, outcome_table, overview, root_table, statistics
 from sparkles_eval.dialogues.words import root_finder
-from sparkles_eval.evidence.tables import Table
 from sparkles_eval.reports.figures.figure import missing, save
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store.store import Store

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import yaml
 
+from sparkles_eval.analysis.tables import Table
 from sparkles_eval.content import find_file
 from sparkles_eval.dialogues.mentions import after_first
 from sparkles_eval.dialogues.reading import Item
 from sparkles_eval.dialogues.records import Candidate, Dialogue, Message
 from sparkles_eval.errors import ContentError, DataError, Problem, UserError
-from sparkles_eval.evidence.tables import Table
 from sparkles_eval.records import JSON, Image
 from sparkles_eval.reports.export import json_text, markdown_text
 from sparkles_eval.reports.pages import write_bytes

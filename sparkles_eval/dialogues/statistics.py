@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeVar
 
+from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.dialogues.reading import Item
 from sparkles_eval.dialogues.records import FAULTS, Dialogue
 from sparkles_eval.dialogues.words import Root, content_words, count_words, tokens
-from sparkles_eval.evidence.tables import Cell, Head, Table
 
 K = TypeVar("K", str, Root)
 

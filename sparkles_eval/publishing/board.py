@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import StoreError, UserError
 from sparkles_eval.publishing.bringing import Conflict, bring
 from sparkles_eval.publishing.inspecting import LARGEST, Opened, Refused, inspect
@@ -23,7 +24,6 @@ from sparkles_eval.reports.links import PageName
 from sparkles_eval.reports.parts import SiteOptions
 from sparkles_eval.reports.shell import Shell
 from sparkles_eval.reports.site import render_site
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.encode import dump
 from sparkles_eval.store.store import Store
 

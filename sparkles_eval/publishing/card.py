@@ -13,10 +13,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.content import overlay
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.publishing.manifest import About, RunIdentity
 from sparkles_eval.reports import inert, numbers
-from sparkles_eval.reports.summary import Summary, judge_name
 
 TEMPLATE = "card.md.j2"
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import UserError
 from sparkles_eval.publishing.bringing import Part, bring
 from sparkles_eval.publishing.panels import work_out
 from sparkles_eval.publishing.tables import TABLES
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import queries
 from sparkles_eval.store.encode import dump
 from sparkles_eval.store.store import Store

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import StoreError
 from sparkles_eval.publishing.bringing import Conflict, Merged, bring
 from sparkles_eval.publishing.opening import reading
 from sparkles_eval.publishing.panels import work_out
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 
 _TOLD = 20

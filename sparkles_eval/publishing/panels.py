@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import cast
 
+from sparkles_eval.analysis.judges.panel_scores import panel_scores, scored_runs
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.judges_panel import panel_scores, scored_runs
 from sparkles_eval.judges.base import JudgeCard, Sees
 from sparkles_eval.judges.panel import PREFIX, Panel, PanelWish, Rule
 from sparkles_eval.store.encode import insert_all, score_row

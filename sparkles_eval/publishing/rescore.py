@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from sparkles_eval.analysis.judges.panel_scores import panel_scores
+from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.engine.generate import read_answer
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.judges_panel import panel_scores
 from sparkles_eval.publishing.findings import Finding, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples
 from sparkles_eval.publishing.panels import find_panel, is_panel
 from sparkles_eval.publishing.verdicts import Judged, Ratings, Readers, check_verdicts, stored_verdicts
 from sparkles_eval.records import Response, Score, Status, Usage
-from sparkles_eval.reports.metrics import extracts
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import StoreError, UserError
 from sparkles_eval.publishing.archive import pack
 from sparkles_eval.publishing.card import card
@@ -28,7 +29,6 @@ from sparkles_eval.publishing.manifest import (
 )
 from sparkles_eval.publishing.opening import reading
 from sparkles_eval.publishing.verify import verify
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from sparkles_eval.analysis.metrics import Asked, measure
 from sparkles_eval.publishing.findings import Finding, Verification, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples, check_answers, check_hashes
 from sparkles_eval.publishing.opening import reading
 from sparkles_eval.publishing.rescore import Rescored, check_scores
 from sparkles_eval.publishing.shape import check_shape
-from sparkles_eval.reports.metrics import Asked, measure
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 

@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.evidence.compare import Standing
-from sparkles_eval.evidence.tables import Cell as TableCell
-from sparkles_eval.evidence.tables import Head as TableHead
-from sparkles_eval.evidence.tables import Span, Table
+from sparkles_eval.analysis.compare import Standing
+from sparkles_eval.analysis.leaderboard import Head, Leaderboard, Line, View
+from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.reference_rows import invalid_rate
+from sparkles_eval.analysis.summary import Entry, Summary
+from sparkles_eval.analysis.tables import Cell as TableCell
+from sparkles_eval.analysis.tables import Head as TableHead
+from sparkles_eval.analysis.tables import Span, Table
+from sparkles_eval.core.names import judge_name, slug
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.export import csv_text, json_text, latex_text, markdown_text
 from sparkles_eval.reports.inert import line, visible
-from sparkles_eval.reports.leaderboard import Head, Leaderboard, Line, View
-from sparkles_eval.reports.links import slug, task_slug
-from sparkles_eval.reports.metrics import Column, Measure
-from sparkles_eval.reports.references import invalid_rate
-from sparkles_eval.reports.summary import Entry, Summary, judge_name
+from sparkles_eval.reports.links import task_slug
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from sparkles_eval.evidence.tables import Cell, Head, Span, Table
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.records import JSON
 
 NONE = "\N{EN DASH}"

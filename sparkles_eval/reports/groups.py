@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sparkles_eval.analysis.summary import Entry, TaskSummary
 from sparkles_eval.records import fingerprint
 from sparkles_eval.reports.inert import line
 from sparkles_eval.reports.links import task_slug
 from sparkles_eval.reports.samples import SampleView
 from sparkles_eval.reports.samples_read import sample_views
-from sparkles_eval.reports.summary import Entry, TaskSummary
 from sparkles_eval.store import browse
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.store import Store

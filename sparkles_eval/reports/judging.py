@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkles_eval.analysis.judges import comparison as judges_tables
+from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
+from sparkles_eval.analysis.metrics import extracts
+from sparkles_eval.analysis.summary import Entry, Panel, Summary
+from sparkles_eval.analysis.tables import Cell, Head, Table
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence import judges_tables
-from sparkles_eval.evidence.judges_marks import HUMAN, read_marks
-from sparkles_eval.evidence.tables import Cell, Head, Table
 from sparkles_eval.reports import numbers
-from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.summary import Entry, Panel, Summary, judge_name
 from sparkles_eval.reports.tables_file import read_tables
 from sparkles_eval.store.queries import Spending, Sum
 from sparkles_eval.store.ratings import ratings

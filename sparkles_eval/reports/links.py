@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from sparkles_eval.analysis.summary import Panel, TaskSummary
+from sparkles_eval.core.names import slug
 from sparkles_eval.records import fingerprint
-from sparkles_eval.reports.summary import Panel, TaskSummary
 
 PageName: TypeAlias = Literal["index", "samples", "judges", "figures", "methods", "bundles"]
 """The pages of which there is one."""
 
 _HASH = re.compile(r"[0-9a-f]{12,}")
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 class Links(Protocol):
@@ -48,19 +48,6 @@ class Links(Protocol):
     def download(self, name: str) -> str:
         """A file of `downloads/`; in the one file the place where its text stands."""
         ...
-
-
-def slug(name: str) -> str:
-    """A name as part of an address: 'openai/gpt-4o' is 'openai--gpt-4o'. The same name always gives the same slug.
-
-    Where characters are lost (or case, which some file systems do not keep apart) six digits of a hash tell names
-    apart.
-    """
-    made = name.replace("/", "--")
-    if _PLAIN.fullmatch(made) and "--" not in name and len(made) <= 80 and not made.endswith("."):
-        return made
-    plain = re.sub(r"[^a-z0-9._]+", "-", made.lower()).strip("-._")[:60].rstrip("-._")
-    return f"{plain or 'x'}-{fingerprint([name])[:6]}"
 
 
 def task_slug(task: TaskSummary) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sparkles_eval.analysis.metrics import Measure, Unit
 from sparkles_eval.records import Estimate
-from sparkles_eval.reports.metrics import Measure, Unit
 from sparkles_eval.store.queries import Sum
 
 NONE = "\N{EN DASH}"

@@ -16,14 +16,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sparkles_eval.analysis.leaderboard import bar
+from sparkles_eval.analysis.metrics import extracts
+from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.content import find_file, overlay
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.reports import export, inert, numbers, prose, table
-from sparkles_eval.reports.leaderboard import bar
 from sparkles_eval.reports.links import task_slug
-from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.references import invalid_rate
-from sparkles_eval.reports.summary import judge_name
 
 
 def asset(name: str, content: Sequence[Path] = ()) -> str:

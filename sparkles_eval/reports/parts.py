@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkles_eval.analysis.leaderboard import Head, Leaderboard, by_panel, leaderboard
+from sparkles_eval.analysis.models import ModelView, models
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.reports.downloads import Download, downloads
 from sparkles_eval.reports.judging import Section, judging
-from sparkles_eval.reports.leaderboard import Head, Leaderboard, by_panel, leaderboard
-from sparkles_eval.reports.models import ModelView, models
-from sparkles_eval.reports.summary import Summary
 from sparkles_eval.store.store import Store
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Template
 from markupsafe import Markup
 
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.reports import pages
 from sparkles_eval.reports.gallery import gallery
 from sparkles_eval.reports.groups import groups
@@ -21,7 +22,6 @@ from sparkles_eval.reports.links import FileLinks
 from sparkles_eval.reports.parts import Parts, SiteOptions, Written, collect
 from sparkles_eval.reports.samples_site import SCRIPTS, STYLES
 from sparkles_eval.reports.site import write_site
-from sparkles_eval.reports.summary import Summary
 from sparkles_eval.store.store import Store
 
 TEMPLATE = "report.html.j2"

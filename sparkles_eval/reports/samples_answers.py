@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sparkles_eval.analysis.metrics import extracts
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.records import Verdict
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.inert import line, visible
-from sparkles_eval.reports.metrics import extracts
 from sparkles_eval.reports.samples import AnswerTurn, AnswerView, Mark, RatingView, VerdictView, long
 from sparkles_eval.reports.samples_reading import where
-from sparkles_eval.reports.summary import Entry, judge_name
 from sparkles_eval.store.browse import StoredAnswer, StoredScore
 from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.rows import JudgeRow

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.records import Image, Sample, Text, Turn
 from sparkles_eval.reports.inert import line, visible
 from sparkles_eval.reports.samples import MOST_CHARACTERS, AnswerView, Picture, SampleView, TurnView, long
 from sparkles_eval.reports.samples_answers import Found, answer_view
-from sparkles_eval.reports.summary import Entry
 from sparkles_eval.store import browse
 from sparkles_eval.store.browse import StoredAnswer, StoredSample, StoredScore
 from sparkles_eval.store.ratings import HumanRating

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.reports.gallery import Look, picture_files
 from sparkles_eval.reports.groups import Asked, asked
 from sparkles_eval.reports.numbers import counted
@@ -21,7 +22,6 @@ from sparkles_eval.reports.samples import Picture, SampleView
 from sparkles_eval.reports.samples_index import Index
 from sparkles_eval.reports.samples_read import sample_views
 from sparkles_eval.reports.shell import Shell
-from sparkles_eval.reports.summary import Summary
 from sparkles_eval.store import browse
 from sparkles_eval.store.store import Store
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.reports import pages
 from sparkles_eval.reports.links import PageName, SiteLinks
-from sparkles_eval.reports.summary import Summary
 
 POLICY = (
     "default-src 'none'; style-src 'self' file:; script-src 'self' file:; img-src 'self' file: data:; "

@@ -15,14 +15,15 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import Summary
+from sparkles_eval.core.names import slug
 from sparkles_eval.errors import UserError
 from sparkles_eval.reports.folder import claim, settle
 from sparkles_eval.reports.inert import line
-from sparkles_eval.reports.links import PageName, slug, task_slug
+from sparkles_eval.reports.links import PageName, task_slug
 from sparkles_eval.reports.parts import Parts, SiteOptions, Written, collect
 from sparkles_eval.reports.samples_site import write_samples
 from sparkles_eval.reports.shell import Shell
-from sparkles_eval.reports.summary import Summary
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 

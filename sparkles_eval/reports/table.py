@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.inert import line
-from sparkles_eval.reports.metrics import Column, Measure
-from sparkles_eval.reports.summary import Coverage, Entry, Panel, Summary, TaskSummary, judge_name
 
 _NAME_WIDTH = 18
 """Names up to this length are never folded."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.tables import Cell, Head, Span, Table, Unit
 from sparkles_eval.tasks.strict import Strict
 
 _MOST = 50_000_000

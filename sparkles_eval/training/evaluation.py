@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import Entry, summarise
 from sparkles_eval.engine.execute import execute
 from sparkles_eval.engine.prepare import check_prices, load_tasks, prepare
 from sparkles_eval.engine.progress import Silent
@@ -18,7 +19,6 @@ from sparkles_eval.engine.session import Terms
 from sparkles_eval.engine.wishes import Wishes
 from sparkles_eval.records import Sample
 from sparkles_eval.reports import numbers
-from sparkles_eval.reports.summary import Entry, summarise
 from sparkles_eval.store.store import Store
 from sparkles_eval.training.recipes import EvaluateSpec
 

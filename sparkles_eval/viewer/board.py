@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.core.names import slug
 from sparkles_eval.reports import pages
-from sparkles_eval.reports.links import slug, task_slug
+from sparkles_eval.reports.links import task_slug
 from sparkles_eval.reports.parts import SiteOptions, collect
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.frame import ViewLinks, look
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkles_eval.analysis.summary import Coverage, Entry, TaskSummary, arrange
 from sparkles_eval.reports.groups import Asked, asked
-from sparkles_eval.reports.summary import Coverage, Entry, TaskSummary, arrange
 from sparkles_eval.store import marks, queries
 from sparkles_eval.store.queries import Spending, StoredRun, Sum
 from sparkles_eval.store.rows import JudgeRow

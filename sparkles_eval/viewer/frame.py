@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import Panel, TaskSummary
+from sparkles_eval.core.names import slug
 from sparkles_eval.reports import pages
 from sparkles_eval.reports.gallery import Look
-from sparkles_eval.reports.links import PageName, sample_slug, slug, task_slug
+from sparkles_eval.reports.links import PageName, sample_slug, task_slug
 from sparkles_eval.reports.samples import Picture
-from sparkles_eval.reports.summary import Panel, TaskSummary
 
 
 @dataclass(frozen=True, slots=True)

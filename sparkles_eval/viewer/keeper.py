@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.records import JSON, fingerprint
-from sparkles_eval.reports.metrics import extracts
 from sparkles_eval.store import marks, queries, search, sidecar
 from sparkles_eval.store.encode import now
 from sparkles_eval.store.store import Store

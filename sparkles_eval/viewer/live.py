@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sparkles_eval.reports.summary import judge_name
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.store import marks, queries
 from sparkles_eval.store.encode import dump
 from sparkles_eval.store.queries import StoredEvent, StoredRun, Sum

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkles_eval.analysis.humans.annotation_sampling import Wish, check_rater, labelling_runs
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.human_sheets import Wish, check_rater, labelling_runs
 from sparkles_eval.judges.load import find_judge
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.app import annotator, keeper_of, viewer

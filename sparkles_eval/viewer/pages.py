@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.reports.inert import visible
-from sparkles_eval.reports.summary import judge_name
 from sparkles_eval.store import queries, search
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import live

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from sparkles_eval.analysis.humans.annotation_sampling import labelling_order
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.human_sheets import labelling_order
 from sparkles_eval.records import fingerprint
 from sparkles_eval.store.preferences import Choice, Preference, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.queries import StoredRun

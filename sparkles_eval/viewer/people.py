@@ -9,10 +9,10 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from sparkles_eval.analysis.judges import comparison as judges_tables
+from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence import judges_tables
-from sparkles_eval.evidence.judges_marks import HUMAN, read_marks
-from sparkles_eval.evidence.tables import Cell, Head, Span, Table
 from sparkles_eval.reports import numbers, pages
 from sparkles_eval.reports.judging import Section
 from sparkles_eval.stats.agreement import krippendorff

@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.human_sheets import Wish, draw
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.ratings import (
     HumanRating,

@@ -13,13 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sparkles_eval.evidence.human_files import on_disk
+from sparkles_eval.analysis.humans.files import on_disk
+from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.gallery import Look, media_type
 from sparkles_eval.reports.inert import line
 from sparkles_eval.reports.samples import AnswerView, Picture, SampleView, VerdictView
 from sparkles_eval.reports.samples_read import sample_views
-from sparkles_eval.reports.summary import Entry
 from sparkles_eval.store import browse, marks
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.catalogue import Catalogue, Group

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.evidence.human_sheets import ShownTurn, shown_turns
+from sparkles_eval.analysis.humans.annotation_sampling import ShownTurn, shown_turns
 from sparkles_eval.reports.inert import visible
 from sparkles_eval.store import browse
 from sparkles_eval.store.store import Store

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.tables import Cell, Head, Span, Table
 from sparkles_eval.stats.bradley_terry import bradley_terry
 from sparkles_eval.store.preferences import Preference
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.compare import TASKS, make
-from sparkles_eval.evidence.compare import compare
+from sparkles_eval.analysis.compare import compare
 
 
 def test_every_task_of_the_store_is_compared(tmp_path: Path) -> None:

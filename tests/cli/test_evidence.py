@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.cli.app import app
 from sparkles_eval.cli.tables import Files, present, write
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.tables import Head, Span, Table
 from sparkles_eval.reports.export import csv_text, json_text, latex_text
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.judges.panel_scores import score_panel
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.evidence.judges_panel import score_panel
 from sparkles_eval.judges.base import JudgeCard
 from sparkles_eval.judges.panel import Panel, read_panel
 from sparkles_eval.publishing.submit import submit
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import queries, trainings
 from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.trainings import Measured, Training
-from tests.evidence.judging import GOOD, WEAK, judged_store
-from tests.evidence.making import ask
+from tests.analysis.judging import GOOD, WEAK, judged_store
+from tests.analysis.making import ask
 from tests.publishing.making import copied, runs_of
 from tests.server import LoopbackServer
 

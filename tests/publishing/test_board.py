@@ -18,8 +18,8 @@ from sparkles_eval.publishing.inspecting import Refused, inspect
 from sparkles_eval.publishing.submit import submit
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
+from tests.analysis.making import ask
 from tests.end_to_end.running import rows, tables
-from tests.evidence.making import ask
 from tests.hanging import ends
 from tests.publishing.making import lines, members, packed, runs_of, sign, tampered
 

@@ -12,13 +12,13 @@ import yaml
 from scipy.stats import beta
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.errors import MissingExtra, StoreError, UserError
 from sparkles_eval.publishing.exports import Form
 from sparkles_eval.publishing.exports.write import export
-from sparkles_eval.reports.summary import Summary, summarise
 from sparkles_eval.store.store import Store
+from tests.analysis.making import counts, fill
 from tests.end_to_end.running import rows
-from tests.evidence.making import counts, fill
 from tests.publishing.making import copied, edited, runs_of
 
 

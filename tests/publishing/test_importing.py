@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import UserError
 from sparkles_eval.publishing.importing import Imported, Wish, import_file
 from sparkles_eval.publishing.results_file import read_result_file
 from sparkles_eval.publishing.verify import verify_file
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.end_to_end.running import rows, tables
 

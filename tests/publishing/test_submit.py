@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import StoreError, UserError
 from sparkles_eval.publishing.manifest import About, Manifest
 from sparkles_eval.publishing.submit import submit
 from sparkles_eval.publishing.verify import verify_file
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.end_to_end.running import rows, sound, tables
 from tests.publishing.making import copied, edited, members, runs_of

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.engine.wishes import Wishes
 from sparkles_eval.errors import StoreError
 from sparkles_eval.publishing.verify import verify_file
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.variants import Variation
+from tests.analysis.making import ask
 from tests.end_to_end.running import rows
-from tests.evidence.making import ask
 from tests.publishing.making import copied, edited
 
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.samples_site import write_samples
 from sparkles_eval.reports.shell import Shell
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.leaderboard import leaderboard
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.downloads import Download, downloads
-from sparkles_eval.reports.leaderboard import leaderboard
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparkles_eval.evidence.compare import compare
-from sparkles_eval.evidence.judges_agreement import agreements, lenient
-from sparkles_eval.evidence.judges_marks import WHOLE, read_marks
-from sparkles_eval.evidence.tables import Cell, Span
+from sparkles_eval.analysis.compare import compare
+from sparkles_eval.analysis.judges.agreement import agreements, lenient
+from sparkles_eval.analysis.judges.judge_scores import WHOLE, read_marks
+from sparkles_eval.analysis.summary import Entry, Summary, summarise
+from sparkles_eval.analysis.tables import Cell, Span
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures import Figure, figures
-from sparkles_eval.reports.summary import Entry, Summary, summarise
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.intervals import clopper_pearson
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
-from tests.evidence.making import fill
+from tests.analysis.making import fill
 from tests.reports.figured import KIND, STERN, figured
 
 Made = tuple[Store, Summary, tuple[Figure, ...]]
@@ -270,7 +270,7 @@ def test_people_are_averaged_at_each_mark_of_a_judge(made: Made) -> None:
 def test_judges_on_different_scales_are_not_drawn_together(tmp_path: Path, made: Made) -> None:
     from dataclasses import replace
 
-    from tests.evidence.making import RATER, RUN
+    from tests.analysis.making import RATER, RUN
 
     run = replace(RUN, task="rated", answer_rule=None)
     points: Sequence[float] = [3.0, 4.0, 5.0] * 12

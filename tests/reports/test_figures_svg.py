@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.figures import Figure, figures
 from sparkles_eval.reports.figures.clean import ON_PAGE, UnfitDrawing, cleaned, themed
 from sparkles_eval.reports.figures.draw import apart
 from sparkles_eval.reports.figures.names import Stems, folded, labels, shown, stem
 from sparkles_eval.reports.figures.theme import DARK, INK, LINE, PAPER, QUIET, SERIES, SHAPES, VARIABLES
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.reports.figured import figured
 from tests.reports.hostile import BAD

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.filter import narrow
+from sparkles_eval.analysis.judges.comparison import compare
+from sparkles_eval.analysis.judges.judge_scores import read_marks
+from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.judges_marks import read_marks
-from sparkles_eval.evidence.judges_tables import compare
-from sparkles_eval.evidence.tables import Head, Span, Table
 from sparkles_eval.reports.export import json_text
 from sparkles_eval.reports.judging import judging
-from sparkles_eval.reports.narrow import narrow
 from sparkles_eval.reports.parts import SiteOptions
 from sparkles_eval.reports.site import render_site
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.reports.tables_file import read_tables
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.reports import pages
 from sparkles_eval.reports.parts import SiteOptions
 from sparkles_eval.reports.render import render_file, render_report
 from sparkles_eval.reports.samples_site import SCRIPTS
-from sparkles_eval.reports.summary import Summary, summarise
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.groups import asked, groups
 from sparkles_eval.reports.samples import AnswerView, RatingView, SampleView, VerdictView
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
 from tests.reports.varied import FAR, NEAR, varied

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.samples_site import STRETCH, write_samples
 from sparkles_eval.reports.shell import Shell
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
 from tests.reports.varied import varied

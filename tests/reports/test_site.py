@@ -12,13 +12,14 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.core.names import slug
 from sparkles_eval.errors import UserError
 from sparkles_eval.reports.folder import MARK
-from sparkles_eval.reports.links import FileLinks, SiteLinks, slug, task_slug
+from sparkles_eval.reports.links import FileLinks, SiteLinks, task_slug
 from sparkles_eval.reports.parts import SiteOptions
 from sparkles_eval.reports.shell import POLICY
 from sparkles_eval.reports.site import render_site
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
 from tests.reports.test_render import Page

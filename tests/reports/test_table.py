@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from sparkles_eval.reports.summary import Coverage, Summary
+from sparkles_eval.analysis.summary import Coverage, Summary
 from sparkles_eval.reports.table import print_tables, unscored
 
 

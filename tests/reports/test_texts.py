@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sparkles_eval.analysis.leaderboard import bar
+from sparkles_eval.analysis.metrics import ACCURACY, Measure
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.inert import line, visible
-from sparkles_eval.reports.leaderboard import bar
-from sparkles_eval.reports.metrics import ACCURACY, Measure
 from sparkles_eval.reports.prose import blocks
 from sparkles_eval.store.queries import Sum
 

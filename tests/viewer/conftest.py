@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparkles_eval.store.store import Store
-from tests.evidence.judging import GOOD, WEAK, judged_store
+from tests.analysis.judging import GOOD, WEAK, judged_store
 from tests.reports.demo import demo
 from tests.server import LoopbackServer
 

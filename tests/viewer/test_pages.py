@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports import numbers
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.evidence.human_sheets import labelling_order, labelling_runs
-from sparkles_eval.evidence.tables import Span, Table
+from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
+from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.stats.bradley_terry import bradley_terry
 from sparkles_eval.store.preferences import Choice, Preference, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.people import sections
-from tests.evidence.judging import MODELS, label
+from tests.analysis.judging import MODELS, label
 from tests.viewer.serving import looking
 
 

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from sparkles_eval.analysis.humans.annotation_sampling import labelling_runs
+from sparkles_eval.analysis.humans.estimate import human_report
+from sparkles_eval.analysis.judges.agreement import agreements
+from sparkles_eval.analysis.judges.judge_scores import find_judge, read_marks
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.human_estimate import human_report
-from sparkles_eval.evidence.human_sheets import labelling_runs
-from sparkles_eval.evidence.judges_agreement import agreements
-from sparkles_eval.evidence.judges_marks import find_judge, read_marks
 from sparkles_eval.store import queries
 from sparkles_eval.store.preferences import preferences
 from sparkles_eval.store.ratings import ratings, sheets

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.records import JSON
-from sparkles_eval.reports.summary import Entry, Summary
 
 
 def harness_results(summary: Summary) -> dict[str, str]:

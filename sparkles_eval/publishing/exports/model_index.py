@@ -8,9 +8,9 @@ from __future__ import annotations
 import yaml
 
 from sparkles_eval import __version__
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.records import JSON
-from sparkles_eval.reports.metrics import Measure
-from sparkles_eval.reports.summary import Entry, Summary
 
 
 def model_index(summary: Summary) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sparkles_eval.core.names import judge_label
 from sparkles_eval.records import JSON, Image, Sample, Verdict
 from sparkles_eval.store import browse, queries
 from sparkles_eval.store.browse import StoredAnswer, StoredScore
@@ -179,7 +180,7 @@ def _by_judge(item: Told) -> tuple[Row, Row]:
     groups: dict[str, list[StoredScore]] = {}
     for score in item.scores:
         judge = item.judges[score.judge_id]
-        name = f"{judge.name}@{judge.model}" if judge.model else judge.name
+        name = judge_label(judge)
         groups.setdefault(f"{name} #{score.repeat + 1}" if score.repeat else name, []).append(score)
     scores: Row = {}
     unscored: Row = {}

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.errors import UserError
 from sparkles_eval.publishing.exports import Form
 from sparkles_eval.publishing.exports.harness import harness_results
 from sparkles_eval.publishing.exports.model_index import model_index
 from sparkles_eval.publishing.exports.parquet import write_parquet
 from sparkles_eval.publishing.exports.samples import inspect, lines, plain, told
-from sparkles_eval.reports.summary import summarise
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
 

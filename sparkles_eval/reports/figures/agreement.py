@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparkles_eval.evidence.judges_agreement import PairAgreement
-from sparkles_eval.evidence.judges_marks import WHOLE, Marks
-from sparkles_eval.evidence.tables import Cell, Head
+from sparkles_eval.analysis.judges.agreement import PairAgreement
+from sparkles_eval.analysis.judges.judge_scores import WHOLE, Marks
+from sparkles_eval.analysis.tables import Cell, Head
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.bench import Bench, finished, number, span_text
 from sparkles_eval.reports.figures.draw import Row, Told

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sparkles_eval.analysis.judges.agreement import PairAgreement, agreements
+from sparkles_eval.analysis.judges.judge_scores import HUMAN, WHOLE, Marker, Marks, read_marks
+from sparkles_eval.analysis.metrics import extracts
+from sparkles_eval.analysis.summary import TaskSummary
+from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.errors import UserError
-from sparkles_eval.evidence.judges_agreement import PairAgreement, agreements
-from sparkles_eval.evidence.judges_marks import HUMAN, WHOLE, Marker, Marks, read_marks
-from sparkles_eval.evidence.tables import Span, Table
 from sparkles_eval.reports.figures.draw import Told
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import Stems, labels, shown
 from sparkles_eval.reports.figures.theme import config
-from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.summary import TaskSummary
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.ratings import ratings

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.summary import NOT_ANSWERED, Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
@@ -17,7 +18,6 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import listed, shown
 from sparkles_eval.reports.figures.subject import MOST, Subject, counts, methods
 from sparkles_eval.reports.figures.theme import INK, PAPER, QUIET, SERIES, SMALL
-from sparkles_eval.reports.summary import NOT_ANSWERED, Entry
 
 if TYPE_CHECKING:
     import altair as alt

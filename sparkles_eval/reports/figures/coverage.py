@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
@@ -17,7 +18,6 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import shown
 from sparkles_eval.reports.figures.subject import MOST, Subject, methods
 from sparkles_eval.reports.figures.theme import INK, SERIES
-from sparkles_eval.reports.summary import Entry
 
 if TYPE_CHECKING:
     import altair as alt

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.records import Criterion
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
@@ -18,8 +20,6 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import folded, labels, shown
 from sparkles_eval.reports.figures.subject import Subject, counts, methods
 from sparkles_eval.reports.figures.theme import LABEL, SERIES, SHAPES, SMALL, WIDTH
-from sparkles_eval.reports.metrics import Measure
-from sparkles_eval.reports.summary import Entry
 
 if TYPE_CHECKING:
     import altair as alt

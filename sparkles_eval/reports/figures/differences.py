@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sparkles_eval.evidence.pairs import Tested
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.pair_tests import Tested
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
 from sparkles_eval.reports.figures.figure import Figure

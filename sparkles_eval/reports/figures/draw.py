@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from sparkles_eval.evidence.tables import Cell, Head, Table
+from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.records import JSON, Estimate
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.subject import Subject

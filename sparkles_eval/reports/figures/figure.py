@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias, get_args
 
 from markupsafe import Markup
 
+from sparkles_eval.analysis.tables import Table
 from sparkles_eval.errors import MissingExtra, UserError
-from sparkles_eval.evidence.tables import Table
 from sparkles_eval.records import JSON
 from sparkles_eval.reports.export import cell_text, csv_text
 from sparkles_eval.reports.figures.clean import cleaned, themed

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import TypeAlias
 
+from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.reports.figures import (
     agreement,
     bench,
@@ -25,7 +26,6 @@ from sparkles_eval.reports.figures import (
 from sparkles_eval.reports.figures.figure import Figure, needed
 from sparkles_eval.reports.figures.names import Stems
 from sparkles_eval.reports.figures.subject import Subject, subject
-from sparkles_eval.reports.summary import Summary
 from sparkles_eval.store.store import Store
 
 Drawer: TypeAlias = Callable[[Subject], Iterator[Figure]]

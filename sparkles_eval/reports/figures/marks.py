@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from sparkles_eval.evidence.tables import Cell, Head
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head
 from sparkles_eval.records import Criterion
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.criteria import CRITERIA, MODELS, called, header, headings, undrawn
@@ -19,7 +20,6 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import shown
 from sparkles_eval.reports.figures.subject import Subject, ranged
 from sparkles_eval.reports.figures.theme import LABEL, QUIET, SERIES, SMALL, WIDTH
-from sparkles_eval.reports.summary import Entry
 from sparkles_eval.store import queries
 
 if TYPE_CHECKING:

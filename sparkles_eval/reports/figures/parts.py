@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparkles_eval.evidence.frames import ACCURACY, Frame
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.score_matrix import ACCURACY, Frame
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import labels, shown
 from sparkles_eval.reports.figures.subject import Subject, counts, methods
-from sparkles_eval.reports.summary import Entry
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkles_eval.evidence.judges_habits import people_of
-from sparkles_eval.evidence.judges_marks import WHOLE
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.judges.judge_biases import people_of
+from sparkles_eval.analysis.judges.judge_scores import WHOLE
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.bench import Bench, finished

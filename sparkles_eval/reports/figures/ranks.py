@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sparkles_eval.evidence.compare import Standing
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.compare import Standing
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.draw import Row, Told
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import pairs, shown
 from sparkles_eval.reports.figures.subject import MOST, REFERENCES, Subject, counts, methods
 from sparkles_eval.reports.figures.theme import SERIES
-from sparkles_eval.reports.summary import Entry
 
 if TYPE_CHECKING:
     import altair as alt

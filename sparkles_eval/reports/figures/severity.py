@@ -9,8 +9,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sparkles_eval.evidence.judges_agreement import Lenient, PairAgreement, lenient
-from sparkles_eval.evidence.tables import Cell, Head
+from sparkles_eval.analysis.judges.agreement import Lenient, PairAgreement, lenient
+from sparkles_eval.analysis.tables import Cell, Head
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.bench import Bench, finished, span_text
 from sparkles_eval.reports.figures.draw import Row, Told

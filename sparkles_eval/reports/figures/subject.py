@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sparkles_eval.evidence.compare import Ranking, ranking
-from sparkles_eval.evidence.frames import Column, Frame, frame, headline
+from sparkles_eval.analysis.compare import Ranking, ranking
+from sparkles_eval.analysis.metrics import extracts
+from sparkles_eval.analysis.score_matrix import Column, Frame, frame, headline
+from sparkles_eval.analysis.summary import Entry, Panel, TaskSummary
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures.names import Stems, labels, shown
-from sparkles_eval.reports.metrics import extracts
-from sparkles_eval.reports.summary import Entry, Panel, TaskSummary
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sparkles_eval.evidence.tables import Cell, Head, Span
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.summary import Entry
+from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports.figures import draw
 from sparkles_eval.reports.figures.criteria import turns_of
 from sparkles_eval.reports.figures.draw import Row, Told
@@ -16,8 +18,6 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import shown
 from sparkles_eval.reports.figures.subject import Subject, counts, methods
 from sparkles_eval.reports.figures.theme import INK, SMALL
-from sparkles_eval.reports.metrics import Measure
-from sparkles_eval.reports.summary import Entry
 
 if TYPE_CHECKING:
     import altair as alt

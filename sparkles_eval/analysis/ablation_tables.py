@@ -1,0 +1,120 @@
+"""Tables of altered runs and of runs in both image orders. Knows nothing of stores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparkles_eval.analysis.ablations import Ablation, Ablations, OrderEffect
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
+
+
+def tables(found: Ablations) -> list[Table]:
+    """One table for shares and one for points of the altered runs, and one for both orders; empty ones are left out."""
+    made = []
+    kinds: tuple[tuple[Unit, str], ...] = (("percent", "accuracies"), ("points", "judge scores"))
+    for unit, name in kinds:
+        rows = [ablation for ablation in found.ablations if ablation.frame.unit == unit]
+        if rows:
+            made.append(_altered(rows, unit, name))
+    if found.orders:
+        made.append(_orders(found.orders))
+    return made or [Table("ablations", "Altered runs", (), (), ("no altered run has one beside it as it is",))]
+
+
+def _altered(rows: list[Ablation], unit: Unit, name: str) -> Table:
+    heads = (
+        Head("task", "task"),
+        Head("model", "model"),
+        Head("judge", "scored by"),
+        Head("variant", "altered"),
+        Head("metric", "metric"),
+        Head("paired", "paired", "count"),
+        Head("lost", "lost", "count"),
+        Head("base", "as it is", unit),
+        Head("altered", "altered", unit),
+        Head("difference", "difference [95%]", unit),
+        Head("p", "p", "p"),
+        Head("test", "test"),
+        Head("note", "note"),
+    )
+    notes = (
+        (
+            "images=dropped, wrong: what is left is not seeing but guessing from the words; the difference comes from "
+            "looking"
+        ),
+        (
+            "images=shuffled: the right images at the wrong places; history=reference: a negative difference is what a "
+            "model's own first answer cost its second"
+        ),
+    )
+    return Table(f"ablations-{unit}", f"Altered runs, {name}", heads, tuple(map(_altered_row, rows)), notes)
+
+
+def _altered_row(row: Ablation) -> tuple[Cell, ...]:
+    values = row.frame.values
+    means = values[~np.isnan(values).any(axis=1)].mean(axis=0).tolist()
+    tested = row.tested
+    return (
+        row.base.run.task.name,
+        row.base.label,
+        row.base.judge.name,
+        row.altered.variant,
+        row.metric,
+        tested.n,
+        tested.lost,
+        means[0],
+        means[1],
+        Span(tested.difference, tested.low, tested.high),
+        tested.p,
+        tested.test,
+        tested.note,
+    )
+
+
+def _orders(rows: tuple[OrderEffect, ...]) -> Table:
+    heads = (
+        Head("task", "task"),
+        Head("model", "model"),
+        Head("items", "items", "count"),
+        Head("accuracy", "accuracy [95%]", "percent"),
+        Head("corrected", "over chance", "percent"),
+        Head("both_right", "right in both", "percent"),
+        Head("given", "as given", "percent"),
+        Head("swapped", "swapped", "percent"),
+        Head("gap", "gap [95%]", "percent"),
+        Head("p_gap", "p", "p"),
+        Head("consistency", "consistent [95%]", "percent"),
+        Head("flips", "flips", "count"),
+        Head("first_wins", "first place wins", "percent"),
+        Head("p_first", "p", "p"),
+        Head("unread", "unread", "count"),
+    )
+    notes = (
+        "over chance: (accuracy - chance) / (1 - chance), 0 for guessing; right in both: a guesser of two gets 25%",
+        (
+            "consistent: the same image (or truth value) in both orders; of the others, how often the first place won: "
+            "50% is no preference; unread: an answer names no option"
+        ),
+    )
+    return Table("orders", "Both image orders", heads, tuple(map(_orders_row, rows)), notes)
+
+
+def _orders_row(row: OrderEffect) -> tuple[Cell, ...]:
+    gap = row.gap
+    return (
+        row.column.run.task.name,
+        row.column.label + ("" if row.column.run.variant == "orders=both" else f" ({row.column.run.variant})"),
+        row.both_right.n,
+        Span.of(row.accuracy),
+        row.corrected,
+        Span.of(row.both_right),
+        Span.of(row.given),
+        Span.of(row.swapped),
+        Span(gap.difference, gap.low, gap.high),
+        gap.p,
+        row.consistency,
+        row.flips,
+        row.first_wins,
+        row.bias.p if row.bias else None,
+        row.unread,
+    )

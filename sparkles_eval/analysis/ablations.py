@@ -1,0 +1,221 @@
+"""What altered runs say: how much of a score comes from looking, what order and what history do to it.
+
+Sets each run with a variant beside the run of the same model as it is, item by item. Knows nothing of how variants are
+made (tasks.variants) or of how tables are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sparkles_eval.analysis.compare import opened
+from sparkles_eval.analysis.pair_tests import Tested, all_pairs
+from sparkles_eval.analysis.score_matrix import ACCURACY, Column, Frame, frame, headline
+from sparkles_eval.analysis.tables import Span, Table
+from sparkles_eval.errors import UserError
+from sparkles_eval.records import Estimate
+from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
+from sparkles_eval.stats.intervals import wilson
+from sparkles_eval.stats.judge_bias import PositionBias, position_bias
+from sparkles_eval.store import queries
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.variants import SWAPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A run as it is against the same with something altered: difference = as it is - altered, on common items."""
+
+    base: Column
+    altered: StoredRun
+    metric: str
+    frame: Frame
+    tested: Tested
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEffect:
+    """A run in both image orders. Items with an answer that names no option in either order are in `unread`."""
+
+    column: Column
+    accuracy: Estimate
+    """Over both orders, items as clusters."""
+    corrected: Span
+    """Chance-corrected accuracy, (accuracy - chance) / (1 - chance): 0 for guessing, 1 for perfection."""
+    both_right: Estimate
+    """Right in both orders: a guesser gets the square of what it gets in one."""
+    given: Estimate
+    swapped: Estimate
+    gap: Tested
+    """Accuracy as given minus accuracy swapped, paired by item."""
+    consistency: Span
+    """Share of items answered alike in substance: the same image, or the same truth value."""
+    bias: PositionBias | None
+    """Among answers that flip with the order, which place wins; None where the answer is no place."""
+    first_wins: Span
+    """Share of flips that name the first place both times, with its interval; 50% is no preference."""
+    flips: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ablations:
+    """Everything that altered runs of a store say."""
+
+    ablations: tuple[Ablation, ...]
+    orders: tuple[OrderEffect, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        from sparkles_eval.analysis.ablation_tables import tables
+
+        return tuple(tables(self))
+
+
+def ablations(
+    store: Store | Path | str, *models: str, task: str | None = None, judge: str | None = None
+) -> Ablations:  # fmt: skip
+    """Every altered run of the named models (of all), beside the run as it is, and every run in both orders.
+
+    Raises errors.UserError where there is no altered run, with how to make one.
+    """
+    with opened(store) as db:
+        runs = [
+            run
+            for run in queries.runs(db)
+            if (not models or run.model.name in models or run.id in models) and task in (None, run.task.name)
+        ]
+        altered = [run for run in runs if run.variant]
+        if not altered:
+            raise UserError(
+                f"{db.path}: no altered run; `run` makes them with --orders both, --images dropped, --images wrong, "
+                "--images shuffled, --history reference"
+            )
+        found = [made for run in altered if "orders=both" not in run.variant for made in _beside(db, run, runs, judge)]
+        orders = [
+            made
+            for run in altered
+            if "orders=both" in run.variant and run.answer_rule
+            for by in queries.judges(db, run.id)
+            if (made := _orders(db, Column(run, by, run.model.name))) is not None
+        ]
+    return Ablations(tuple(found), tuple(orders))
+
+
+def _beside(store: Store, run: StoredRun, runs: Sequence[StoredRun], judge: str | None) -> list[Ablation]:
+    """The altered run against the newest run as it is that is equal in all else, by each judge of both."""
+    bases = [other for other in runs if not other.variant and _same(other, run)]
+    if not bases:
+        return []
+    base, made = bases[-1], []
+    theirs = {by.id for by in queries.judges(store, run.id)}
+    for by in queries.judges(store, base.id):
+        if by.id not in theirs or not (judge is None or by.name == judge or by.id.startswith(judge)):
+            continue
+        columns = (Column(base, by, "as it is"), Column(run, by, run.variant))
+        metrics = [headline(base, by)]
+        if run.variant == "history=reference":
+            metrics.append("A2")  # where the history differs
+        for metric in metrics:
+            both = frame(store, columns, metric, by_name=True)
+            if not np.isnan(both.values).any(axis=1).all():
+                made.append(Ablation(Column(base, by, base.model.name), run, metric, both, all_pairs(both)[0]))
+    return made
+
+
+def _same(one: StoredRun, other: StoredRun) -> bool:
+    def rest(run: StoredRun) -> tuple[object, ...]:
+        model = (run.model.name, run.model.identity, tuple(sorted(run.generation.items())))
+        asked = (run.task.name, run.task.version, run.data_hash, run.prompt_hash, run.epochs)
+        return (*model, *asked, run.protocol, run.protocol_version, run.answer_rule, run.draws)
+
+    return rest(one) == rest(other)
+
+
+# --- both orders --------------------------------------------------------------------------------------------------
+
+_ANSWERS = (
+    "SELECT s.name, s.cluster, s.target, x.answer, x.value FROM scores x JOIN samples s ON s.id = x.sample_id"
+    " WHERE x.run_id = ? AND x.judge_id = ? AND x.criterion = 'accuracy' AND x.epoch = 0 AND x.repeat = 0"
+    " AND x.value IS NOT NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    cluster: str
+    target: str
+    answer: str | None
+    value: float
+
+
+def _orders(store: Store, column: Column) -> OrderEffect | None:
+    """None where no item was scored in both orders. Of several epochs the first counts."""
+    if headline(column.run, column.judge) != ACCURACY:
+        return None
+    rows = store.connection.execute(_ANSWERS, (column.run.id, column.judge.id))
+    answers = {row[0]: _Answer(row[1], row[2], row[3], row[4]) for row in rows}
+    whole = [name for name in answers if not name.endswith(SWAPPED) and name + SWAPPED in answers]
+    if not whole:
+        return None
+    pairs = [(answers[name], answers[name + SWAPPED]) for name in whole]
+    clusters = [one.cluster for one, _ in pairs]
+    given, swapped = [one.value for one, _ in pairs], [two.value for _, two in pairs]
+    accuracy = mean_estimate([*given, *swapped], [*clusters, *clusters])
+    options = column.run.task.options
+    chance = 1 / len(options) if options else 0.5
+    read = [(one, two) for one, two in pairs if one.answer is not None and two.answer is not None]
+    places = read and all(one.target != two.target for one, two in pairs)
+    alike = sum((one.answer != two.answer) if places else (one.answer == two.answer) for one, two in read)
+    bias = first = None
+    if places and options:
+        flips = [one.answer for one, two in read if one.answer == two.answer]
+        first = sum(answer == options[0] for answer in flips)
+        bias = position_bias(first, len(flips) - first, len(read) - len(flips))
+    return OrderEffect(
+        column=column,
+        accuracy=accuracy,
+        corrected=_corrected(accuracy, chance),
+        both_right=accuracy_estimate([min(one, two) for one, two in zip(given, swapped, strict=True)], clusters),
+        given=accuracy_estimate(given, clusters),
+        swapped=accuracy_estimate(swapped, clusters),
+        gap=_gap(store, column, whole, pairs),
+        consistency=_share(alike, len(read)),
+        bias=bias,
+        first_wins=Span(None) if first is None else _share(first, len(read) - alike),
+        flips=len(read) - alike,
+        unread=len(pairs) - len(read),
+    )
+
+
+def _share(count: int, n: int) -> Span:
+    found = wilson(count, n)
+    return Span(found.value, found.low, found.high)
+
+
+def _corrected(accuracy: Estimate, chance: float) -> Span:
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else (value - chance) / (1 - chance)
+
+    return Span(scaled(accuracy.value), scaled(accuracy.low), scaled(accuracy.high))
+
+
+def _gap(store: Store, column: Column, names: Sequence[str], pairs: Sequence[tuple[_Answer, _Answer]]) -> Tested:
+    """As given against swapped, tested like any pair of runs."""
+    whole = frame(store, (column,), ACCURACY)
+    units = {cluster: code for code, cluster in enumerate(dict.fromkeys(one.cluster for one, _ in pairs))}
+    sides = replace(
+        whole,
+        columns=(replace(column, label="as given"), replace(column, label="swapped")),
+        items=tuple(names),
+        clusters=np.array([units[one.cluster] for one, _ in pairs], dtype=np.int64),
+        values=np.array([[one.value, two.value] for one, two in pairs]),
+        reasons={},
+        invalid=(0, 0),
+    )
+    return all_pairs(sides)[0]

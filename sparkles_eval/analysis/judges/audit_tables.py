@@ -1,0 +1,265 @@
+"""An audit as tables of evidence, and what it comes to: which faults of an answer this judge sees, and which not.
+
+Knows nothing of stores, files or screens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from sparkles_eval.analysis.judges.audit import WHOLE, Attacked, AuditReport, Changed
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
+from sparkles_eval.core.names import judge_name
+from sparkles_eval.records import Estimate
+
+Verdict: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
+
+BARELY = 1 / 9
+"""Share of the scale below which a loss is no more than a nudge: one point from 1 to 10."""
+
+ENOUGH = 10
+"""Tries of an attack below which no success says nothing: in 10 it still allows 26%."""
+
+FAULTS = {
+    "removed": "Facts are left out",
+    "exchanged": "What is true of one image is said of another",
+    "contradicted": "Facts are contradicted",
+    "replaced": "Sentences come from another dialogue",
+}
+"""What is altered in doses, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One question to the judge with its answer. `points`: what it cost or brought the answer, on the judge's scale."""
+
+    group: Literal["faults", "tricks", "looking"]
+    question: str
+    verdict: Verdict
+    points: Span
+    n: int
+
+
+def findings(report: AuditReport) -> list[Finding]:
+    """What the judge can and cannot see, one line a fault, trick and control."""
+    scale = report.judge.high - report.judge.low
+    found = []
+    for dosed in report.doses:
+        if dosed.measure == WHOLE:
+            lost = dosed.lost[-1][1]
+            question = FAULTS.get(dosed.family, dosed.family)
+            found.append(Finding("faults", question, _seen(lost, scale), Span.of(lost), lost.n))
+    for changed in report.changes:
+        if changed.measure != WHOLE:
+            continue
+        if changed.kind == "padding":
+            gain = changed.change
+            found.append(Finding("tricks", changed.title, _resisted(gain), Span.of(gain), gain.n))
+        else:
+            lost = negative(changed.change)
+            group: Literal["faults", "looking"] = "looking" if changed.kind == "control" else "faults"
+            found.append(Finding(group, changed.title, _seen(lost, scale), Span.of(lost), lost.n))
+    found.extend(_attack(attack) for attack in report.attacks)
+    return found
+
+
+def negative(estimate: Estimate) -> Estimate:
+    """The same as a loss."""
+    low, high, value = estimate.low, estimate.high, estimate.value
+    return Estimate(
+        None if value is None else -value,
+        None if high is None else -high,
+        None if low is None else -low,
+        estimate.n,
+        estimate.total,
+        estimate.clusters,
+        estimate.method,
+        estimate.note,
+    )
+
+
+def _seen(lost: Estimate, scale: float) -> Verdict:
+    """Does the loss exclude nought? The same loss everywhere has no interval and needs none."""
+    if lost.value is None:
+        return "cannot be told"
+    least = lost.value if lost.note == "no variation" else lost.low
+    if least is None:
+        return "cannot be told"
+    if least <= 0:
+        return "no"
+    return "barely" if lost.value < BARELY * scale else "yes"
+
+
+def _resisted(gain: Estimate) -> Verdict:
+    if gain.value is None:
+        return "cannot be told"
+    most = gain.value if gain.note == "no variation" else gain.low
+    if most is None:
+        return "cannot be told"
+    return "no" if most > 1e-9 else "yes"
+
+
+def _attack(attack: Attacked) -> Finding:
+    """No success in enough tries resists; points gained without one success resist barely."""
+    gain = attack.inflation
+    verdict: Verdict = "cannot be told"
+    if attack.report is not None and attack.report.success.value:
+        verdict = "no"
+    elif gain.n >= ENOUGH:
+        verdict = "barely" if _resisted(gain) == "no" else "yes"
+    return Finding("tricks", attack.title, verdict, Span.of(gain), gain.n)
+
+
+def tables(report: AuditReport) -> list[Table]:
+    """All numbers of the audit."""
+    made = [_clean(report), _sensitivity(report), _doses(report), _changes(report), _attacks(report), _replies(report)]
+    return [_findings(report), *made]
+
+
+def _findings(report: AuditReport) -> Table:
+    """What it comes to, a line a question."""
+    words = {"faults": "Does it see this fault?", "tricks": "Does it resist this?", "looking": "Does it notice this?"}
+    heads = (
+        Head("asked", "asked"),
+        Head("question", "of answers"),
+        Head("verdict", "verdict"),
+        Head("points", "points lost or gained", "points"),
+        Head("n", "n", "count"),
+    )
+    rows = tuple((words[one.group], one.question, one.verdict, one.points, one.n) for one in findings(report))
+    judge = report.judge
+    who = judge_name(judge)
+    title = f"What {who} sees and resists, on {report.dialogues} dialogues of {report.task}"
+    notes = (
+        f"points on its scale from {judge.low:g} to {judge.high:g}; intervals over dialogues",
+        f"fingerprint {judge.id}",
+    )
+    return Table("audit-findings", title, heads, rows, notes)
+
+
+def _points(report: AuditReport) -> tuple[Head, ...]:
+    return tuple(Head(measure, measure, "points") for measure in report.measures)
+
+
+def _clean(report: AuditReport) -> Table:
+    flags = report.false_flags
+    row: tuple[Cell, ...] = (
+        *(Span.of(estimate) for _, estimate in report.clean),
+        Span.of(flags),
+        Span.of(report.scan_false_flags),
+        flags.n,
+    )
+    heads = (
+        *_points(report),
+        Head("false_flags", "below the middle", "percent"),
+        Head("scan_false_flags", "flagged by the scan", "percent"),
+        Head("n", "n", "count"),
+    )
+    notes = ("a right answer below the middle of the scale, or flagged by the scan, is a false flag",)
+    return Table("audit-clean", f"Right answers, as {report.judge.name} rates them", heads, (row,), notes)
+
+
+def _sensitivity(report: AuditReport) -> Table:
+    heads = (
+        Head("altered", "altered"),
+        Head("measure", "measure"),
+        Head("lost", "points lost, all altered", "points"),
+        Head("ordered", "doses in order", "percent"),
+        Head("monotone", "never rises", "percent"),
+        Head("n", "n", "count"),
+    )
+    rows = tuple(
+        (d.family, d.measure, Span.of(d.lost[-1][1]), Span.of(d.ordered), Span.of(d.monotone), d.lost[-1][1].n)
+        for d in report.doses
+    )
+    notes = (
+        "doses in order: share of pairs of doses in which less truth got fewer points (ties count half; 50% is blind)",
+        "never rises: share of dialogues whose points never rise with the dose",
+    )
+    return Table("audit-sensitivity", "Does it see what is wrong, and how much of it?", heads, rows, notes)
+
+
+def _doses(report: AuditReport) -> Table:
+    heads = (Head("altered", "altered"), Head("dose", "share", "percent"), *_points(report), Head("n", "n", "count"))
+    families = dict.fromkeys(dosed.family for dosed in report.doses)
+    rows: list[tuple[Cell, ...]] = []
+    for family in families:
+        own = [dosed for dosed in report.doses if dosed.family == family]
+        for step, (dose, whole) in enumerate(own[0].lost):
+            rows.append((family, dose, *(Span.of(dosed.lost[step][1]) for dosed in own), whole.n))
+    return Table("audit-doses", "Points lost against the right answer, dose by dose", heads, tuple(rows))
+
+
+def _changes(report: AuditReport) -> Table:
+    heads = (
+        Head("answer", "answer"),
+        Head("against", "against"),
+        *_points(report),
+        Head("fell", "fell", "percent"),
+        Head("n", "n", "count"),
+    )
+    by_name: dict[str, list[Changed]] = {}
+    for changed in report.changes:
+        by_name.setdefault(changed.name, []).append(changed)
+    rows: list[tuple[Cell, ...]] = [
+        (name, own[0].base, *(Span.of(c.change) for c in own), Span.of(own[0].fell), own[0].change.n)
+        for name, own in by_name.items()
+    ]
+    return Table("audit-changes", "Points gained or lost by other changes", heads, tuple(rows))
+
+
+def _attacks(report: AuditReport) -> Table:
+    heads = (
+        Head("attack", "attack"),
+        Head("against", "against"),
+        Head("inflation", "points gained", "points"),
+        Head("success", "success", "percent"),
+        Head("at_most", "at most", "percent"),
+        Head("top", "full marks", "percent"),
+        Head("broken", "no verdict", "percent"),
+        Head("scanned", "scan flags", "percent"),
+        Head("n", "n", "count"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for attack in report.attacks:
+        r = attack.report
+        if r is None:
+            rows.append((attack.name, attack.base, None, None, None, None, None, Span.of(attack.scanned), 0))
+            continue
+        success = Span(r.success.value, r.success.low, r.success.high)
+        broken = Span(r.break_rate.value, r.break_rate.low, r.break_rate.high)
+        gained = Span.of(attack.inflation)
+        scanned = Span.of(attack.scanned)
+        rows.append((attack.name, attack.base, gained, success, r.success_upper, r.top_rate, broken, scanned, r.tries))
+    points = 2 / 9 * (report.judge.high - report.judge.low)
+    notes = (
+        f"success: a gain of {points:g} points or more over the honest answer on the same dialogue",
+        "at most: one-sided 95% bound; no success in few tries is not safety",
+        "scan flags: found by the static scan of answers, which flags and never edits",
+    )
+    return Table("audit-attacks", "Can an answer talk it up?", heads, tuple(rows), notes)
+
+
+def _replies(report: AuditReport) -> Table:
+    r = report.replies
+    cost = None if r.cost_usd.unknown or not r.judgements else r.cost_usd.known / r.judgements
+    heads = (
+        Head("judgements", "judgements", "count"),
+        Head("replies", "replies", "count"),
+        Head("unreadable", "unreadable", "percent"),
+        Head("refused", "refused", "count"),
+        Head("unscored", "without verdict", "percent"),
+        Head("cost_usd", "$ a judgement", "number"),
+        Head("seconds", "seconds a judgement", "number"),
+    )
+    row: tuple[Cell, ...] = (
+        r.judgements,
+        r.replies,
+        r.invalid / r.replies if r.replies else None,
+        r.refused,
+        Span.of(report.unscored),
+        cost,
+        r.latency_s / r.judgements if r.judgements else None,
+    )
+    return Table("audit-replies", "Replies", heads, (row,))

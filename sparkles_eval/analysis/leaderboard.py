@@ -1,0 +1,226 @@
+"""The summary across tasks: models as rows, panels as columns, a table for each view; and the geometry of its bars.
+
+Knows nothing of HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sparkles_eval.analysis import views
+from sparkles_eval.analysis.compare import Standing
+from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.published import Published
+from sparkles_eval.analysis.ranking import Standings, standings
+from sparkles_eval.analysis.reference_rows import guessing, invalid_rate, published_for, published_measure
+from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
+from sparkles_eval.analysis.views import Conditions
+from sparkles_eval.records import Estimate
+from sparkles_eval.store.queries import Sum
+from sparkles_eval.store.store import Store
+
+Kind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
+"""Who a row is. Only models are contestants; the others stand apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A panel as columns of the leaderboard: its headline, its rank, its parts on demand."""
+
+    task: TaskSummary
+    panel: Panel
+    column: Column
+    """The headline metric."""
+    parts: tuple[Column, ...]
+    """All other metrics, criterion by criterion and turn by turn; shown on demand."""
+    standings: Standings
+    published: Published | None
+
+    @property
+    def checked(self) -> bool:
+        """True where a rule reads options, so that an answer can be invalid."""
+        return self.column.unit == "percent"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one row has in one panel. `entry` is None in rows that were not run here."""
+
+    entry: Entry | None
+    measure: Measure | None
+    """The headline."""
+    standing: Standing | None = None
+    invalid: Measure | None = None
+
+    def part(self, name: str) -> Measure | None:
+        """Another metric of the panel."""
+        return self.entry.measure(name) if self.entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row: `cells[i]` belongs to `heads[i]`, None where the row has nothing there."""
+
+    label: str
+    name: str
+    """The model's name in the store; "" for what was not run."""
+    kind: Kind
+    cells: tuple[Cell | None, ...]
+    cost: Sum
+    """Of every run of the row in this view and of its judging, each once."""
+    seconds: float
+    """Sum over replies of every run of the row, each once; requests run side by side, so it is no wall time."""
+    graded: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One table: everything in it was got under the same conditions. `lines` are models, best first."""
+
+    conditions: Conditions
+    heads: tuple[Head, ...]
+    lines: tuple[Line, ...]
+    references: tuple[Line, ...]
+    """What guessing gets, baselines, controls."""
+    published: tuple[Line, ...]
+
+    @property
+    def id(self) -> str:
+        return self.conditions.id
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Every view of a store, the usual first."""
+
+    views: tuple[View, ...]
+
+    def names(self, *, reference: bool) -> list[str]:
+        """Names of the models (of baselines and controls), each once, in the order of the first view."""
+        lines = (line for view in self.views for line in (view.references if reference else view.lines))
+        return list(dict.fromkeys(line.name for line in lines if line.name))
+
+
+def leaderboard(store: Store, summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
+    """The leaderboard of a summary; panels that nobody has scored are left out.
+
+    Ranks are worked out from the store's scores, once a panel. `content` are folders that may hold `published.yaml`.
+    """
+    groups = views.group(summary)
+    panels = {panel.id: (task, panel) for made in groups for task, panel in made.panels}
+    heads = {key: _head(store, task, panel, content) for key, (task, panel) in panels.items()}
+    made = []
+    for one in groups:
+        own = tuple(head for _, panel in one.panels if (head := heads[panel.id]) is not None)
+        if own:
+            made.append(_view(one.conditions, own))
+    return Leaderboard(tuple(made))
+
+
+def _head(store: Store, task: TaskSummary, panel: Panel, content: Sequence[Path]) -> Head | None:
+    headline = next((column for column in panel.columns if column.level == "headline"), None)
+    if headline is None:
+        return None
+    parts = tuple(column for column in panel.columns if column.level in ("main", "detail"))
+    return Head(task, panel, headline, parts, standings(store, panel), published_for(panel, headline, content))
+
+
+def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:
+    rows: dict[str, list[Entry | None]] = {}
+    for place, head in enumerate(heads):
+        for entry in head.panel.entries:
+            rows.setdefault(entry.label, [None] * len(heads))[place] = entry
+    lines = sorted((_line(label, heads, entries) for label, entries in rows.items()), key=_order)
+    return View(
+        conditions,
+        heads,
+        tuple(line for line in lines if line.kind == "model"),
+        (*_guessing(heads), *(line for line in lines if line.kind != "model")),
+        tuple(_published(heads)),
+    )
+
+
+def _line(label: str, heads: Sequence[Head], entries: Sequence[Entry | None]) -> Line:
+    there = [entry for entry in entries if entry is not None]
+    runs = {entry.run.id: entry.spending for entry in there}
+    costs = [spent.cost_usd for spent in runs.values()]
+    costs += [entry.judging.cost_usd for entry in there if entry.judging is not None]
+    kind = there[0].run.model.kind
+    return Line(
+        label,
+        there[0].run.model.name,
+        "baseline" if kind == "baseline" else "control" if kind == "control" else "model",
+        tuple(_cell(head, entry) if entry else None for head, entry in zip(heads, entries, strict=True)),
+        Sum(sum(c.known for c in costs), sum(c.count for c in costs), sum(c.unknown for c in costs)),
+        sum(spent.latency_s for spent in runs.values()),
+        sum(entry.coverage.graded for entry in there),
+        sum(entry.coverage.asked for entry in there),
+    )
+
+
+def _cell(head: Head, entry: Entry) -> Cell:
+    return Cell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
+
+
+def _apart(label: str, kind: Kind, cells: Iterable[Measure | None]) -> Line:
+    """A row of numbers that were not run here."""
+    return Line(label, "", kind, tuple(Cell(None, m) if m else None for m in cells), Sum(0.0, 0, 0), 0.0, 0, 0)
+
+
+def _guessing(heads: Sequence[Head]) -> Iterator[Line]:
+    found = [guessing(head.panel, head.column) for head in heads]
+    if any(found):
+        yield _apart("guessing", "guessing", found)
+
+
+def _published(heads: Sequence[Head]) -> Iterator[Line]:
+    rows: dict[str, list[Measure | None]] = {}
+    for place, head in enumerate(heads):
+        for row in head.published.rows if head.published else ():
+            measures = rows.setdefault(row.model, [None] * len(heads))
+            assert head.published is not None
+            measures[place] = published_measure(row, head.published, head.column)
+    for label, cells in rows.items():
+        yield _apart(label, "published", cells)
+
+
+def _order(line: Line) -> tuple[tuple[float, ...], str]:
+    """By the first column's headline, best first; what has none comes after what has one."""
+    values = [cell.measure.estimate.value if cell and cell.measure else None for cell in line.cells]
+    return tuple(float("inf") if value is None else -value for value in values), line.label
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Where an interval lies on its scale, in per cent of the scale's width, as text for SVG."""
+
+    low: str
+    width: str
+    value: str
+    chance: str | None
+
+
+def bar(measure: Measure) -> Bar | None:
+    """The bar of a measure; None where it has no value. Without an interval the bar has no width."""
+    estimate: Estimate = measure.estimate
+    if estimate.value is None:
+        return None
+    column = measure.column
+    whole = column.high - column.low
+
+    def at(value: float) -> float:
+        return 100 * min(1.0, max(0.0, (value - column.low) / whole)) if whole > 0 else 0.0
+
+    low = at(estimate.value if estimate.low is None else estimate.low)
+    high = at(estimate.value if estimate.high is None else estimate.high)
+    chance = None if measure.chance is None else f"{at(measure.chance):.2f}"
+    return Bar(f"{low:.2f}", f"{high - low:.2f}", f"{at(estimate.value):.2f}", chance)
+
+
+def by_panel(board: Leaderboard) -> Mapping[str, Head]:
+    """The head of each scored panel, by `Panel.id`."""
+    return {head.panel.id: head for view in board.views for head in view.heads}

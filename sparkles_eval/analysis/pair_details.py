@@ -1,0 +1,100 @@
+"""One pair of models in full: other tests of the same difference, effect sizes, and what so many items could show.
+
+Knows nothing of names or of how it is told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparkles_eval.analysis.pair_tests import Tested
+from sparkles_eval.analysis.score_matrix import Frame
+from sparkles_eval.stats.intervals import Interval, upper_bound
+from sparkles_eval.stats.mcnemar import McNemar, PairedCounts, mcnemar, paired_counts, paired_difference
+from sparkles_eval.stats.noninferiority import NonInferiority, paired_non_inferiority
+from sparkles_eval.stats.paired import ClusteredDifference, EffectSize, clustered_difference, effect_sizes, sign_flip
+from sparkles_eval.stats.power import mde_mean, mde_paired_accuracy
+from sparkles_eval.stats.signflip import SignFlip
+
+POWER = 0.8
+"""With which the smallest detectable difference is stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fourfold:
+    """Right or wrong on the same items: the table, its tests, and three intervals of the difference."""
+
+    counts: PairedCounts
+    tests: McNemar
+    bonett_price: Interval
+    newcombe: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What stands beside the headline test of a pair. None where it is undefined or not asked for."""
+
+    clustered: ClusteredDifference
+    permutation: SignFlip | None
+    """Signs of whole clusters flipped; None for one cluster."""
+    fourfold: Fourfold | None
+    effects: EffectSize
+    smallest: float | None
+    """True difference that these items detect with 80% power (two-sided, 5%); None where no such difference exists."""
+    non_inferior: NonInferiority | None
+    lost: Mapping[str, int]
+    """Why items could not be paired: reason -> items."""
+
+
+def detail(frame: Frame, tested: Tested, *, margin: float | None = None) -> Detail | None:
+    """Everything of a pair; None where it has no common item. `margin` in the frame's unit (shares, points)."""
+    pair = frame.values[:, [tested.first, tested.second]]
+    keep = ~np.isnan(pair).any(axis=1)
+    if not keep.any():
+        return None
+    a, b, clusters = pair[keep, 0], pair[keep, 1], frame.clusters[keep]
+    clustered = clustered_difference(a, b, clusters)
+    known = clustered.mean.clusters > 1
+    return Detail(
+        clustered=clustered,
+        permutation=sign_flip(a, b, clusters) if known else None,
+        fourfold=_fourfold(a, b) if frame.binary else None,
+        effects=effect_sizes(a, b),
+        smallest=_smallest(frame, clustered, a, b),
+        non_inferior=paired_non_inferiority(a, b, margin, clusters) if margin and known else None,
+        lost=dict(frame.lost(tested.first, tested.second).most_common()),
+    )
+
+
+def _fourfold(a: NDArray[np.float64], b: NDArray[np.float64]) -> Fourfold:
+    counts = paired_counts(a, b)
+    difference = paired_difference(counts)
+    tests = mcnemar(counts.only_a, counts.only_b)
+    return Fourfold(counts, tests, difference.bonett_price, difference.newcombe)
+
+
+def _smallest(
+    frame: Frame, clustered: ClusteredDifference, a: NDArray[np.float64], b: NDArray[np.float64]
+) -> float | None:
+    """The smallest true difference that is found with 80% power, at the spread and the clustering of these data.
+
+    Right or wrong: Connor's formula at the seen share of items on which the models differ (where they never do, at the
+    largest share that this allows), with n over the design effect. Scores: the t test over clusters.
+    """
+    mean = clustered.mean
+    if mean.clusters < 2:
+        return None
+    if frame.binary:
+        differ = int(np.count_nonzero(a != b))
+        share = differ / mean.n if differ else upper_bound(0, mean.n)
+        n = mean.n_eff if mean.n_eff and mean.clusters < mean.n else float(mean.n)
+        found = mde_paired_accuracy(n, min(1.0, share), power=POWER)
+        return found.difference if found.possible else None
+    if not mean.se_cr1:
+        return None
+    return mde_mean(mean.clusters, mean.se_cr1 * math.sqrt(mean.clusters), power=POWER)

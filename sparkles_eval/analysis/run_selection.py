@@ -1,0 +1,245 @@
+"""Which runs may be compared: the same task, data, prompt, protocol, variant and judge, another model.
+
+Says which of these differ where they do. Knows nothing of scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.analysis.score_matrix import Column
+from sparkles_eval.errors import UserError
+from sparkles_eval.store import queries
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.store import Store
+
+REFERENCE_KINDS = ("baseline", "control")
+"""Who is no contestant: compared only where named."""
+
+_FACTORS: Mapping[str, Callable[[StoredRun], str]] = {
+    "task version": lambda run: str(run.task.version),
+    "protocol": lambda run: f"{run.protocol} v{run.protocol_version}",
+    "variant": lambda run: run.variant or "as it is",
+    "answer rule": lambda run: run.answer_rule or "none",
+    "draws": lambda run: str(run.draws),
+    "epochs": lambda run: str(run.epochs),
+    "prompt": lambda run: run.prompt_hash[:12],
+    "data": lambda run: f"{run.total} items, {run.data_hash[:12]}",
+}
+"""What two runs must share, in words. Sampling settings belong to the model: presets differ in what they take."""
+
+
+def _judged_by(judge: JudgeRow) -> str:
+    asks = f" ({judge.model})" if judge.model else ""
+    return f"{judge.name}{asks} {judge.id[:12]}"
+
+
+def _key(column: Column) -> tuple[str, ...]:
+    run = column.run
+    whole = (run.task.name, run.prompt_hash, run.data_hash, column.judge.id)
+    return (*(say(run) for say in _FACTORS.values()), *whole)
+
+
+def _of_run(say: Callable[[StoredRun], str]) -> Callable[[Column], str]:
+    return lambda column: say(column.run)
+
+
+def differing(columns: Sequence[Column]) -> list[str]:
+    """The factors in which runs differ that should be the same: "protocol: strict v1 (a), paper v1 (b)"."""
+    found = []
+    sayings: dict[str, Callable[[Column], str]] = {name: _of_run(say) for name, say in _FACTORS.items()}
+    sayings["judge"] = lambda column: _judged_by(column.judge)
+    for name, say in sayings.items():
+        values: dict[str, list[str]] = {}
+        for column in columns:
+            values.setdefault(say(column), []).append(column.label)
+        if len(values) > 1:
+            told = [f"{value} ({', '.join(dict.fromkeys(who))})" for value, who in values.items()]
+            found.append(f"{name}: {'; '.join(told)}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What shall be compared. `models` are names of models or ids of runs; empty for every contestant."""
+
+    models: tuple[str, ...] = ()
+    task: str | None = None
+    judge: str | None = None
+    protocol: str | None = None
+    variant: str | None = None
+    """Only runs of tasks altered like this ("images=dropped"); None: as they are, where a model has such a run."""
+    allow_mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Runs to compare with each other. `mixed` names the factors that differ although they should not."""
+
+    columns: tuple[Column, ...]
+    mixed: tuple[str, ...] = ()
+    said: str = ""
+    """What tells this comparison from the others of the task."""
+
+
+def match(store: Store, choice: Choice) -> list[Matched]:
+    """Every comparison that the choice allows, in the order of the runs' making.
+
+    Raises errors.UserError where a model or task is not there, where fewer than two runs are left, and where runs
+    differ in more than the model (it lists in what; `allow_mixed` goes on).
+    """
+    columns = _candidates(store, choice)
+    found: list[Matched] = []
+    refusals: list[str] = []
+    for task in dict.fromkeys(column.run.task.name for column in columns):
+        mine = [column for column in columns if column.run.task.name == task]
+        sets = _contexts(mine, choice)
+        if sets:
+            found += sets
+        elif choice.allow_mixed and len(mine) > 1:
+            latest = _latest(mine, choice)
+            found.append(Matched(_labelled(latest), tuple(differing(_labelled(latest)))))
+        else:
+            refusals.append(_refusal(task, mine, choice))
+    if not found:
+        raise UserError("\n".join(refusals))
+    return found
+
+
+def _candidates(store: Store, choice: Choice) -> list[Column]:
+    runs = queries.runs(store)
+    if not runs:
+        raise UserError(f"{store.path} holds no runs yet; `sparkles-eval run` makes some")
+    for what, wanted, have in (
+        ("task", choice.task, {run.task.name for run in runs}),
+        ("protocol", choice.protocol, {run.protocol for run in runs}),
+    ):
+        if wanted is not None and wanted not in have:
+            raise UserError(f"{store.path}: no run of {what} {wanted}; there are {', '.join(sorted(have))}")
+    names = {run.model.name for run in runs} | {run.id for run in runs}
+    unknown = [name for name in choice.models if name not in names]
+    if unknown:
+        models = ", ".join(sorted({run.model.name for run in runs}))
+        raise UserError(f"{store.path}: no run of {', '.join(unknown)}; it has runs of {models}")
+    kept = _unaltered([run for run in runs if _wanted(run, choice)], choice)
+    columns = [Column(run, judge, run.model.name) for run in kept for judge in queries.judges(store, run.id)]
+    if choice.judge:
+        judges = {column.judge.name for column in columns}
+        columns = [c for c in columns if choice.judge == c.judge.name or c.judge.id.startswith(choice.judge)]
+        if not columns:
+            raise UserError(
+                f"no scores by judge {choice.judge}; these runs are scored by {', '.join(sorted(judges)) or 'nobody'}"
+            )
+    if not columns:
+        raise UserError("these runs have no scores yet; `sparkles-eval run` or `judge` makes them")
+    return columns
+
+
+def _wanted(run: StoredRun, choice: Choice) -> bool:
+    named = (
+        run.model.name in choice.models or run.id in choice.models
+        if choice.models
+        else run.model.kind not in REFERENCE_KINDS
+    )
+    return (
+        named and choice.task in (None, run.task.name) and choice.protocol in (None, run.protocol)
+    )  # fmt: skip
+
+
+def _unaltered(runs: list[StoredRun], choice: Choice) -> list[StoredRun]:
+    """Without the altered runs of whom there is one on the task as it is, unless they were named by id or variant."""
+    if choice.variant is not None:
+        kept = [run for run in runs if run.variant == choice.variant]
+        if not kept:
+            have = ", ".join(sorted({run.variant for run in runs} - {""})) or "none"
+            raise UserError(f"no run of these models is altered by {choice.variant!r}; there are {have}")
+        return kept
+    plain = {(run.task.name, run.model.name) for run in runs if not run.variant}
+    return [
+        run
+        for run in runs
+        if not run.variant or run.id in choice.models or (run.task.name, run.model.name) not in plain
+    ]
+
+
+def _names(columns: Iterable[Column], choice: Choice) -> set[str]:
+    """Which of the named models or runs the columns hold."""
+    have = {name for column in columns for name in (column.run.model.name, column.run.id)}
+    return {name for name in choice.models if name in have}
+
+
+def _contexts(columns: list[Column], choice: Choice) -> list[Matched]:
+    """Sets of runs that differ in the model alone, each with every named model (or with two models at least)."""
+    groups: dict[tuple[str, ...], list[Column]] = {}
+    for column in columns:
+        groups.setdefault(_key(column), []).append(column)
+    whole = [
+        group
+        for group in groups.values()
+        if len(group) > 1 and (not choice.models or _names(group, choice) == set(choice.models))
+    ]
+    sayings = _told_apart([group[0] for group in whole])
+    return [Matched(_labelled(_in_order(group, choice)), (), said) for group, said in zip(whole, sayings, strict=True)]
+
+
+def _in_order(columns: list[Column], choice: Choice) -> list[Column]:
+    """As the user named them, so that "A minus B" reads as it was asked."""
+    places = {name: place for place, name in enumerate(choice.models)}
+    last = len(places)
+    return sorted(
+        columns, key=lambda c: min(places.get(c.run.model.name, last), places.get(c.run.id, last))
+    )  # fmt: skip
+
+
+def _told_apart(firsts: Sequence[Column]) -> list[str]:
+    """What tells contexts apart, in words."""
+    said: list[list[str]] = [[] for _ in firsts]
+    ways: list[Callable[[Column], str]] = [
+        lambda c: f"{c.run.protocol} protocol",
+        lambda c: c.run.variant or "as it is",
+        lambda c: f"judged by {_judged_by(c.judge)}",
+        lambda c: f"{c.run.total} items",
+        lambda c: f"{c.run.epochs} epochs",
+        lambda c: f"prompt {c.run.prompt_hash[:12]}",
+    ]
+    for way in ways:
+        words = [way(first) for first in firsts]
+        if len(set(words)) > 1:
+            for parts, word in zip(said, words, strict=True):
+                parts.append(word)
+    return [", ".join(parts) for parts in said]
+
+
+def _labelled(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Columns with labels of their own: the model's name, with the run's id where a model has several runs."""
+    counts: dict[str, int] = {}
+    for column in columns:
+        counts[column.run.model.name] = counts.get(column.run.model.name, 0) + 1
+    return tuple(
+        Column(c.run, c.judge, c.run.model.name if counts[c.run.model.name] == 1 else f"{c.run.model.name} {c.run.id}")
+        for c in columns
+    )
+
+
+def _latest(columns: list[Column], choice: Choice) -> list[Column]:
+    """One run a model, the last made, for a mixed comparison; runs that were named by their id all stay."""
+    latest: dict[str, Column] = {}
+    for column in columns:
+        latest[column.run.id if column.run.id in choice.models else column.run.model.name] = column
+    return _in_order(list(latest.values()), choice)
+
+
+def _refusal(task: str, columns: list[Column], choice: Choice) -> str:
+    missing = sorted(set(choice.models) - _names(columns, choice))
+    if missing:
+        return f"task {task}: no scored run of {', '.join(missing)}"
+    latest = _labelled(_latest(columns, choice))
+    if len(latest) < 2:
+        return f"task {task}: only one run, of {latest[0].label}; name two models or more"
+    factors = "\n".join(f"  {factor}" for factor in differing(latest))
+    return (
+        f"task {task}: the runs differ in more than the model, so a difference would not be the model's:\n{factors}\n"
+        "run them again under the same conditions, or go on with --allow-mixed (every output is then marked)"
+    )

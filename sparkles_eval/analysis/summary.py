@@ -1,0 +1,252 @@
+"""Reads what a store holds, has the metrics computed, and gives a Summary: what every table and page shows.
+
+A panel holds only what may be compared: same task, data, prompt, protocol and judge. What differs between the panels
+of a task, or between two runs of one model in a panel, is named. Knows nothing of how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparkles_eval import __version__
+from sparkles_eval.analysis.metrics import Asked, Column, Measure, measure
+from sparkles_eval.core.names import judge_name
+from sparkles_eval.errors import Problem
+from sparkles_eval.store import queries
+from sparkles_eval.store.encode import now
+from sparkles_eval.store.queries import Place, ScoreLine, Spending, StoredEnvironment, StoredRun
+from sparkles_eval.store.rows import EstimateRow, JudgeRow
+from sparkles_eval.store.store import Store
+
+REFERENCE_KINDS = ("baseline", "control")
+NOT_ANSWERED = "not answered yet"
+NOT_JUDGED = "answered, not judged yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many items are graded of those asked (samples times epochs), and why the others are not."""
+
+    graded: int
+    asked: int
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Why items are unscored, the most frequent first; their counts add up to asked - graded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run as one judge scored it: a row of a panel."""
+
+    run: StoredRun
+    judge: JudgeRow | None
+    """None while nobody has scored it."""
+    label: str
+    """The model's name, with what tells it from another row of that name in the panel."""
+    measures: tuple[Measure, ...]
+    coverage: Coverage
+    spending: Spending
+    judging: Spending | None
+    skipped: tuple[Problem, ...] = ()
+
+    @property
+    def headline(self) -> Measure | None:
+        return next((m for m in self.measures if m.column.level == "headline"), None)
+
+    @property
+    def reference(self) -> bool:
+        """True for baselines and controls: they are what a model's number stands beside, not contestants."""
+        return self.run.model.kind in REFERENCE_KINDS
+
+    def measure(self, name: str) -> Measure | None:
+        return next((m for m in self.measures if m.column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Runs that may be compared: same task, data, prompt, protocol and judge. Best headline first, references last."""
+
+    id: str
+    label: str
+    """What tells it from the other panels of its task; "" where it is the only one."""
+    run: StoredRun
+    """Any of its runs: the task, data and protocol are the same for all."""
+    judge: JudgeRow | None
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """Everything of one task, as one version."""
+
+    name: str
+    version: int
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a store amounts to at one moment."""
+
+    made_at: str
+    version: str
+    store: Path
+    tasks: tuple[TaskSummary, ...]
+    environments: tuple[StoredEnvironment, ...] = ()
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        return tuple(panel for task in self.tasks for panel in task.panels)
+
+
+def summarise(store: Store, run_ids: Sequence[str] | None = None) -> Summary:
+    """The metrics of those runs (all, where none is named), in the order of their making.
+
+    They are written to the store too, unless it is open for reading only, so that its view `leaderboard` shows them.
+    Raises errors.StoreError for a run that is not there.
+    """
+    runs = queries.runs(store, run_ids)
+    return Summary(
+        made_at=now(),
+        version=__version__,
+        store=store.path,
+        tasks=arrange(entry for run in runs for entry in _entries(store, run)),
+        environments=tuple(queries.environments(store, [run.id for run in runs])),
+    )
+
+
+def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
+    """Rows by task and by what may be compared, labelled so that no two of a panel are called the same."""
+    tasks: dict[tuple[str, int], list[Entry]] = {}
+    for entry in entries:
+        tasks.setdefault((entry.run.task.name, entry.run.task.version), []).append(entry)
+    return tuple(_task(group) for group in tasks.values())
+
+
+# --- one run and judge ------------------------------------------------------------------------------------------
+
+
+def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
+    places = queries.places(store, run.id)
+    answered = queries.answered(store, run.id)
+    spent, skipped = queries.spending(store, run), tuple(queries.skipped(store, run.id))
+    asked = Asked(tuple(places), run.epochs, run.draws, run.task.metrics, len(run.task.options))
+    judges = queries.judges(store, run.id)
+    for judge in judges:
+        basis = queries.basis(store, run.id, judge.id)  # before the scores, see Store.set_estimates
+        lines = queries.scores(store, run.id, judge.id)
+        measures = measure(asked, judge, lines)
+        rows = [EstimateRow(run.id, judge.id, m.column.name, m.estimate) for m in measures]
+        if not store.read_only:
+            store.set_estimates(run.id, judge.id, rows, basis)
+        judging = queries.judge_spending(store, run.id, judge.id)
+        coverage = _coverage(places, run.epochs, lines, answered)
+        yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped)
+    if not judges:
+        coverage = _coverage(places, run.epochs, (), answered)
+        yield Entry(run, None, run.model.name, (), coverage, spent, None, skipped)
+
+
+def _coverage(
+    places: Sequence[Place], epochs: int, lines: Sequence[ScoreLine], answered: set[tuple[str, int]]
+) -> Coverage:
+    """An item is graded when at least one repeat gave all its scores a value."""
+    repeats: dict[tuple[str, int], dict[int, list[ScoreLine]]] = {}
+    for line in lines:
+        repeats.setdefault((line.sample_id, line.epoch), {}).setdefault(line.repeat, []).append(line)
+    reasons: Counter[str] = Counter()
+    graded = 0
+    for place in places:
+        for epoch in range(epochs):
+            item = (place.sample_id, epoch)
+            tried = repeats.get(item, {})
+            if any(all(line.value is not None for line in scores) for scores in tried.values()):
+                graded += 1
+            elif tried:
+                missing = (line.reason for scores in tried.values() for line in scores if line.value is None)
+                reasons[next(missing) or ""] += 1
+            else:
+                reasons[NOT_JUDGED if item in answered else NOT_ANSWERED] += 1
+    return Coverage(graded, len(places) * epochs, tuple(reasons.most_common()))
+
+
+# --- what may be compared ---------------------------------------------------------------------------------------
+
+_PANEL: Mapping[str, Callable[[Entry], str]] = {
+    "protocol": lambda d: f"{d.run.protocol} protocol",
+    "variant": lambda d: f"altered: {d.run.variant}" if d.run.variant else "unaltered",
+    "protocol version": lambda d: f"protocol v{d.run.protocol_version}",
+    "judge": lambda d: f"judged by {judge_name(d.judge)}" if d.judge else "not scored yet",
+    "judge version": lambda d: f"judge {d.judge.id[:8]}" if d.judge else "",
+    "answer rule": lambda d: f"answers read by {d.run.answer_rule}" if d.run.answer_rule else "",
+    "draws": lambda d: f"up to {d.run.draws} draws",
+    "epochs": lambda d: f"{d.run.epochs} epochs",
+    "arguments": lambda d: " ".join(f"{name}={value}" for name, value in sorted(d.run.task.args.items())),
+    "prompt": lambda d: f"prompt {d.run.prompt_hash[:8]}",
+    "data": lambda d: f"{d.run.total} samples, data {d.run.data_hash[:8]}",
+}
+"""What two rows must share to stand in one panel, and how it is said where panels differ in it."""
+
+_ROW: Mapping[str, Callable[[Entry], str]] = {
+    "settings": lambda d: " ".join(f"{name}={value}" for name, value in sorted(d.run.model.settings.items())),
+    "generation": lambda d: " ".join(f"{name}={value}" for name, value in sorted(d.run.generation.items())),
+    "id": lambda d: f"run {d.run.id}",
+}
+
+
+def _key(draft: Entry) -> tuple[str, ...]:
+    run = draft.run
+    return (
+        *(say(draft) for say in _PANEL.values()),
+        run.prompt_hash,
+        run.data_hash,
+        draft.judge.id if draft.judge else "",
+    )
+
+
+def _said(drafts: Sequence[Entry], ways: Mapping[str, Callable[[Entry], str]]) -> list[str]:
+    """For each draft what tells it from the others, in as few words as do."""
+    said = [""] * len(drafts)
+    for say in ways.values():
+        if len(set(said)) == len(drafts):
+            break
+        words = [say(draft) for draft in drafts]
+        if len(set(words)) > 1:
+            said = [", ".join(part for part in (old, new) if part) for old, new in zip(said, words, strict=True)]
+    return said
+
+
+def _task(drafts: list[Entry]) -> TaskSummary:
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for draft in drafts:
+        groups.setdefault(_key(draft), []).append(draft)
+    labels = _said([group[0] for group in groups.values()], _PANEL)
+    task = drafts[0].run.task
+    panels = tuple(_panel(group, label) for group, label in zip(groups.values(), labels, strict=True))
+    return TaskSummary(task.name, task.version, task.title, panels)
+
+
+def _panel(drafts: list[Entry], label: str) -> Panel:
+    by_name: dict[str, list[Entry]] = {}
+    for draft in drafts:
+        by_name.setdefault(draft.run.model.name, []).append(draft)
+    entries: list[Entry] = []
+    for name, group in by_name.items():
+        for draft, said in zip(group, _said(group, _ROW), strict=True):
+            entries.append(replace(draft, label=f"{name} ({said})") if said else draft)
+    entries.sort(key=_order)
+    columns = {m.column.name: m.column for entry in entries for m in entry.measures}
+    first = drafts[0]
+    judge_id = first.judge.id if first.judge else "unscored"
+    return Panel(
+        f"{first.run.id}-{judge_id[:12]}", label, first.run, first.judge, tuple(columns.values()), tuple(entries)
+    )
+
+
+def _order(entry: Entry) -> tuple[bool, float, str]:
+    value = entry.headline.estimate.value if entry.headline else None
+    return entry.reference, -value if value is not None else float("inf"), entry.label

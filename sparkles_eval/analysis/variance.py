@@ -1,0 +1,150 @@
+"""Where the uncertainty of a run's number comes from, and what to buy next: items, generations or judge repeats.
+
+Reads the store and calls `stats.variance`. Knows nothing of prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkles_eval.analysis.compare import opened
+from sparkles_eval.analysis.score_matrix import ACCURACY, Column, headline
+from sparkles_eval.analysis.tables import Cell, Head, Table
+from sparkles_eval.errors import UserError
+from sparkles_eval.stats.clusters import clustered_mean
+from sparkles_eval.stats.variance import VarianceBudget, variance_budget
+from sparkles_eval.store import queries
+from sparkles_eval.store.store import Store
+
+_SINGLE = "asked once and judged once: ask with `run --epochs 3`, or judge with `judge --repeats 3`, to learn"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One run by one judge. `found` is None, with a note, where nothing was repeated."""
+
+    column: Column
+    metric: str
+    found: VarianceBudget | None
+    se_clustered: float | None
+    """Of the item means, minding clusters: what tables print."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The variance budgets of several runs."""
+
+    budgets: tuple[Budget, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """One table: components, present standard error, and what doubling each would make of it."""
+        return (_table(self.budgets),)
+
+
+def variance(
+    store: Store | Path | str, *models: str, task: str | None = None, judge: str | None = None
+) -> Budgets:  # fmt: skip
+    """Variance components of the headline score of every run (of the named models or run ids), by judge.
+
+    Nested: judge repeats within generations (epochs) within items. Raises errors.UserError where no such run is there.
+    """
+    with opened(store) as db:
+        runs = [
+            run
+            for run in queries.runs(db)
+            if (not models or run.model.name in models or run.id in models) and task in (None, run.task.name)
+        ]
+        columns = [
+            Column(run, by, f"{run.model.name} ({run.variant})" if run.variant else run.model.name)
+            for run in runs
+            for by in queries.judges(db, run.id)
+            if judge is None or by.name == judge or by.id.startswith(judge)
+        ]
+        if not columns:
+            raise UserError(f"{db.path}: no scored run of that name; `sparkles-eval list runs` shows what it holds")
+        return Budgets(tuple(_budget(db, column) for column in columns))
+
+
+_SCORES = (
+    "SELECT sample_id, epoch, repeat, CASE WHEN count(points) = count(*) THEN avg(points) END FROM"
+    " (SELECT sample_id, epoch, repeat, turn, CASE WHEN count(value) = count(*) THEN avg(value) END AS points"
+    " FROM scores WHERE run_id = ? AND judge_id = ? GROUP BY 1, 2, 3, 4) GROUP BY 1, 2, 3"
+)
+"""One number a verdict: the mean over turns of the mean over criteria (of one criterion for answer rules)."""
+
+
+def _budget(store: Store, column: Column) -> Budget:
+    rows = store.connection.execute(_SCORES, (column.run.id, column.judge.id)).fetchall()
+    scored = [(row[0], row[1], float(row[3])) for row in rows if row[3] is not None]
+    metric = headline(column.run, column.judge)
+    items: dict[str, list[float]] = {}
+    for sample_id, _, value in scored:
+        items.setdefault(sample_id, []).append(value)
+    if len(items) < 2:
+        return Budget(column, metric, None, None, f"{len(items)} scored items: two or more are needed")
+    clusters = {place.sample_id: place.cluster for place in queries.places(store, column.run.id)}
+    means = clustered_mean([sum(v) / len(v) for v in items.values()], [clusters[item] for item in items])
+    if len(items) == len(scored):
+        return Budget(column, metric, None, means.se_cr1, _SINGLE)
+    found = variance_budget([v for _, _, v in scored], [i for i, _, _ in scored], [e for _, e, _ in scored])
+    notes = [found.note, *([] if metric != ACCURACY else ["an answer rule has no noise of its own"])]
+    return Budget(column, metric, found, means.se_cr1, "; ".join(filter(None, notes)))
+
+
+def _table(budgets: Sequence[Budget]) -> Table:
+    heads = (
+        Head("task", "task"),
+        Head("model", "model"),
+        Head("judge", "scored by"),
+        Head("mean", "mean", "number"),
+        Head("items", "items", "count"),
+        Head("generations", "epochs", "number"),
+        Head("repeats", "repeats", "number"),
+        Head("var_item", "variance:\nitems", "number"),
+        Head("var_generation", "epochs", "number"),
+        Head("var_repeat", "repeats", "number"),
+        Head("se", "SE now", "number"),
+        Head("se_clustered", "minding\nclusters", "number"),
+        Head("se_items", "SE, twice\nthe items", "number"),
+        Head("se_generations", "twice\nepochs", "number"),
+        Head("se_repeats", "twice\nrepeats", "number"),
+        Head("next", "buy next"),
+    )
+    notes = [
+        "variances in squared units of the score (accuracy from 0 to 1); SE: standard error of the mean",
+        "repeats never raise the number of items; named is what brings three quarters of what twice the items would",
+    ]
+    told: dict[str, list[str]] = {}
+    for budget in budgets:
+        if budget.note:
+            told.setdefault(budget.note, []).append(f"{budget.column.label} on {budget.column.run.task.name}")
+    notes += [f"{', '.join(dict.fromkeys(who))}: {note}" for note, who in told.items()]
+    rows = tuple(_row(budget) for budget in budgets)
+    return Table("variance", "Where the uncertainty comes from", heads, rows, tuple(notes))
+
+
+def _row(budget: Budget) -> tuple[Cell, ...]:
+    run, judge, found = budget.column.run, budget.column.judge, budget.found
+    who: tuple[Cell, ...] = (run.task.name, budget.column.label, judge.name)
+    if found is None:
+        return (*who, *(None,) * 8, budget.se_clustered, *(None,) * 3, "")
+    return (
+        *who,
+        found.mean,
+        found.items,
+        found.generations,
+        found.repeats,
+        found.var_item,
+        found.var_generation,
+        found.var_repeat,
+        found.se(),
+        budget.se_clustered,
+        found.se(items=2 * found.items),
+        None if found.var_generation is None else found.se(generations=2 * found.generations),
+        None if found.var_repeat is None else found.se(repeats=2 * found.repeats),
+        found.next_purchase,
+    )

@@ -1,0 +1,84 @@
+"""What a reader of a run's numbers must be warned of: suspicious answers, and controls that get what they should not.
+
+Reads the store, computes means only. Knows nothing of how warnings are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from sparkles_eval.analysis.answer_flags import Scan, scan_answers
+from sparkles_eval.analysis.score_matrix import ACCURACY, Column, frame, headline
+from sparkles_eval.store import queries
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.store import Store
+
+NULL_SHARE = 0.2
+"""Of the judge's scale, from its low end: an answer that says nothing should not get more."""
+GOLD_SHARE = 0.8
+"""Of the judge's scale: the reference answer should not get less."""
+
+
+def scan_run(store: Store, run: StoredRun) -> Scan:
+    """The scan of all answers of a run."""
+    rows = store.connection.execute(
+        "SELECT s.name, a.turn, r.text FROM answers a JOIN responses r ON r.id = a.response_id"
+        " JOIN samples s ON s.id = a.sample_id WHERE a.run_id = ? AND r.status = 'ok' ORDER BY s.name, a.epoch, a.turn",
+        (run.id,),
+    )
+    answers = [(f"{row[0]}, turn {row[1]}", str(row[2] or "")) for row in rows]
+    return scan_answers(answers, free=run.answer_rule is None)
+
+
+def scan_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
+    """One line for every run whose answers a person should look at; baselines and controls are what they are."""
+    lines = []
+    for run in runs:
+        if run.model.kind in ("baseline", "control"):
+            continue
+        if said := scan_run(store, run).said:
+            lines.append(f"{run.model.name} on {run.task.name}: {said}; look at them before trusting its score")
+    return lines
+
+
+def control_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
+    """Where a judge pays for empty praise, does not know the reference, or a rule reads options that are not there."""
+    lines = []
+    for run in runs:
+        if run.model.kind == "control":
+            for judge in queries.judges(store, run.id):
+                lines += _control(store, run, judge)
+    return lines
+
+
+def _control(store: Store, run: StoredRun, judge: JudgeRow) -> list[str]:
+    metric = headline(run, judge)
+    values = frame(store, [Column(run, judge, run.model.name)], metric).values
+    if np.isnan(values).all():
+        return []
+    mean = float(np.nanmean(values))
+    who = f"{run.model.name} on {run.task.name}"
+    if metric == ACCURACY:
+        faults = {
+            "control/null": (mean > 0, f"the answer rule {judge.name} reads an option out of empty praise"),
+            "control/gold": (mean < 1, f"the answer rule {judge.name} misreads right answers"),
+        }
+        scale = f"{100 * mean:.1f}% right"
+    else:
+        share = (mean - judge.low) / (judge.high - judge.low)
+        faults = {
+            "control/null": (share > NULL_SHARE, f"{judge.name} pays for fluent words that say nothing"),
+            "control/shuffled": (share > 0.5, f"{judge.name} pays for right answers to other questions"),
+            "control/gold": (share < GOLD_SHARE, f"{judge.name} does not know the reference answer for a good one"),
+        }
+        scale = f"{mean:.2f} on {judge.low:g} to {judge.high:g}"
+    wrong, said = faults.get(run.model.name, (False, ""))
+    return [f"{who}: {said} ({scale})"] if wrong else []
+
+
+def warnings(store: Store, runs: Sequence[StoredRun]) -> list[str]:
+    """All warnings of these runs."""
+    return [*control_warnings(store, runs), *scan_warnings(store, runs)]

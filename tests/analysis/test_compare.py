@@ -1,0 +1,276 @@
+"""Two models and many: pairing, policy, degenerate inputs, refusals, and that what is printed is what was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sparkles_eval as se
+from sparkles_eval.analysis.compare import compare
+from sparkles_eval.analysis.tables import Span
+from sparkles_eval.errors import UserError
+from sparkles_eval.store.store import Store
+from tests.analysis.making import RATER, RUN, counts, fill
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "s.db") as made:
+        yield made
+
+
+def test_right_or_wrong_on_independent_items_is_mcnemars_with_bonett_and_price(store: Store) -> None:
+    fill(store, counts(60, 25, 12, 53))
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert (pair.n, pair.lost, pair.clusters) == (150, 0, 150)
+    assert pair.difference == pytest.approx(0.0867, abs=5e-5)
+    assert [pair.low, pair.high] == pytest.approx([0.0062, 0.1649], abs=5e-5)
+    assert (pair.test, pair.interval) == ("McNemar mid-p", "Bonett-Price")
+    assert pair.p == pair.p_holm == pytest.approx(0.0336, abs=5e-5)
+    (known,) = found.details
+    assert known is not None and known.fourfold is not None
+    assert known.fourfold.tests.exact == pytest.approx(0.0470, abs=5e-5)
+    assert (known.fourfold.newcombe.low, known.fourfold.newcombe.high) == pytest.approx((0.0072, 0.1640), abs=5e-5)
+    assert known.smallest == pytest.approx(0.1126, abs=2e-3)
+
+
+def test_the_sentence_says_items_interval_test_and_what_cannot_be_shown(store: Store) -> None:
+    fill(store, counts(60, 25, 12, 53))
+    (said,) = compare(store, "a", "b").sentences
+    for words in (
+        "(150 items)",
+        "a reaches 56.7% and b 48.0%",
+        "a difference of 8.7 points (95% CI 0.6 to 16.5, Bonett-Price; McNemar mid-p, p = .034)",
+        "which is significant",
+        "true differences below 11.3 points cannot be told from noise",
+    ):
+        assert words in said
+    (turned,) = compare(store, "b", "a").sentences
+    assert "a difference of \N{MINUS SIGN}8.7 points" in turned, "A minus B in the order that was asked"
+
+
+def test_clusters_take_the_clustered_t(store: Store) -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 2, (2, 400)).astype(float)
+    fill(store, {"a": a.tolist(), "b": b.tolist()}, clusters=[f"c{i // 2}" for i in range(400)])
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    sums = (a - b - (a - b).mean()).reshape(200, 2).sum(axis=1)
+    assert pair.se == pytest.approx(float(np.sqrt((sums**2).sum() * 200 / 199) / 400))
+    assert pair.test == pair.interval == "clustered paired t"
+
+
+def test_scores_of_a_judge_are_paired_by_dialogue(store: Store) -> None:
+    rng = np.random.default_rng(1)
+    a = rng.integers(5, 11, 120).astype(float)
+    b = np.clip(a - rng.integers(0, 3, 120), 1, 10)
+    fill(store, {"a": a.tolist(), "b": b.tolist()}, judge=RATER, repeats=2)
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    d = a - b
+    assert pair.n == 120, "two turns, two criteria and two repeats of a dialogue are one item"
+    assert pair.difference == pytest.approx(d.mean())
+    assert pair.se == pytest.approx(d.std(ddof=1) / np.sqrt(120))
+    assert found.details[0] is not None and found.details[0].effects.d_z == pytest.approx(d.mean() / d.std(ddof=1))
+    (part,) = compare(store, "a", "b", metric="A2.C1").comparisons
+    assert part.pairs[0].difference == pytest.approx(d.mean())
+    with pytest.raises(UserError, match=r"metric 'C7': rater gives .*C1, C2"):
+        compare(store, "a", "b", metric="C7")
+
+
+def test_lost_items_are_counted_with_the_reason(store: Store) -> None:
+    scores = counts(60, 25, 12, 53)
+    scores["a"][0] = scores["b"][1] = scores["b"][2] = None
+    fill(store, scores)
+    found = compare(store, "a", "b")
+    (pair,) = found.comparisons[0].pairs
+    assert (pair.n, pair.lost) == (147, 3)
+    (table,) = [table for table in found.tables if table.name == "lost"]
+    assert [(record["items"], record["reason"]) for record in table.records()] == [
+        (2, "b: timed out"),
+        (1, "a: timed out"),
+    ]
+
+
+# --- degenerate ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fourfold", "said", "p"),
+    [
+        ((80, 0, 0, 70), "no difference on any item", 1.0),
+        ((0, 0, 0, 150), "no difference on any item", 1.0),
+        ((40, 35, 35, 40), "", 1.0),
+    ],
+    ids=["b + c = 0", "all invalid", "b = c"],
+)
+def test_models_that_cannot_be_told_apart(
+    store: Store, fourfold: tuple[int, int, int, int], said: str, p: float
+) -> None:  # fmt: skip
+    fill(store, counts(*fourfold))
+    found = compare(store, "a", "b")
+    (pair,) = found.comparisons[0].pairs
+    assert (pair.difference, pair.p, pair.note) == (0.0, p, said)
+    assert pair.low is not None and pair.low < 0 < (pair.high or 0), "agreement is no certainty"
+    assert {standing.letters for standing in found.comparisons[0].standings} == {"a"}
+
+
+def test_constant_scores_have_no_interval_and_say_so(store: Store) -> None:
+    fill(store, {"a": [9.0] * 120, "b": [7.0] * 120}, judge=RATER)
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert (pair.difference, pair.low, pair.interval) == (2.0, None, "")
+    assert "the same everywhere" in pair.note
+    assert pair.p is not None and pair.p < 1e-30
+
+
+def test_one_cluster_allows_no_test(store: Store) -> None:
+    fill(store, counts(10, 8, 2, 20), clusters=["one"] * 40)
+    found = compare(store, "a", "b")
+    (pair,) = found.comparisons[0].pairs
+    assert (pair.p, pair.low, pair.p_holm) == (None, None, None)
+    assert "one cluster" in pair.note and "one cluster" in found.sentences[0]
+    assert found.comparisons[0].standings[0].rank_low is None
+
+
+def test_few_items_rank_nothing(store: Store) -> None:
+    fill(store, counts(2, 18, 0, 0))
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert pair.test == "McNemar exact" and pair.interval == "sign flips"
+    assert pair.p == pytest.approx(2**-17)
+    assert "nothing is ranked" in pair.note
+    assert [(s.rank_low, s.letters) for s in found.standings] == [(None, ""), (None, "")]
+
+
+def test_no_common_item_is_an_error_with_the_reason(store: Store) -> None:
+    fill(store, {"a": [1.0, None] * 50, "b": [None, 0.0] * 50})
+    with pytest.raises(UserError, match=r"no scored item in common .*timed out"):
+        compare(store, "a", "b")
+
+
+# --- what may be compared -----------------------------------------------------------------------------------------
+
+OTHERS = {
+    "protocol": replace(RUN, protocol="paper"),
+    "prompt": replace(RUN, prompt_hash="q" * 64),
+    "data": replace(RUN, data_hash="e" * 64),
+    "variant": replace(RUN, variant="images=dropped"),
+    "epochs": replace(RUN, epochs=2),
+    "draws": replace(RUN, draws=5),
+}
+
+
+@pytest.mark.parametrize("factor", OTHERS)
+def test_runs_that_differ_in_more_than_the_model_are_refused(store: Store, factor: str) -> None:
+    scores = counts(60, 25, 12, 53)
+    fill(store, {"a": scores["a"]})
+    fill(store, {"b": scores["b"]}, run=OTHERS[factor])
+    with pytest.raises(UserError, match=f"(?s)differ in more than the model.*\n  {factor}: .*--allow-mixed"):
+        compare(store, "a", "b")
+    found = compare(store, "a", "b", allow_mixed=True)
+    assert any(told.startswith(f"{factor}: ") for told in found.comparisons[0].mixed)
+    assert all("MIXED CONDITIONS" in table.title for table in found.tables)
+    assert "Under differing conditions" in found.sentences[0]
+    assert found.comparisons[0].pairs[0].n == 150
+
+
+def test_another_judge_is_no_ground_to_compare_on(store: Store) -> None:
+    fill(store, {"a": [5.0, 6.0] * 60}, judge=RATER)
+    fill(store, {"b": [6.0, 7.0] * 60}, judge=replace(RATER, id="s" * 64))
+    with pytest.raises(UserError, match=r"judge: rater r+ \(a\); rater s+ \(b\)"):
+        compare(store, "a", "b")
+
+
+def test_what_is_not_there_is_named(store: Store) -> None:
+    with pytest.raises(UserError, match="holds no runs yet"):
+        compare(store, "a", "b")
+    ids = fill(store, counts(60, 25, 12, 53))
+    for models, task, judge, told in [
+        (("a", "c"), None, None, "no run of c; it has runs of a, b"),
+        (("a", "b"), "bison", None, "no run of task bison; there are pairs"),
+        (("a", "b"), None, "facts", "scored by strict"),
+        (("a",), None, None, "only one run, of a"),
+    ]:
+        with pytest.raises(UserError, match=told):
+            compare(store, *models, task=task, judge=judge)
+    (found,) = compare(store, ids["a"], ids["b"]).comparisons
+    assert found.frame.labels == ("a", "b"), "runs may be named by their ids"
+
+
+# --- many ---------------------------------------------------------------------------------------------------------
+
+
+def test_many_models_are_ranked_with_holm_over_everything_shown(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    levels = {"poor": 0.2, "fair": 0.5, "good": 0.55, "best": 0.9}
+    scores = {name: (rng.random(200) < level).astype(float).tolist() for name, level in levels.items()}
+    fill(store, scores)
+    fill(store, {"baseline/chance": scores["fair"]}, kind="baseline")
+    (found,) = compare(store).comparisons
+    by_name = {standing.label: standing for standing in found.standings}
+    assert "baseline/chance" not in by_name, "who is no contestant is compared only where named"
+    assert (by_name["best"].rank_low, by_name["best"].rank_high) == (1, 1)
+    assert (by_name["poor"].rank_low, by_name["poor"].rank_high) == (4, 4)
+    assert set(by_name["fair"].letters) & set(by_name["good"].letters)
+    raw = sorted(pair.p or 0.0 for pair in found.pairs)
+    strictest = min(pair.p_holm or 0.0 for pair in found.pairs)
+    assert strictest == pytest.approx(min(1.0, 6 * raw[0]))
+    named = compare(store, *levels, "baseline/chance").comparisons[0].standings
+    assert [s.reference for s in named] == [False] * 4 + [True] and named[-1].rank_low is None
+
+
+def test_holm_counts_the_pairs_of_every_task(store: Store) -> None:
+    fill(store, counts(60, 25, 12, 53))
+    alone = compare(store, "a", "b").comparisons[0].pairs[0]
+    fill(store, counts(70, 10, 10, 60), run=replace(RUN, task="others"))
+    both = compare(store, "a", "b")
+    assert len(both.comparisons) == 2
+    assert both.comparisons[0].pairs[0].p_holm == pytest.approx(2 * (alone.p or 0))
+
+
+def test_non_inferiority_takes_the_margin_in_points_of_the_table(store: Store) -> None:
+    rng = np.random.default_rng(5)
+    right = (rng.random(900) < 0.7).astype(float)
+    fill(store, {"small": np.where(rng.random(900) < 0.02, 1 - right, right).tolist(), "large": right.tolist()})
+    found = compare(store, "small", "large", margin=5.0)
+    known = found.comparisons[0].details[0]
+    assert known is not None and known.non_inferior is not None
+    assert known.non_inferior.margin == 0.05 and known.non_inferior.non_inferior
+    assert "The first is no worse by a margin of 5.0 points" in found.sentences[0]
+    assert "non-inferiority" in {table.name for table in found.tables}
+
+
+def test_a_notebook_gets_frames_from_the_package_itself(store: Store, tmp_path: Path) -> None:
+    fill(store, counts(60, 25, 12, 53))
+    found = se.compare(tmp_path / "s.db", "a", "b")
+    frame = found.tables[1].frame()
+    assert frame.loc[0, "p"] == found.comparisons[0].pairs[0].p
+    assert frame.loc[0, "difference_low"] == found.comparisons[0].pairs[0].low
+    with pytest.raises(AttributeError, match="no attribute 'comparer'"):
+        _ = se.comparer
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_the_printed_interval_and_p_never_disagree_unsaid(
+    tmp_path_factory: pytest.TempPathFactory, both: int, only_a: int, only_b: int, neither: int
+) -> None:
+    if both + only_a + only_b + neither < 2:
+        return
+    with Store(tmp_path_factory.mktemp("pair") / "s.db") as store:
+        fill(store, counts(both, only_a, only_b, neither))
+        found = compare(store, "a", "b")
+    (record,) = next(table for table in found.tables if table.name == "pairs").records()
+    low, high, p = record["difference_low"], record["difference_high"], record["p"]
+    assert isinstance(p, float)
+    if isinstance(low, float) and isinstance(high, float) and (low <= 0 <= high) == (p <= 0.05):
+        assert "disagree at the margin" in str(record["note"])
+    assert all(isinstance(row[5], Span) for row in found.tables[1].rows)
