@@ -1,6 +1,7 @@
-"""Loads a user's Python file (`--plugin path.py`) once and gives the mappings that it declares.
+"""What users add in Python: files named with `--plugin`, and registries that such files and installed packages fill.
 
-Knows nothing of what an adapter, judge or loader is: whoever asks for a mapping knows how to call its values.
+A file declares mappings (`ADAPTERS`, `JUDGES`, `LOADERS`), or registers things with a decorator such as
+`sparkles_eval.metric`. Whoever asks for a mapping or a registered thing knows how to use it.
 """
 
 from __future__ import annotations
@@ -8,14 +9,85 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from sparkles_eval.errors import UserError
 
 Factory: TypeAlias = Callable[..., object]
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Things of one kind by name: built in, of an installed package, or of a `--plugin` file.
+
+    An installed package names each in the entry point group `sparkles_eval.<group>`; it is imported when its name is
+    first asked for, or when all names are.
+    """
+
+    def __init__(self, kind: str, group: str) -> None:
+        self._kind, self._group = kind, f"sparkles_eval.{group}"
+        self._things: dict[str, tuple[T, str]] = {}
+        _registries.append(self)
+
+    def add(self, name: str, thing: T, module: str) -> None:
+        """Register a thing that `module` defines. Raises errors.UserError where another has the name."""
+        other = self._things.get(name)
+        if other is not None:
+            raise UserError(f"{self._kind} {name!r} is defined in {module} and in {other[1]}; rename one of them")
+        self._things[name] = (thing, module)
+
+    def get(self, name: str) -> T | None:
+        """The thing of that name; None where nothing offers it. Raises errors.UserError for a package that fails."""
+        if name not in self._things:
+            for entry in entry_points(group=self._group, name=name):
+                self._import(entry)
+        found = self._things.get(name)
+        return found[0] if found else None
+
+    def modules(self) -> dict[str, str]:
+        """The module that defines each thing, by name."""
+        return {name: self._things[name][1] for name in self}
+
+    def forget(self, module: str) -> int:
+        """Remove what a module registered; gives how much that was."""
+        gone = [name for name, (_, owner) in self._things.items() if owner == module]
+        for name in gone:
+            del self._things[name]
+        return len(gone)
+
+    def count(self, module: str) -> int:
+        """How many things a module registered."""
+        return sum(owner == module for _, owner in self._things.values())
+
+    def __iter__(self) -> Iterator[str]:
+        """Every name, built-in ones first."""
+        for entry in entry_points(group=self._group):
+            if entry.name not in self._things:
+                self._import(entry)
+        return iter(tuple(self._things))
+
+    def _import(self, entry: EntryPoint) -> None:
+        package = entry.dist.name if entry.dist else entry.module
+        try:
+            entry.load()
+        except Exception as error:
+            raise UserError(
+                f"{self._kind} {entry.name!r} of the package {package}: {type(error).__name__} while it was imported: "
+                f"{error}; mend or uninstall the package"
+            ) from error
+        if entry.name not in self._things:
+            raise UserError(
+                f"{self._kind} {entry.name!r}: the package {package} names it as an entry point of {self._group}, but "
+                f"{entry.module} registers none of that name"
+            )
+
+
+_registries: list[Registry[Any]] = []
+"""Every registry, so that a plugin file that registers something counts as declaring it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +106,8 @@ _loaded: dict[Path, Plugin] = {}
 def load_plugin(path: Path) -> Plugin:
     """The plugin in a Python file; executed once a process, however often it is named.
 
-    The file declares at least one of `ADAPTERS`, `JUDGES`, `LOADERS`, each a mapping of names to callables.
-    Raises errors.UserError when the file is missing, fails while it runs, or declares none of them.
+    The file declares `ADAPTERS`, `JUDGES` or `LOADERS` (mappings of names to callables), or registers a metric.
+    Raises errors.UserError when the file is missing, fails while it runs, or offers nothing.
     """
     file = path.expanduser().resolve()
     if file not in _loaded:
@@ -56,12 +128,19 @@ def _run(file: Path) -> Plugin:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        for registry in _registries:
+            registry.forget(name)
+        if isinstance(error, UserError):
+            raise UserError(f"--plugin {file}: {error}") from error
         raise UserError(f"--plugin {file}: {type(error).__name__} while it was loaded: {error}") from error
     adapters, judges, loaders = (
         _mapping(file, kind, getattr(module, kind, None)) for kind in ("ADAPTERS", "JUDGES", "LOADERS")
     )
-    if not (adapters or judges or loaders):
-        raise UserError(f"--plugin {file}: declares none of ADAPTERS, JUDGES, LOADERS (mappings of names to factories)")
+    if not (adapters or judges or loaders or any(registry.count(name) for registry in _registries)):
+        raise UserError(
+            f"--plugin {file}: offers nothing; declare ADAPTERS, JUDGES or LOADERS (mappings of names to factories), "
+            "or register a metric with @sparkles_eval.metric"
+        )
     return Plugin(file, adapters, judges, loaders)
 
 

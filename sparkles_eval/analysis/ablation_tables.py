@@ -13,7 +13,7 @@ def tables(found: Ablations) -> list[Table]:
     made = []
     kinds: tuple[tuple[Unit, str], ...] = (("percent", "accuracies"), ("points", "judge scores"))
     for unit, name in kinds:
-        rows = [ablation for ablation in found.ablations if ablation.frame.unit == unit]
+        rows = [ablation for ablation in found.ablations if ablation.matrix.unit == unit]
         if rows:
             made.append(_altered(rows, unit, name))
     if found.orders:
@@ -51,7 +51,7 @@ def _altered(rows: list[Ablation], unit: Unit, name: str) -> Table:
 
 
 def _altered_row(row: Ablation) -> tuple[Cell, ...]:
-    values = row.frame.values
+    values = row.matrix.values
     means = values[~np.isnan(values).any(axis=1)].mean(axis=0).tolist()
     tested = row.tested
     return (

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from sparkles_eval.analysis.compare import opened
+from sparkles_eval.analysis.metrics import ACCURACY, Rows, extracts, find_metric, headline
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
-from sparkles_eval.analysis.score_matrix import ACCURACY, Column, Frame, frame, headline
+from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix, read_scores, score_matrix
 from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Estimate
@@ -31,10 +32,10 @@ from sparkles_eval.tasks.variants import SWAPPED
 class Ablation:
     """A run as it is against the same with something altered: difference = as it is - altered, on common items."""
 
-    base: Column
+    base: ScoredRun
     altered: StoredRun
     metric: str
-    frame: Frame
+    matrix: ScoreMatrix
     tested: Tested
 
 
@@ -42,7 +43,7 @@ class Ablation:
 class OrderEffect:
     """A run in both image orders. Items with an answer that names no option in either order are in `unread`."""
 
-    column: Column
+    column: ScoredRun
     accuracy: Estimate
     """Over both orders, items as clusters."""
     corrected: Span
@@ -102,7 +103,7 @@ def ablations(
             for run in altered
             if "orders=both" in run.variant and run.answer_rule
             for by in queries.judges(db, run.id)
-            if (made := _orders(db, Column(run, by, run.model.name))) is not None
+            if (made := _orders(db, ScoredRun(run, by, run.model.name))) is not None
         ]
     return Ablations(tuple(found), tuple(orders))
 
@@ -117,14 +118,14 @@ def _beside(store: Store, run: StoredRun, runs: Sequence[StoredRun], judge: str 
     for by in queries.judges(store, base.id):
         if by.id not in theirs or not (judge is None or by.name == judge or by.id.startswith(judge)):
             continue
-        columns = (Column(base, by, "as it is"), Column(run, by, run.variant))
-        metrics = [headline(base, by)]
+        columns = (ScoredRun(base, by, "as it is"), ScoredRun(run, by, run.variant))
+        metrics = [headline(base, by).name]
         if run.variant == "history=reference":
             metrics.append("A2")  # where the history differs
         for metric in metrics:
-            both = frame(store, columns, metric, by_name=True)
+            both = score_matrix(store, columns, metric, by_name=True)
             if not np.isnan(both.values).any(axis=1).all():
-                made.append(Ablation(Column(base, by, base.model.name), run, metric, both, all_pairs(both)[0]))
+                made.append(Ablation(ScoredRun(base, by, base.model.name), run, metric, both, all_pairs(both)[0]))
     return made
 
 
@@ -154,9 +155,9 @@ class _Answer:
     value: float
 
 
-def _orders(store: Store, column: Column) -> OrderEffect | None:
+def _orders(store: Store, column: ScoredRun) -> OrderEffect | None:
     """None where no item was scored in both orders. Of several epochs the first counts."""
-    if headline(column.run, column.judge) != ACCURACY:
+    if not extracts(column.judge):
         return None
     rows = store.connection.execute(_ANSWERS, (column.run.id, column.judge.id))
     answers = {row[0]: _Answer(row[1], row[2], row[3], row[4]) for row in rows}
@@ -205,17 +206,15 @@ def _corrected(accuracy: Estimate, chance: float) -> Span:
     return Span(scaled(accuracy.value), scaled(accuracy.low), scaled(accuracy.high))
 
 
-def _gap(store: Store, column: Column, names: Sequence[str], pairs: Sequence[tuple[_Answer, _Answer]]) -> Tested:
+def _gap(store: Store, column: ScoredRun, names: Sequence[str], pairs: Sequence[tuple[_Answer, _Answer]]) -> Tested:
     """As given against swapped, tested like any pair of runs."""
-    whole = frame(store, (column,), ACCURACY)
-    units = {cluster: code for code, cluster in enumerate(dict.fromkeys(one.cluster for one, _ in pairs))}
-    sides = replace(
-        whole,
-        columns=(replace(column, label="as given"), replace(column, label="swapped")),
-        items=tuple(names),
-        clusters=np.array([units[one.cluster] for one, _ in pairs], dtype=np.int64),
-        values=np.array([[one.value, two.value] for one, two in pairs]),
-        reasons={},
-        invalid=(0, 0),
-    )
-    return all_pairs(sides)[0]
+    whole = read_scores(store, column.run, column.judge).values(find_metric(ACCURACY, column.judge))
+    rows = Rows(tuple(names), tuple(names), tuple(one.cluster for one, _ in pairs), tuple(names))
+    sides = [
+        replace(whole, run=replace(column, label=label), rows=rows, values=np.array(values), reasons={}, invalid=0)
+        for label, values in (
+            ("as given", [one.value for one, _ in pairs]),
+            ("swapped", [two.value for _, two in pairs]),
+        )
+    ]
+    return all_pairs(ScoreMatrix.of(sides))[0]

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from sparkles_eval.analysis.compare import Comparison
+from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.pair_details import POWER, Detail
-from sparkles_eval.analysis.sentences import sentences
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
 from sparkles_eval.stats.estimates import FEW
 
@@ -37,7 +36,7 @@ def _marked(comparison: Comparison, title: str) -> str:
 
 def _tables(comparison: Comparison) -> list[Table]:
     made = [_models(comparison), _pairs(comparison)]
-    if comparison.details:
+    if any(comparison.details):
         made.append(_effects_table(comparison))
     if any(known and known.fourfold for known in comparison.details):
         made.append(_fourfold_table(comparison))
@@ -54,11 +53,11 @@ def _tables(comparison: Comparison) -> list[Table]:
 
 
 def _models(comparison: Comparison) -> Table:
-    unit = comparison.frame.unit
+    unit = comparison.matrix.unit
     rule = unit == "percent"
     heads = [
         Head("model", "model"),
-        Head("value", f"{comparison.frame.metric} [95%]", unit),
+        Head("value", f"{comparison.matrix.metric.name} [95%]", unit),
         Head("graded", "graded", "count"),
         Head("asked", "of", "count"),
         Head("clusters", "clusters", "count"),
@@ -99,7 +98,7 @@ def _kept(
 
 
 def _pairs(comparison: Comparison) -> Table:
-    unit, labels = comparison.frame.unit, comparison.frame.labels
+    unit, labels = comparison.matrix.unit, comparison.matrix.labels
     heads = [
         Head("a", "A"),
         Head("b", "B"),
@@ -167,7 +166,7 @@ _FOURFOLD: tuple[tuple[str, str, Unit], ...] = (
 
 
 def _effects_table(comparison: Comparison) -> Table:
-    unit = comparison.frame.unit
+    unit = comparison.matrix.unit
     heads = [Head(name, title, unit if kind == "points" else kind) for name, title, kind in _EFFECTS]
     rows = _rows(comparison, len(heads), _effects)
     notes = ("d_z grows with how alike the models are over items: read the difference in points first",)
@@ -177,7 +176,7 @@ def _effects_table(comparison: Comparison) -> Table:
 def _fourfold_table(comparison: Comparison) -> Table:
     heads = tuple(Head(*column) for column in _FOURFOLD)
     rows = _rows(comparison, len(heads), _fourfold)
-    independent = comparison.frame.independent
+    independent = comparison.matrix.independent
     notes = () if independent else ("these take items as independent; the table of pairs minds the clusters",)
     return Table("mcnemar", "right or wrong, item by item", heads, rows, notes)
 
@@ -186,7 +185,7 @@ def _rows(
     comparison: Comparison, width: int, cells: Callable[[Detail], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...], ...]:
     """A row for each pair: its names, then what `cells` makes of its detail."""
-    labels = comparison.frame.labels
+    labels = comparison.matrix.labels
     none: tuple[Cell, ...] = (None,) * (width - 2)
     return tuple(
         (labels[pair.first], labels[pair.second], *(cells(known) if known else none))
@@ -228,7 +227,7 @@ def _fourfold(known: Detail) -> tuple[Cell, ...]:
 
 
 def _margins(comparison: Comparison) -> Table:
-    labels, unit = comparison.frame.labels, comparison.frame.unit
+    labels, unit = comparison.matrix.labels, comparison.matrix.unit
     heads = [
         Head("a", "A"),
         Head("b", "B"),
@@ -256,20 +255,20 @@ def _margins(comparison: Comparison) -> Table:
 
 def _lost(comparison: Comparison) -> Table:
     heads = (Head("a", "A"), Head("b", "B"), Head("items", "items", "count"), Head("reason", "why not paired"))
-    labels = comparison.frame.labels
+    labels = comparison.matrix.labels
     rows: list[tuple[Cell, ...]] = []
     for pair in comparison.pairs[:45]:
-        for reason, count in comparison.frame.lost(pair.first, pair.second).most_common(6):
+        for reason, count in comparison.matrix.lost(pair.first, pair.second).most_common(6):
             rows.append((labels[pair.first], labels[pair.second], count, reason))
     notes = ("answers that fail are not missing at random: read the difference beside how many were lost",)
     return Table("lost", "items that could not be paired", heads, tuple(rows), notes)
 
 
 def _published(comparison: Comparison) -> Table:
-    unit = comparison.frame.unit
+    unit = comparison.matrix.unit
     heads = (
         Head("model", "model"),
-        Head("value", comparison.frame.metric, unit),
+        Head("value", comparison.matrix.metric.name, unit),
         Head("reference", "PUBLISHED, totals only"),
         Head("published", "published [95%]", unit),
         Head("difference", "difference", unit),

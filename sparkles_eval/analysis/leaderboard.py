@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from sparkles_eval.analysis import views
-from sparkles_eval.analysis.compare import Standing
-from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.comparability import Conditions
+from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.published import Published
-from sparkles_eval.analysis.ranking import Standings, standings
+from sparkles_eval.analysis.ranking import PanelRanks, Standing, panel_ranks
 from sparkles_eval.analysis.reference_rows import guessing, invalid_rate, published_for, published_measure
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
-from sparkles_eval.analysis.views import Conditions
 from sparkles_eval.records import Estimate
 from sparkles_eval.store.queries import Sum
-from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric
 
 Kind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
 """Who a row is. Only models are contestants; the others stand apart."""
@@ -32,17 +31,17 @@ class Head:
 
     task: TaskSummary
     panel: Panel
-    column: Column
+    column: Metric
     """The headline metric."""
-    parts: tuple[Column, ...]
+    parts: tuple[Metric, ...]
     """All other metrics, criterion by criterion and turn by turn; shown on demand."""
-    standings: Standings
+    standings: PanelRanks
     published: Published | None
 
     @property
     def checked(self) -> bool:
         """True where a rule reads options, so that an answer can be invalid."""
-        return self.column.unit == "percent"
+        return self.panel.judge is not None and extracts(self.panel.judge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +104,14 @@ class Leaderboard:
         return list(dict.fromkeys(line.name for line in lines if line.name))
 
 
-def leaderboard(store: Store, summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
+def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
     """The leaderboard of a summary; panels that nobody has scored are left out.
 
-    Ranks are worked out from the store's scores, once a panel. `content` are folders that may hold `published.yaml`.
+    `content` are folders that may hold `published.yaml`.
     """
     groups = views.group(summary)
     panels = {panel.id: (task, panel) for made in groups for task, panel in made.panels}
-    heads = {key: _head(store, task, panel, content) for key, (task, panel) in panels.items()}
+    heads = {key: _head(task, panel, content) for key, (task, panel) in panels.items()}
     made = []
     for one in groups:
         own = tuple(head for _, panel in one.panels if (head := heads[panel.id]) is not None)
@@ -121,12 +120,12 @@ def leaderboard(store: Store, summary: Summary, content: Sequence[Path] = ()) ->
     return Leaderboard(tuple(made))
 
 
-def _head(store: Store, task: TaskSummary, panel: Panel, content: Sequence[Path]) -> Head | None:
+def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> Head | None:
     headline = next((column for column in panel.columns if column.level == "headline"), None)
     if headline is None:
         return None
     parts = tuple(column for column in panel.columns if column.level in ("main", "detail"))
-    return Head(task, panel, headline, parts, standings(store, panel), published_for(panel, headline, content))
+    return Head(task, panel, headline, parts, panel_ranks(panel), published_for(panel, headline, content))
 
 
 def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:

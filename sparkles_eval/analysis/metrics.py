@@ -1,245 +1,269 @@
-"""Turns the scores of one run and judge into a task's metrics, each an Estimate with its interval.
+"""Which metrics a run has by a judge, which of them leads, and what one of them amounts to with its interval.
 
-Repeats and epochs are averaged within a sample first: they make a sample's value steadier, never the sample count
-larger. Knows nothing of stores or pages; the statistics themselves are in `stats`.
+The metrics themselves are in `tasks.metrics`; repeats and epochs are averaged within a sample (`score_matrix`), so that
+they make a sample's value steadier and never the number of samples larger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal, TypeAlias
 
-from sparkles_eval.records import Criterion, Estimate
-from sparkles_eval.stats.consistency import chance_consistency, dialogue_score, group_consistency
-from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate, stratified_estimate
-from sparkles_eval.store.queries import Place, ScoreLine
+import numpy as np
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.records import Estimate
+from sparkles_eval.stats.bootstrap import bootstrap
+from sparkles_eval.stats.consistency import chance_consistency
+from sparkles_eval.stats.estimates import (
+    FEW,
+    accuracy_estimate,
+    groups_estimate,
+    mean_estimate,
+    stratified_estimate,
+)
+from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
-from sparkles_eval.tasks.metrics import METRICS
+from sparkles_eval.tasks.metrics import METRICS, Level, Metric, SampleScores
 
-Unit: TypeAlias = Literal["percent", "points"]
-Level: TypeAlias = Literal["headline", "main", "bounds", "detail"]
-"""How prominent a metric is: the one number of a table, beside it, the two ends of a range, on demand."""
+ACCURACY = "accuracy"
+"""The criterion under which an answer rule scores (1 right, 0 wrong or invalid), and the metric of its mean."""
 
-EXTRACTED = "accuracy"
-"""The criterion under which a protocol's answer extractor scores: 1 right, 0 wrong or invalid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One metric of a table: how it is named, what it means, and what it can be."""
-
-    name: str
-    title: str
-    description: str
-    unit: Unit
-    low: float
-    high: float
-    level: Level
+_PART = re.compile(r"(?:A(?P<turn>[1-9]\d*))?\.?(?P<criterion>[^.]+)?")
+_ORDER: tuple[Level, ...] = ("headline", "main", "bounds", "detail")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One metric of one run by one judge. `chance` is what guessing gets, where that is known."""
 
-    column: Column
+    column: Metric
     estimate: Estimate
     chance: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a run asked: its samples in order, how often each, with how many draws, naming which metrics."""
-
-    places: tuple[Place, ...]
-    epochs: int
-    draws: int
-    metrics: tuple[str, ...]
-    options: int
-    """How many options each answer may name; 0 where that is unknown or differs."""
-
-
 def extracts(judge: JudgeRow) -> bool:
-    """True for a protocol's answer extractor, False for a judge that rates."""
-    return tuple(criterion.id for criterion in judge.criteria) == (EXTRACTED,)
+    """True for a protocol's answer rule, False for a judge that rates."""
+    return tuple(criterion.id for criterion in judge.criteria) == (ACCURACY,)
 
 
-def measure(asked: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> tuple[Measure, ...]:
-    """Every metric of the run as this judge scored it, headline first."""
-    measures = _shares(asked, lines) if extracts(judge) else _ratings(asked, judge, lines)
-    return tuple(replace(m, estimate=_clip(m.estimate, m.column)) for m in measures)
+# --- which metrics ------------------------------------------------------------------------------------------------
 
 
-# --- answers that name an option --------------------------------------------------------------------------------
+def headline(run: StoredRun, judge: JudgeRow) -> Metric:
+    """The metric that a run's table is sorted and ranked by: the first of its task's list that may lead and fits."""
+    return _leading(run.task.metrics, judge)[0]
 
 
-def _share(name: str, title: str, description: str, level: Level) -> Column:
-    return Column(name, title, description, "percent", 0.0, 1.0, level)
+def rating_metric(run: StoredRun, judge: JudgeRow) -> Metric:
+    """The headline where it is a mean over samples, else the plain mean of what the judge or rule gave.
 
-
-ACCURACY = _share("accuracy", METRICS["accuracy"].title, METRICS["accuracy"].description, "headline")
-CONSISTENCY = _share("consistency", METRICS["consistency"].title, METRICS["consistency"].description, "main")
-VALIDITY = _share("validity", METRICS["validity"].title, METRICS["validity"].description, "main")
-FINAL_VALIDITY = _share(
-    "final_validity", "Valid in the end", "Share of samples that named one option within the draws allowed.", "main"
-)
-WORST = _share(
-    "accuracy_worst", "Worst case", "Accuracy if every invalid and every ungraded answer were wrong.", "bounds"
-)
-BEST = _share("accuracy_best", "Best case", "Accuracy if every invalid and every ungraded answer were right.", "bounds")
-
-
-def _shares(asked: Asked, lines: Sequence[ScoreLine]) -> Iterable[Measure]:
-    right = _by_sample(asked, lines, lambda line: line.value)
-    guess = 1 / asked.options if asked.options else None
-    yield Measure(ACCURACY, _proportion(asked, right), guess)
-    if "consistency" in asked.metrics:
-        yield _consistency(asked, lines, right, guess)
-    first = _by_sample(asked, lines, lambda line: float(not line.invalid and line.draws in (1, None)))
-    yield Measure(VALIDITY, _proportion(asked, first))
-    if asked.draws > 1:
-        yield Measure(
-            FINAL_VALIDITY, _proportion(asked, _by_sample(asked, lines, lambda line: float(not line.invalid)))
-        )
-    favoured = _by_sample(asked, lines, lambda line: 1.0 if line.invalid else line.value)
-    yield Measure(WORST, _proportion(asked, [value or 0.0 for value in right]))
-    yield Measure(BEST, _proportion(asked, [1.0 if value is None else value for value in favoured]))
-
-
-def _by_sample(
-    asked: Asked, lines: Sequence[ScoreLine], value: Callable[[ScoreLine], float | None]
-) -> list[float | None]:
-    """One number per sample in order: the mean over its graded epochs and repeats, None where none is graded."""
-    found: dict[str, list[float]] = {}
-    for line in lines:
-        number = value(line)
-        if line.value is not None and number is not None:
-            found.setdefault(line.sample_id, []).append(number)
-    return [_mean(found.get(place.sample_id, ())) for place in asked.places]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _clusters(asked: Asked) -> list[str]:
-    return [place.cluster for place in asked.places]
-
-
-def _proportion(asked: Asked, values: Sequence[float | None]) -> Estimate:
-    """Wilson's interval where each sample is 0 or 1, in every epoch the same; else it is a mean, with t.
-
-    As `evidence.compare` does: a page and a comparison give one interval for one number.
+    For what works on single samples: controls, people's labels, components of variance.
     """
+    first = headline(run, judge)
+    if first.aggregate == "mean":
+        return first
+    return find_metric(ACCURACY if extracts(judge) else "judge_score", judge)
+
+
+def metrics_of(run: StoredRun, judge: JudgeRow, turns: Sequence[int]) -> tuple[Metric, ...]:
+    """Every metric of a run by a judge, headline first. `turns` are the turns that the judge has scored."""
+    first, *others = _leading(run.task.metrics, judge)
+    found = [first, *(replace(one, level="main") for one in others)]
+    listed = [_known(name, judge) for name in run.task.metrics]
+    found += [one for one in listed if one.level == "main" and _fits(one, judge)]
+    if extracts(judge):
+        names = [ACCURACY, "validity", *(["final_validity"] if run.draws > 1 else [])]
+        found += [replace(one, level="main") for one in map(METRICS.get, names) if one]
+        found += [one for one in map(METRICS.get, ("accuracy_worst", "accuracy_best")) if one]
+    else:
+        found += [_part(turn, None, judge) for turn in turns]
+        found += [_part(turn, criterion.id, judge) for turn in turns for criterion in judge.criteria]
+    each = {one.name: one for one in reversed(found)}
+    unique = [each[name] for name in dict.fromkeys(one.name for one in found)]
+    return tuple(sorted(unique, key=_place))
+
+
+def find_metric(name: str, judge: JudgeRow) -> Metric:
+    """The metric of that name that a judge gives: a registered one, a turn (A2), a criterion (C1) or both (A2.C1).
+
+    Raises errors.UserError for any other name, with those that there are.
+    """
+    known = METRICS.get(name)
+    if known is not None and _fits(known, judge):
+        return _scaled(known, judge)
+    rule = extracts(judge)
+    criteria = {criterion.id for criterion in judge.criteria}
+    if not rule and name in criteria:
+        return _part(None, name, judge)
+    found = _PART.fullmatch(name)
+    if not rule and found and found["turn"] and found["criterion"] in (None, *criteria):
+        return _part(int(found["turn"]), found["criterion"], judge)
+    own = [other for other in METRICS if (metric := METRICS.get(other)) and _fits(metric, judge)]
+    parts = "" if rule else f", a turn (A1), a criterion ({', '.join(sorted(criteria))}), or both (A1.C1)"
+    raise UserError(f"metric {name!r}: {judge.name} gives {', '.join(own)}{parts}")
+
+
+def _leading(names: Sequence[str], judge: JudgeRow) -> list[Metric]:
+    """The listed metrics that may lead, in the order of the list; one that always can where none is listed."""
+    listed = [_known(name, judge) for name in names]
+    leading = [one for one in listed if one.level == "headline" and _fits(one, judge)]
+    usual = METRICS.get(ACCURACY if extracts(judge) else "judge_score")
+    assert usual is not None
+    return leading or [_scaled(usual, judge)]
+
+
+def _known(name: str, judge: JudgeRow) -> Metric:
+    known = METRICS.get(name)
+    return _missing(name, judge) if known is None else _scaled(known, judge)
+
+
+def _missing(name: str, judge: JudgeRow) -> Metric:
+    """Stands for a metric that a stored task lists and this program does not have: it has no value, and says why."""
+
+    why = f"The task lists {name!r}, which is unknown here: name the file that defines it with --plugin."
+    return Metric(name, name, why, _nothing, low=judge.low, high=judge.high, unit="points")
+
+
+def unknown(metric: Metric) -> bool:
+    """True for what stands for a metric that a stored task lists and this program does not have."""
+    return metric.per_sample is _nothing
+
+
+def _nothing(scores: SampleScores) -> float | None:  # noqa: ARG001
+    return None
+
+
+def _fits(metric: Metric, judge: JudgeRow) -> bool:
+    return "judge" not in metric.needs if extracts(judge) else "options" not in metric.needs
+
+
+def _scaled(metric: Metric, judge: JudgeRow) -> Metric:
+    return metric.on_scale(judge.low, judge.high)
+
+
+def _place(metric: Metric) -> int:
+    return _ORDER.index(metric.level)
+
+
+def _part(turn: int | None, criterion: str | None, judge: JudgeRow) -> Metric:
+    """The metric of a turn, of a criterion, or of one criterion in one turn."""
+    named = {one.id: one for one in judge.criteria}
+
+    def rating(scores: SampleScores) -> float | None:
+        if criterion is None:
+            assert turn is not None
+            return scores.turn(turn)
+        return scores.criterion(criterion) if turn is None else scores.values.get((turn, criterion))
+
+    if criterion is None:
+        name = title = f"A{turn}"
+        text, level = f"Mean over samples of the criterion means of answer {turn}.", "main"
+    else:
+        place = "" if turn is None else f"A{turn}"
+        name = f"{place}.{criterion}".lstrip(".")
+        title = f"{place} · {named[criterion].name}" if place else named[criterion].name
+        text, level = named[criterion].description, "detail"
+    return Metric(
+        name, title, text, rating, ("judge",), "points", judge.low, judge.high,
+        "main" if level == "main" else "detail", partial=True,
+    )  # fmt: skip
+
+
+# --- what a metric amounts to -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the values of a run are of: samples, or groups for a metric by group."""
+
+    keys: tuple[str, ...]
+    """What pairs a row with the same row of another run."""
+    names: tuple[str, ...]
+    clusters: tuple[str, ...]
+    """The independent unit that each row belongs to."""
+    groups: tuple[str, ...]
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """Groups by their number of samples (of rows that are samples)."""
+        return dict(Counter(Counter(self.groups).values()))
+
+
+def estimate(
+    metric: Metric, values: Sequence[float | None], rows: Rows, sizes: Mapping[int, int], options: int, *, single: bool
+) -> Estimate:
+    """The metric over the rows that a run was asked; None where a row has no value.
+
+    `sizes`: groups by their number of samples; `options`: of each sample, 0 where unknown; `single`: asked once, in one
+    epoch. Intervals: Wilson's for shares where every row is 0 or 1, Student's t for other means, stratified t for the
+    mean of group means, resampled clusters for an aggregate of one's own.
+    """
+    if unknown(metric):
+        return Estimate(None, None, None, 0, len(values), note=metric.description)
+    if metric.by_group and not any(value is not None for value in values):
+        return Estimate(None, None, None, 0, len(values), note="nothing graded")
+    if metric.aggregate == "mean":
+        found = _proportion(values, rows.clusters) if metric.unit == "percent" else mean_estimate(values, rows.clusters)
+    elif metric.aggregate == "group_mean":
+        found = stratified_estimate(values, rows.groups, rows.clusters)
+    elif metric.aggregate == "group_all":
+        level = chance_consistency(sizes, metric.chance(options) if metric.chance and options else 0.5)
+        found = groups_estimate(values, sizes, rows.clusters, level) if single else mean_estimate(values, rows.clusters)
+    else:
+        found = _resampled(metric, values, rows.clusters)
+    return _cut(found, metric)
+
+
+def _proportion(values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
     if all(value in (0.0, 1.0, None) for value in values):
-        return accuracy_estimate(values, _clusters(asked), len(asked.places))
-    return mean_estimate(values, _clusters(asked), len(asked.places))
+        return accuracy_estimate(values, clusters)
+    return mean_estimate(values, clusters)
 
 
-def _consistency(
-    asked: Asked, lines: Sequence[ScoreLine], right: Sequence[float | None], guess: float | None
-) -> Measure:
-    """Share of groups with every sample right; with several epochs the mean over epochs of a group's 0 or 1."""
-    groups = [place.group for place in asked.places]
-    sizes = group_consistency(right, groups).sizes
-    chance = None if guess is None else chance_consistency(sizes, guess)
-    if all(value is None for value in right):
-        nothing = Estimate(None, None, None, 0, sum(sizes.values()), note="nothing graded")
-        return Measure(CONSISTENCY, nothing, chance)
-    if asked.epochs == 1:
-        made = consistency_estimate(right, groups, _clusters(asked), chance=guess or 0.5).estimate
-        return Measure(CONSISTENCY, made, chance)
-    epochs = sorted({line.epoch for line in lines})
-    done = [
-        group_consistency(_by_sample(asked, [x for x in lines if x.epoch == epoch], lambda x: x.value), groups).complete
-        for epoch in epochs
-    ]
-    clusters = list({place.group: place.cluster for place in asked.places}.values())
-    means = [sum(float(group) for group in column) / len(epochs) for column in zip(*done, strict=True)]
-    return Measure(CONSISTENCY, mean_estimate(means, clusters), chance)
+def _resampled(metric: Metric, values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
+    known = [(value, cluster) for value, cluster in zip(values, clusters, strict=True) if value is not None]
+    if not known:
+        return Estimate(None, None, None, 0, len(values), 0, note=f"none of {len(values)} items graded")
+    numbers = np.array([value for value, _ in known])
+    units = len({cluster for _, cluster in known})
+    function = metric.aggregate
+    assert callable(function)
+    found = bootstrap(lambda rows: applied(metric, numbers[rows].tolist()), [cluster for _, cluster in known])
+    low, high = found.percentile or (None, None)
+    few = f"fewer than {FEW} independent units ({units}): not for ranking" if units < FEW else ""
+    note = "; ".join(part for part in (found.note, few) if part)
+    return Estimate(
+        found.value, low, high, len(known), len(values), units, "bootstrap" if found.percentile else "", note
+    )
 
 
-# --- answers that a judge rates ---------------------------------------------------------------------------------
-
-Cell: TypeAlias = tuple[int, str]
-"""Turn and criterion."""
-
-
-def _ratings(asked: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> Iterable[Measure]:
-    verdicts: dict[tuple[str, int, int], dict[Cell, float | None]] = {}
-    for line in lines:
-        key = (line.sample_id, line.epoch, line.repeat)
-        verdicts.setdefault(key, {})[line.turn, line.criterion] = line.value
-
-    def points(
-        column: Column, value: Callable[[Mapping[Cell, float | None]], float | None], *, by_group: bool = False
-    ) -> Measure:
-        found: dict[str, list[float]] = {}
-        for (sample, _, _), cells in verdicts.items():
-            number = value(cells)
-            if number is not None:
-                found.setdefault(sample, []).append(number)
-        values = [_mean(found.get(place.sample_id, ())) for place in asked.places]
-        if by_group:
-            groups = [place.group for place in asked.places]
-            return Measure(column, stratified_estimate(values, groups, _clusters(asked), len(asked.places)))
-        return Measure(column, mean_estimate(values, _clusters(asked), len(asked.places)))
-
-    ends = judge.low, judge.high
-    named = [name for name in ("sparkles_score", "group_score", "judge_score") if name in asked.metrics]
-    named = named or ["judge_score"]
-    for place, name in enumerate(named):
-        column = _points(name, METRICS[name].title, METRICS[name].description, ends, "main" if place else "headline")
-        rate = _dialogue if name == "sparkles_score" else partial(_weighted, judge.criteria)
-        yield points(column, rate, by_group=name == "group_score")
-    turns = sorted({line.turn for line in lines})
-    for turn in turns:
-        text = f"Mean over samples of the criterion means of answer {turn}."
-        yield points(_points(f"A{turn}", f"A{turn}", text, ends, "main"), partial(_turn, turn))
-    for turn in turns:
-        for criterion in judge.criteria:
-            title = f"A{turn} · {criterion.name}"
-            column = _points(f"A{turn}.{criterion.id}", title, criterion.description, ends, "detail")
-            yield points(column, partial(_cell, (turn, criterion.id)))
+def applied(metric: Metric, values: Sequence[float]) -> float:
+    """A metric's own aggregate of sample values. Raises errors.UserError where it fails or gives no finite number."""
+    assert callable(metric.aggregate)
+    try:
+        found = float(metric.aggregate(values))
+    except Exception as error:
+        raise UserError(f"metric {metric.name!r}: its aggregate failed: {type(error).__name__}: {error}") from error
+    if not np.isfinite(found):
+        raise UserError(f"metric {metric.name!r}: its aggregate gave {found} for {len(values)} samples")
+    return found
 
 
-def _points(name: str, title: str, description: str, ends: tuple[float, float], level: Level) -> Column:
-    return Column(name, title, description, "points", *ends, level)
+def chance_level(metric: Metric, options: int, sizes: Mapping[int, int]) -> float | None:
+    """What guessing gets: on a sample with that many options (0: unknown), or on groups of these sizes."""
+    if metric.chance is None or (not options and "options" in metric.needs):
+        return None
+    single = metric.chance(options)
+    return chance_consistency(sizes, single) if metric.by_group else single
 
 
-def _cell(cell: Cell, cells: Mapping[Cell, float | None]) -> float | None:
-    return cells.get(cell)
-
-
-def _turn(turn: int, cells: Mapping[Cell, float | None]) -> float | None:
-    return _dialogue({cell: value for cell, value in cells.items() if cell[0] == turn})
-
-
-def _dialogue(cells: Mapping[Cell, float | None]) -> float | None:
-    """Mean over turns of the mean over criteria (Huang et al. 2023), None where a rating is missing."""
-    turns: dict[str, dict[str, float | None]] = {}
-    for (turn, criterion), value in cells.items():
-        turns.setdefault(str(turn), {})[criterion] = value
-    return dialogue_score(turns).score
-
-
-def _weighted(criteria: Sequence[Criterion], cells: Mapping[Cell, float | None]) -> float | None:
-    """Weighted mean over all ratings, None where one is missing."""
-    weights = {criterion.id: criterion.weight for criterion in criteria}
-    total = sum(weights.get(criterion, 1.0) for _, criterion in cells)
-    points = 0.0
-    for (_, criterion), value in cells.items():
-        if value is None:
-            return None
-        points += weights.get(criterion, 1.0) * value
-    return points / total if total > 0 else None
-
-
-def _clip(estimate: Estimate, column: Column) -> Estimate:
-    """A t interval may reach past what the metric can be; it is cut there, and says so."""
-    low, high = estimate.low, estimate.high
-    if low is None or high is None or (low >= column.low and high <= column.high):
-        return estimate
-    note = "; ".join(part for part in (estimate.note, "interval cut at the end of the scale") if part)
-    return replace(estimate, low=max(low, column.low), high=min(high, column.high), note=note)
+def _cut(found: Estimate, metric: Metric) -> Estimate:
+    """An interval that reaches past what the metric can be is cut there, and says so."""
+    low, high = found.low, found.high
+    if low is None or high is None or (low >= metric.low and high <= metric.high):
+        return found
+    note = "; ".join(part for part in (found.note, "interval cut at the end of the scale") if part)
+    return replace(found, low=max(low, metric.low), high=min(high, metric.high), note=note)

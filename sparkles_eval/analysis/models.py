@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparkles_eval.analysis.compare import Standing
 from sparkles_eval.analysis.leaderboard import Head, Leaderboard, by_panel
+from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import slug
 from sparkles_eval.store.queries import StoredModel

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkles_eval.analysis.pair_tests import Tested
-from sparkles_eval.analysis.score_matrix import Frame
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.stats.intervals import Interval, upper_bound
 from sparkles_eval.stats.mcnemar import McNemar, PairedCounts, mcnemar, paired_counts, paired_difference
 from sparkles_eval.stats.noninferiority import NonInferiority, paired_non_inferiority
@@ -51,23 +51,23 @@ class Detail:
     """Why items could not be paired: reason -> items."""
 
 
-def detail(frame: Frame, tested: Tested, *, margin: float | None = None) -> Detail | None:
+def detail(matrix: ScoreMatrix, tested: Tested, *, margin: float | None = None) -> Detail | None:
     """Everything of a pair; None where it has no common item. `margin` in the frame's unit (shares, points)."""
-    pair = frame.values[:, [tested.first, tested.second]]
+    pair = matrix.values[:, [tested.first, tested.second]]
     keep = ~np.isnan(pair).any(axis=1)
     if not keep.any():
         return None
-    a, b, clusters = pair[keep, 0], pair[keep, 1], frame.clusters[keep]
+    a, b, clusters = pair[keep, 0], pair[keep, 1], matrix.clusters[keep]
     clustered = clustered_difference(a, b, clusters)
     known = clustered.mean.clusters > 1
     return Detail(
         clustered=clustered,
         permutation=sign_flip(a, b, clusters) if known else None,
-        fourfold=_fourfold(a, b) if frame.binary else None,
+        fourfold=_fourfold(a, b) if matrix.binary else None,
         effects=effect_sizes(a, b),
-        smallest=_smallest(frame, clustered, a, b),
+        smallest=_smallest(matrix, clustered, a, b),
         non_inferior=paired_non_inferiority(a, b, margin, clusters) if margin and known else None,
-        lost=dict(frame.lost(tested.first, tested.second).most_common()),
+        lost=dict(matrix.lost(tested.first, tested.second).most_common()),
     )
 
 
@@ -79,7 +79,7 @@ def _fourfold(a: NDArray[np.float64], b: NDArray[np.float64]) -> Fourfold:
 
 
 def _smallest(
-    frame: Frame, clustered: ClusteredDifference, a: NDArray[np.float64], b: NDArray[np.float64]
+    matrix: ScoreMatrix, clustered: ClusteredDifference, a: NDArray[np.float64], b: NDArray[np.float64]
 ) -> float | None:
     """The smallest true difference that is found with 80% power, at the spread and the clustering of these data.
 
@@ -89,7 +89,7 @@ def _smallest(
     mean = clustered.mean
     if mean.clusters < 2:
         return None
-    if frame.binary:
+    if matrix.binary:
         differ = int(np.count_nonzero(a != b))
         share = differ / mean.n if differ else upper_bound(0, mean.n)
         n = mean.n_eff if mean.n_eff and mean.clusters < mean.n else float(mean.n)

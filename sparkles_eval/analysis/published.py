@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from sparkles_eval.analysis.score_matrix import Frame
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.content import find_file
 from sparkles_eval.stats.intervals import wilson
@@ -67,32 +67,32 @@ class TotalsOnly:
     said: str
 
 
-def beside(frame: Frame, numbers: Published) -> list[TotalsOnly]:
+def beside(matrix: ScoreMatrix, numbers: Published) -> list[TotalsOnly]:
     """Every run of the frame against every published row, by what totals alone allow; [] where the items differ."""
-    run = frame.columns[0].run
-    fits = frame.metric == numbers.metric and run.total == numbers.items
+    run = matrix.runs[0].run
+    fits = matrix.metric.name == numbers.metric and run.total == numbers.items
     if not fits or any(run.task.args.get(name) != value for name, value in numbers.args.items()):
         return []
     found = []
-    for side, label in enumerate(frame.labels):
-        known = frame.values[~np.isnan(frame.values[:, side]), side]
+    for side, label in enumerate(matrix.labels):
+        known = matrix.values[~np.isnan(matrix.values[:, side]), side]
         if known.size:
-            found += [_one(label, known.tolist(), row, frame, numbers) for row in numbers.rows]
+            found += [_one(label, known.tolist(), row, matrix, numbers) for row in numbers.rows]
     return found
 
 
-def _one(label: str, scores: list[float], row: PublishedRow, frame: Frame, numbers: Published) -> TotalsOnly:
+def _one(label: str, scores: list[float], row: PublishedRow, matrix: ScoreMatrix, numbers: Published) -> TotalsOnly:
     n, value = len(scores), sum(scores) / len(scores)
     if row.right is None:
-        return _scores(label, value, n, row, frame, numbers)
+        return _scores(label, value, n, row, matrix, numbers)
     interval = wilson(row.right, numbers.items)
     span = Span(row.right / numbers.items, interval.low, interval.high)
     right = round(sum(scores))
-    if frame.binary and n == numbers.items:
+    if matrix.binary and n == numbers.items:
         bounds = mcnemar_range(right, row.right, n)
         said = (
             f"exact McNemar p between {bounds.min_p:.2g} and {bounds.max_p:.2g}, depending on the items that were "
-            f"not published{'' if frame.independent else ' (items taken as independent)'}; "
+            f"not published{'' if matrix.independent else ' (items taken as independent)'}; "
             f"{_verdict(bounds.min_p, bounds.max_p)}"
         )
         return TotalsOnly(
@@ -109,19 +109,19 @@ def _verdict(low: float, high: float) -> str:
     return "not shown to differ, whatever they were" if low >= 0.05 else "totals cannot decide it"
 
 
-def _scores(label: str, value: float, n: int, row: PublishedRow, frame: Frame, numbers: Published) -> TotalsOnly:
+def _scores(label: str, value: float, n: int, row: PublishedRow, matrix: ScoreMatrix, numbers: Published) -> TotalsOnly:
     difference = value - row.value
     if n != numbers.items:
         said = f"{n} of {numbers.items} items graded here: only the means can be set side by side"
         return TotalsOnly(label, row.model, value, Span(row.value), difference, None, None, said)
-    worst = worst_case_difference(value, row.value, n, frame.scale)
+    worst = worst_case_difference(value, row.value, n, matrix.scale)
     said = (
         "significant as a difference of means whatever the items were"
         if worst.significant
         else f"significant only if the SD of differences is below {worst.breakeven_sd:.2f} "
         f"(it can be up to {worst.max_sd_difference:.2f})"
     )
-    judge = frame.columns[0].judge
+    judge = matrix.runs[0].judge
     return TotalsOnly(
         label,
         row.model,

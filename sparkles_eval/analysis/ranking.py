@@ -1,24 +1,52 @@
-"""Which rank each contestant of a panel may claim, and who is tied: read from the store, worked out as `compare` does.
+"""Which rank each run may claim, and which runs are not told apart: from one score matrix, every pair tested.
 
-Knows nothing of pages.
+`compare`, the leaderboard and the figures all rank here, by the column that they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sparkles_eval.analysis.compare import Standing, ranking
-from sparkles_eval.analysis.score_matrix import Column
+import numpy as np
+
+from sparkles_eval.analysis.comparability import is_reference
+from sparkles_eval.analysis.pair_tests import Tested, all_pairs
+from sparkles_eval.analysis.score_matrix import RunValues, ScoreMatrix
 from sparkles_eval.analysis.summary import Panel
+from sparkles_eval.records import Estimate
 from sparkles_eval.stats.estimates import FEW
-from sparkles_eval.store.store import Store
+from sparkles_eval.stats.multiplicity import benjamini_hochberg, holm
+from sparkles_eval.stats.ranks import compact_letters
 
 _FEW = f"fewer than {FEW} independent units in some pair: no ranks are claimed"
 
 
 @dataclass(frozen=True, slots=True)
-class Standings:
+class Standing:
+    """One run in a comparison. Ranks and letters are None and "" where too few units allow no ranking."""
+
+    label: str
+    estimate: Estimate
+    invalid: int
+    rank_low: int | None
+    rank_high: int | None
+    letters: str
+    reference: bool
+    """True for baselines and controls, which stand beside and are not ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Runs of one panel: the matrix, every pair tested, every standing."""
+
+    matrix: ScoreMatrix
+    pairs: tuple[Tested, ...]
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRanks:
     """Of one panel: `by_run` has the contestants that were ranked; `note` says why where there are none."""
 
     by_run: Mapping[str, Standing] = field(default_factory=dict)
@@ -26,21 +54,75 @@ class Standings:
     note: str = ""
 
 
-def standings(store: Store, panel: Panel) -> Standings:
-    """The ranks of a panel's models on its headline; baselines and controls stand beside and are not ranked.
+def ranking(columns: Sequence[RunValues]) -> Ranking:
+    """Rank runs that may be compared, by one metric; two columns or more.
 
-    All pairs are tested on the items that both have, and adjusted by Holm as one family: what `compare --task` on
-    these runs prints.
+    Holm's adjustment counts the pairs of these runs as one family: the numbers are those of `compare` on this task and
+    judge alone.
     """
-    judge = panel.judge
+    matrix = ScoreMatrix.of(columns)
+    (pairs,) = adjusted([all_pairs(matrix)])
+    return Ranking(matrix, tuple(pairs), tuple(standings(matrix, pairs)))
+
+
+def panel_ranks(panel: Panel) -> PanelRanks:
+    """The ranks of a panel's models on its headline; baselines and controls stand beside and are not ranked."""
     contest = [entry for entry in panel.entries if not entry.reference and entry.headline is not None]
     scored = [entry for entry in contest if entry.headline and entry.headline.estimate.value is not None]
-    if judge is None or len(scored) < 2:
-        return Standings(note="fewer than two models: nothing is ranked" if judge else "")
+    if panel.judge is None or len(scored) < 2:
+        return PanelRanks(note="fewer than two models: nothing is ranked" if panel.judge else "")
     if any((entry.headline.estimate.clusters or 0) < FEW for entry in scored if entry.headline):
-        return Standings(note=_FEW)  # a pair has no more units than either of its models: testing would rank nothing
-    columns = [Column(entry.run, judge, entry.label) for entry in scored]
-    found = ranking(store, columns)
-    labels = {entry.label: entry.run.id for entry in scored}
+        return PanelRanks(note=_FEW)  # a pair has no more units than either of its models: testing would rank nothing
+    columns = [entry.values for entry in scored if entry.values is not None]
+    found = ranking(columns)
+    ids = {column.run.label: column.run.run.id for column in columns}
     ranked = any(standing.rank_low is not None for standing in found.standings)
-    return Standings({labels[s.label]: s for s in found.standings}, len(found.pairs), "" if ranked else _FEW)
+    return PanelRanks({ids[s.label]: s for s in found.standings}, len(found.pairs), "" if ranked else _FEW)
+
+
+def adjusted(groups: Sequence[list[Tested]]) -> list[list[Tested]]:
+    """Holm's and Benjamini-Hochberg's p-values over everything that is shown together."""
+    p = [tested.p for group in groups for tested in group]
+    strict, loose = iter(holm(p).tolist()), iter(benjamini_hochberg(p).tolist())
+    return [[replace(tested, p_holm=_known(next(strict)), p_bh=_known(next(loose))) for tested in g] for g in groups]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def standings(matrix: ScoreMatrix, pairs: Sequence[Tested]) -> list[Standing]:
+    """Every run with its own interval, rank set and letters, the best first, references last.
+
+    Rank sets: 1 + the number of runs significantly better (Holm) to k - the number significantly worse, which hold
+    together with 95% (Mogstad et al. 2024); letters by insert-and-absorb (Piepho 2004).
+    """
+    estimates = [column.estimate for column in matrix.columns]
+    reference = [is_reference(one.run.model) for one in matrix.runs]
+    contest = [side for side, beside in enumerate(reference) if not beside]
+    if len(contest) < 2:  # baselines among themselves: then they are what is compared
+        contest, reference = list(range(len(reference))), [False] * len(reference)
+    better = np.zeros((len(estimates), len(estimates)), dtype=np.bool_)
+    among = [pair for pair in pairs if pair.first in contest and pair.second in contest]
+    for pair in among:
+        if pair.significant():
+            winner, loser = (pair.first, pair.second) if (pair.difference or 0) > 0 else (pair.second, pair.first)
+            better[winner, loser] = True
+    order = sorted(range(len(estimates)), key=lambda m: (reference[m], -(estimates[m].value or 0.0), m))
+    ranked = bool(among) and all(pair.ranked for pair in among)
+    letters = compact_letters([m for m in order if m in contest], better | better.T) if ranked else {}
+    found = []
+    for side in order:
+        stands = ranked and side in contest
+        found.append(
+            Standing(
+                label=matrix.labels[side],
+                estimate=estimates[side],
+                invalid=matrix.columns[side].invalid,
+                rank_low=1 + int(better[:, side].sum()) if stands else None,
+                rank_high=len(contest) - int(better[side].sum()) if stands else None,
+                letters=letters.get(side, ""),
+                reference=reference[side],
+            )
+        )
+    return found

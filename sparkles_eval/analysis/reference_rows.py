@@ -9,14 +9,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.published import Published, PublishedRow, published
 from sparkles_eval.analysis.summary import Entry, Panel
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.intervals import wilson
+from sparkles_eval.tasks.metrics import Metric
+
+INVALID = Metric(
+    "invalid",
+    "Invalid",
+    "Share of samples whose answer names no option.",
+    lambda scores: float(scores.invalid),
+    ("options",),
+    level="detail",
+)
 
 
-def published_for(panel: Panel, column: Column, content: Sequence[Path] = ()) -> Published | None:
+def published_for(panel: Panel, column: Metric, content: Sequence[Path] = ()) -> Published | None:
     """The published numbers of a panel's headline; None where the metric, the items or the task differ.
 
     A task that was altered on purpose has none.
@@ -29,7 +39,7 @@ def published_for(panel: Panel, column: Column, content: Sequence[Path] = ()) ->
     return numbers if same else None
 
 
-def published_measure(row: PublishedRow, numbers: Published, column: Column) -> Measure:
+def published_measure(row: PublishedRow, numbers: Published, column: Metric) -> Measure:
     """A published total; with Wilson's interval where the count of right answers is known."""
     note = row.note or "published without an interval"
     if row.right is None:
@@ -49,7 +59,7 @@ def published_measure(row: PublishedRow, numbers: Published, column: Column) -> 
     )
 
 
-def guessing(panel: Panel, column: Column) -> Measure | None:
+def guessing(panel: Panel, column: Metric) -> Measure | None:
     """What guessing gets in this panel, by arithmetic; None where that is unknown."""
     found = (m for entry in panel.entries if (m := entry.measure(column.name)))
     chance = next((m.chance for m in found if m.chance is not None), None)
@@ -66,11 +76,8 @@ def invalid_rate(entry: Entry) -> Measure | None:
     valid = entry.measure("final_validity") or entry.measure("validity")
     if valid is None:
         return None
-    column = Column(
-        "invalid", "Invalid", "Share of samples whose answer names no option.", "percent", 0.0, 1.0, "detail"
-    )
     known = valid.estimate
-    return Measure(column, replace(known, value=_rest(known.value), low=_rest(known.high), high=_rest(known.low)))
+    return Measure(INVALID, replace(known, value=_rest(known.value), low=_rest(known.high), high=_rest(known.low)))
 
 
 def _rest(share: float | None) -> float | None:

@@ -5,60 +5,24 @@ Says which of these differ where they do. Knows nothing of scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.analysis.score_matrix import Column
+from sparkles_eval.analysis.comparability import FACTORS, PHRASES, Comparability, differences, is_reference
+from sparkles_eval.analysis.score_matrix import ScoredRun
 from sparkles_eval.errors import UserError
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
-from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 
-REFERENCE_KINDS = ("baseline", "control")
-"""Who is no contestant: compared only where named."""
 
-_FACTORS: Mapping[str, Callable[[StoredRun], str]] = {
-    "task version": lambda run: str(run.task.version),
-    "protocol": lambda run: f"{run.protocol} v{run.protocol_version}",
-    "variant": lambda run: run.variant or "as it is",
-    "answer rule": lambda run: run.answer_rule or "none",
-    "draws": lambda run: str(run.draws),
-    "epochs": lambda run: str(run.epochs),
-    "prompt": lambda run: run.prompt_hash[:12],
-    "data": lambda run: f"{run.total} items, {run.data_hash[:12]}",
-}
-"""What two runs must share, in words. Sampling settings belong to the model: presets differ in what they take."""
+def _record(column: ScoredRun) -> Comparability:
+    return Comparability.of(column.run, column.judge)
 
 
-def _judged_by(judge: JudgeRow) -> str:
-    asks = f" ({judge.model})" if judge.model else ""
-    return f"{judge.name}{asks} {judge.id[:12]}"
-
-
-def _key(column: Column) -> tuple[str, ...]:
-    run = column.run
-    whole = (run.task.name, run.prompt_hash, run.data_hash, column.judge.id)
-    return (*(say(run) for say in _FACTORS.values()), *whole)
-
-
-def _of_run(say: Callable[[StoredRun], str]) -> Callable[[Column], str]:
-    return lambda column: say(column.run)
-
-
-def differing(columns: Sequence[Column]) -> list[str]:
-    """The factors in which runs differ that should be the same: "protocol: strict v1 (a), paper v1 (b)"."""
-    found = []
-    sayings: dict[str, Callable[[Column], str]] = {name: _of_run(say) for name, say in _FACTORS.items()}
-    sayings["judge"] = lambda column: _judged_by(column.judge)
-    for name, say in sayings.items():
-        values: dict[str, list[str]] = {}
-        for column in columns:
-            values.setdefault(say(column), []).append(column.label)
-        if len(values) > 1:
-            told = [f"{value} ({', '.join(dict.fromkeys(who))})" for value, who in values.items()]
-            found.append(f"{name}: {'; '.join(told)}")
-    return found
+def differing(columns: Sequence[ScoredRun]) -> list[str]:
+    """The factors in which runs differ that should be the same: "protocol: strict v1 (a); paper v1 (b)"."""
+    return [str(found) for found in differences([(column.label, _record(column)) for column in columns])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +42,7 @@ class Choice:
 class Matched:
     """Runs to compare with each other. `mixed` names the factors that differ although they should not."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[ScoredRun, ...]
     mixed: tuple[str, ...] = ()
     said: str = ""
     """What tells this comparison from the others of the task."""
@@ -108,7 +72,7 @@ def match(store: Store, choice: Choice) -> list[Matched]:
     return found
 
 
-def _candidates(store: Store, choice: Choice) -> list[Column]:
+def _candidates(store: Store, choice: Choice) -> list[ScoredRun]:
     runs = queries.runs(store)
     if not runs:
         raise UserError(f"{store.path} holds no runs yet; `sparkles-eval run` makes some")
@@ -124,7 +88,7 @@ def _candidates(store: Store, choice: Choice) -> list[Column]:
         models = ", ".join(sorted({run.model.name for run in runs}))
         raise UserError(f"{store.path}: no run of {', '.join(unknown)}; it has runs of {models}")
     kept = _unaltered([run for run in runs if _wanted(run, choice)], choice)
-    columns = [Column(run, judge, run.model.name) for run in kept for judge in queries.judges(store, run.id)]
+    columns = [ScoredRun(run, judge, run.model.name) for run in kept for judge in queries.judges(store, run.id)]
     if choice.judge:
         judges = {column.judge.name for column in columns}
         columns = [c for c in columns if choice.judge == c.judge.name or c.judge.id.startswith(choice.judge)]
@@ -138,11 +102,7 @@ def _candidates(store: Store, choice: Choice) -> list[Column]:
 
 
 def _wanted(run: StoredRun, choice: Choice) -> bool:
-    named = (
-        run.model.name in choice.models or run.id in choice.models
-        if choice.models
-        else run.model.kind not in REFERENCE_KINDS
-    )
+    named = run.model.name in choice.models or run.id in choice.models if choice.models else not is_reference(run.model)
     return (
         named and choice.task in (None, run.task.name) and choice.protocol in (None, run.protocol)
     )  # fmt: skip
@@ -164,17 +124,17 @@ def _unaltered(runs: list[StoredRun], choice: Choice) -> list[StoredRun]:
     ]
 
 
-def _names(columns: Iterable[Column], choice: Choice) -> set[str]:
+def _names(columns: Iterable[ScoredRun], choice: Choice) -> set[str]:
     """Which of the named models or runs the columns hold."""
     have = {name for column in columns for name in (column.run.model.name, column.run.id)}
     return {name for name in choice.models if name in have}
 
 
-def _contexts(columns: list[Column], choice: Choice) -> list[Matched]:
+def _contexts(columns: list[ScoredRun], choice: Choice) -> list[Matched]:
     """Sets of runs that differ in the model alone, each with every named model (or with two models at least)."""
-    groups: dict[tuple[str, ...], list[Column]] = {}
+    groups: dict[tuple[object, ...], list[ScoredRun]] = {}
     for column in columns:
-        groups.setdefault(_key(column), []).append(column)
+        groups.setdefault(_record(column).key, []).append(column)
     whole = [
         group
         for group in groups.values()
@@ -184,7 +144,7 @@ def _contexts(columns: list[Column], choice: Choice) -> list[Matched]:
     return [Matched(_labelled(_in_order(group, choice)), (), said) for group, said in zip(whole, sayings, strict=True)]
 
 
-def _in_order(columns: list[Column], choice: Choice) -> list[Column]:
+def _in_order(columns: list[ScoredRun], choice: Choice) -> list[ScoredRun]:
     """As the user named them, so that "A minus B" reads as it was asked."""
     places = {name: place for place, name in enumerate(choice.models)}
     last = len(places)
@@ -193,45 +153,44 @@ def _in_order(columns: list[Column], choice: Choice) -> list[Column]:
     )  # fmt: skip
 
 
-def _told_apart(firsts: Sequence[Column]) -> list[str]:
-    """What tells contexts apart, in words."""
-    said: list[list[str]] = [[] for _ in firsts]
-    ways: list[Callable[[Column], str]] = [
-        lambda c: f"{c.run.protocol} protocol",
-        lambda c: c.run.variant or "as it is",
-        lambda c: f"judged by {_judged_by(c.judge)}",
-        lambda c: f"{c.run.total} items",
-        lambda c: f"{c.run.epochs} epochs",
-        lambda c: f"prompt {c.run.prompt_hash[:12]}",
-    ]
-    for way in ways:
-        words = [way(first) for first in firsts]
-        if len(set(words)) > 1:
-            for parts, word in zip(said, words, strict=True):
-                parts.append(word)
-    return [", ".join(parts) for parts in said]
+def _told_apart(firsts: Sequence[ScoredRun]) -> list[str]:
+    """What tells contexts apart: every factor in which they differ, in words."""
+    records = [_record(first) for first in firsts]
+    ways: tuple[Callable[[Comparability], str], ...] = (
+        PHRASES["protocol"],
+        FACTORS["variant"],
+        lambda c: f"judged by {FACTORS['judge'](c)}",
+        lambda c: f"{c.items} items",
+        PHRASES["epochs"],
+        lambda c: f"prompt {FACTORS['prompt'](c)}",
+    )
+    said = [[way(record) for record in records] for way in ways]
+    differ = [words for words in said if len(set(words)) > 1]
+    return [", ".join(words[place] for words in differ) for place in range(len(records))]
 
 
-def _labelled(columns: Sequence[Column]) -> tuple[Column, ...]:
+def _labelled(columns: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:
     """Columns with labels of their own: the model's name, with the run's id where a model has several runs."""
     counts: dict[str, int] = {}
     for column in columns:
         counts[column.run.model.name] = counts.get(column.run.model.name, 0) + 1
     return tuple(
-        Column(c.run, c.judge, c.run.model.name if counts[c.run.model.name] == 1 else f"{c.run.model.name} {c.run.id}")
+        ScoredRun(
+            c.run, c.judge, c.run.model.name if counts[c.run.model.name] == 1 else f"{c.run.model.name} {c.run.id}"
+        )
         for c in columns
     )
 
 
-def _latest(columns: list[Column], choice: Choice) -> list[Column]:
+def _latest(columns: list[ScoredRun], choice: Choice) -> list[ScoredRun]:
     """One run a model, the last made, for a mixed comparison; runs that were named by their id all stay."""
-    latest: dict[str, Column] = {}
+    latest: dict[str, ScoredRun] = {}
     for column in columns:
         latest[column.run.id if column.run.id in choice.models else column.run.model.name] = column
     return _in_order(list(latest.values()), choice)
 
 
-def _refusal(task: str, columns: list[Column], choice: Choice) -> str:
+def _refusal(task: str, columns: list[ScoredRun], choice: Choice) -> str:
     missing = sorted(set(choice.models) - _names(columns, choice))
     if missing:
         return f"task {task}: no scored run of {', '.join(missing)}"

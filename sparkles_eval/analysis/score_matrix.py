@@ -1,37 +1,46 @@
-"""Item scores of several runs as one matrix, samples x runs, and why cells of it are empty.
+"""Scores as numbers to compute with: one run's values by a metric, and several runs' values as one matrix.
 
-A sample's value is the mean over its epochs and judge repeats, as in every table: repeats make it steadier, never the
-number of samples larger. Knows nothing of statistics: it reads.
+Everything that shows or compares a number reads it here, once: tables, ranks, `compare`, figures, `verify`, people's
+estimates. A sample's value is the mean over its epochs and judge repeats.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkles_eval.analysis.tables import Unit
+from sparkles_eval.analysis.metrics import (
+    ACCURACY,
+    Measure,
+    Rows,
+    applied,
+    chance_level,
+    estimate,
+    find_metric,
+    headline,
+    metrics_of,
+)
 from sparkles_eval.errors import UserError
-from sparkles_eval.store.encode import dump
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.records import Estimate
+from sparkles_eval.stats.estimates import stratified_mean
+from sparkles_eval.store import queries
+from sparkles_eval.store.queries import Place, ScoreLine, StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric, SampleScores, Unit
 
-ACCURACY = "accuracy"
-"""The criterion of answer rules, and the metric that they give."""
 NOT_ASKED = "not asked in this run"
 NOT_ANSWERED = "not answered yet"
 NOT_SCORED = "answered, not scored yet"
 
-_CELL = re.compile(r"(?:A(?P<turn>[1-9]\d*))?\.?(?P<criterion>[^.]+)?")
-
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ScoredRun:
     """A run as one judge scored it, under the name that tables give it."""
 
     run: StoredRun
@@ -40,27 +49,253 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """Scores of items (rows) in runs (columns). Rows that no run has a value for are kept: they count as asked."""
+class Attempt:
+    """The scores of a sample from one epoch and repeat."""
 
-    metric: str
-    unit: Unit
-    scale: tuple[float, float]
-    columns: tuple[Column, ...]
-    items: tuple[str, ...]
-    """Names of the samples (of the consistency groups, for `consistency`)."""
+    sample_id: str
+    epoch: int
+    repeat: int
+    scores: SampleScores
+
+
+@dataclass(frozen=True, slots=True)
+class RunValues:
+    """One run's values by one metric: what it was asked, row by row, and what it came to."""
+
+    run: ScoredRun
+    metric: Metric
+    rows: Rows
+    values: NDArray[np.float64]
+    """One a row, NaN where there is none."""
+    estimate: Estimate
+    chance: float | None
+    reasons: Mapping[str, str]
+    """Why rows have no value, by their key."""
+    invalid: int
+    """Answers that name no option; they count as wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """Every score of a run by a judge, as read from the store once."""
+
+    run: ScoredRun
+    places: tuple[Place, ...]
+    lines: tuple[ScoreLine, ...]
+    answered: frozenset[str]
+    """Samples that the run has an answer to at least one turn of."""
+    attempts: tuple[Attempt, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attempts", tuple(_attempts(self.lines, self.run.judge)))
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every metric that a table of the run shows, headline first."""
+        return metrics_of(self.run.run, self.run.judge, sorted({line.turn for line in self.lines}))
+
+    def measure(self, metric: Metric) -> Measure:
+        """A metric with its interval."""
+        found = self.values(metric)
+        return Measure(metric, found.estimate, found.chance)
+
+    def values(self, metric: Metric | None = None, *, by_name: bool = False) -> RunValues:
+        """The values of the run by a metric, its headline unless named. `by_name`: rows are paired by sample names.
+
+        Raises errors.UserError where the metric's function fails or gives what it must not.
+        """
+        metric = metric or headline(self.run.run, self.run.judge)
+        samples = _sample_rows(self.places, by_name=by_name)
+        if metric.by_group:
+            rows, values = _group_rows(self.places), self._by_group(metric)
+        else:
+            rows, values = samples, self._by_sample(metric, self.attempts)
+        options = len(self.run.run.task.options)
+        sizes = samples.sizes
+        found = estimate(metric, values, rows, sizes, options, single=self.run.run.epochs == 1)
+        return RunValues(
+            self.run,
+            metric,
+            rows,
+            np.array([math.nan if value is None else value for value in values], dtype=np.float64),
+            found,
+            chance_level(metric, options, sizes),
+            self._group_reasons(rows, values) if metric.by_group else self._reasons(rows, values),
+            sum(line.invalid for line in self.lines),
+        )
+
+    def sample_values(self, metric: Metric, epoch: int | None = None) -> dict[str, float]:
+        """The value of every sample that has one (in one epoch), by sample id, before the metric joins samples."""
+        found = self._by_sample(metric, [one for one in self.attempts if epoch in (None, one.epoch)])
+        return {p.sample_id: value for p, value in zip(self.places, found, strict=True) if value is not None}
+
+    def _by_sample(self, metric: Metric, attempts: Sequence[Attempt]) -> list[float | None]:
+        """One number a sample: the mean over its attempts that have one."""
+        found: dict[str, list[float]] = {}
+        for attempt in attempts:
+            value = sample_value(metric, attempt)
+            if value is not None:
+                found.setdefault(attempt.sample_id, []).append(value)
+        means = {sample: sum(values) / len(values) for sample, values in found.items()}
+        return [means.get(place.sample_id, metric.missing) for place in self.places]
+
+    def _by_group(self, metric: Metric) -> list[float | None]:
+        """One number a group: the share of epochs in which every sample of it is right, one without a value being not.
+
+        All None where nothing at all is graded.
+        """
+        epochs: dict[int, list[Attempt]] = {}
+        for attempt in self.attempts:
+            epochs.setdefault(attempt.epoch, []).append(attempt)
+        whole: dict[str, list[float]] = {place.group: [] for place in self.places}
+        graded = False
+        for attempts in epochs.values():
+            values = self._by_sample(metric, attempts)
+            graded = graded or any(value is not None for value in values)
+            right = dict.fromkeys(whole, True)
+            for place, value in zip(self.places, values, strict=True):
+                right[place.group] = right[place.group] and value == 1
+            for group, all_right in right.items():
+                whole[group].append(float(all_right))
+        if not graded:
+            return [None] * len(whole)
+        return [sum(shares) / len(shares) for shares in whole.values()]
+
+    def _group_reasons(self, rows: Rows, values: Sequence[float | None]) -> dict[str, str]:
+        """Groups have no value only where nothing at all is graded."""
+        why = NOT_SCORED if self.answered else NOT_ANSWERED
+        return {key: why for key, value in zip(rows.keys, values, strict=True) if value is None}
+
+    def _reasons(self, rows: Rows, values: Sequence[float | None]) -> dict[str, str]:
+        empty = {place.sample_id for place, value in zip(self.places, values, strict=True) if value is None}
+        if not empty:
+            return {}
+        said: dict[str, str] = {}
+        for line in self.lines:
+            if line.value is None and line.sample_id in empty and line.reason is not None:
+                said[line.sample_id] = min(said.get(line.sample_id, line.reason), line.reason)
+        return {
+            key: said.get(p.sample_id) or (NOT_SCORED if p.sample_id in self.answered else NOT_ANSWERED)
+            for key, p in zip(rows.keys, self.places, strict=True)
+            if p.sample_id in empty
+        }
+
+
+def read_scores(store: Store, run: StoredRun, judge: JudgeRow, label: str = "") -> RunScores:
+    """Every score of a run by a judge."""
+    return RunScores(
+        ScoredRun(run, judge, label or run.model.name),
+        tuple(queries.places(store, run.id)),
+        tuple(queries.scores(store, run.id, judge.id)),
+        frozenset(sample for sample, _ in queries.answered(store, run.id)),
+    )
+
+
+def sample_value(metric: Metric, attempt: Attempt) -> float | None:
+    """What a metric makes of one attempt; None where it has no value, or a score is missing that the metric needs.
+
+    Raises errors.UserError where its function fails or gives a number that is not on its scale.
+    """
+    if not metric.partial and not attempt.scores.complete:
+        return None
+    where = f"metric {metric.name!r}, sample {attempt.sample_id}"
+    try:
+        value = metric.per_sample(attempt.scores)
+        number = None if value is None else float(value)
+    except Exception as error:
+        raise UserError(f"{where}: its function failed: {type(error).__name__}: {error}") from error
+    if number is None or metric.low <= number <= metric.high:
+        return number
+    slack = 1e-9 * (metric.high - metric.low)  # a mean of numbers at the end of the scale may be rounded past it
+    if metric.low - slack <= number <= metric.high + slack:
+        return number
+    raise UserError(f"{where}: it gave {number:g}, which is not between {metric.low:g} and {metric.high:g} (its scale)")
+
+
+def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[Attempt]:
+    weights = {criterion.id: criterion.weight for criterion in judge.criteria}
+    found: dict[tuple[str, int, int], list[ScoreLine]] = {}
+    for line in lines:
+        found.setdefault((line.sample_id, line.epoch, line.repeat), []).append(line)
+    for key, own in found.items():
+        values = {(line.turn, line.criterion): line.value for line in own}
+        invalid = any(line.invalid for line in own)
+        drawn = [line.draws for line in own if line.draws is not None]
+        yield Attempt(*key, SampleScores(values, weights, invalid, max(drawn, default=None)))
+
+
+def _sample_rows(places: Sequence[Place], *, by_name: bool) -> Rows:
+    return Rows(
+        tuple(place.name if by_name else place.sample_id for place in places),
+        tuple(place.name for place in places),
+        tuple(place.cluster for place in places),
+        tuple(place.group for place in places),
+    )
+
+
+def _group_rows(places: Sequence[Place]) -> Rows:
+    clusters = {place.group: place.cluster for place in reversed(places)}
+    names = tuple(dict.fromkeys(place.group for place in places))
+    return Rows(names, names, tuple(clusters[name] for name in names), names)
+
+
+# --- several runs -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMatrix:
+    """Values of rows (samples, or groups) in runs (columns). Rows that no run has a value for count as asked."""
+
+    metric: Metric
+    columns: tuple[RunValues, ...]
+    rows: Rows
     clusters: NDArray[np.int64]
     """Code of the independent unit that each row belongs to."""
     values: NDArray[np.float64]
-    """Rows x columns, NaN where there is no score."""
-    reasons: dict[tuple[int, int], str]
-    """Why the cell (row, column) is empty."""
-    invalid: tuple[int, ...]
-    """Answers of each run that name no option (they count as wrong)."""
+    """Rows x columns, NaN where there is no value."""
+
+    @classmethod
+    def of(cls, columns: Sequence[RunValues]) -> ScoreMatrix:
+        """The matrix of runs by one metric; rows in the order in which the runs ask them."""
+        found: dict[str, tuple[str, str, str]] = {}
+        for column in columns:
+            own = column.rows
+            for key, *row in zip(own.keys, own.names, own.clusters, own.groups, strict=True):
+                found.setdefault(key, (row[0], row[1], row[2]))
+        places = {key: place for place, key in enumerate(found)}
+        values = np.full((len(found), len(columns)), np.nan)
+        for side, column in enumerate(columns):
+            values[[places[key] for key in column.rows.keys], side] = column.values
+        names, clusters, groups = zip(*found.values(), strict=True) if found else ((), (), ())
+        codes = {cluster: code for code, cluster in enumerate(dict.fromkeys(clusters))}
+        return cls(
+            columns[0].metric,
+            tuple(columns),
+            Rows(tuple(found), names, clusters, groups),
+            np.array([codes[cluster] for cluster in clusters], dtype=np.int64),
+            values,
+        )
+
+    @property
+    def unit(self) -> Unit:
+        return self.metric.unit
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        return self.metric.low, self.metric.high
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Names of the samples (of the groups, for a metric by group)."""
+        return self.rows.names
+
+    @property
+    def runs(self) -> tuple[ScoredRun, ...]:
+        return tuple(column.run for column in self.columns)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(column.label for column in self.columns)
+        return tuple(column.run.label for column in self.columns)
 
     @property
     def units(self) -> int:
@@ -78,199 +313,59 @@ class Frame:
         known = self.values[~np.isnan(self.values)]
         return self.unit == "percent" and bool(np.all((known == 0) | (known == 1)))
 
+    def estimate_of(self, side: int, places: Sequence[int]) -> Estimate:
+        """The metric of one run on some of the rows."""
+        values = [None if math.isnan(value) else float(value) for value in self.values[list(places), side]]
+        rows = Rows(*(tuple(own[place] for place in places) for own in astuple(self.rows)))
+        run = self.runs[side].run
+        return estimate(self.metric, values, rows, rows.sizes, len(run.task.options), single=run.epochs == 1)
+
+    def value_of(self, side: int, places: Sequence[int]) -> float | None:
+        """The metric of one run on some of the rows, without an interval."""
+        values = self.values[list(places), side]
+        known = ~np.isnan(values)
+        if not known.any():
+            return None
+        if callable(self.metric.aggregate):
+            return applied(self.metric, values[known].tolist())
+        if self.metric.aggregate == "group_mean":
+            return stratified_mean(values, [self.rows.groups[place] for place in places]).value
+        return float(values[known].mean())
+
     def lost(self, first: int, second: int) -> Counter[str]:
         """Why rows that either of two columns asked cannot be paired: "MODEL: reason" -> rows."""
         gone: Counter[str] = Counter()
         for row in np.flatnonzero(np.isnan(self.values[:, [first, second]]).any(axis=1)).tolist():
-            why = [(side, self.reasons.get((row, side), NOT_ASKED)) for side in (first, second)]
-            told = [(side, reason) for side, reason in why if np.isnan(self.values[row, side])]
-            if all(reason == NOT_ASKED for _, reason in told) and len(told) == 2:
+            key = self.rows.keys[row]
+            why = [
+                (side, self.columns[side].reasons.get(key, NOT_ASKED))
+                for side in (first, second)
+                if np.isnan(self.values[row, side])
+            ]
+            if len(why) == 2 and all(reason == NOT_ASKED for _, reason in why):
                 continue
-            gone["; ".join(f"{self.labels[side]}: {reason}" for side, reason in told)] += 1
+            gone["; ".join(f"{self.labels[side]}: {reason}" for side, reason in why)] += 1
         return gone
 
 
-def headline(run: StoredRun, judge: JudgeRow) -> str:
-    """The metric that a run is compared by unless another is named."""
-    if [criterion.id for criterion in judge.criteria] == [ACCURACY]:
-        return ACCURACY
-    return "sparkles_score" if "sparkles_score" in run.task.metrics else "judge_score"
+def score_matrix(
+    store: Store, runs: Sequence[ScoredRun], metric: Metric | str | None = None, *, by_name: bool = False
+) -> ScoreMatrix:
+    """The matrix of a metric, the first run's headline unless named. Rows are paired by the samples' content.
 
-
-def frame(store: Store, columns: Sequence[Column], metric: str, *, by_name: bool = False) -> Frame:
-    """The matrix of a metric.
-
-    `metric`: accuracy, consistency (rows are groups), sparkles_score, judge_score, or part of a rating: `A2` (a turn),
-    `C1` (a criterion), `A2.C1`. Rows are paired by the samples' content; `by_name` pairs by their ids alone (altered
-    tasks show an item differently). Raises errors.UserError for a metric that the judge does not give.
+    `by_name` pairs by the samples' names alone (altered tasks show an item differently). Raises errors.UserError for a
+    metric that the judge does not give (see `metrics.find_metric`).
     """
-    rule = headline(columns[0].run, columns[0].judge) == ACCURACY
-    if rule != (metric in (ACCURACY, "consistency")):
-        gives = "accuracy, consistency" if rule else "sparkles_score, judge_score, A1, A2, a criterion, A1.CRITERION"
-        raise UserError(f"metric {metric!r} is none of {columns[0].judge.name}; it gives {gives}")
-    places = _places(store, columns, by_name=by_name, groups=metric == "consistency")
-    rows = {key: row for row, key in enumerate(places)}
-    values = np.full((len(rows), len(columns)), np.nan)
-    reasons: dict[tuple[int, int], str] = {}
-    invalid: list[int] = []
-    known: dict[str, dict[str, str]] = {}
-    for side, column in enumerate(columns):
-        data = column.run.data_hash
-        if data not in known:
-            known[data] = _where(store, column, by_name=by_name, groups=metric == "consistency")
-        where = known[data]
-        for sample_id, value in _scores(store, column, metric):
-            if value is not None and sample_id in where:
-                values[rows[where[sample_id]], side] = value
-        _explain(store, column, where, rows, values, side, reasons)
-        invalid.append(_invalid(store, column) if rule else 0)
-    names = {cluster: code for code, cluster in enumerate(dict.fromkeys(cluster for _, cluster in places.values()))}
-    judge = columns[0].judge
-    return Frame(
-        metric=metric,
-        unit="percent" if rule else "points",
-        scale=(0.0, 1.0) if rule else (judge.low, judge.high),
-        columns=tuple(columns),
-        items=tuple(name for name, _ in places.values()),
-        clusters=np.array([names[cluster] for _, cluster in places.values()], dtype=np.int64),
-        values=values,
-        reasons=reasons,
-        invalid=tuple(invalid),
-    )
+    first = runs[0]
+    if metric is None:
+        metric = headline(first.run, first.judge)
+    elif isinstance(metric, str):
+        metric = find_metric(metric, first.judge)
+    read = (read_scores(store, one.run, one.judge, one.label) for one in runs)
+    return ScoreMatrix.of([one.values(metric, by_name=by_name) for one in read])
 
 
-def _row_key(*, by_name: bool, groups: bool) -> str:
-    return "s.consistency_group" if groups else "s.name" if by_name else "s.id"
-
-
-def _places(
-    store: Store, columns: Sequence[Column], *, by_name: bool, groups: bool
-) -> dict[str, tuple[str, str]]:  # fmt: skip
-    """Every row that any run asks, in order: key -> (name, cluster)."""
-    key = _row_key(by_name=by_name, groups=groups)
-    name = "s.consistency_group" if groups else "s.name"
-    found: dict[str, tuple[str, str]] = {}
-    seen: set[str] = set()
-    for column in columns:
-        if column.run.data_hash in seen:
-            continue
-        seen.add(column.run.data_hash)
-        query = (
-            f"SELECT {key}, {name}, s.cluster FROM run_samples p JOIN samples s ON s.id = p.sample_id"  # noqa: S608
-            " WHERE p.run_id = ? ORDER BY p.position"
-        )
-        for row in store.connection.execute(query, (column.run.id,)):
-            found.setdefault(row[0], (row[1], row[2]))
-    return found
-
-
-def _where(store: Store, column: Column, *, by_name: bool, groups: bool) -> dict[str, str]:
-    """Sample id (group, for groups) -> row key, for everything that the run asks."""
-    key = _row_key(by_name=by_name, groups=groups)
-    source = "s.consistency_group" if groups else "s.id"
-    query = f"SELECT {source}, {key} FROM run_samples p JOIN samples s ON s.id = p.sample_id WHERE p.run_id = ?"  # noqa: S608
-    return {row[0]: row[1] for row in store.connection.execute(query, (column.run.id,))}
-
-
-_PLAIN = (
-    "SELECT sample_id, avg(value) FROM scores WHERE run_id = ? AND judge_id = ? AND criterion = 'accuracy'"
-    " GROUP BY sample_id"
-)
-_CONSISTENCY = (
-    "SELECT unit, avg(whole) FROM (SELECT g.unit, s.epoch, CASE WHEN count(s.value) = g.size THEN min(s.value) END"
-    " AS whole FROM scores s JOIN samples p ON p.id = s.sample_id JOIN (SELECT s.consistency_group AS unit,"
-    " count(*) AS size FROM run_samples a JOIN samples s ON s.id = a.sample_id WHERE a.run_id = ? GROUP BY 1) g"
-    " ON g.unit = p.consistency_group"
-    " WHERE s.run_id = ? AND s.judge_id = ? AND s.criterion = 'accuracy' GROUP BY 1, 2) GROUP BY unit"
-)
-_BY_TURN = (
-    "SELECT sample_id, avg(points) FROM (SELECT sample_id, epoch, repeat,"
-    " CASE WHEN count(points) = count(*) THEN avg(points) END AS points FROM"
-    " (SELECT sample_id, epoch, repeat, turn, CASE WHEN count(value) = count(*) THEN avg(value) END AS points"
-    " FROM scores WHERE run_id = ? AND judge_id = ? GROUP BY 1, 2, 3, 4) GROUP BY 1, 2, 3) GROUP BY sample_id"
-)
-"""Mean over turns of the mean over criteria of every verdict that rated all; then the mean over verdicts."""
-_WEIGHTED = (
-    "SELECT sample_id, avg(points) FROM (SELECT s.sample_id, s.epoch, s.repeat, CASE WHEN count(s.value) = count(*)"
-    " THEN sum(s.value * w.weight) / sum(w.weight) END AS points FROM scores s"
-    " JOIN (SELECT json_extract(value, '$[0]') AS criterion, json_extract(value, '$[1]') AS weight"
-    " FROM json_each(?)) w ON w.criterion = s.criterion"
-    " WHERE s.run_id = ? AND s.judge_id = ? GROUP BY 1, 2, 3) GROUP BY sample_id"
-)
-_PART = (
-    "SELECT sample_id, avg(points) FROM (SELECT sample_id, epoch, repeat,"
-    " CASE WHEN count(value) = count(*) THEN avg(value) END AS points FROM scores"
-    " WHERE run_id = ? AND judge_id = ? AND (? IS NULL OR turn = ?) AND (? IS NULL OR criterion = ?)"
-    " GROUP BY 1, 2, 3) GROUP BY sample_id"
-)
-
-
-def _scores(store: Store, column: Column, metric: str) -> list[tuple[str, float | None]]:
-    """(sample id or group, value) of every scored row of a run."""
-    who: tuple[str | int | None, ...] = (column.run.id, column.judge.id)
-    if metric == ACCURACY:
-        query = _PLAIN
-    elif metric == "consistency":
-        query, who = _CONSISTENCY, (column.run.id, *who)
-    elif metric == "sparkles_score":
-        query = _BY_TURN
-    elif metric == "judge_score":
-        weights = dump([[criterion.id, criterion.weight] for criterion in column.judge.criteria])
-        query, who = _WEIGHTED, (weights, *who)
-    else:
-        turn, criterion = _part(metric, column.judge)
-        query, who = _PART, (*who, turn, turn, criterion, criterion)
-    return [(row[0], row[1]) for row in store.connection.execute(query, who)]
-
-
-def _part(metric: str, judge: JudgeRow) -> tuple[int | None, str | None]:
-    """Turn and criterion that a metric such as A2.C1 names."""
-    criteria = {criterion.id for criterion in judge.criteria}
-    if metric in criteria:
-        return None, metric
-    found = _CELL.fullmatch(metric)
-    criterion = found["criterion"] if found else None
-    if found is None or found["turn"] is None or (criterion is not None and criterion not in criteria):
-        listed = ", ".join(sorted(criteria))
-        raise UserError(
-            f"metric {metric!r}: {judge.name} gives sparkles_score, judge_score, a turn (A1), a criterion ({listed}), "
-            "or both (A1.C1)"
-        )
-    return int(found["turn"]), criterion
-
-
-def _explain(
-    store: Store,
-    column: Column,
-    where: dict[str, str],
-    rows: dict[str, int],
-    values: NDArray[np.float64],
-    side: int,
-    reasons: dict[tuple[int, int], str],
-) -> None:
-    """Write down why the column's asked rows have no value."""
-    asked = [rows[key] for key in where.values()]
-    empty = {row for row in asked if np.isnan(values[row, side])}
-    if not empty:
-        return
-    told = store.connection.execute(
-        "SELECT sample_id, min(reason) FROM scores WHERE run_id = ? AND judge_id = ? AND value IS NULL"
-        " GROUP BY sample_id",
-        (column.run.id, column.judge.id),
-    )
-    known = {row[0]: str(row[1]) for row in told}
-    answered = {
-        row[0]
-        for row in store.connection.execute("SELECT DISTINCT sample_id FROM answers WHERE run_id = ?", (column.run.id,))
-    }
-    for sample_id, key in where.items():
-        if rows[key] in empty:
-            reason = known.get(sample_id) or (NOT_SCORED if sample_id in answered else NOT_ANSWERED)
-            reasons[rows[key], side] = reason
-
-
-def _invalid(store: Store, column: Column) -> int:
-    row = store.connection.execute(
-        "SELECT count(*) FROM scores WHERE run_id = ? AND judge_id = ? AND invalid", (column.run.id, column.judge.id)
-    ).fetchone()
-    return int(row[0])
+__all__ = [
+    "ACCURACY", "NOT_ANSWERED", "NOT_ASKED", "NOT_SCORED", "Attempt", "RunScores", "RunValues", "ScoreMatrix",
+    "ScoredRun", "read_scores", "sample_value", "score_matrix",
+]  # fmt: skip

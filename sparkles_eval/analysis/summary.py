@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkles_eval import __version__
-from sparkles_eval.analysis.metrics import Asked, Column, Measure, measure
-from sparkles_eval.core.names import judge_name
+from sparkles_eval.analysis.comparability import Comparability, is_reference, titles, told_apart
+from sparkles_eval.analysis.metrics import Measure, unknown
+from sparkles_eval.analysis.score_matrix import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
 from sparkles_eval.errors import Problem
 from sparkles_eval.store import queries
 from sparkles_eval.store.encode import now
 from sparkles_eval.store.queries import Place, ScoreLine, Spending, StoredEnvironment, StoredRun
 from sparkles_eval.store.rows import EstimateRow, JudgeRow
 from sparkles_eval.store.store import Store
-
-REFERENCE_KINDS = ("baseline", "control")
-NOT_ANSWERED = "not answered yet"
-NOT_JUDGED = "answered, not judged yet"
+from sparkles_eval.tasks.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,8 @@ class Entry:
     spending: Spending
     judging: Spending | None
     skipped: tuple[Problem, ...] = ()
+    values: RunValues | None = field(default=None, compare=False, repr=False)
+    """The headline's values row by row, which ranks come from; None where the entry is listed without numbers."""
 
     @property
     def headline(self) -> Measure | None:
@@ -58,7 +58,12 @@ class Entry:
     @property
     def reference(self) -> bool:
         """True for baselines and controls: they are what a model's number stands beside, not contestants."""
-        return self.run.model.kind in REFERENCE_KINDS
+        return is_reference(self.run.model)
+
+    def relabelled(self, label: str) -> Entry:
+        """The same under another label, here and where it is ranked."""
+        values = self.values and replace(self.values, run=replace(self.values.run, label=label))
+        return replace(self, label=label, values=values)
 
     def measure(self, name: str) -> Measure | None:
         return next((m for m in self.measures if m.column.name == name), None)
@@ -74,7 +79,7 @@ class Panel:
     run: StoredRun
     """Any of its runs: the task, data and protocol are the same for all."""
     judge: JudgeRow | None
-    columns: tuple[Column, ...]
+    columns: tuple[Metric, ...]
     entries: tuple[Entry, ...]
 
 
@@ -131,23 +136,23 @@ def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
 
 
 def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
-    places = queries.places(store, run.id)
     answered = queries.answered(store, run.id)
     spent, skipped = queries.spending(store, run), tuple(queries.skipped(store, run.id))
-    asked = Asked(tuple(places), run.epochs, run.draws, run.task.metrics, len(run.task.options))
     judges = queries.judges(store, run.id)
     for judge in judges:
         basis = queries.basis(store, run.id, judge.id)  # before the scores, see Store.set_estimates
-        lines = queries.scores(store, run.id, judge.id)
-        measures = measure(asked, judge, lines)
+        read = read_scores(store, run, judge)
+        found = {metric: read.values(metric) for metric in read.metrics}
+        measures = tuple(Measure(metric, made.estimate, made.chance) for metric, made in found.items())
         rows = [EstimateRow(run.id, judge.id, m.column.name, m.estimate) for m in measures]
-        if not store.read_only:
+        if not store.read_only and not any(map(unknown, found)):
             store.set_estimates(run.id, judge.id, rows, basis)
         judging = queries.judge_spending(store, run.id, judge.id)
-        coverage = _coverage(places, run.epochs, lines, answered)
-        yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped)
+        coverage = _coverage(read.places, run.epochs, read.lines, answered)
+        values = next(iter(found.values()))
+        yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped, values)
     if not judges:
-        coverage = _coverage(places, run.epochs, (), answered)
+        coverage = _coverage(queries.places(store, run.id), run.epochs, (), answered)
         yield Entry(run, None, run.model.name, (), coverage, spent, None, skipped)
 
 
@@ -170,26 +175,11 @@ def _coverage(
                 missing = (line.reason for scores in tried.values() for line in scores if line.value is None)
                 reasons[next(missing) or ""] += 1
             else:
-                reasons[NOT_JUDGED if item in answered else NOT_ANSWERED] += 1
+                reasons[NOT_SCORED if item in answered else NOT_ANSWERED] += 1
     return Coverage(graded, len(places) * epochs, tuple(reasons.most_common()))
 
 
 # --- what may be compared ---------------------------------------------------------------------------------------
-
-_PANEL: Mapping[str, Callable[[Entry], str]] = {
-    "protocol": lambda d: f"{d.run.protocol} protocol",
-    "variant": lambda d: f"altered: {d.run.variant}" if d.run.variant else "unaltered",
-    "protocol version": lambda d: f"protocol v{d.run.protocol_version}",
-    "judge": lambda d: f"judged by {judge_name(d.judge)}" if d.judge else "not scored yet",
-    "judge version": lambda d: f"judge {d.judge.id[:8]}" if d.judge else "",
-    "answer rule": lambda d: f"answers read by {d.run.answer_rule}" if d.run.answer_rule else "",
-    "draws": lambda d: f"up to {d.run.draws} draws",
-    "epochs": lambda d: f"{d.run.epochs} epochs",
-    "arguments": lambda d: " ".join(f"{name}={value}" for name, value in sorted(d.run.task.args.items())),
-    "prompt": lambda d: f"prompt {d.run.prompt_hash[:8]}",
-    "data": lambda d: f"{d.run.total} samples, data {d.run.data_hash[:8]}",
-}
-"""What two rows must share to stand in one panel, and how it is said where panels differ in it."""
 
 _ROW: Mapping[str, Callable[[Entry], str]] = {
     "settings": lambda d: " ".join(f"{name}={value}" for name, value in sorted(d.run.model.settings.items())),
@@ -198,33 +188,13 @@ _ROW: Mapping[str, Callable[[Entry], str]] = {
 }
 
 
-def _key(draft: Entry) -> tuple[str, ...]:
-    run = draft.run
-    return (
-        *(say(draft) for say in _PANEL.values()),
-        run.prompt_hash,
-        run.data_hash,
-        draft.judge.id if draft.judge else "",
-    )
-
-
-def _said(drafts: Sequence[Entry], ways: Mapping[str, Callable[[Entry], str]]) -> list[str]:
-    """For each draft what tells it from the others, in as few words as do."""
-    said = [""] * len(drafts)
-    for say in ways.values():
-        if len(set(said)) == len(drafts):
-            break
-        words = [say(draft) for draft in drafts]
-        if len(set(words)) > 1:
-            said = [", ".join(part for part in (old, new) if part) for old, new in zip(said, words, strict=True)]
-    return said
-
-
 def _task(drafts: list[Entry]) -> TaskSummary:
-    groups: dict[tuple[str, ...], list[Entry]] = {}
+    groups: dict[tuple[object, ...], list[Entry]] = {}
     for draft in drafts:
-        groups.setdefault(_key(draft), []).append(draft)
-    labels = _said([group[0] for group in groups.values()], _PANEL)
+        groups.setdefault(Comparability.of(draft.run, draft.judge).key, []).append(draft)
+    firsts = [group[0] for group in groups.values()]
+    arguments = [" ".join(f"{name}={value}" for name, value in sorted(d.run.task.args.items())) for d in firsts]
+    labels = titles([Comparability.of(first.run, first.judge) for first in firsts], {"arguments": arguments})
     task = drafts[0].run.task
     panels = tuple(_panel(group, label) for group, label in zip(groups.values(), labels, strict=True))
     return TaskSummary(task.name, task.version, task.title, panels)
@@ -236,8 +206,10 @@ def _panel(drafts: list[Entry], label: str) -> Panel:
         by_name.setdefault(draft.run.model.name, []).append(draft)
     entries: list[Entry] = []
     for name, group in by_name.items():
-        for draft, said in zip(group, _said(group, _ROW), strict=True):
-            entries.append(replace(draft, label=f"{name} ({said})") if said else draft)
+        for draft, said in zip(
+            group, told_apart([[say(d) for d in group] for say in _ROW.values()], len(group)), strict=True
+        ):
+            entries.append(draft.relabelled(f"{name} ({said})") if said else draft)
     entries.sort(key=_order)
     columns = {m.column.name: m.column for entry in entries for m in entry.measures}
     first = drafts[0]

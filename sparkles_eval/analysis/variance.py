@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.analysis.compare import opened
-from sparkles_eval.analysis.score_matrix import ACCURACY, Column, headline
+from sparkles_eval.analysis.metrics import rating_metric
+from sparkles_eval.analysis.score_matrix import ACCURACY, ScoredRun, read_scores, sample_value
 from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.errors import UserError
 from sparkles_eval.stats.clusters import clustered_mean
 from sparkles_eval.stats.variance import VarianceBudget, variance_budget
 from sparkles_eval.store import queries
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric
 
 _SINGLE = "asked once and judged once: ask with `run --epochs 3`, or judge with `judge --repeats 3`, to learn"
 
@@ -25,8 +27,8 @@ _SINGLE = "asked once and judged once: ask with `run --epochs 3`, or judge with 
 class Budget:
     """One run by one judge. `found` is None, with a note, where nothing was repeated."""
 
-    column: Column
-    metric: str
+    column: ScoredRun
+    metric: Metric
     found: VarianceBudget | None
     se_clustered: float | None
     """Of the item means, minding clusters: what tables print."""
@@ -59,7 +61,7 @@ def variance(
             if (not models or run.model.name in models or run.id in models) and task in (None, run.task.name)
         ]
         columns = [
-            Column(run, by, f"{run.model.name} ({run.variant})" if run.variant else run.model.name)
+            ScoredRun(run, by, f"{run.model.name} ({run.variant})" if run.variant else run.model.name)
             for run in runs
             for by in queries.judges(db, run.id)
             if judge is None or by.name == judge or by.id.startswith(judge)
@@ -69,29 +71,22 @@ def variance(
         return Budgets(tuple(_budget(db, column) for column in columns))
 
 
-_SCORES = (
-    "SELECT sample_id, epoch, repeat, CASE WHEN count(points) = count(*) THEN avg(points) END FROM"
-    " (SELECT sample_id, epoch, repeat, turn, CASE WHEN count(value) = count(*) THEN avg(value) END AS points"
-    " FROM scores WHERE run_id = ? AND judge_id = ? GROUP BY 1, 2, 3, 4) GROUP BY 1, 2, 3"
-)
-"""One number a verdict: the mean over turns of the mean over criteria (of one criterion for answer rules)."""
-
-
-def _budget(store: Store, column: Column) -> Budget:
-    rows = store.connection.execute(_SCORES, (column.run.id, column.judge.id)).fetchall()
-    scored = [(row[0], row[1], float(row[3])) for row in rows if row[3] is not None]
-    metric = headline(column.run, column.judge)
+def _budget(store: Store, column: ScoredRun) -> Budget:
+    metric = rating_metric(column.run, column.judge)
+    read = read_scores(store, column.run, column.judge)
+    tried = ((attempt, sample_value(metric, attempt)) for attempt in read.attempts)
+    scored = [(attempt.sample_id, attempt.epoch, value) for attempt, value in tried if value is not None]
     items: dict[str, list[float]] = {}
     for sample_id, _, value in scored:
         items.setdefault(sample_id, []).append(value)
     if len(items) < 2:
         return Budget(column, metric, None, None, f"{len(items)} scored items: two or more are needed")
-    clusters = {place.sample_id: place.cluster for place in queries.places(store, column.run.id)}
+    clusters = {place.sample_id: place.cluster for place in read.places}
     means = clustered_mean([sum(v) / len(v) for v in items.values()], [clusters[item] for item in items])
     if len(items) == len(scored):
         return Budget(column, metric, None, means.se_cr1, _SINGLE)
     found = variance_budget([v for _, _, v in scored], [i for i, _, _ in scored], [e for _, e, _ in scored])
-    notes = [found.note, *([] if metric != ACCURACY else ["an answer rule has no noise of its own"])]
+    notes = [found.note, *([] if metric.name != ACCURACY else ["an answer rule has no noise of its own"])]
     return Budget(column, metric, found, means.se_cr1, "; ".join(filter(None, notes)))
 
 

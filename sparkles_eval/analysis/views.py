@@ -7,41 +7,14 @@ nothing of numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sparkles_eval.analysis.comparability import Comparability, Conditions
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Panel, Summary, TaskSummary
-from sparkles_eval.core.names import judge_name, slug
-from sparkles_eval.store.rows import JudgeRow
 
 USUAL = "strict"
 """The protocol that is shown first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What all panels of a view share. `judge` is the one that rates; None where answers are only read by rules."""
-
-    protocol: str
-    version: int
-    variant: str
-    judge: JudgeRow | None
-
-    @property
-    def id(self) -> str:
-        """Stable across reports: the same conditions have the same address."""
-        judge = f"-{self.judge.name}-{self.judge.id[:8]}" if self.judge else ""
-        return "view-" + slug(f"{self.protocol}-v{self.version}{f'-{self.variant}' if self.variant else ''}{judge}")
-
-    @property
-    def words(self) -> str:
-        """ "strict protocol v1, judged by sparkles (gpt-4o) c0ffee12"."""
-        parts = [f"{self.protocol} protocol v{self.version}"]
-        if self.variant:
-            parts.append(f"altered on purpose: {self.variant}")
-        if self.judge:
-            parts.append(f"judged by {judge_name(self.judge)} {self.judge.id[:8]}")
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +30,27 @@ def group(summary: Summary) -> list[Group]:
 
     Panels whose answers a rule reads stand in every view of their protocol, as no judge could change them.
     """
-    found: dict[tuple[str, int, str], list[tuple[TaskSummary, Panel]]] = {}
+    found: dict[Conditions, list[tuple[TaskSummary, Panel]]] = {}
     for task in summary.tasks:
         for panel in task.panels:
             if panel.judge is not None:
-                run = panel.run
-                found.setdefault((run.protocol, run.protocol_version, run.variant), []).append((task, panel))
-    groups = [Group(conditions, panels) for key, own in found.items() for conditions, panels in _by_judge(key, own)]
+                conditions = Conditions.of(Comparability.of(panel.run, panel.judge))
+                found.setdefault(conditions, []).append((task, panel))
+    groups = [
+        Group(conditions, panels) for shared, own in found.items() for conditions, panels in _by_judge(shared, own)
+    ]
     return sorted(groups, key=_order)
 
 
 def _by_judge(
-    key: tuple[str, int, str], own: Sequence[tuple[TaskSummary, Panel]]
+    shared: Conditions, own: Sequence[tuple[TaskSummary, Panel]]
 ) -> list[tuple[Conditions, tuple[tuple[TaskSummary, Panel], ...]]]:
     judges = {panel.judge.id: panel.judge for _, panel in own if panel.judge and not extracts(panel.judge)}
     if not judges:
-        return [(Conditions(*key, None), tuple(own))]
+        return [(shared, tuple(own))]
     return [
         (
-            Conditions(*key, judge),
+            replace(shared, judge=judge),
             tuple((t, p) for t, p in own if p.judge and (extracts(p.judge) or p.judge.id == judge.id)),
         )
         for judge in judges.values()

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from sparkles_eval.analysis.answer_flags import Scan, scan_answers
-from sparkles_eval.analysis.score_matrix import ACCURACY, Column, frame, headline
+from sparkles_eval.analysis.comparability import is_reference
+from sparkles_eval.analysis.metrics import ACCURACY, extracts, find_metric, rating_metric
+from sparkles_eval.analysis.score_matrix import read_scores
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
@@ -37,7 +39,7 @@ def scan_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
     """One line for every run whose answers a person should look at; baselines and controls are what they are."""
     lines = []
     for run in runs:
-        if run.model.kind in ("baseline", "control"):
+        if is_reference(run.model):
             continue
         if said := scan_run(store, run).said:
             lines.append(f"{run.model.name} on {run.task.name}: {said}; look at them before trusting its score")
@@ -55,26 +57,26 @@ def control_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
 
 
 def _control(store: Store, run: StoredRun, judge: JudgeRow) -> list[str]:
-    metric = headline(run, judge)
-    values = frame(store, [Column(run, judge, run.model.name)], metric).values
+    metric = find_metric(ACCURACY, judge) if extracts(judge) else rating_metric(run, judge)
+    values = read_scores(store, run, judge).values(metric).values
     if np.isnan(values).all():
         return []
     mean = float(np.nanmean(values))
     who = f"{run.model.name} on {run.task.name}"
-    if metric == ACCURACY:
+    if extracts(judge):
         faults = {
             "control/null": (mean > 0, f"the answer rule {judge.name} reads an option out of empty praise"),
             "control/gold": (mean < 1, f"the answer rule {judge.name} misreads right answers"),
         }
         scale = f"{100 * mean:.1f}% right"
     else:
-        share = (mean - judge.low) / (judge.high - judge.low)
+        share = (mean - metric.low) / (metric.high - metric.low)
         faults = {
             "control/null": (share > NULL_SHARE, f"{judge.name} pays for fluent words that say nothing"),
             "control/shuffled": (share > 0.5, f"{judge.name} pays for right answers to other questions"),
             "control/gold": (share < GOLD_SHARE, f"{judge.name} does not know the reference answer for a good one"),
         }
-        scale = f"{mean:.2f} on {judge.low:g} to {judge.high:g}"
+        scale = f"{mean:.2f} on {metric.low:g} to {metric.high:g}"
     wrong, said = faults.get(run.model.name, (False, ""))
     return [f"{who}: {said} ({scale})"] if wrong else []
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from sparkles_eval.analysis.metrics import Asked, measure
+from sparkles_eval.analysis.metrics import unknown
+from sparkles_eval.analysis.score_matrix import read_scores
 from sparkles_eval.publishing.findings import Finding, Verification, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples, check_answers, check_hashes
 from sparkles_eval.publishing.opening import reading
@@ -42,7 +43,7 @@ def verify(store: Store, *, most: int = MOST) -> Verification:
         check_hashes(store, samples),
         check_answers(store, samples),
         check_scores(store, samples, done),
-        _estimates(store),
+        check_estimates(store, done.unchecked),
     )
     found = list(islice(_readable(checks), most))
     counts = {
@@ -60,12 +61,12 @@ def _readable(checks: Iterable[Finding]) -> Iterator[Finding]:
         yield Finding("", "", f"rows that cannot be read ({type(error).__name__}: {shown(str(error))})")
 
 
-def _estimates(store: Store) -> Iterator[Finding]:
-    """Every metric that the view `leaderboard` shows and its scores do not give."""
+def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Finding]:
+    """Every metric that the view `leaderboard` shows and its scores do not give.
+
+    What cannot be worked out here, for want of a plugin, is added to `unchecked` in a sentence.
+    """
     for run in queries.runs(store):
-        asked = Asked(
-            tuple(queries.places(store, run.id)), run.epochs, run.draws, run.task.metrics, len(run.task.options)
-        )
         for judge in queries.judges(store, run.id):
             rows = store.connection.execute(
                 "SELECT * FROM estimates WHERE run_id = ? AND judge_id = ? AND basis = ?",
@@ -73,10 +74,15 @@ def _estimates(store: Store) -> Iterator[Finding]:
             ).fetchall()
             if not rows:
                 continue
-            made = {m.column.name: m.estimate for m in measure(asked, judge, queries.scores(store, run.id, judge.id))}
+            read = read_scores(store, run, judge)
+            made = {metric.name: read.measure(metric).estimate for metric in read.metrics if not unknown(metric)}
+            lacking = {metric.name for metric in read.metrics if unknown(metric)}
+            unchecked += [f"run_id {run.id}: the metric {shown(name)} is unknown here" for name in sorted(lacking)]
             for row in rows:
                 place = f"run_id {run.id}, judge {shown(judge.name)}, metric {shown(row['metric'])}"
                 estimate = made.get(row["metric"])
+                if row["metric"] in lacking:
+                    continue
                 if estimate is None:
                     yield Finding("estimates", place, "is no metric of this task")
                     continue

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.analysis.compare import Standing
 from sparkles_eval.analysis.leaderboard import Head, Leaderboard, Line, View
-from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.analysis.tables import Cell as TableCell
@@ -23,6 +23,7 @@ from sparkles_eval.reports import numbers
 from sparkles_eval.reports.export import csv_text, json_text, latex_text, markdown_text
 from sparkles_eval.reports.inert import line, visible
 from sparkles_eval.reports.links import task_slug
+from sparkles_eval.tasks.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _long(head: Head, entry: Entry) -> Iterator[tuple[TableCell, ...]]:
         )
 
 
-def _short_columns(head: Head) -> Sequence[Column]:
+def _short_columns(head: Head) -> Sequence[Metric]:
     return [column for column in head.panel.columns if column.level in ("headline", "main")]
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sparkles_eval.analysis.metrics import Measure, Unit
+from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.records import Estimate
 from sparkles_eval.store.queries import Sum
+from sparkles_eval.tasks.metrics import Unit
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number; never 0."""

@@ -84,7 +84,7 @@ class Parts:
 
 def collect(store: Store, summary: Summary, options: SiteOptions) -> Parts:
     """Work out every part. Raises errors.UserError for an audit file that is none."""
-    board = leaderboard(store, summary, options.content)
+    board = leaderboard(summary, options.content)
     drawn, note = _figures(store, summary) if options.figures else ((), "")
     return Parts(
         summary,

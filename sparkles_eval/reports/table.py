@@ -11,11 +11,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.inert import line
+from sparkles_eval.tasks.metrics import Metric
 
 _NAME_WIDTH = 18
 """Names up to this length are never folded."""
@@ -69,7 +70,7 @@ def _table(panel: Panel, gap: int) -> Table:
     return table
 
 
-def _cell(measure: Measure | None, column: Column) -> Text:
+def _cell(measure: Measure | None, column: Metric) -> Text:
     if measure is None:
         return Text(numbers.NONE, style="dim")
     value = numbers.number(measure.estimate.value, column.unit)

@@ -7,6 +7,7 @@ interval rests on normal theory, and the note says so.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,38 +104,65 @@ def mean_estimate(
     return Estimate(found.mean, flipped.low, flipped.high, n, asked, units, "sign flips", note)
 
 
-def stratified_estimate(
-    values: Values, strata: Labels, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
-) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class StratifiedMean:
+    """The mean of strata's means. `se` and `freedom` are None where no interval is honest; `note` says why."""
+
+    value: float | None
+    se: float | None
+    freedom: float | None
+    """Satterthwaite's degrees of freedom."""
+    n: int
+    units: int
+    """Independent clusters in all strata."""
+    smallest: int
+    """Independent clusters in the stratum that has the fewest."""
+    note: str = ""
+
+
+def stratified_mean(values: Values, strata: Labels, clusters: Labels | None = None) -> StratifiedMean:
     """Mean over strata of each stratum's own mean score; None for what was not graded.
 
     With H strata of mean m_h and clustered standard error s_h over G_h clusters: mean = sum m_h / H, SE^2 = sum s_h^2
-    / H^2, t with Satterthwaite's (sum s_h^2)^2 / sum(s_h^4 / (G_h - 1)) degrees of freedom (Cochran 1977, section
-    5.4). A stratum that does not vary adds nothing to SE. No interval where a stratum has one cluster, and no value
-    where one has nothing graded: the mean over the others would be another number.
+    / H^2, with Satterthwaite's (sum s_h^2)^2 / sum(s_h^4 / (G_h - 1)) degrees of freedom (Cochran 1977, section 5.4). A
+    stratum that does not vary adds nothing to SE. No SE where a stratum has one cluster, and no value where one has
+    nothing graded: the mean over the others would be another number.
     """
-    given = floats(values, "stratified_estimate")
-    same_length("stratified_estimate", given, strata)
-    scores, labels, asked = _graded("stratified_estimate", values, clusters, total)
+    given = floats(values, "stratified_mean")
+    same_length("stratified_mean", given, strata)
+    scores, labels, _ = _graded("stratified_mean", values, clusters, None)
     every, count = codes(strata)
     stratum = every[~np.isnan(given)]
     if len(np.unique(stratum)) < count or count == 0:
         empty = count - len(np.unique(stratum))
-        return Estimate(None, None, None, scores.size, asked, note=f"{empty} of {count} groups have nothing graded")
-    found = [clustered_mean(scores[stratum == h], labels[stratum == h], alpha=alpha) for h in range(count)]
+        return StratifiedMean(None, None, None, scores.size, 0, 0, f"{empty} of {count} groups have nothing graded")
+    found = [clustered_mean(scores[stratum == h], labels[stratum == h]) for h in range(count)]
     value = float(np.mean([one.mean for one in found]))
-    units = sum(one.clusters for one in found)
-    errors = [one.se_cr1 for one in found]
-    known = [error for error in errors if error is not None]
+    units, smallest = sum(one.clusters for one in found), min(one.clusters for one in found)
+    known = [one.se_cr1 for one in found if one.se_cr1 is not None]
     if len(known) < count or not any(known):
         note = "no variation" if len(known) == count else "a group of one independent unit: no interval"
-        return Estimate(value, None, None, scores.size, asked, units, note=note)
+        return StratifiedMean(value, None, None, scores.size, units, smallest, note)
     spread = sum(error**2 for error in known)
     freedom = spread**2 / sum(error**4 / (one.clusters - 1) for error, one in zip(known, found, strict=True) if error)
-    half = t_critical(alpha, freedom) * math.sqrt(spread) / count
-    few = min(one.clusters for one in found) < FEW
+    return StratifiedMean(value, math.sqrt(spread) / count, freedom, scores.size, units, smallest)
+
+
+def stratified_estimate(
+    values: Values, strata: Labels, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
+) -> Estimate:
+    """`stratified_mean` with its t interval, as tables print it."""
+    _, _, asked = _graded("stratified_estimate", values, clusters, total)
+    found = stratified_mean(values, strata, clusters)
+    if found.se is None or found.freedom is None or found.value is None:
+        units = found.units if found.value is not None else None
+        return Estimate(found.value, None, None, found.n, asked, units, note=found.note)
+    half = t_critical(alpha, found.freedom) * found.se
+    few = found.smallest < FEW
     note = f"a group has fewer than {FEW} independent units: not for ranking" if few else ""
-    return Estimate(value, value - half, value + half, scores.size, asked, units, "t, stratified", note)
+    return Estimate(
+        found.value, found.value - half, found.value + half, found.n, asked, found.units, "t, stratified", note
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +197,26 @@ def consistency_estimate(
     if clusters is not None:
         same_length("consistency_estimate", group, clusters)
         labels = codes(clusters)[0][first]
-    base = _proportion(found.complete.astype(np.float64), labels, found.groups, alpha, "groups")
-    sizes = ", ".join(f"{times} of {size}" for size, times in sorted(found.sizes.items()))
-    notes = [f"chance {found.chance:.3f} for groups of these sizes ({sizes})", *([base.note] if base.note else [])]
-    estimate = Estimate(
-        base.value, base.low, base.high, base.n, base.total, base.clusters, base.method, "; ".join(notes)
-    )
+    estimate = _groups(found.complete.astype(np.float64), labels, found.sizes, found.chance, alpha)
     return ConsistencyEstimate(estimate, found)
+
+
+def groups_estimate(
+    values: Values, sizes: Mapping[int, int], clusters: Labels, chance: float | None, *, alpha: float = 0.05
+) -> Estimate:
+    """Share of groups with every item right, given a 1 or 0 for each group: `consistency_estimate` without the items.
+
+    `sizes` counts groups by their number of items and `chance` is the level that a guesser gets; both are in the note.
+    """
+    complete, labels, _ = _graded("groups_estimate", values, clusters, None)
+    return _groups(complete, labels, sizes, chance, alpha)
+
+
+def _groups(
+    complete: FloatArray, labels: Labels, sizes: Mapping[int, int], chance: float | None, alpha: float
+) -> Estimate:
+    base = _proportion(complete, labels, complete.size, alpha, "groups")
+    listed = ", ".join(f"{times} of {size}" for size, times in sorted(sizes.items()))
+    level = [] if chance is None else [f"chance {chance:.3f} for groups of these sizes ({listed})"]
+    note = "; ".join([*level, *([base.note] if base.note else [])])
+    return Estimate(base.value, base.low, base.high, base.n, base.total, base.clusters, base.method, note)

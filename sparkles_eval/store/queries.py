@@ -59,6 +59,8 @@ class Place:
     sample_id: str
     cluster: str
     group: str
+    name: str = ""
+    """The sample's own id in its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def basis(store: Store, run_id: str, judge_id: str) -> str:
 def places(store: Store, run_id: str) -> list[Place]:
     """Every sample of a run in its order."""
     rows = store.connection.execute(
-        "SELECT s.id, s.cluster, s.consistency_group FROM run_samples p JOIN samples s ON s.id = p.sample_id"
+        "SELECT s.id, s.cluster, s.consistency_group, s.name FROM run_samples p JOIN samples s ON s.id = p.sample_id"
         " WHERE p.run_id = ? ORDER BY p.position",
         (run_id,),
     )

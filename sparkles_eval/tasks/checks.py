@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from sparkles_eval.errors import Problem
 from sparkles_eval.records import Sample
 from sparkles_eval.tasks.base import Prompt, Protocol
-from sparkles_eval.tasks.metrics import METRICS, Need
+from sparkles_eval.tasks.metrics import Need, find_metrics
 
 
 def check_samples(
     samples: Iterable[Sample], protocol: Protocol, metrics: Sequence[str]
 ) -> tuple[list[Sample], list[Problem]]:
     """The samples that can be asked and scored, and every problem of the others."""
-    needs = {need for name in metrics for need in METRICS[name].needs}
+    needs = {need for metric in find_metrics(metrics) for need in metric.needs}
     sound: list[Sample] = []
     problems: list[Problem] = []
     seen: set[str] = set()

@@ -1,71 +1,277 @@
-"""The metrics that a task may name, and what each needs of the task. Computes nothing: that is the work of stats."""
+"""The metrics: what each is called, what it needs, and how it turns the scores of a sample into a number.
+
+A metric is a function of one sample's scores under the decorator `metric`, here, in an installed package (entry point
+group `sparkles_eval.metrics`) or in a `--plugin` file. `analysis` applies it to runs, adds the interval and compares.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
+
+from sparkles_eval.errors import UserError
+from sparkles_eval.plugins import Registry
 
 Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
 """What a metric needs: samples with options and an answer rule, samples in groups, a judge, or two-turn dialogues."""
+Unit: TypeAlias = Literal["percent", "points"]
+Level: TypeAlias = Literal["headline", "main", "bounds", "detail"]
+"""How prominent a metric is: may lead a table, stands beside the leader, is an end of a range, is shown on demand."""
+Aggregate: TypeAlias = Literal["mean", "group_mean", "group_all"] | Callable[[Sequence[float]], float]
+"""How sample values become one number, which also decides the interval: their mean, the mean of the groups' own means,
+the share of groups with 1 on every sample, or any function of the values (its interval comes from resampling)."""
+Chance: TypeAlias = Callable[[int], float]
+"""What guessing gets on a sample with that many options."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NEEDS: Mapping[str, str] = {
+    "options": "an answer rule",
+    "groups": "groups",
+    "judge": "a judge",
+    "two turns": "2 turns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScores:
+    """The scores of one sample from one epoch and one repeat of its judge (or from the answer rule)."""
+
+    values: Mapping[tuple[int, str], float | None]
+    """By turn (from 1) and criterion; None where the judge or rule gave no number."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Of the criteria; 1 where a criterion is not named."""
+    invalid: bool = False
+    """True where an answer names no option. Its score is 0: it counts as wrong."""
+    draws: int | None = None
+    """How many answers were drawn until one was valid or the draws were used up; None where nothing was drawn."""
+
+    @property
+    def complete(self) -> bool:
+        """True where every score has a value."""
+        return None not in self.values.values()
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """The turns that have scores, in order."""
+        return tuple(sorted({turn for turn, _ in self.values}))
+
+    def turn(self, number: int) -> float | None:
+        """The mean over the criteria of a turn, without weights; None where one is missing."""
+        return _plain_mean([value for (turn, _), value in self.values.items() if turn == number])
+
+    def criterion(self, name: str) -> float | None:
+        """The mean over turns of a criterion; None where one is missing."""
+        return _plain_mean([value for (_, criterion), value in self.values.items() if criterion == name])
+
+    def mean(self) -> float | None:
+        """The weighted mean over all turns and criteria; None where one is missing or nothing has weight."""
+        total = sum(self.weights.get(criterion, 1.0) for _, criterion in self.values)
+        points = 0.0
+        for (_, criterion), value in self.values.items():
+            if value is None:
+                return None
+            points += self.weights.get(criterion, 1.0) * value
+        return points / total if total > 0 else None
+
+
+def _plain_mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+PerSample: TypeAlias = Callable[[SampleScores], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number that a report shows for a task."""
+    """One number that tables show for a run, with all that is needed to compute and to print it."""
 
     name: str
     title: str
     description: str
-    needs: tuple[Need, ...]
-    high: float
-    """The best value; the worst is 0 for shares and the low end of the judge's scale for ratings."""
+    per_sample: PerSample = field(compare=False)
+    """The number of one sample; None where it has none."""
+    needs: tuple[Need, ...] = ()
+    unit: Unit = "percent"
+    """Shares are kept from 0 to 1 and shown as per cent; points are shown as they are."""
+    low: float = 0.0
+    high: float = 1.0
+    level: Level = "headline"
+    aggregate: Aggregate = "mean"
+    chance: Chance | None = None
+    own_scale: bool = True
+    """False where the scale is the judge's; `on_scale` puts it in."""
+    partial: bool = False
+    """True where `per_sample` is also given samples of which some score is missing."""
+    missing: float | None = None
+    """The value of a sample without one (for the ends of a range); None: it is left out and counted as not graded."""
+
+    @property
+    def by_group(self) -> bool:
+        """True where the units that are counted and compared are groups, not samples."""
+        return self.aggregate == "group_all"
+
+    def on_scale(self, low: float, high: float) -> Metric:
+        """The metric on a judge's scale, where it has no scale of its own."""
+        return self if self.own_scale else replace(self, low=low, high=high, own_scale=True)
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "accuracy",
-            "Accuracy",
-            "Share of samples whose answer is the right option; an answer that names no option counts as wrong.",
-            ("options",),
-            1.0,
-        ),
-        Metric(
-            "consistency",
-            "Consistency",
-            "Share of groups in which every sample is answered rightly (Suhr et al. 2019).",
-            ("options", "groups"),
-            1.0,
-        ),
-        Metric(
-            "validity",
-            "Validity",
-            "Share of samples whose first answer names one option; it separates poor form from poor sight.",
-            ("options",),
-            1.0,
-        ),
-        Metric(
-            "sparkles_score",
-            "SparklesEval score",
-            "(A1 + A2) / 2, each the mean over dialogues of the turn's criterion means (Huang et al. 2023).",
-            ("judge", "two turns"),
-            10.0,
-        ),
-        Metric(
-            "judge_score",
-            "Judge score",
-            "Mean over samples of the weighted mean over all criteria and turns that the judge rated.",
-            ("judge",),
-            10.0,
-        ),
-        Metric(
-            "group_score",
-            "Mean over groups",
-            "Mean over groups of each group's own mean judge score: a large group counts no more than a small one.",
-            ("judge", "groups"),
-            10.0,
-        ),
-    )
-}
-"""Known metrics by name, in the order in which reports show them."""
+METRICS: Registry[Metric] = Registry("metric", "metrics")
+"""Every metric by name: the built-in ones in the order in which tables show them, then those that others add."""
+
+
+def metric(
+    *,
+    title: str,
+    needs: Need | Sequence[Need] = (),
+    unit: Unit | None = None,
+    scale: tuple[float, float] | None = None,
+    aggregate: Aggregate = "mean",
+    chance: float | Chance | None = None,
+    level: Level = "headline",
+    partial: bool = False,
+    missing: float | None = None,
+    name: str | None = None,
+) -> Callable[[PerSample], PerSample]:
+    """Register a function of `SampleScores` as a metric; its docstring is the description.
+
+    `needs` says who can give it: "judge" (ratings in points of the judge's scale), "options" (an answer rule's 0 and
+    1), "groups", "two turns". `unit` and `scale` are the judge's points for a metric that needs a judge and a share
+    from 0 to 1 otherwise. The function gets samples whose every score is there, unless `partial`. Raises
+    errors.UserError for a bad or taken name, a missing docstring, or a scale without width.
+    """
+    wanted: tuple[Need, ...] = (needs,) if isinstance(needs, str) else tuple(needs)
+
+    def register(function: PerSample) -> PerSample:
+        own = name or str(getattr(function, "__name__", ""))
+        _check(own, function, wanted, scale)
+        kind: Unit = unit or ("points" if "judge" in wanted else "percent")
+        low, high = scale or (0.0, 1.0)
+        METRICS.add(
+            own,
+            Metric(
+                name=own,
+                title=title,
+                description=" ".join((inspect.getdoc(function) or "").split("\n\n")[0].split()),
+                per_sample=function,
+                needs=wanted,
+                unit=kind,
+                low=low,
+                high=high,
+                level=level,
+                aggregate=aggregate,
+                chance=_constant(chance) if isinstance(chance, float) else chance,
+                own_scale=scale is not None or kind == "percent",
+                partial=partial,
+                missing=missing,
+            ),
+            function.__module__,
+        )
+        return function
+
+    return register
+
+
+def _constant(share: float) -> Chance:
+    return lambda _: share
+
+
+def _check(name: str, function: PerSample, needs: Sequence[Need], scale: tuple[float, float] | None) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(f"metric {name!r}: use lower case letters, digits and '_' (40 at the most) as its name")
+    if not inspect.getdoc(function):
+        raise UserError(f"metric {name!r}: write a docstring; its first paragraph is what tables say of the metric")
+    unknown = [need for need in needs if need not in _NEEDS]
+    if unknown:
+        raise UserError(f"metric {name!r}: needs {', '.join(map(repr, unknown))}; known are {', '.join(_NEEDS)}")
+    if "judge" in needs and "options" in needs:
+        raise UserError(f"metric {name!r}: needs a judge and an answer rule; scores come from one of them")
+    if scale is not None and not scale[0] < scale[1]:
+        raise UserError(f"metric {name!r}: its scale {scale} has no width; give (worst, best) as (low, high)")
+
+
+def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
+    """The metrics of a task's list. Raises errors.UserError for names that nothing offers, and lists those known."""
+    found = {name: METRICS.get(name) for name in names}
+    unknown = [name for name, known in found.items() if known is None]
+    if unknown:
+        raise UserError(
+            f"unknown metric {', '.join(map(repr, unknown))}; known: {', '.join(nameable())}"
+            " (a metric of your own: name its file with --plugin)"
+        )
+    return tuple(known for known in found.values() if known is not None)
+
+
+def nameable() -> list[str]:
+    """The names that a task may list."""
+    return [name for name in METRICS if (known := METRICS.get(name)) and known.level in ("headline", "main")]
+
+
+# --- built in: answers that name an option ------------------------------------------------------------------------
+
+
+def _one_of(options: int) -> float:
+    return 1 / options
+
+
+@metric(title="Accuracy", needs="options", chance=_one_of)
+def accuracy(scores: SampleScores) -> float | None:
+    """Share of samples whose answer is the right option; an answer that names no option counts as wrong."""
+    return scores.mean()
+
+
+@metric(title="Consistency", needs=("options", "groups"), aggregate="group_all", level="main", chance=_one_of)
+def consistency(scores: SampleScores) -> float | None:
+    """Share of groups in which every sample is answered rightly (Suhr et al. 2019)."""
+    return scores.mean()
+
+
+@metric(title="Validity", needs="options", level="main")
+def validity(scores: SampleScores) -> float:
+    """Share of samples whose first answer names one option; it separates poor form from poor sight."""
+    return float(not scores.invalid and scores.draws in (1, None))
+
+
+# --- built in: answers that a judge rates -------------------------------------------------------------------------
+
+
+@metric(title="SparklesEval score", needs=("judge", "two turns"))
+def sparkles_score(scores: SampleScores) -> float | None:
+    """(A1 + A2) / 2, each the mean over dialogues of the turn's criterion means (Huang et al. 2023)."""
+    return _plain_mean([scores.turn(number) for number in scores.turns])
+
+
+@metric(title="Judge score", needs="judge")
+def judge_score(scores: SampleScores) -> float | None:
+    """Mean over samples of the weighted mean over all criteria and turns that the judge rated."""
+    return scores.mean()
+
+
+@metric(title="Mean over groups", needs=("judge", "groups"), aggregate="group_mean")
+def group_score(scores: SampleScores) -> float | None:
+    """Mean over groups of each group's own mean judge score: a large group counts no more than a small one."""
+    return scores.mean()
+
+
+# --- built in: shown beside accuracy without being named ----------------------------------------------------------
+
+
+@metric(title="Valid in the end", needs="options", level="main")
+def final_validity(scores: SampleScores) -> float:
+    """Share of samples that named one option within the draws allowed."""
+    return float(not scores.invalid)
+
+
+@metric(title="Worst case", needs="options", level="bounds", missing=0.0)
+def accuracy_worst(scores: SampleScores) -> float | None:
+    """Accuracy if every invalid and every ungraded answer were wrong."""
+    return scores.mean()
+
+
+@metric(title="Best case", needs="options", level="bounds", missing=1.0)
+def accuracy_best(scores: SampleScores) -> float | None:
+    """Accuracy if every invalid and every ungraded answer were right."""
+    return 1.0 if scores.invalid else scores.mean()

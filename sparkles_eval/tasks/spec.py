@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from sparkles_eval.errors import ContentError
+from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.records import Generation
 from sparkles_eval.tasks.answers import RULES
 from sparkles_eval.tasks.base import Orders
-from sparkles_eval.tasks.metrics import METRICS
+from sparkles_eval.tasks.metrics import find_metrics, nameable
 from sparkles_eval.tasks.strict import Name, Strict, read_yaml
 
 FILE = "task.yaml"
@@ -161,25 +161,26 @@ class TaskSpec(Strict):
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in METRICS]
-        if unknown:
-            raise ValueError(f"unknown metric {', '.join(map(repr, unknown))}; known: {', '.join(METRICS)}")
         if not value:
-            raise ValueError(f"at least one is needed; known: {', '.join(METRICS)}")
+            raise ValueError(f"at least one is needed; known: {', '.join(nameable())}")
+        try:
+            find_metrics(value)
+        except UserError as error:
+            raise ValueError(str(error)) from error
         return value
 
     @model_validator(mode="after")
     def _can_be_scored(self) -> TaskSpec:
-        for metric in self.metrics:
-            needs = METRICS[metric].needs
+        for metric in find_metrics(self.metrics):
+            needs = metric.needs
             if "options" in needs:
                 without = [name for name, protocol in self.protocols.items() if protocol.answer is None]
                 if without:
                     raise ValueError(
-                        f"metric {metric!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}"
+                        f"metric {metric.name!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}"
                     )
             if "judge" in needs and not self.judges:
-                raise ValueError(f"metric {metric!r} needs a judge under `judges`, such as sparkles")
+                raise ValueError(f"metric {metric.name!r} needs a judge under `judges`, such as sparkles")
         return self
 
 

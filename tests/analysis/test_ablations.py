@@ -53,7 +53,7 @@ def test_without_altered_runs_it_says_how_to_make_them(tmp_path: Path) -> None:
 def test_compare_leaves_altered_runs_out_unless_asked(evaluated: Store) -> None:
     models = "baseline/oracle", "baseline/chance"
     plain = compare(evaluated, *models, task="nlvr2-mini")
-    assert [len(c.frame.items) for c in plain.comparisons] == [36]
+    assert [len(c.matrix.items) for c in plain.comparisons] == [36]
     both = compare(evaluated, *models, task="nlvr2-mini", variant="orders=both").comparisons[0]
     assert (both.pairs[0].n, both.pairs[0].clusters) == (72, 9)
     with pytest.raises(UserError, match="altered by 'images=wrong'; there are images=dropped, orders=both"):

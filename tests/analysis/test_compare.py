@@ -202,7 +202,7 @@ def test_what_is_not_there_is_named(store: Store) -> None:
         with pytest.raises(UserError, match=told):
             compare(store, *models, task=task, judge=judge)
     (found,) = compare(store, ids["a"], ids["b"]).comparisons
-    assert found.frame.labels == ("a", "b"), "runs may be named by their ids"
+    assert found.matrix.labels == ("a", "b"), "runs may be named by their ids"
 
 
 # --- many ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from sparkles_eval.analysis.compare import compare
 from sparkles_eval.analysis.leaderboard import Leaderboard, View, bar, leaderboard
-from sparkles_eval.analysis.metrics import Column, Measure
+from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
@@ -18,13 +18,14 @@ from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.ranks import rank_sets
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.metrics import Metric
 from tests.reports.crowd import STERN
 from tests.reports.demo import CAREFUL, RATER, add_run, begin, careful
 
 
 @pytest.fixture
 def board(crowded: Store) -> Leaderboard:
-    return leaderboard(crowded, summarise(crowded))
+    return leaderboard(summarise(crowded))
 
 
 def labels(view: View) -> list[list[str]]:
@@ -94,12 +95,12 @@ def test_ranks_and_letters_are_those_of_compare_and_of_rank_sets(crowded: Store,
     mine = {s.label: (s.rank_low, s.rank_high, s.letters) for s in head.standings.by_run.values()}
     assert mine == {s.label: (s.rank_low, s.rank_high, s.letters) for s in compared.standings}
     assert head.standings.pairs == 3 and set(mine) == {"demo/careful", "demo/hasty", "demo/middle"}
-    frame = compared.frame
-    by_stats = rank_sets(np.asarray(frame.values), frame.clusters.tolist())
+    matrix = compared.matrix
+    by_stats = rank_sets(np.asarray(matrix.values), matrix.clusters.tolist())
     assert {
         label: (low, high, letters)
         for label, low, high, letters in zip(
-            frame.labels, by_stats.rank_low, by_stats.rank_high, by_stats.letters, strict=True
+            matrix.labels, by_stats.rank_low, by_stats.rank_high, by_stats.letters, strict=True
         )
     } == mine
 
@@ -137,7 +138,7 @@ def test_published_totals_stand_below_where_the_items_are_the_same(store: Store,
         "source: A paper\nmetric: accuracy\nitems: 36\nargs: {n: '36'}\nconditions: asked twice\n"
         "rows:\n  - {model: Theirs, value: 0.75, right: 27}\n  - {model: Others, value: 0.5, note: rounded}\n"
     )
-    view = leaderboard(store, summarise(store), [tmp_path / "own"]).views[0]
+    view = leaderboard(summarise(store), [tmp_path / "own"]).views[0]
     assert [line.label for line in view.published] == ["Others", "Theirs"] or [
         line.label for line in view.published
     ] == ["Theirs", "Others"]
@@ -154,7 +155,7 @@ def test_published_totals_stand_below_where_the_items_are_the_same(store: Store,
     few = [run for run in summarise(store).tasks[0].panels if run.run.total == 8]
     assert few and all(
         head.published is None
-        for view in leaderboard(store, summarise(store), [tmp_path / "own"]).views
+        for view in leaderboard(summarise(store), [tmp_path / "own"]).views
         for head in view.heads
         if head.panel.run.total == 8
     )
@@ -162,7 +163,7 @@ def test_published_totals_stand_below_where_the_items_are_the_same(store: Store,
 
 def test_what_nobody_has_scored_is_left_out(store: Store, summary: Summary) -> None:
     bare = replace(summary, tasks=tuple(replace(task, panels=()) for task in summary.tasks))
-    assert leaderboard(store, bare).views == ()
+    assert leaderboard(bare).views == ()
 
 
 def test_the_judges_of_the_views_are_the_stores(board: Leaderboard) -> None:
@@ -175,7 +176,7 @@ def test_the_judges_of_the_views_are_the_stores(board: Leaderboard) -> None:
 
 
 def test_a_bar_lies_on_the_scale_of_its_metric() -> None:
-    column = Column("m", "M", "", "points", 1.0, 10.0, "headline")
+    column = Metric("m", "M", "", lambda scores: scores.mean(), (), "points", 1.0, 10.0)
     drawn = bar(Measure(column, Estimate(5.5, 1.0, 14.0, 3, 3), 1.9))
     assert drawn is not None
     assert (drawn.low, drawn.width, drawn.value, drawn.chance) == ("0.00", "100.00", "50.00", "10.00")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
-from sparkles_eval.analysis.metrics import Asked, Measure, extracts, measure
+from sparkles_eval.analysis.metrics import Measure, extracts
+from sparkles_eval.analysis.score_matrix import RunScores, ScoredRun
 from sparkles_eval.records import Criterion
-from sparkles_eval.store.queries import Place, ScoreLine
-from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.queries import Place, ScoreLine, StoredModel, StoredRun
+from sparkles_eval.store.rows import JudgeRow, TaskRow
 
 RULE = JudgeRow("strict@1", "strict", 1, "", "text", None, 0, 1, (Criterion("accuracy", "Accuracy"),))
 RATER = JudgeRow(
@@ -17,9 +19,29 @@ RATER = JudgeRow(
 )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked."""
+
+    places: tuple[Place, ...]
+    epochs: int
+    draws: int
+    metrics: tuple[str, ...]
+
+
 def asked(count: int, *metrics: str, epochs: int = 1, draws: int = 1, group: int = 1) -> Asked:
-    places = tuple(Place(f"s{n}", f"s{n}", f"g{n // group}") for n in range(count))
-    return Asked(places, epochs, draws, metrics or ("accuracy",), 2)
+    places = tuple(Place(f"s{n}", f"s{n}", f"g{n // group}", f"s{n}") for n in range(count))
+    return Asked(places, epochs, draws, metrics or ("accuracy",))
+
+
+def measure(found: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> tuple[Measure, ...]:
+    """Every metric of a run with these scores."""
+    task = TaskRow("t", 1, "T", found.metrics, ("A", "B"), {}, "", "", "")
+    model = StoredModel("m", "maker", "m", "i", {}, True)
+    total = len(found.places)
+    run = StoredRun("r", task, model, "strict", 1, "", None, found.draws, found.epochs, total, "p", "d", {}, "now")
+    read = RunScores(ScoredRun(run, judge, "m"), found.places, tuple(lines), frozenset())
+    return tuple(read.measure(metric) for metric in read.metrics)
 
 
 def read(place: int, value: float | None, *, epoch: int = 0, draws: int | None = 1, invalid: bool = False) -> ScoreLine:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.analysis.summary import NOT_ANSWERED, NOT_JUDGED, Summary, summarise
+from sparkles_eval.analysis.score_matrix import NOT_ANSWERED, NOT_SCORED
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Score
 from sparkles_eval.reports.render import render_report
@@ -123,11 +124,11 @@ def test_what_was_not_answered_or_not_judged_is_counted_as_such(store: Store) ->
             answer(store, run, sample, turn, careful(0, turn, sample))
     (entry,) = summarise(store, [run.id]).panels[0].entries
     assert entry.judge is None and entry.measures == ()
-    assert dict(entry.coverage.reasons) == {NOT_JUDGED: 2, NOT_ANSWERED: 1}
+    assert dict(entry.coverage.reasons) == {NOT_SCORED: 2, NOT_ANSWERED: 1}
     store.add_judge(RATER)
     rate(store, run, task.samples[0], ["a", "b"])
     (entry,) = summarise(store, [run.id]).panels[0].entries
-    assert (entry.coverage.graded, dict(entry.coverage.reasons)) == (1, {NOT_JUDGED: 1, NOT_ANSWERED: 1})
+    assert (entry.coverage.graded, dict(entry.coverage.reasons)) == (1, {NOT_SCORED: 1, NOT_ANSWERED: 1})
 
 
 def test_an_empty_store_has_an_empty_summary(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,5 +11,5 @@ from sparkles_eval.analysis.compare import compare
 def test_every_task_of_the_store_is_compared(tmp_path: Path) -> None:
     make(tmp_path / "s.db", models=4, items=120)
     found = compare(tmp_path / "s.db").comparisons
-    assert [(len(each.frame.items), len(each.pairs)) for each in found] == [(120, 6)] * len(TASKS)
+    assert [(len(each.matrix.items), len(each.pairs)) for each in found] == [(120, 6)] * len(TASKS)
     assert {pair.test for each in found for pair in each.pairs} == {"McNemar mid-p", "sign flips, exact", "paired t"}

@@ -223,7 +223,7 @@ def mixed_folder(folder: Path, tmp_path: Path) -> Path:
 def test_mixed_identities_are_refused_and_the_bundles_named(mixed_folder: Path, tmp_path: Path) -> None:
     board = built(mixed_folder, tmp_path)
     assert board.taken == () and len(board.left_out) == 3
-    assert "other data (version 1, 5 samples" in reasons(board, "other.zip")
+    assert "data: " in reasons(board, "other.zip") and "5 items" in reasons(board, "other.zip")
     assert "chance.zip, oracle.zip" in reasons(board, "other.zip")
 
 

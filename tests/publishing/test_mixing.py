@@ -46,15 +46,20 @@ def test_other_data_is_told_of_everybody_and_from_whom() -> None:
     assert set(found) == {"a.zip", "b.zip", "c.zip"}
     (why,) = found["c.zip"]
     assert why == (
-        "bison (strict protocol): other data (version 1, 10 samples, eeeeeeeeeeee) than "
-        "a.zip, b.zip (version 1, 150 samples, dddddddddddd)"
+        "bison (strict protocol): data: 150 items, dddddddddddd (a.zip, b.zip); 10 items, eeeeeeeeeeee (c.zip)"
     )
-    assert "than c.zip (version 1, 10 samples" in found["a.zip"][0]
+    assert found["a.zip"] == [why]
+
+
+def test_hashes_that_only_begin_alike_differ() -> None:
+    found = mixed({"a.zip": [run()], "b.zip": [run(data_hash="d" * 63 + "e")]})
+    assert set(found) == {"a.zip", "b.zip"} and "d" * 63 + "e (b.zip)" in found["a.zip"][0]
 
 
 def test_another_prompt_is_told() -> None:
     found = mixed({"a.zip": [run()], "b.zip": [run(prompt_hash="q" * 64)], "c.zip": [run(draws=10)]})
-    assert all("other prompt" in why for reasons in found.values() for why in reasons) and len(found) == 3
+    said = {why.partition(": ")[2].partition(":")[0] for reasons in found.values() for why in reasons}
+    assert said == {"prompt", "draws"} and len(found) == 3
 
 
 def test_a_named_bundle_decides() -> None:

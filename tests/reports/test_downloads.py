@@ -20,7 +20,7 @@ from tests.reports import hostile
 @pytest.fixture
 def made(crowded: Store) -> dict[str, Download]:
     summary = summarise(crowded)
-    return {one.id: one for one in downloads(leaderboard(crowded, summary), summary)}
+    return {one.id: one for one in downloads(leaderboard(summary), summary)}
 
 
 def text(download: Download, kind: str) -> str:
@@ -96,7 +96,7 @@ def test_a_view_has_what_stands_apart_named_as_such(made: dict[str, Download]) -
 def test_hostile_names_run_nowhere(tmp_path: Path) -> None:
     with hostile.build(tmp_path / "h.db") as store:
         summary = summarise(store)
-        found = downloads(leaderboard(store, summary), summary)
+        found = downloads(leaderboard(summary), summary)
     for download in found:
         for file in download.files:
             assert file.name.isascii() and "/" not in file.name and ".." not in file.name

@@ -135,7 +135,7 @@ def test_scores_are_the_tables_and_ranks_are_those_of_compare(made: Made, task: 
 
 def test_differences_are_those_of_compare_with_all_pairs_in_the_family(made: Made) -> None:
     comparison = compare(made[0], task="bison-mini").comparisons[0]
-    labels = comparison.frame.labels
+    labels = comparison.matrix.labels
     known = {(labels[p.first], labels[p.second]): p for p in comparison.pairs}
     figure = one(made, "differences", "bison-mini")
     rows = records(figure)

@@ -9,7 +9,7 @@ import pytest
 from sparkles_eval.content import content_dir
 from sparkles_eval.errors import ContentError
 from sparkles_eval.records import Generation
-from sparkles_eval.tasks.metrics import METRICS
+from sparkles_eval.tasks.metrics import nameable
 from sparkles_eval.tasks.spec import read_spec
 
 SOUND = """\
@@ -46,7 +46,7 @@ def test_a_sound_file_reads(tmp_path: Path) -> None:
     [
         ("metrics:", "metrcis:", "unknown key 'metrcis' (did you mean 'metrics'?); allowed: name, version"),
         ("metrics: [accuracy]", "", "metrics: missing"),
-        ("[accuracy]", "[accuracyx]", "metrics: unknown metric 'accuracyx'; known: " + ", ".join(METRICS)),
+        ("[accuracy]", "[accuracyx]", "metrics: unknown metric 'accuracyx'; known: " + ", ".join(nameable())),
         ("[accuracy]", "[]", "metrics: at least one is needed"),
         ("[accuracy]", "[judge_score]", "metric 'judge_score' needs a judge"),
         ("answer: strict, ", "", "metric 'accuracy' needs an `answer` rule in protocols.strict"),

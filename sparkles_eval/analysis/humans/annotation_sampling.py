@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkles_eval.analysis.comparability import KNOWN_KINDS
 from sparkles_eval.errors import UserError
 from sparkles_eval.judges.base import Dialogue
 from sparkles_eval.judges.page import lay_out
@@ -20,8 +21,6 @@ from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.ratings import Sheet, SheetRow, ratings
 from sparkles_eval.store.store import Store
 
-_APART = ("audit", "control")
-"""Kinds of answerers whose worth is known: nobody needs to be asked about them."""
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -60,7 +59,7 @@ def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str]
     found = [
         run
         for run in queries.runs(store, run_ids)
-        if run.answer_rule is None and run.model.kind not in _APART and task in (None, run.task.name)
+        if run.answer_rule is None and run.model.kind not in KNOWN_KINDS and task in (None, run.task.name)
     ]
     if not found:
         of = f" of task {task}" if task else ""

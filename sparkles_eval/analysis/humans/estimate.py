@@ -1,7 +1,7 @@
 """Scores on the human scale from a few human labels and a judge's many: means, differences, and what to label next.
 
-Knows nothing of files or screens. The unit is a dialogue (epoch 0): a rater's mean over turns of the mean over
-criteria, averaged over raters; a verdict or rating that lacks a criterion does not count.
+The unit is a dialogue (epoch 0): what the task's metric makes of a rater's points, averaged over raters, beside what it
+makes of the judge's; a verdict or rating that lacks a criterion does not count.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
+from sparkles_eval.analysis.metrics import rating_metric
+from sparkles_eval.analysis.score_matrix import Attempt, read_scores, sample_value
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.agreement import Alpha, krippendorff
-from sparkles_eval.stats.consistency import dialogue_score
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.human import (
     LabelPlan,
@@ -32,6 +33,7 @@ from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.ratings import HumanRating, Sheet, ratings, sheets
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric, SampleScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ def human_report(
             f"{store.path}: no human labels of {runs[0].task.name}; make sheets with `sparkles-eval human export`, "
             "and bring them back with `sparkles-eval human import`"
         )
-    labels = {run.id: _by_people(store, run, found) for run in runs}
+    metric = rating_metric(runs[0], judge)
+    labels = {run.id: _by_people(store, run, found, metric, judge) for run in runs}
     scores = {run.id: judge_scores(store, run, judge) for run in runs}
     if not any(scores.values()):
         raise UserError(f"{judge.name} has scored none of these runs; `sparkles-eval judge --judge {judge.name}` does")
@@ -126,20 +129,26 @@ def human_report(
     )
 
 
-def _by_people(store: Store, run: StoredRun, found: Sequence[HumanRating]) -> dict[str, Scores]:
-    """Rater -> sample -> points, complete ratings only."""
+def _by_people(
+    store: Store, run: StoredRun, found: Sequence[HumanRating], metric: Metric, judge: JudgeRow
+) -> dict[str, Scores]:
+    """Rater -> sample -> what the metric makes of the ratings; complete ratings of every turn only."""
     turns = {s.id: len(s.sample.turns) for s in browse.samples(store, run.id, limit=run.total)}
-    cells: dict[tuple[str, str], dict[str, dict[str, float | None]]] = {}
     criteria = {rating.criterion for rating in found}
+    weights = {criterion.id: criterion.weight for criterion in judge.criteria}
+    given: dict[tuple[str, str], dict[tuple[int, str], float | None]] = {}
     for rating in found:
-        if rating.run_id == run.id:
-            own = cells.setdefault((rating.rater, rating.sample_id), {})
-            own.setdefault(str(rating.turn), dict.fromkeys(criteria))[rating.criterion] = rating.value
+        if rating.run_id == run.id and rating.epoch == 0:
+            own = given.setdefault((rating.rater, rating.sample_id), {})
+            for criterion in criteria:
+                own.setdefault((rating.turn, criterion), None)
+            own[rating.turn, rating.criterion] = rating.value
     points: dict[str, dict[str, float]] = {}
-    for (rater, sample), rated in cells.items():
-        score = dialogue_score(rated).score
-        if score is not None and len(rated) == turns.get(sample):
-            points.setdefault(rater, {})[sample] = score
+    for (rater, sample), values in given.items():
+        scores = SampleScores(values, weights)
+        value = sample_value(metric, Attempt(sample, 0, 0, scores)) if len(scores.turns) == turns.get(sample) else None
+        if value is not None:
+            points.setdefault(rater, {})[sample] = value
     return {rater: dict(own) for rater, own in points.items()}
 
 
@@ -152,17 +161,8 @@ def _mean_over(people: Mapping[str, Scores]) -> Scores:
 
 
 def judge_scores(store: Store, run: StoredRun, judge: JudgeRow) -> dict[str, float]:
-    """Sample -> a judge's points in epoch 0: mean over its repeats that rated everything."""
-    verdicts: dict[tuple[str, int], dict[str, dict[str, float | None]]] = {}
-    for line in queries.scores(store, run.id, judge.id):
-        if line.epoch == 0:
-            verdict = verdicts.setdefault((line.sample_id, line.repeat), {})
-            verdict.setdefault(str(line.turn), {})[line.criterion] = line.value
-    each: dict[str, list[float]] = {}
-    for (sample, _), rated in verdicts.items():
-        if (score := dialogue_score(rated).score) is not None:
-            each.setdefault(sample, []).append(score)
-    return {sample: sum(values) / len(values) for sample, values in each.items()}
+    """Sample -> what the run's metric makes of a judge's scores in epoch 0: the mean over repeats that rated it."""
+    return read_scores(store, run, judge).sample_values(rating_metric(run, judge), epoch=0)
 
 
 def _split(labels: Scores, scores: Scores) -> tuple[list[str], list[str]]:

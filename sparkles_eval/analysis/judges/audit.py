@@ -20,6 +20,7 @@ from sparkles_eval.store.queries import ScoreLine
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.verdicts import Replies, replies
+from sparkles_eval.tasks.metrics import SampleScores
 
 WHOLE = "all"
 """Name of the mean over criteria, beside the criteria themselves."""
@@ -102,13 +103,14 @@ class AuditReport:
     replies: Replies
 
 
-def read_judged(store: Store, judge_id: str, placed: Sequence[tuple[Probe, str]]) -> list[Judged]:
+def read_judged(store: Store, judge: JudgeRow, placed: Sequence[tuple[Probe, str]]) -> list[Judged]:
     """What the judge gave to every probe; `placed` are probes with the runs that hold them."""
-    return [Judged(probe, _scores(probe, queries.scores(store, run_id, judge_id))) for probe, run_id in placed]
+    return [Judged(probe, _scores(probe, queries.scores(store, run_id, judge.id), judge)) for probe, run_id in placed]
 
 
-def _scores(probe: Probe, lines: Sequence[ScoreLine]) -> dict[str, dict[str, float | None]]:
+def _scores(probe: Probe, lines: Sequence[ScoreLine], judge: JudgeRow) -> dict[str, dict[str, float | None]]:
     names = {sample_key(sample): sample.id for sample in probe.samples}
+    weights = {criterion.id: criterion.weight for criterion in judge.criteria}
     verdicts: dict[tuple[str, int], list[ScoreLine]] = {}
     for line in lines:
         if line.sample_id in names:
@@ -116,21 +118,22 @@ def _scores(probe: Probe, lines: Sequence[ScoreLine]) -> dict[str, dict[str, flo
     each: dict[str, list[dict[str, float]]] = {}
     for (name, _), given in verdicts.items():
         if all(line.value is not None for line in given):
-            each.setdefault(name, []).append(_measured(given))
+            each.setdefault(name, []).append(_measured(given, weights))
     found: dict[str, dict[str, float | None]] = {name: {} for name in names.values()}
     for name, repeats in each.items():
         found[name] = {measure: _mean([repeat[measure] for repeat in repeats]) for measure in repeats[0]}
     return found
 
 
-def _measured(lines: Sequence[ScoreLine]) -> dict[str, float]:
-    """Means over turns by criterion, and of these over criteria (every turn rates every criterion)."""
+def _measured(lines: Sequence[ScoreLine], weights: Mapping[str, float]) -> dict[str, float]:
+    """Means over turns by criterion, and the weighted mean of these (every turn rates every criterion)."""
     criteria: dict[str, list[float]] = {}
     for line in lines:
         assert line.value is not None
         criteria.setdefault(line.criterion, []).append(line.value)
     means = {criterion: _mean(values) for criterion, values in criteria.items()}
-    return {WHOLE: _mean(list(means.values())), **means}
+    whole = SampleScores({(1, criterion): mean for criterion, mean in means.items()}, weights).mean()
+    return {WHOLE: _mean(list(means.values())) if whole is None else whole, **means}
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -143,7 +146,7 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
     Intervals are over dialogues, which are the independent units. Raises errors.UserError where no clean answer has
     been graded: there is nothing then that the others could be held against.
     """
-    judged = {found.probe.name: found for found in read_judged(store, judge.id, placed)}
+    judged = {found.probe.name: found for found in read_judged(store, judge, placed)}
     clean = next((found for found in judged.values() if found.probe.kind == "clean"), None)
     if clean is None or not any(clean.score(sample.id, WHOLE) is not None for sample in clean.probe.samples):
         raise UserError(

@@ -67,17 +67,17 @@ class Marks:
     values: NDArray[np.float64]
     """Markers x criteria x answers, NaN where there is no mark."""
     repeats: tuple[NDArray[np.float64], ...]
-    """For each marker answers x repeats of the mean over criteria, NaN where a repeat has none."""
+    """For each marker answers x repeats of the weighted mean over criteria, NaN where a repeat has none."""
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The mean over criteria, then the criteria."""
+        """The weighted mean over criteria, then the criteria."""
         return (WHOLE, *(criterion.id for criterion in self.criteria))
 
     def of(self, marker: int, measure: str) -> NDArray[np.float64]:
         """A marker's marks by one measure, one an answer; the mean is there only where every criterion is."""
         if measure == WHOLE:
-            return np.asarray(self.values[marker].mean(axis=0), dtype=np.float64)
+            return _weighted(self.values[marker], self.criteria)
         place = [criterion.id for criterion in self.criteria].index(measure)
         return np.asarray(self.values[marker, place], dtype=np.float64)
 
@@ -134,7 +134,7 @@ def read_marks(
     repeats = []
     for number, marker in enumerate(markers):
         given = _people(store, marker, runs) if marker.row is None else _scores(store, marker.row, runs)
-        values[number], each = _filled(given, answers, [criterion.id for criterion in criteria])
+        values[number], each = _filled(given, answers, criteria)
         repeats.append(each)
     low, high = scales[0][1:]
     labels = [m if m.row is None else Marker(judge_label(m.row), m.row) for m in markers]
@@ -203,7 +203,7 @@ def _answers(store: Store, runs: Sequence[StoredRun]) -> tuple[Answer, ...]:
 
 
 def _filled(
-    given: _Given, answers: Sequence[Answer], criteria: Sequence[str]
+    given: _Given, answers: Sequence[Answer], criteria: Sequence[Criterion]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Criteria x answers of means over repeats, and answers x repeats of means over criteria."""
     tries = sorted({name for own in given.values() for name in own}, key=str)
@@ -212,10 +212,18 @@ def _filled(
     for place, answer in enumerate(answers):
         key = (answer.run.id, answer.sample_id, answer.epoch, answer.turn)
         for number, criterion in enumerate(criteria):
-            for name, value in given.get((key, criterion), {}).items():
+            for name, value in given.get((key, criterion.id), {}).items():
                 cube[number, place, at[name]] = value
     known = ~np.isnan(cube)
     counts = known.sum(axis=2)
     with np.errstate(invalid="ignore"):
         means = np.where(counts > 0, np.nansum(cube, axis=2) / np.maximum(counts, 1), np.nan)
-    return means, np.asarray(cube.mean(axis=0), dtype=np.float64)
+    return means, _weighted(cube, criteria)
+
+
+def _weighted(values: NDArray[np.float64], criteria: Sequence[Criterion]) -> NDArray[np.float64]:
+    """The mean over criteria (the first axis) by their weights; NaN where a criterion has no value."""
+    weights = np.array([criterion.weight for criterion in criteria])
+    if np.all(weights == weights[0]):
+        return np.asarray(values.mean(axis=0), dtype=np.float64)
+    return np.asarray(np.tensordot(weights, values, axes=1) / weights.sum(), dtype=np.float64)

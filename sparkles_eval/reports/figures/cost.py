@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from sparkles_eval.analysis.summary import NOT_ANSWERED, Entry
+from sparkles_eval.analysis.score_matrix import NOT_ANSWERED
+from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports import numbers
 from sparkles_eval.reports.figures import draw
@@ -159,7 +160,7 @@ def _said(about: Subject, kept: Sequence[Entry], front: Sequence[Entry], out: Se
     heads = (
         Head("model", "model"),
         Head("cost_usd", "US dollars", "number"),
-        Head("value", about.title_of_metric, "points" if about.rated else "percent"),
+        Head("value", about.title_of_metric, "points" if about.points else "percent"),
         Head("n", "graded", "count"),
         Head("total", "of", "count"),
         Head("front", "on the front"),

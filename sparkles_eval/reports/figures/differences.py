@@ -29,7 +29,7 @@ def differences(about: Subject) -> Iterator[Figure]:
     drawn, left = _chosen_pairs(about, pairs)
     if not drawn:
         return
-    unit = "percentage points" if not about.rated else "points"
+    unit = "percentage points" if not about.points else "points"
     rows = [_pair_row(about, pair) for pair in drawn]
     plot = draw.forest(rows, f"difference in {_title(about)}, {unit}", size=72)
     yield draw.figure(about, _said(about, drawn, unit, left), plot)
@@ -41,7 +41,7 @@ def _chosen_pairs(about: Subject, pairs: Sequence[Tested]) -> tuple[list[Tested]
         return list(pairs), ""
     assert about.comparison is not None
     label = about.comparison.standings[0].label
-    best = next(i for i, column in enumerate(about.comparison.frame.columns) if column.label == label)
+    best = next(i for i, other in enumerate(about.comparison.matrix.labels) if other == label)
     mine = [pair for pair in pairs if best in (pair.first, pair.second)]
     drawn = sorted(mine, key=lambda pair: abs(pair.difference or 0.0))[:MOST]
     count = f"Of {len(pairs)} pairs the {len(drawn)}"
@@ -51,11 +51,11 @@ def _chosen_pairs(about: Subject, pairs: Sequence[Tested]) -> tuple[list[Tested]
 
 def _pair_row(about: Subject, pair: Tested) -> Row:
     assert about.comparison is not None and pair.difference is not None
-    names = list(labels((column.label for column in about.comparison.frame.columns), 20).values())
+    names = list(labels(about.comparison.matrix.labels, 20).values())
     factor = about.factor
     low = pair.difference if pair.low is None else pair.low
     high = pair.difference if pair.high is None else pair.high
-    digits = 2 if about.rated else 1
+    digits = 2 if about.points else 1
     said = f"{factor * pair.difference:+.{digits}f}"
     if pair.low is not None and pair.high is not None:
         said += f" [{factor * pair.low:.{digits}f}, {factor * pair.high:.{digits}f}]"
@@ -86,7 +86,7 @@ def _said(about: Subject, drawn: Sequence[Tested], unit: str, left: str) -> Told
     heads = (
         Head("first", "model"),
         Head("second", "minus"),
-        Head("difference", "difference", "points" if about.rated else "percent"),
+        Head("difference", "difference", "points" if about.points else "percent"),
         Head("n", "items", "count"),
         Head("p", "p", "p"),
         Head("p_holm", "p (Holm)", "p"),
@@ -94,7 +94,7 @@ def _said(about: Subject, drawn: Sequence[Tested], unit: str, left: str) -> Told
         Head("test", "test"),
         Head("note", "note"),
     )
-    models = made.frame.labels
+    models = made.matrix.labels
     rows: list[tuple[Cell, ...]] = [
         (
             models[p.first],

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sparkles_eval.analysis.score_matrix import ACCURACY, Frame
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.records import Estimate
@@ -21,7 +19,6 @@ from sparkles_eval.reports.figures.draw import Row, Told
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.names import labels, shown
 from sparkles_eval.reports.figures.subject import Subject, counts, methods
-from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 
 if TYPE_CHECKING:
     import altair as alt
@@ -82,7 +79,7 @@ def _figure(about: Subject, kind: str, title: str, one: str, parts: Mapping[str,
     if len(drawn) < 2:
         return
     kept, left = about.pick(about.entries, MODELS)
-    pieces = _estimates(about.frame(kept, about.metric), kept, drawn)
+    pieces = _estimates(about.matrix(kept, about.item_metric), kept, drawn)
     if not pieces:
         return
     if len(large) > len(drawn):
@@ -94,16 +91,12 @@ def _figure(about: Subject, kind: str, title: str, one: str, parts: Mapping[str,
     yield draw.figure(about, _said(about, kind, title, one, pieces, left), _plot(about, kept, pieces, sizes))
 
 
-def _estimates(frame: Frame, kept: Sequence[Entry], parts: Mapping[str, Part]) -> list[Piece]:
+def _estimates(matrix: ScoreMatrix, kept: Sequence[Entry], parts: Mapping[str, Part]) -> list[Piece]:
     made: list[Piece] = []
     for name, part in parts.items():
-        inside = np.array([item in part.items for item in frame.items])
+        inside = [place for place, item in enumerate(matrix.items) if item in part.items]
         for side, entry in enumerate(kept):
-            values, clusters = frame.values[inside, side], frame.clusters[inside]
-            known = values[~np.isnan(values)]
-            right = frame.unit == "percent" and bool(np.all((known == 0) | (known == 1)))
-            # Right or wrong has Wilson's interval, everything else the mean's: as for the whole task.
-            found = (accuracy_estimate if right else mean_estimate)(values, clusters, int(inside.sum()))
+            found = matrix.estimate_of(side, inside)
             if found.value is not None:
                 made.append((name, entry, found))
     return made
@@ -112,7 +105,7 @@ def _estimates(frame: Frame, kept: Sequence[Entry], parts: Mapping[str, Part]) -
 def _plot(about: Subject, kept: Sequence[Entry], pieces: Sequence[Piece], sizes: Mapping[str, str]) -> alt.LayerChart:
     import altair as alt
 
-    limits = (about.judge.low, about.judge.high) if about.rated else (0.0, 100.0)
+    limits = about.factor * about.item_metric.low, about.factor * about.item_metric.high
     rows: list[Row] = []
     for name, entry, found in pieces:
         row = draw.ends(about.labels[entry.label], found, about.factor)
@@ -127,11 +120,11 @@ def _plot(about: Subject, kept: Sequence[Entry], pieces: Sequence[Piece], sizes:
         yOffset=alt.YOffset("model:N", sort=order, scale=alt.Scale(domain=order, paddingOuter=0.8)),
         color=alt.Color("model:N", scale=colour, title=None),
     )
-    chance = kept[0].headline.chance if kept[0].headline else None
+    chance = kept[0].headline.chance if kept[0].headline and about.item_metric == about.metric else None
     edges: list[Row] = list(rows)
     if chance is not None:
         edges.append({"low": about.factor * chance, "high": about.factor * chance})
-    x = draw.value_axis("low", f"{about.title_of_metric}, {about.unit}", draw.span(edges, limits))
+    x = draw.value_axis("low", f"{about.item_metric.title}, {about.unit}", draw.span(edges, limits))
     rules = base.mark_rule(strokeWidth=1.4).encode(x=x, x2=alt.X2("high:Q"))
     marks = base.mark_point(filled=True, size=44, opacity=1).encode(
         x=alt.X("value:Q"), shape=alt.Shape("model:N", scale=shape, title=None)
@@ -143,7 +136,7 @@ def _plot(about: Subject, kept: Sequence[Entry], pieces: Sequence[Piece], sizes:
 
 def _said(about: Subject, kind: str, title: str, one: str, pieces: Sequence[Piece], left: str) -> Told:
     estimates = [found for *_, found in pieces]
-    metric = "Accuracy" if about.metric == ACCURACY else "Mean score"
+    metric = about.item_metric.title
     caption = (
         f"{metric} on the items of each part; the number of items stands in brackets. {counts(estimates)} items a "
         f"mark. {methods(estimates)} Parts were not tested against each other, and an item may be in several: a "
@@ -154,7 +147,7 @@ def _said(about: Subject, kind: str, title: str, one: str, pieces: Sequence[Piec
     heads = (
         Head("part", one),
         Head("model", "model"),
-        Head("value", metric.lower(), "points" if about.rated else "percent"),
+        Head("value", metric.lower(), "points" if about.points else "percent"),
         Head("n", "graded", "count"),
         Head("total", "of", "count"),
         Head("method", "interval by"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sparkles_eval.analysis.compare import Standing
+from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports.figures import draw
@@ -49,7 +49,7 @@ def _standings(about: Subject) -> dict[str, Standing]:
     made = about.comparison
     if made is None or len(about.models) < 2:
         return {}
-    runs = {column.label: column.run.id for column in made.frame.columns}
+    runs = {one.label: one.run.id for one in made.matrix.runs}
     return {runs[standing.label]: standing for standing in made.standings}
 
 
@@ -109,7 +109,7 @@ def _said_of_ranks(about: Subject, kept: Sequence[Entry], standings: Mapping[str
     parts.append(f"{counts(estimates)}. {methods(estimates)}{left}")
     heads = (
         Head("model", "model"),
-        Head("value", about.title_of_metric, "points" if about.rated else "percent"),
+        Head("value", about.title_of_metric, "points" if about.points else "percent"),
         Head("n", "graded", "count"),
         Head("total", "of", "count"),
         Head("rank_low", "rank from", "count"),

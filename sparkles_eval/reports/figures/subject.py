@@ -9,14 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sparkles_eval.analysis.compare import Ranking, ranking
-from sparkles_eval.analysis.metrics import extracts
-from sparkles_eval.analysis.score_matrix import Column, Frame, frame, headline
+from sparkles_eval.analysis.metrics import extracts, headline, rating_metric
+from sparkles_eval.analysis.ranking import Ranking, ranking
+from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix, score_matrix
 from sparkles_eval.analysis.summary import Entry, Panel, TaskSummary
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures.names import Stems, labels, shown
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric
 
 MOST = 20
 """Rows of a figure at the most; the tables of the page have every model."""
@@ -50,14 +51,20 @@ class Subject:
         return not extracts(self.judge)
 
     @property
+    def points(self) -> bool:
+        """True where the headline is in points, False where it is a share."""
+        return self.metric.unit == "points"
+
+    @property
     def unit(self) -> str:
         """Of the headline, for an axis."""
-        return f"points ({self.judge.low:g} to {self.judge.high:g})" if self.rated else "%"
+        metric = self.metric
+        return f"points ({metric.low:g} to {metric.high:g})" if self.points else "%"
 
     @property
     def factor(self) -> float:
         """From stored to drawn numbers."""
-        return 1.0 if self.rated else 100.0
+        return 1.0 if self.points else 100.0
 
     @property
     def models(self) -> tuple[Entry, ...]:
@@ -79,20 +86,21 @@ class Subject:
         scored = [entry for entry in self.entries if _known(entry)]
         models = [entry for entry in scored if not entry.reference]
         chosen = models if len(models) > 1 else scored
-        return ranking(self.store, self.columns(chosen)) if len(chosen) > 1 else None
+        return ranking([entry.values for entry in chosen if entry.values]) if len(chosen) > 1 else None
 
-    def columns(self, entries: Sequence[Entry]) -> list[Column]:
-        """The entries as columns of a frame."""
-        return [Column(entry.run, self.judge, entry.label) for entry in entries]
-
-    def frame(self, entries: Sequence[Entry], metric: str) -> Frame:
+    def matrix(self, entries: Sequence[Entry], metric: Metric) -> ScoreMatrix:
         """The matrix of a metric, one column an entry."""
-        return frame(self.store, self.columns(entries), metric)
+        return score_matrix(self.store, [ScoredRun(entry.run, self.judge, entry.label) for entry in entries], metric)
 
     @property
-    def metric(self) -> str:
-        """The metric that runs are compared by."""
+    def metric(self) -> Metric:
+        """The metric that runs are compared by: the headline."""
         return headline(self.entries[0].run, self.judge)
+
+    @property
+    def item_metric(self) -> Metric:
+        """The headline, or the mean over samples that is nearest to it: what parts of the samples can be shown by."""
+        return rating_metric(self.entries[0].run, self.judge)
 
     @property
     def title_of_metric(self) -> str:

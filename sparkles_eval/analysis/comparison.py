@@ -1,18 +1,45 @@
-"""Says in plain English what a comparison shows, in sentences that a paper could quote.
+"""A comparison of runs on one task, and what it shows in sentences that a paper could quote.
 
-Every sentence names the items, the interval, the test and its p-value; none says more than they allow. Knows nothing
-of stores or tables.
+Every sentence names the items, the interval, the test and its p-value; none says more than they allow.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from sparkles_eval.analysis.compare import Comparison
 from sparkles_eval.analysis.pair_details import POWER, Detail
 from sparkles_eval.analysis.pair_tests import Tested
+from sparkles_eval.analysis.published import TotalsOnly
+from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Unit
 from sparkles_eval.stats.estimates import FEW
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs on one task under the same conditions, each pair tested. `mixed`: factors that differ all the same."""
+
+    matrix: ScoreMatrix
+    said: str
+    mixed: tuple[str, ...]
+    standings: tuple[Standing, ...]
+    pairs: tuple[Tested, ...]
+    details: tuple[Detail | None, ...]
+    """In the order of `pairs`; empty where there are too many pairs."""
+    margin: float | None
+    totals: tuple[TotalsOnly, ...]
+    source: str
+    """Of the published totals, with their conditions."""
+    warnings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        run = self.matrix.runs[0].run
+        parts = [run.task.title or run.task.name, self.matrix.metric.name, *([self.said] if self.said else [])]
+        return ", ".join(parts)
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -22,25 +49,30 @@ def sentences(comparison: Comparison) -> list[str]:
 
 
 def _sentence(comparison: Comparison, pair: Tested, known: Detail | None) -> str:
-    frame = comparison.frame
-    a, b = frame.labels[pair.first], frame.labels[pair.second]
-    task = frame.columns[0].run.task.title or frame.columns[0].run.task.name
-    if known is None or pair.difference is None:
+    matrix = comparison.matrix
+    a, b = matrix.labels[pair.first], matrix.labels[pair.second]
+    task = matrix.runs[0].run.task.title or matrix.runs[0].run.task.name
+    if pair.difference is None and pair.n:
+        return f"{task}: {a} and {b} cannot be compared ({pair.note})."
+    if pair.difference is None:
         return f"{task}: {a} and {b} have no scored item in common."
-    what = f"{pair.n:,} items" if frame.metric != "consistency" else f"{pair.n:,} groups"
+    what = f"{pair.n:,} items" if not matrix.metric.by_group else f"{pair.n:,} groups"
     clusters = f" in {pair.clusters:,} clusters" if pair.clusters < pair.n else ""
     mean_a, mean_b = _means(comparison, pair)
     said = f"On {task} ({what}{clusters}), {a} reaches {mean_a} and {b} {mean_b}"
     if comparison.mixed:
         said = f"Under differing conditions, on {task} ({what}{clusters}), {a} reaches {mean_a} and {b} {mean_b}"
-    return " ".join([f"{said}: {_difference(pair, frame.unit)}.", *_limits(pair, known, frame.unit, what)])
+    return " ".join([f"{said}: {_difference(pair, matrix.unit)}.", *_limits(pair, known, matrix.unit, what)])
 
 
 def _means(comparison: Comparison, pair: Tested) -> tuple[str, str]:
     """Means over the items that both have."""
-    values = comparison.frame.values[:, [pair.first, pair.second]]
-    first, second = values[~np.isnan(values).any(axis=1)].mean(axis=0).tolist()
-    return _value(first, comparison.frame.unit), _value(second, comparison.frame.unit)
+    matrix = comparison.matrix
+    both = ~np.isnan(matrix.values[:, [pair.first, pair.second]]).any(axis=1)
+    rows = np.flatnonzero(both).tolist()
+    first, second = (matrix.value_of(side, rows) for side in (pair.first, pair.second))
+    assert first is not None and second is not None
+    return _value(first, matrix.unit), _value(second, matrix.unit)
 
 
 def _value(value: float, unit: Unit) -> str:
@@ -75,19 +107,19 @@ def _p(value: float) -> str:
     return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
 
 
-def _limits(pair: Tested, known: Detail, unit: Unit, what: str) -> list[str]:
+def _limits(pair: Tested, known: Detail | None, unit: Unit, what: str) -> list[str]:
     """What so many items could and could not show."""
     said = []
-    if known.smallest is not None:
+    if known and known.smallest is not None:
         said.append(
             f"With {what}, true differences below {_points(known.smallest, unit)} points cannot be told from noise "
             f"reliably ({100 * POWER:.0f}% power)."
         )
-    elif pair.clusters > 1 and unit == "percent":
+    elif known and pair.clusters > 1 and unit == "percent":
         said.append(f"With {what} on which they differ so seldom, no difference would be found reliably.")
     if not pair.ranked and pair.clusters > 1:
         said.append(f"Fewer than {FEW} independent units: this ranks nothing.")
-    if known.non_inferior is not None:
+    if known and known.non_inferior is not None:
         found = known.non_inferior
         verdict = "is no worse" if found.non_inferior else "is not shown to be no worse"
         margin = f"by a margin of {_points(found.margin, unit)} points ({_p(found.p)}, one-sided)"
