@@ -1,11 +1,65 @@
-"""Tables of altered runs and of runs in both image orders. Knows nothing of stores."""
+"""What altered runs say, as records and as tables: how much of a score comes from looking, what order does to it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from sparkles_eval.analysis.ablations import Ablation, Ablations, OrderEffect
+from sparkles_eval.analysis.pair_tests import Tested
+from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
+from sparkles_eval.records import Estimate
+from sparkles_eval.stats.judge_bias import PositionBias
+from sparkles_eval.store.queries import StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A run as it is against the same with something altered: difference = as it is - altered, on common items."""
+
+    base: ScoredRun
+    altered: StoredRun
+    metric: str
+    matrix: ScoreMatrix
+    tested: Tested
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEffect:
+    """A run in both image orders. Items with an answer that names no option in either order are in `unread`."""
+
+    column: ScoredRun
+    accuracy: Estimate
+    """Over both orders, items as clusters."""
+    corrected: Span
+    """Chance-corrected accuracy, (accuracy - chance) / (1 - chance): 0 for guessing, 1 for perfection."""
+    both_right: Estimate
+    """Right in both orders: a guesser gets the square of what it gets in one."""
+    given: Estimate
+    swapped: Estimate
+    gap: Tested
+    """Accuracy as given minus accuracy swapped, paired by item."""
+    consistency: Span
+    """Share of items answered alike in substance: the same image, or the same truth value."""
+    bias: PositionBias | None
+    """Among answers that flip with the order, which place wins; None where the answer is no place."""
+    first_wins: Span
+    """Share of flips that name the first place both times, with its interval; 50% is no preference."""
+    flips: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ablations:
+    """Everything that altered runs of a store say."""
+
+    ablations: tuple[Ablation, ...]
+    orders: tuple[OrderEffect, ...]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(tables(self))
 
 
 def tables(found: Ablations) -> list[Table]:
@@ -51,8 +105,8 @@ def _altered(rows: list[Ablation], unit: Unit, name: str) -> Table:
 
 
 def _altered_row(row: Ablation) -> tuple[Cell, ...]:
-    values = row.matrix.values
-    means = values[~np.isnan(values).any(axis=1)].mean(axis=0).tolist()
+    both = np.flatnonzero(~np.isnan(row.matrix.values).any(axis=1)).tolist()
+    means = [row.matrix.value_of(side, both) for side in (0, 1)]
     tested = row.tested
     return (
         row.base.run.task.name,

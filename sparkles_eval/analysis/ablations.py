@@ -12,70 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
+from sparkles_eval.analysis.ablation_tables import Ablation, Ablations, OrderEffect
 from sparkles_eval.analysis.compare import opened
 from sparkles_eval.analysis.metrics import ACCURACY, Rows, extracts, find_metric, headline
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix, read_scores, score_matrix
-from sparkles_eval.analysis.tables import Span, Table
+from sparkles_eval.analysis.tables import Span
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 from sparkles_eval.stats.intervals import wilson
-from sparkles_eval.stats.judge_bias import PositionBias, position_bias
+from sparkles_eval.stats.judge_bias import position_bias
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.variants import SWAPPED
-
-
-@dataclass(frozen=True, slots=True)
-class Ablation:
-    """A run as it is against the same with something altered: difference = as it is - altered, on common items."""
-
-    base: ScoredRun
-    altered: StoredRun
-    metric: str
-    matrix: ScoreMatrix
-    tested: Tested
-
-
-@dataclass(frozen=True, slots=True)
-class OrderEffect:
-    """A run in both image orders. Items with an answer that names no option in either order are in `unread`."""
-
-    column: ScoredRun
-    accuracy: Estimate
-    """Over both orders, items as clusters."""
-    corrected: Span
-    """Chance-corrected accuracy, (accuracy - chance) / (1 - chance): 0 for guessing, 1 for perfection."""
-    both_right: Estimate
-    """Right in both orders: a guesser gets the square of what it gets in one."""
-    given: Estimate
-    swapped: Estimate
-    gap: Tested
-    """Accuracy as given minus accuracy swapped, paired by item."""
-    consistency: Span
-    """Share of items answered alike in substance: the same image, or the same truth value."""
-    bias: PositionBias | None
-    """Among answers that flip with the order, which place wins; None where the answer is no place."""
-    first_wins: Span
-    """Share of flips that name the first place both times, with its interval; 50% is no preference."""
-    flips: int
-    unread: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ablations:
-    """Everything that altered runs of a store say."""
-
-    ablations: tuple[Ablation, ...]
-    orders: tuple[OrderEffect, ...]
-
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        from sparkles_eval.analysis.ablation_tables import tables
-
-        return tuple(tables(self))
 
 
 def ablations(

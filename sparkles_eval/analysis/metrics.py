@@ -76,8 +76,8 @@ def metrics_of(run: StoredRun, judge: JudgeRow, turns: Sequence[int]) -> tuple[M
     found += [one for one in listed if one.level == "main" and _fits(one, judge)]
     if extracts(judge):
         names = [ACCURACY, "validity", *(["final_validity"] if run.draws > 1 else [])]
-        found += [replace(one, level="main") for one in map(METRICS.get, names) if one]
-        found += [one for one in map(METRICS.get, ("accuracy_worst", "accuracy_best")) if one]
+        found += [replace(_known(name, judge), level="main") for name in names]
+        found += [_known(name, judge) for name in ("accuracy_worst", "accuracy_best")]
     else:
         found += [_part(turn, None, judge) for turn in turns]
         found += [_part(turn, criterion.id, judge) for turn in turns for criterion in judge.criteria]
@@ -110,14 +110,16 @@ def _leading(names: Sequence[str], judge: JudgeRow) -> list[Metric]:
     """The listed metrics that may lead, in the order of the list; one that always can where none is listed."""
     listed = [_known(name, judge) for name in names]
     leading = [one for one in listed if one.level == "headline" and _fits(one, judge)]
-    usual = METRICS.get(ACCURACY if extracts(judge) else "judge_score")
-    assert usual is not None
-    return leading or [_scaled(usual, judge)]
+    return leading or [_known(ACCURACY if extracts(judge) else "judge_score", judge)]
 
 
 def _known(name: str, judge: JudgeRow) -> Metric:
     known = METRICS.get(name)
-    return _missing(name, judge) if known is None else _scaled(known, judge)
+    if known is None:
+        return _missing(name, judge)
+    if name == ACCURACY and extracts(judge):  # a scorer may call its column otherwise
+        known = replace(known, title=judge.criteria[0].name or known.title)
+    return _scaled(known, judge)
 
 
 def _missing(name: str, judge: JudgeRow) -> Metric:

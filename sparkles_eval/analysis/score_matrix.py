@@ -219,9 +219,9 @@ def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[Attempt]:
         found.setdefault((line.sample_id, line.epoch, line.repeat), []).append(line)
     for key, own in found.items():
         values = {(line.turn, line.criterion): line.value for line in own}
-        invalid = any(line.invalid for line in own)
-        drawn = [line.draws for line in own if line.draws is not None]
-        yield Attempt(*key, SampleScores(values, weights, invalid, max(drawn, default=None)))
+        invalid = frozenset(line.turn for line in own if line.invalid)
+        draws = {line.turn: line.draws for line in own if line.draws is not None}
+        yield Attempt(*key, SampleScores(values, weights, invalid, draws))
 
 
 def _sample_rows(places: Sequence[Place], *, by_name: bool) -> Rows:

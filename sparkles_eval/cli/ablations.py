@@ -20,6 +20,7 @@ def ablations(
     json: JsonPath = None,
     csv: CsvPath = None,
     latex: LatexPath = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Set runs that were altered on purpose beside the same runs as they are.
 

@@ -27,7 +27,7 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="accuracy, consistency, sparkles_score, judge_score, A2, C1, A2.C1. Default: the headline."),
+        typer.Option(help="A metric of `list metrics`, or a part of it: A2, C1, A2.C1. Default: the headline."),
     ] = None,
     non_inferior: Annotated[
         float | None,
@@ -45,6 +45,7 @@ def compare(
     json: JsonPath = None,
     csv: CsvPath = None,
     latex: LatexPath = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Compare models on the items they share: difference, interval, tests, ranks, and what so many items could show.
 

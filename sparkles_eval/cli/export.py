@@ -25,6 +25,7 @@ def export(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: printed.", show_default=False)] = None,
     store: options.StorePath = options.DEFAULT_STORE,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Write stored runs in a form of another program, numbers with interval and n wherever it has a place for them.
 

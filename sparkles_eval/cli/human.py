@@ -117,6 +117,7 @@ def estimate(
     json: tables.JsonPath = None,
     csv: tables.CsvPath = None,
     latex: tables.LatexPath = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Scores on the human scale from your labels and a judge's scores, with honest intervals (PPI++).
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.cli import options
+
 app = typer.Typer(help="A public leaderboard from bundles that strangers send.", no_args_is_help=True)
 
 EXIT_REFUSED = 1
@@ -31,6 +33,7 @@ def build(
     ] = False,
     largest: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest store that is unpacked.")] = 500,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Check every bundle, work every score out again, and write the site of those that are sound.
 

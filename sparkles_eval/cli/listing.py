@@ -21,17 +21,18 @@ class What(StrEnum):
     MODELS = "models"
     TASKS = "tasks"
     JUDGES = "judges"
+    METRICS = "metrics"
     RUNS = "runs"
     TRAININGS = "trainings"
 
 
 def listing(
-    what: Annotated[What, typer.Argument(help="models, tasks, judges, runs or trainings.")],
+    what: Annotated[What, typer.Argument(help="models, tasks, judges, metrics, runs or trainings.")],
     store: options.StorePath = options.DEFAULT_STORE,
     content: options.Content = None,
     plugin: options.Plugins = None,
 ) -> None:
-    """Show the models, tasks and judges that can be named, or the runs and trainings that a store holds.
+    """Show the models, tasks, judges and metrics that can be named, or the runs and trainings that a store holds.
 
     [bold]Examples[/bold]
 
@@ -47,6 +48,8 @@ def listing(
             _tasks(places, plugins)
         case What.JUDGES:
             _judges(places, plugins)
+        case What.METRICS:
+            _metrics()
         case What.RUNS:
             _runs(store)
         case What.TRAININGS:
@@ -107,6 +110,14 @@ def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     judges = list_judges(content, [load_plugin(path) for path in plugins])
     rows = [(judge.name, judge.title, _usable(judge.usable, judge.why_not)) for judge in judges]
     _print(("judge", "what", "usable"), rows)
+
+
+def _metrics() -> None:
+    from sparkles_eval.tasks.metrics import METRICS, nameable
+
+    found = [metric for name in nameable() if (metric := METRICS.get(name))]
+    rows = [(metric.name, metric.title, ", ".join(metric.needs) or "scores", metric.description) for metric in found]
+    _print(("metric", "title", "needs", "what it is"), rows)
 
 
 def _runs(path: Path) -> None:

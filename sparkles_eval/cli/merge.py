@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.cli import options
+
 
 class Keep(StrEnum):
     """Whose row stands where two stores contradict each other."""
@@ -26,6 +28,7 @@ def merge(
             show_default=False,
         ),
     ] = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Bring stores together, as the jobs of a cluster leave them: what is the same once, all or nothing.
 

@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from sparkles_eval.plugins import load_plugin
+
 DEFAULT_STORE = Path("runs/sparkles.db")
 
 StorePath: TypeAlias = Annotated[
@@ -40,9 +42,23 @@ Content: TypeAlias = Annotated[
         rich_help_panel="Extending",
     ),
 ]
+
+
+def _load(paths: list[Path] | None) -> list[Path] | None:
+    """Load plugin files where the option is read, so that what they register is there for everything after it."""
+    for path in paths or ():
+        load_plugin(path)
+    return paths
+
+
 Plugins: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file with ADAPTERS, JUDGES or LOADERS.", rich_help_panel="Extending"),
+    typer.Option(
+        "--plugin",
+        help="A Python file with ADAPTERS, JUDGES, LOADERS, or metrics (@metric).",
+        rich_help_panel="Extending",
+        callback=_load,
+    ),
 ]
 Connections: TypeAlias = Annotated[
     int | None,

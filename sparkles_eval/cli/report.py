@@ -66,6 +66,7 @@ def report(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw none.", rich_help_panel=_PANEL)] = False,
     no_store: _NoStore = False,
     content: options.Content = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Print the tables of stored runs and write their report: one file that can be sent to anybody, or a site.
 

@@ -22,6 +22,7 @@ def submit(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails/--no-thumbnails", help="Small previews of the images.")
     ] = True,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Write a bundle: these runs with all that their numbers rest on, hashes of everything, and a card.
 

@@ -20,6 +20,7 @@ def variance(
     json: JsonPath = None,
     csv: CsvPath = None,
     latex: LatexPath = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Split a score's variance over items, generations and judge repeats, and say what to buy next.
 

@@ -55,6 +55,7 @@ def view(
         Path | None, typer.Option(help="Where the images are now; else small previews.", show_default=False)
     ] = None,
     content: options.Content = None,
+    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Show a store in the browser: progress, leaderboard, samples, search; or let a person rate its answers.
 

@@ -86,7 +86,7 @@ def _names(content: Sequence[Path]) -> list[str]:
 
 def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[TaskInfo]:
     """Every task by name, usable or not, with the reason. Reads each task.yaml, but no data."""
-    known = loader_names(plugins)
+    known = loader_names(plugins)  # loads them, with the metrics that tasks may list
     found = []
     for name in _names(content):
         try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sparkles_eval.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.plugins import load_plugin
 from sparkles_eval.records import Sample
 from sparkles_eval.tasks.base import Loaded, Loader, Protocol, Source, Task
 from sparkles_eval.tasks.cache import cache_dir
@@ -39,6 +40,8 @@ def load_task(
     the task's folder or in what the user asked of it, and errors.DataError with every problem of the data; with
     `skip_bad` the bad items are left out and listed in `Task.skipped`, as long as one sound sample remains.
     """
+    for path in plugins:  # a task may list metrics that they register
+        load_plugin(path)
     folder = find_task(name_or_path, content)
     spec = folder.spec
     chosen = _protocol_spec(folder, protocol)

@@ -43,10 +43,15 @@ class SampleScores:
     """By turn (from 1) and criterion; None where the judge or rule gave no number."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Of the criteria; 1 where a criterion is not named."""
-    invalid: bool = False
-    """True where an answer names no option. Its score is 0: it counts as wrong."""
-    draws: int | None = None
-    """How many answers were drawn until one was valid or the draws were used up; None where nothing was drawn."""
+    invalid_turns: frozenset[int] = frozenset()
+    """Turns whose answer names no option. Their score is 0: they count as wrong."""
+    draws: Mapping[int, int] = field(default_factory=dict)
+    """By turn, how many answers were drawn until one was valid or the draws were used up; not there where none was."""
+
+    @property
+    def invalid(self) -> bool:
+        """True where an answer names no option."""
+        return bool(self.invalid_turns)
 
     @property
     def complete(self) -> bool:
@@ -230,9 +235,9 @@ def consistency(scores: SampleScores) -> float | None:
 
 
 @metric(title="Validity", needs="options", level="main")
-def validity(scores: SampleScores) -> float:
+def validity(scores: SampleScores) -> float | None:
     """Share of samples whose first answer names one option; it separates poor form from poor sight."""
-    return float(not scores.invalid and scores.draws in (1, None))
+    return _plain_mean([float(t not in scores.invalid_turns and scores.draws.get(t, 1) == 1) for t in scores.turns])
 
 
 # --- built in: answers that a judge rates -------------------------------------------------------------------------
@@ -260,9 +265,9 @@ def group_score(scores: SampleScores) -> float | None:
 
 
 @metric(title="Valid in the end", needs="options", level="main")
-def final_validity(scores: SampleScores) -> float:
+def final_validity(scores: SampleScores) -> float | None:
     """Share of samples that named one option within the draws allowed."""
-    return float(not scores.invalid)
+    return _plain_mean([float(turn not in scores.invalid_turns) for turn in scores.turns])
 
 
 @metric(title="Worst case", needs="options", level="bounds", missing=0.0)
@@ -274,4 +279,6 @@ def accuracy_worst(scores: SampleScores) -> float | None:
 @metric(title="Best case", needs="options", level="bounds", missing=1.0)
 def accuracy_best(scores: SampleScores) -> float | None:
     """Accuracy if every invalid and every ungraded answer were right."""
-    return 1.0 if scores.invalid else scores.mean()
+    return replace(
+        scores, values={key: 1.0 if key[0] in scores.invalid_turns else value for key, value in scores.values.items()}
+    ).mean()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.analysis.ablations import OrderEffect, ablations
+from sparkles_eval.analysis.ablation_tables import OrderEffect
+from sparkles_eval.analysis.ablations import ablations
 from sparkles_eval.analysis.compare import compare
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Criterion, Generation, Image, Model, Run, Sample, Score, Text, Turn

@@ -1,6 +1,7 @@
 """Writes the reference pages that follow from the code: the command line and the YAML files.
 
-`python -m tests.docs.write_reference` writes docs/reference/{cli,task-yaml,judge-yaml,adapter-yaml,style-yaml}.md; a
+`python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,task-yaml,judge-yaml,adapter-yaml,style-yaml}.md;
+a
 test holds them true. Knows nothing of what options and keys do: their words are in the code.
 """
 
@@ -24,6 +25,7 @@ from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.cli.app import app
 from sparkles_eval.dialogues.spec import StyleSpec
 from sparkles_eval.judges.spec import JudgeSpec
+from sparkles_eval.tasks.metrics import METRICS
 from sparkles_eval.tasks.spec import TaskSpec
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -187,10 +189,47 @@ def _field_default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def metrics_page() -> str:
+    """docs/reference/metrics.md: every built-in metric with what it needs and how its interval is made."""
+    intervals: Mapping[object, str] = {
+        "mean": "t over independent units",
+        "group_mean": "stratified t",
+        "group_all": "Wilson over groups",
+    }
+    lines = [
+        "# Metrics",
+        "",
+        _NOTE,
+        "What a task may list under `metrics:` and `compare --metric` may name. Each is a mean over samples that are",
+        "graded, with a 95% interval; below 30 independent units intervals are exact or by permutation. The first of a",
+        "task's list that may lead is its headline. [Your own metric](../guides/own-metric.md) stands beside them.",
+        "",
+        "| metric | title | what | needs | unit | may lead | interval |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in METRICS:
+        metric = METRICS.get(name)
+        if metric is None or METRICS.modules()[name] != "sparkles_eval.tasks.metrics":
+            continue
+        unit = "%" if metric.unit == "percent" else "points of the judge's scale"
+        lead = {"headline": "yes", "main": "", "bounds": "end of a range"}.get(metric.level, "")
+        needs = ", ".join(metric.needs)
+        how = "Wilson" if (metric.unit, metric.aggregate) == ("percent", "mean") else intervals[metric.aggregate]
+        cells = (f"`{name}`", metric.title, metric.description, needs, unit, lead, how)
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "Of a judge's ratings there are parts as well: `A2` (the mean over the criteria of turn 2), `C1` (a criterion, over",
+        "all turns) and `A2.C1`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page that is written from the code, by file name."""
     return {
         "cli.md": cli_page(),
+        "metrics.md": metrics_page(),
         "task-yaml.md": yaml_page(
             "task.yaml",
             "Describes a task: a folder with this file, a prompt and a card (`README.md`). [Make one of your own]"
