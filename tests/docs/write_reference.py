@@ -1,8 +1,7 @@
 """Writes the reference pages that follow from the code: the command line and the YAML files.
 
-`python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,task-yaml,judge-yaml,adapter-yaml,style-yaml}.md;
-a
-test holds them true. Knows nothing of what options and keys do: their words are in the code.
+`python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,task-yaml,judge-yaml,adapter-yaml,
+style-yaml}.md; a test holds them true. Knows nothing of what options and keys do: their words are in the code.
 """
 
 from __future__ import annotations
@@ -219,8 +218,8 @@ def metrics_page() -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "Of a judge's ratings there are parts as well: `A2` (the mean over the criteria of turn 2), `C1` (a criterion, over",
-        "all turns) and `A2.C1`.",
+        "A judge's ratings have parts: `A2` (the mean over the criteria of turn 2), `C1` (a criterion, over all",
+        "turns) and `A2.C1`.",
     ]
     return "\n".join(lines) + "\n"
 
