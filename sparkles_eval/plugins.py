@@ -1,6 +1,6 @@
-"""Loads a user's Python file (`--plugin path.py`) once and gives the mappings that it declares.
+"""Loads a user's Python file (`--plugin path.py`) once and gives what it offers: mappings and decorated functions.
 
-Knows nothing of what an adapter, judge or loader is: whoever asks for a mapping knows how to call its values.
+Knows nothing of what an adapter, judge, loader or scorer is: whoever asks for a mapping knows how to call its values.
 """
 
 from __future__ import annotations
@@ -11,11 +11,29 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from types import ModuleType
+from typing import Protocol, TypeAlias
 
 from sparkles_eval.errors import UserError
 
 Factory: TypeAlias = Callable[..., object]
+
+
+class Decorated(Protocol):
+    """What a decorator such as `@scorer` makes of a function. A file offers those that it defines itself."""
+
+    @property
+    def kind(self) -> str:
+        """Which decorator made it, such as "scorers": the key of `Plugin.decorated`."""
+        ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def function(self) -> Callable[..., object]:
+        """The author's function."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,8 @@ class Plugin:
     adapters: Mapping[str, Factory] = field(default_factory=dict)
     judges: Mapping[str, Factory] = field(default_factory=dict)
     loaders: Mapping[str, Factory] = field(default_factory=dict)
+    decorated: Mapping[str, Mapping[str, Decorated]] = field(default_factory=dict)
+    """What decorators made of the file's functions, by kind and name."""
 
 
 _loaded: dict[Path, Plugin] = {}
@@ -34,8 +54,9 @@ _loaded: dict[Path, Plugin] = {}
 def load_plugin(path: Path) -> Plugin:
     """The plugin in a Python file; executed once a process, however often it is named.
 
-    The file declares at least one of `ADAPTERS`, `JUDGES`, `LOADERS`, each a mapping of names to callables.
-    Raises errors.UserError when the file is missing, fails while it runs, or declares none of them.
+    The file declares at least one of `ADAPTERS`, `JUDGES`, `LOADERS`, each a mapping of names to callables, or a
+    function with a decorator such as `@scorer`. Raises errors.UserError when the file is missing, fails while it runs,
+    or declares none of them.
     """
     file = path.expanduser().resolve()
     if file not in _loaded:
@@ -56,13 +77,32 @@ def _run(file: Path) -> Plugin:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        if isinstance(error, UserError):
+            raise UserError(f"--plugin {file}: {error}") from error
         raise UserError(f"--plugin {file}: {type(error).__name__} while it was loaded: {error}") from error
     adapters, judges, loaders = (
         _mapping(file, kind, getattr(module, kind, None)) for kind in ("ADAPTERS", "JUDGES", "LOADERS")
     )
-    if not (adapters or judges or loaders):
-        raise UserError(f"--plugin {file}: declares none of ADAPTERS, JUDGES, LOADERS (mappings of names to factories)")
-    return Plugin(file, adapters, judges, loaders)
+    decorated = _decorated(file, module)
+    if not (adapters or judges or loaders or decorated):
+        raise UserError(
+            f"--plugin {file}: declares none of ADAPTERS, JUDGES, LOADERS (mappings of names to factories), and has no "
+            "@scorer"
+        )
+    return Plugin(file, adapters, judges, loaders, decorated)
+
+
+def _decorated(file: Path, module: ModuleType) -> dict[str, dict[str, Decorated]]:
+    """What decorators made of functions that the file defines; what it imports is another's."""
+    found: dict[str, dict[str, Decorated]] = {}
+    for value in vars(module).values():
+        kind, name, function = (getattr(value, part, None) for part in ("kind", "name", "function"))
+        if not isinstance(kind, str) or getattr(function, "__module__", None) != module.__name__:
+            continue
+        names = found.setdefault(kind, {})
+        if names.setdefault(str(name), value) is not value:
+            raise UserError(f"--plugin {file}: two of its {kind} are called {name!r}; give one another name")
+    return found
 
 
 def _mapping(file: Path, kind: str, value: object) -> Mapping[str, Factory]:

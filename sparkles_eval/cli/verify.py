@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sparkles_eval.cli import options
+
 if TYPE_CHECKING:
     from sparkles_eval.publishing.findings import Verification
 
@@ -19,6 +21,7 @@ def verify(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write every finding as JSON ('-' prints it).")
     ] = None,
+    plugin: options.Plugins = None,
 ) -> None:
     """Check a store: pages, references, every hash, and every score and metric worked out again.
 
@@ -33,7 +36,7 @@ def verify(
     """
     from sparkles_eval.publishing.verify import verify_file
 
-    found = verify_file(store)
+    found = verify_file(store, plugins=tuple(plugin or ()))
     if json is not None:
         _write(found, json)
     if json != Path("-"):

@@ -173,15 +173,18 @@ def _where(store: Store, column: Column, *, by_name: bool, groups: bool) -> dict
 
 
 _PLAIN = (
-    "SELECT sample_id, avg(value) FROM scores WHERE run_id = ? AND judge_id = ? AND criterion = 'accuracy'"
-    " GROUP BY sample_id"
+    "SELECT sample_id, avg(points) FROM (SELECT sample_id, CASE WHEN count(value) = count(*) THEN avg(value) END AS"
+    " points FROM scores WHERE run_id = ? AND judge_id = ? AND criterion = 'accuracy'"
+    " GROUP BY sample_id, epoch, repeat) GROUP BY sample_id"
 )
+"""Mean over the scored turns of every epoch that has all of them; then the mean over epochs."""
 _CONSISTENCY = (
-    "SELECT unit, avg(whole) FROM (SELECT g.unit, s.epoch, CASE WHEN count(s.value) = g.size THEN min(s.value) END"
-    " AS whole FROM scores s JOIN samples p ON p.id = s.sample_id JOIN (SELECT s.consistency_group AS unit,"
+    "SELECT unit, avg(whole) FROM (SELECT g.unit, s.epoch, CASE WHEN count(s.value) = g.size THEN min(s.value) >= 1 END"
+    " AS whole FROM (SELECT sample_id, epoch, CASE WHEN count(value) = count(*) THEN min(value) END AS value"
+    " FROM scores WHERE run_id = ? AND judge_id = ? AND criterion = 'accuracy' GROUP BY sample_id, epoch) s"
+    " JOIN samples p ON p.id = s.sample_id JOIN (SELECT s.consistency_group AS unit,"
     " count(*) AS size FROM run_samples a JOIN samples s ON s.id = a.sample_id WHERE a.run_id = ? GROUP BY 1) g"
-    " ON g.unit = p.consistency_group"
-    " WHERE s.run_id = ? AND s.judge_id = ? AND s.criterion = 'accuracy' GROUP BY 1, 2) GROUP BY unit"
+    " ON g.unit = p.consistency_group GROUP BY 1, 2) GROUP BY unit"
 )
 _BY_TURN = (
     "SELECT sample_id, avg(points) FROM (SELECT sample_id, epoch, repeat,"
@@ -211,7 +214,7 @@ def _scores(store: Store, column: Column, metric: str) -> list[tuple[str, float 
     if metric == ACCURACY:
         query = _PLAIN
     elif metric == "consistency":
-        query, who = _CONSISTENCY, (column.run.id, *who)
+        query, who = _CONSISTENCY, (*who, column.run.id)
     elif metric == "sparkles_score":
         query = _BY_TURN
     elif metric == "judge_score":

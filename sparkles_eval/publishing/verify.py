@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -26,13 +26,13 @@ MOST = 1000
 _COUNTED = ("runs", "samples", "requests", "answers", "verdicts", "scores", "estimates")
 
 
-def verify_file(path: Path, *, most: int = MOST) -> Verification:
+def verify_file(path: Path, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check a store file; nothing is written to it. Raises errors.StoreError for what is no store or is newer."""
     with reading(path) as store:
-        return verify(store, most=most)
+        return verify(store, most=most, plugins=plugins)
 
 
-def verify(store: Store, *, most: int = MOST) -> Verification:
+def verify(store: Store, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check an open store: its shape first, and only where that is sound what its rows mean."""
     found = list(islice(check_shape(store), most))
     if found:
@@ -41,7 +41,7 @@ def verify(store: Store, *, most: int = MOST) -> Verification:
     checks = chain(
         check_hashes(store, samples),
         check_answers(store, samples),
-        check_scores(store, samples, done),
+        check_scores(store, samples, done, plugins),
         _estimates(store),
     )
     found = list(islice(_readable(checks), most))

@@ -67,7 +67,7 @@ def extracts(judge: JudgeRow) -> bool:
 
 def measure(asked: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> tuple[Measure, ...]:
     """Every metric of the run as this judge scored it, headline first."""
-    measures = _shares(asked, lines) if extracts(judge) else _ratings(asked, judge, lines)
+    measures = _shares(asked, judge, lines) if extracts(judge) else _ratings(asked, judge, lines)
     return tuple(replace(m, estimate=_clip(m.estimate, m.column)) for m in measures)
 
 
@@ -90,10 +90,11 @@ WORST = _share(
 BEST = _share("accuracy_best", "Best case", "Accuracy if every invalid and every ungraded answer were right.", "bounds")
 
 
-def _shares(asked: Asked, lines: Sequence[ScoreLine]) -> Iterable[Measure]:
+def _shares(asked: Asked, judge: JudgeRow, lines: Sequence[ScoreLine]) -> Iterable[Measure]:
     right = _by_sample(asked, lines, lambda line: line.value)
     guess = 1 / asked.options if asked.options else None
-    yield Measure(ACCURACY, _proportion(asked, right), guess)
+    title = judge.criteria[0].name or ACCURACY.title  # a scorer may call its column otherwise ("ANLS")
+    yield Measure(replace(ACCURACY, title=title), _proportion(asked, right), guess)
     if "consistency" in asked.metrics:
         yield _consistency(asked, lines, right, guess)
     first = _by_sample(asked, lines, lambda line: float(not line.invalid and line.draws in (1, None)))
@@ -110,12 +111,19 @@ def _shares(asked: Asked, lines: Sequence[ScoreLine]) -> Iterable[Measure]:
 def _by_sample(
     asked: Asked, lines: Sequence[ScoreLine], value: Callable[[ScoreLine], float | None]
 ) -> list[float | None]:
-    """One number per sample in order: the mean over its graded epochs and repeats, None where none is graded."""
-    found: dict[str, list[float]] = {}
+    """One number per sample in order: the mean over its graded epochs and repeats, None where none is graded.
+
+    An epoch's number is the mean over the turns that are scored; it is graded where all of them are.
+    """
+    turns: dict[tuple[str, int, int], list[float | None]] = {}
     for line in lines:
-        number = value(line)
-        if line.value is not None and number is not None:
-            found.setdefault(line.sample_id, []).append(number)
+        number = None if line.value is None else value(line)
+        turns.setdefault((line.sample_id, line.epoch, line.repeat), []).append(number)
+    found: dict[str, list[float]] = {}
+    for (sample, _, _), numbers in turns.items():
+        graded = [number for number in numbers if number is not None]
+        if len(graded) == len(numbers):
+            found.setdefault(sample, []).append(sum(graded) / len(graded))
     return [_mean(found.get(place.sample_id, ())) for place in asked.places]
 
 
