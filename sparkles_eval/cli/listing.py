@@ -21,17 +21,18 @@ class What(StrEnum):
     MODELS = "models"
     TASKS = "tasks"
     JUDGES = "judges"
+    SCORERS = "scorers"
     RUNS = "runs"
     TRAININGS = "trainings"
 
 
 def listing(
-    what: Annotated[What, typer.Argument(help="models, tasks, judges, runs or trainings.")],
+    what: Annotated[What, typer.Argument(help="models, tasks, judges, scorers, runs or trainings.")],
     store: options.StorePath = options.DEFAULT_STORE,
     content: options.Content = None,
     plugin: options.Plugins = None,
 ) -> None:
-    """Show the models, tasks and judges that can be named, or the runs and trainings that a store holds.
+    """Show the models, tasks, judges and scorers that can be named, or the runs and trainings that a store holds.
 
     [bold]Examples[/bold]
 
@@ -47,6 +48,8 @@ def listing(
             _tasks(places, plugins)
         case What.JUDGES:
             _judges(places, plugins)
+        case What.SCORERS:
+            _scorers(plugins)
         case What.RUNS:
             _runs(store)
         case What.TRAININGS:
@@ -107,6 +110,13 @@ def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     judges = list_judges(content, [load_plugin(path) for path in plugins])
     rows = [(judge.name, judge.title, _usable(judge.usable, judge.why_not)) for judge in judges]
     _print(("judge", "what", "usable"), rows)
+
+
+def _scorers(plugins: Sequence[Path]) -> None:
+    from sparkles_eval.tasks.scorers.registry import list_scorers
+
+    rows = [(one.name, str(one.version), one.description, one.options_shown) for one in list_scorers(plugins)]
+    _print(("scorer", "version", "what", "options"), rows)
 
 
 def _runs(path: Path) -> None:

@@ -46,9 +46,9 @@ def load_task(
     chosen = _protocol_spec(folder, protocol)
     prompt = _prompt(folder, chosen)
     settings = _args(folder, args or {})
+    scorer = _scorer(folder, protocol, plugins)
     loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root)
     generation = chosen.generation.record()
-    scorer = _scorer(folder, protocol, plugins)
     record = Protocol(protocol, chosen.version, generation, prompt.hash, scorer, chosen.draws, chosen.judging)
     samples, wrong = check_samples(loaded.samples, record, spec.metrics)
     problems = [*loaded.problems, *wrong]

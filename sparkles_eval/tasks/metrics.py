@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
-"""What a metric needs: samples with options and an answer rule, samples in groups, a judge, or two-turn dialogues."""
+"""What a metric needs: a scorer (stored as "options"), samples in groups, a judge, or two-turn dialogues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             "accuracy",
             "Accuracy",
-            "Share of samples whose answer is the right option; an answer that names no option counts as wrong.",
+            "Mean over samples of the scorer's value: 1 right, 0 wrong, and an answer out of which nothing can be read "
+            "counts as wrong. Where several turns are scored, a sample's value is their mean.",
             ("options",),
             1.0,
         ),
@@ -41,7 +42,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "validity",
             "Validity",
-            "Share of samples whose first answer names one option; it separates poor form from poor sight.",
+            "Share of samples whose first answer can be read; it separates poor form from poor sight.",
             ("options",),
             1.0,
         ),

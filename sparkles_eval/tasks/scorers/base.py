@@ -105,6 +105,12 @@ class Scorer:
         """The author's function as it stands."""
         return self.function(answer, question, **options)
 
+    @property
+    def options_shown(self) -> str:
+        """The options with their defaults, such as "threshold=0.5, final_answer=true"."""
+        defaults = self.model().model_dump(mode="json")
+        return ", ".join(f"{name}={json.dumps(value)}" for name, value in defaults.items())
+
     def bind(self, options: Mapping[str, object]) -> BoundScorer:
         """The scorer with the options that a task chose. Raises errors.ContentError naming those that there are."""
         try:
