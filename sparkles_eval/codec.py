@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
@@ -31,7 +31,18 @@ def _turn_json(turn: Turn) -> JSON:
         }
         for fact in turn.facts
     ]
-    return {"content": [_part_json(part) for part in turn.content], "reference": turn.reference, "facts": facts}
+    own = {"options": list(turn.options), "targets": list(turn.targets)}
+    return {
+        "content": [_part_json(part) for part in turn.content],
+        "reference": turn.reference,
+        "facts": facts,
+        **_where_given(own),
+    }
+
+
+def _where_given(lists: Mapping[str, list[str]]) -> dict[str, JSON]:
+    """What was added to the form later: left out where it is empty, so that older samples keep their hashes."""
+    return {name: list(values) for name, values in lists.items() if values}
 
 
 def sample_json(sample: Sample) -> JSON:
@@ -45,6 +56,7 @@ def sample_json(sample: Sample) -> JSON:
         "group": sample.group,
         "cluster": sample.cluster,
         "tags": list(sample.tags),
+        **_where_given({"accepted": list(sample.accepted)}),
     }
 
 
@@ -91,6 +103,8 @@ class _Turn(_Strict):
     content: tuple[str | _Image, ...]
     reference: str | None = None
     facts: tuple[_Fact, ...] = ()
+    options: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 class _Sample(_Strict):
@@ -102,6 +116,7 @@ class _Sample(_Strict):
     group: str
     cluster: str
     tags: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
 
 
 def read_sample(text: str, find: Find) -> Sample:
@@ -114,7 +129,13 @@ def read_sample(text: str, find: Find) -> Sample:
         return replace(find(piece.image), id=piece.id, caption=piece.caption)
 
     turns = tuple(
-        Turn(tuple(part(p) for p in turn.content), turn.reference, tuple(Fact(**f.model_dump()) for f in turn.facts))
+        Turn(
+            tuple(part(p) for p in turn.content),
+            turn.reference,
+            tuple(Fact(**f.model_dump()) for f in turn.facts),
+            turn.options,
+            turn.targets,
+        )
         for turn in raw.turns
     )
-    return Sample(raw.id, turns, raw.fields, raw.options, raw.target, raw.group, raw.cluster, raw.tags)
+    return Sample(raw.id, turns, raw.fields, raw.options, raw.target, raw.group, raw.cluster, raw.tags, raw.accepted)

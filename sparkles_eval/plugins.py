@@ -1,7 +1,7 @@
 """What users add in Python: files named with `--plugin`, and registries that such files and installed packages fill.
 
-A file declares mappings (`ADAPTERS`, `JUDGES`, `LOADERS`), or registers things with a decorator such as
-`sparkles_eval.metric`. Whoever asks for a mapping or a registered thing knows how to use it.
+A file declares mappings (`ADAPTERS`, `JUDGES`, `LOADERS`), or has functions under a decorator such as
+`sparkles_eval.metric` or `@scorer`. Whoever asks for a mapping or a decorated thing knows how to use it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from types import ModuleType
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from sparkles_eval.errors import UserError
 
@@ -90,6 +91,23 @@ _registries: list[Registry[Any]] = []
 """Every registry, so that a plugin file that registers something counts as declaring it."""
 
 
+class Decorated(Protocol):
+    """What a decorator such as `@scorer` makes of a function. A file offers those that it defines itself."""
+
+    @property
+    def kind(self) -> str:
+        """Which decorator made it, such as "scorers": the key of `Plugin.decorated`."""
+        ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def function(self) -> Callable[..., object]:
+        """The author's function."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """What one file offers: factories by the name that `--model`, `--judge` or a task.yaml uses."""
@@ -98,6 +116,8 @@ class Plugin:
     adapters: Mapping[str, Factory] = field(default_factory=dict)
     judges: Mapping[str, Factory] = field(default_factory=dict)
     loaders: Mapping[str, Factory] = field(default_factory=dict)
+    decorated: Mapping[str, Mapping[str, Decorated]] = field(default_factory=dict)
+    """What decorators made of the file's functions, by kind and name."""
 
 
 _loaded: dict[Path, Plugin] = {}
@@ -106,8 +126,9 @@ _loaded: dict[Path, Plugin] = {}
 def load_plugin(path: Path) -> Plugin:
     """The plugin in a Python file; executed once a process, however often it is named.
 
-    The file declares `ADAPTERS`, `JUDGES` or `LOADERS` (mappings of names to callables), or registers a metric.
-    Raises errors.UserError when the file is missing, fails while it runs, or offers nothing.
+    The file declares `ADAPTERS`, `JUDGES` or `LOADERS` (mappings of names to callables), or has a function under a
+    decorator such as `@metric` or `@scorer`. Raises errors.UserError when the file is missing, fails while it runs, or
+    offers nothing.
     """
     file = path.expanduser().resolve()
     if file not in _loaded:
@@ -136,12 +157,26 @@ def _run(file: Path) -> Plugin:
     adapters, judges, loaders = (
         _mapping(file, kind, getattr(module, kind, None)) for kind in ("ADAPTERS", "JUDGES", "LOADERS")
     )
-    if not (adapters or judges or loaders or any(registry.count(name) for registry in _registries)):
+    decorated = _decorated(file, module)
+    if not (adapters or judges or loaders or decorated or any(registry.count(name) for registry in _registries)):
         raise UserError(
             f"--plugin {file}: offers nothing; declare ADAPTERS, JUDGES or LOADERS (mappings of names to factories), "
-            "or register a metric with @sparkles_eval.metric"
+            "or write a function under @metric or @scorer"
         )
-    return Plugin(file, adapters, judges, loaders)
+    return Plugin(file, adapters, judges, loaders, decorated)
+
+
+def _decorated(file: Path, module: ModuleType) -> dict[str, dict[str, Decorated]]:
+    """What decorators made of functions that the file defines; what it imports is another's."""
+    found: dict[str, dict[str, Decorated]] = {}
+    for value in vars(module).values():
+        kind, name, function = (getattr(value, part, None) for part in ("kind", "name", "function"))
+        if not isinstance(kind, str) or getattr(function, "__module__", None) != module.__name__:
+            continue
+        names = found.setdefault(kind, {})
+        if names.setdefault(str(name), value) is not value:
+            raise UserError(f"--plugin {file}: two of its {kind} are called {name!r}; give one another name")
+    return found
 
 
 def _mapping(file: Path, kind: str, value: object) -> Mapping[str, Factory]:

@@ -88,7 +88,7 @@ def make(model: Model, options: ModelOptions) -> Baseline:
 
 def _chance(seed: int) -> Say:
     def say(request: Request) -> str:
-        options = request.sample.options
+        options = request.sample.options_at(request.turn)
         if not options:
             return _NOTHING_SEEN
         # A hash instead of a generator: an item's draw depends on nothing but the item, in whatever order it comes.
@@ -103,7 +103,8 @@ def _constant(text: str | None) -> Say:
     def say(request: Request) -> str:
         if text is not None:
             return text
-        return concluding(request.sample.options[0]) if request.sample.options else _NOTHING_SEEN
+        options = request.sample.options_at(request.turn)
+        return concluding(options[0]) if options else _NOTHING_SEEN
 
     return say
 
@@ -115,8 +116,10 @@ def _echo(request: Request) -> str:
 def _oracle(request: Request) -> str:
     sample = request.sample
     reference = sample.turns[request.turn - 1].reference
-    if sample.target is not None and (reference is None or request.turn == len(sample.turns)):
-        return concluding(sample.target)
+    if targets := sample.targets_at(request.turn):
+        return concluding(targets[0]) if sample.options_at(request.turn) else targets[0]
+    if reference is None and sample.target is not None:  # an earlier turn, of which nothing is known
+        return concluding(sample.target) if sample.options else sample.target
     if reference is None:
         raise Rejected(f"{sample.id}: the data has no target and no reference for turn {request.turn}")
     return reference

@@ -67,9 +67,13 @@ def _right(sample: Sample, turn: int, asked: Sample) -> str:
     """The right answer to a turn of `sample`, in the options of the item that is asked."""
     place = min(turn, len(sample.turns))
     reference = sample.turns[place - 1].reference
-    if sample.target is not None and asked.options and (reference is None or turn == len(asked.turns)):
-        same = sample.target in asked.options
-        return concluding(sample.target if same else asked.options[sample.options.index(sample.target)])
+    targets = sample.targets_at(place) or (() if reference or sample.target is None else (sample.target,))
+    if targets and (reference is None or turn in asked.scored_turns):
+        own, theirs = sample.options_at(place), asked.options_at(turn)
+        if not theirs:
+            return targets[0]
+        same = targets[0] in theirs or targets[0] not in own or own.index(targets[0]) >= len(theirs)
+        return concluding(targets[0] if same else theirs[own.index(targets[0])])
     if reference is None:
         raise Rejected(f"{sample.id}: the data has no target and no reference for turn {place}")
     return reference

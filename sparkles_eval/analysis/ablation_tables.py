@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.analysis.pair_tests import Tested
-from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix
+from sparkles_eval.analysis.run_scores import ScoredRun
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.judge_bias import PositionBias

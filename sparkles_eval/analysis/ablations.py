@@ -16,7 +16,8 @@ from sparkles_eval.analysis.ablation_tables import Ablation, Ablations, OrderEff
 from sparkles_eval.analysis.compare import opened
 from sparkles_eval.analysis.metrics import ACCURACY, Rows, extracts, find_metric, headline
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
-from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix, read_scores, score_matrix
+from sparkles_eval.analysis.run_scores import ScoredRun, read_scores
+from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Estimate

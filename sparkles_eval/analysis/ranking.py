@@ -12,7 +12,8 @@ import numpy as np
 
 from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
-from sparkles_eval.analysis.score_matrix import RunValues, ScoreMatrix
+from sparkles_eval.analysis.run_scores import RunValues
+from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.summary import Panel
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.estimates import FEW

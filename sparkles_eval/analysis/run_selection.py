@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.comparability import FACTORS, PHRASES, Comparability, differences, is_reference
-from sparkles_eval.analysis.score_matrix import ScoredRun
+from sparkles_eval.analysis.run_scores import ScoredRun
 from sparkles_eval.errors import UserError
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun

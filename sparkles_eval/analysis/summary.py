@@ -14,7 +14,7 @@ from pathlib import Path
 from sparkles_eval import __version__
 from sparkles_eval.analysis.comparability import Comparability, is_reference, titles, told_apart
 from sparkles_eval.analysis.metrics import Measure, unknown
-from sparkles_eval.analysis.score_matrix import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
+from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
 from sparkles_eval.errors import Problem
 from sparkles_eval.store import queries
 from sparkles_eval.store.encode import now

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.analysis.compare import opened
-from sparkles_eval.analysis.metrics import rating_metric
-from sparkles_eval.analysis.score_matrix import ACCURACY, ScoredRun, read_scores, sample_value
+from sparkles_eval.analysis.metrics import ACCURACY, rating_metric
+from sparkles_eval.analysis.run_scores import ScoredRun, read_scores, sample_value
 from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.errors import UserError
 from sparkles_eval.stats.clusters import clustered_mean

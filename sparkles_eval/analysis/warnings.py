@@ -12,7 +12,7 @@ import numpy as np
 from sparkles_eval.analysis.answer_flags import Scan, scan_answers
 from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.metrics import ACCURACY, extracts, find_metric, rating_metric
-from sparkles_eval.analysis.score_matrix import read_scores
+from sparkles_eval.analysis.run_scores import read_scores
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow

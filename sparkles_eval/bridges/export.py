@@ -60,7 +60,7 @@ def export(
 
 
 def _check(task: Task) -> None:
-    if task.protocol.answer is None or any(len(sample.turns) != 1 or not sample.options for sample in task.samples):
+    if task.protocol.reader is None or any(len(sample.turns) != 1 or not sample.options for sample in task.samples):
         raise UserError(
             f"task {task.name}: lm-eval tasks are single questions with options; a dialogue whose second question "
             "follows the model's own answer cannot be one"
@@ -75,7 +75,7 @@ def _document(task: Task, sample: Sample) -> Document:
         raise UserError(f"task {task.name}: item {sample.id} {what}, which lm-eval would read as something else")
     pictures = [part for part in message.parts if isinstance(part, Image)]
     lost = next((picture.relpath for picture in pictures if picture.path is None), None)
-    if lost is not None or task.protocol.answer is None or sample.target is None:
+    if lost is not None or task.protocol.reader is None or sample.target is None:
         raise UserError(f"task {task.name}: item {sample.id} lacks {lost or 'an answer'}")
     return Document(
         id=sample.id,
@@ -85,7 +85,7 @@ def _document(task: Task, sample: Sample) -> Document:
         relpaths=[picture.relpath for picture in pictures],
         options=list(sample.options),
         target=sample.target,
-        rule=task.protocol.answer,
+        rule=task.protocol.reader,
     )
 
 

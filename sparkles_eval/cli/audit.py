@@ -104,7 +104,7 @@ def _placed(wishes: Wishes, seat: Seat, budget: int) -> list[Placed]:
     from sparkles_eval.judges.base import Dialogue
 
     (task,) = load_tasks(wishes)
-    if task.protocol.answer:
+    if task.protocol.scorer:
         raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
     samples, spec = known_truth(task.samples), load_answers(wishes.content)
     able = [sample for sample in samples if seat.judge.check(sample) is None]

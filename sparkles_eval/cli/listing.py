@@ -22,17 +22,18 @@ class What(StrEnum):
     TASKS = "tasks"
     JUDGES = "judges"
     METRICS = "metrics"
+    SCORERS = "scorers"
     RUNS = "runs"
     TRAININGS = "trainings"
 
 
 def listing(
-    what: Annotated[What, typer.Argument(help="models, tasks, judges, metrics, runs or trainings.")],
+    what: Annotated[What, typer.Argument(help="models, tasks, judges, scorers, metrics, runs or trainings.")],
     store: options.StorePath = options.DEFAULT_STORE,
     content: options.Content = None,
     plugin: options.Plugins = None,
 ) -> None:
-    """Show the models, tasks, judges and metrics that can be named, or the runs and trainings that a store holds.
+    """Show the models, tasks, judges, scorers and metrics that can be named, or the runs and trainings of a store.
 
     [bold]Examples[/bold]
 
@@ -50,6 +51,8 @@ def listing(
             _judges(places, plugins)
         case What.METRICS:
             _metrics()
+        case What.SCORERS:
+            _scorers(plugins)
         case What.RUNS:
             _runs(store)
         case What.TRAININGS:
@@ -118,6 +121,13 @@ def _metrics() -> None:
     found = [metric for name in nameable() if (metric := METRICS.get(name))]
     rows = [(metric.name, metric.title, ", ".join(metric.needs) or "scores", metric.description) for metric in found]
     _print(("metric", "title", "needs", "what it is"), rows)
+
+
+def _scorers(plugins: Sequence[Path]) -> None:
+    from sparkles_eval.tasks.scorers.registry import list_scorers
+
+    rows = [(one.name, str(one.version), one.description, one.options_shown) for one in list_scorers(plugins)]
+    _print(("scorer", "version", "what", "options"), rows)
 
 
 def _runs(path: Path) -> None:

@@ -21,7 +21,7 @@ def verify(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write every finding as JSON ('-' prints it).")
     ] = None,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    plugin: options.Plugins = None,
 ) -> None:
     """Check a store: pages, references, every hash, and every score and metric worked out again.
 
@@ -36,7 +36,7 @@ def verify(
     """
     from sparkles_eval.publishing.verify import verify_file
 
-    found = verify_file(store)
+    found = verify_file(store, plugins=tuple(plugin or ()))
     if json is not None:
         _write(found, json)
     if json != Path("-"):

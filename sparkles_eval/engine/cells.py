@@ -10,12 +10,10 @@ from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.judges.base import Judge
 from sparkles_eval.records import Criterion, Generation, Run, Sample, Score
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
-from sparkles_eval.tasks.answers import RULES
 from sparkles_eval.tasks.base import Task
+from sparkles_eval.tasks.scorers import CRITERION, BoundScorer
 
 T = TypeVar("T")
-ACCURACY = "accuracy"
-"""The criterion that a protocol's answer rule scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Cell:
 
     @property
     def task_row(self) -> TaskRow:
-        options = {sample.options for sample in self.task.samples}
+        options = {sample.options_at(turn) for sample in self.task.samples for turn in sample.scored_turns}
         task = self.task
         return TaskRow(
             name=task.name,
@@ -123,19 +121,18 @@ class Answered:
     answers: tuple[str, ...]
 
 
-def rule_row(rule: str) -> JudgeRow:
-    """The row of a protocol's answer rule: it scores like a judge, so it stands among them."""
-    known = RULES[rule]
+def scorer_row(bound: BoundScorer) -> JudgeRow:
+    """The row of a protocol's scorer: it scores as a judge does, so it stands among them."""
     return JudgeRow(
-        id=f"{rule}@{known.version}",
-        name=rule,
-        version=known.version,
-        title=known.description,
+        id=bound.id,
+        name=bound.name,
+        version=bound.scorer.version,
+        title=bound.scorer.description,
         sees="text",
         model=None,
         low=0,
         high=1,
-        criteria=(Criterion(ACCURACY, "Accuracy"),),
+        criteria=(Criterion(CRITERION, bound.scorer.title),),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sparkles_eval.codec import sample_key
-from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, judge_row, rule_row
+from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, judge_row, scorer_row
 from sparkles_eval.engine.environment import environment
 from sparkles_eval.engine.prepare import Plan
 from sparkles_eval.engine.progress import Progress
@@ -169,8 +169,8 @@ def _expected(cell: Cell) -> Iterator[_Expected]:
     run = cell.run
     items = len(cell.asked) * run.epochs
     samples = None if len(cell.asked) == run.total else frozenset(map(sample_key, cell.asked))
-    if run.answer_rule:
-        yield _Expected(run.id, rule_row(run.answer_rule).id, items, samples)
+    if scorer := cell.task.protocol.scorer:
+        yield _Expected(run.id, scorer_row(scorer).id, items, samples)
     for seat in cell.seats:
         yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats, samples)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sparkles_eval.adapters.base import Adapter
-from sparkles_eval.engine.cells import Cell, Seat, judge_row, rule_row
+from sparkles_eval.engine.cells import Cell, Seat, judge_row, scorer_row
 from sparkles_eval.judges.base import Dialogue
 from sparkles_eval.records import Conversation, Model, Run, Sample, Text, Usage
 from sparkles_eval.store.store import Store
@@ -56,7 +56,7 @@ class Forecaster:
     def model(self, cell: Cell) -> Forecast:
         run = cell.run
         items = run.total * run.epochs
-        share = 1 - self._answered(run) / items
+        share = 1 - self._answered(cell, run) / items
         asked = requests = 0
         for sample in cell.asked:
             answers = _likely_answers(sample)
@@ -66,11 +66,11 @@ class Forecaster:
         rounds = run.epochs * share
         return self._line(cell.adapter.model, run, round(requests * rounds), round(asked * rounds))
 
-    def _answered(self, run: Run) -> int:
+    def _answered(self, cell: Cell, run: Run) -> int:
         if self._store is None:
             return 0
-        if run.answer_rule:
-            return len(self._store.scored(run.id, rule_row(run.answer_rule).id))
+        if scorer := cell.task.protocol.scorer:
+            return len(self._store.scored(run.id, scorer_row(scorer).id))
         return len({(answer.sample_id, answer.epoch) for answer in self._store.answers(run.id) if answer.turn > 1})
 
     def judge(self, cell: Cell, seat: Seat, adapter: Adapter) -> Forecast:

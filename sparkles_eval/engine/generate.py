@@ -1,6 +1,6 @@
 """Asks a model every turn of every sample, and lets each reply stand as an answer the moment it arrives.
 
-Knows nothing of judging, except that a protocol's own answer rule scores at once.
+Knows nothing of judging, except that a protocol's own scorer scores at once.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from functools import partial
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.engine.asking import Asker, Interrupted, Unanswered
-from sparkles_eval.engine.cells import ACCURACY, Answered, Cell, Item, judge_row, rule_row, unscored
+from sparkles_eval.engine.cells import Answered, Cell, Item, judge_row, scorer_row, unscored
 from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies, reseeded
-from sparkles_eval.records import Response, Run, Sample, Score, Status
+from sparkles_eval.records import Run, Score, Status
 from sparkles_eval.store.rows import AnswerRow, ScoreRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.answers import extract
+from sparkles_eval.tasks.scorers import CRITERION
+
+NOT_YET = "not answered yet"
+"""Why a turn of a dialogue in progress has no score."""
 
 
 class Generator:
@@ -44,7 +47,8 @@ class Generator:
         self._replies = Replies(store, asker, once)
         self._progress = progress
         self._answered = answered
-        self._rule = rule_row(run.answer_rule) if run.answer_rule else None
+        self._scorer = cell.task.protocol.scorer
+        self._scorer_row = scorer_row(self._scorer) if self._scorer else None
         self._judges = [(judge_row(seat.judge), seat.judge.card.repeats) for seat in cell.seats]
 
     def jobs(self) -> Iterator[Job]:
@@ -53,7 +57,7 @@ class Generator:
         known: dict[tuple[str, int], dict[int, AnswerRow]] = {}
         for answer in self._store.answers(run.id):
             known.setdefault((answer.sample_id, answer.epoch), {})[answer.turn] = answer
-        scored = self._store.scored(run.id, self._rule.id) if self._rule else None
+        scored = self._store.scored(run.id, self._scorer_row.id) if self._scorer_row else None
         waiting: list[tuple[Item, Mapping[int, AnswerRow]]] = []
         items = list(self._items())
         for item in items:
@@ -77,9 +81,9 @@ class Generator:
         texts: list[str] = []
         try:
             for turn in range(1, len(item.sample.turns) + 1):
-                # A rule's scores are written with the answer: where they are missing, the turn is gone through again
+                # A scorer's scores are written with the answer: where they are missing, the turn is gone through again
                 # (its response is in the store, nothing is asked twice).
-                again = self._rule is not None and turn == len(item.sample.turns)
+                again = self._scorer is not None and turn in item.sample.scored_turns
                 answer = None if again else have.get(turn)
                 texts.append((answer or await self._ask_turn(item, texts)).text)
         except Unanswered as error:
@@ -92,27 +96,28 @@ class Generator:
             self._answered(Answered(item, tuple(texts)))
 
     def _unscored(self, item: Item, reason: str) -> Iterator[ScoreRow]:
-        if self._rule:
-            score = Score(len(item.sample.turns), ACCURACY, None, reason)
-            yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._rule.id, 0, score)
+        if self._scorer_row:
+            for turn in item.sample.scored_turns:
+                score = Score(turn, CRITERION, None, reason)
+                yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._scorer_row.id, 0, score)
         for judge, repeats in self._judges:
             yield from unscored(self.run.id, item, judge, range(repeats), reason)
 
     async def _ask_turn(self, item: Item, history: list[str]) -> AnswerRow:
         """Ask one turn, as often as the protocol draws, and let the last response stand.
 
-        A protocol's answer rule reads the last turn only: that is the one with the question that has options.
+        A protocol's scorer scores the turns with targets, of most tasks the last one.
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
         """
         task, protocol = self.cell.task, self.cell.task.protocol
         turn, draw = len(history) + 1, 0
-        rule = protocol.answer if turn == len(item.sample.turns) else None
+        scorer = self._scorer if turn in item.sample.scored_turns else None
         before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
         conversation = task.prompt.conversation(item.sample, before)
         while True:
             generation = reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
             response = await self._replies.reply(Request(conversation, generation, item.sample, turn, item.epoch, draw))
-            score = read_answer(rule, response, item.sample, turn) if rule else None
+            score = scorer.score(response, item.sample, turn) if scorer else None
             draw += 1
             if score is None or not score.invalid or draw == protocol.draws:
                 break
@@ -122,19 +127,15 @@ class Generator:
         answer = AnswerRow(
             item.sample_id, item.epoch, turn, response.id, draw, response.status.value, response.text or ""
         )
-        rows = (
-            [ScoreRow(self.run.id, item.sample_id, item.epoch, self._rule.id, 0, score)] if score and self._rule else []
-        )
-        self._store.add_answer(self.run.id, answer, rows)
+        self._store.add_answer(self.run.id, answer, list(self._scores(item, turn, score)))
         return answer
 
-
-def read_answer(rule: str, response: Response, sample: Sample, turn: int) -> Score:
-    """The score of a response by a protocol's answer rule. No option read: invalid, which counts as wrong."""
-    found = extract(rule, response.text or "", sample.options)
-    if found.option is None:
-        reason = found.reason or "no option could be read"
-        if response.status is not Status.OK:
-            reason = f"{response.status.value}: {response.error or reason}"
-        return Score(turn, ACCURACY, 0.0, reason, invalid=True)
-    return Score(turn, ACCURACY, float(found.option == sample.target), answer=found.option)
+    def _scores(self, item: Item, turn: int, score: Score | None) -> Iterator[ScoreRow]:
+        """The score of a turn, and none yet for the later turns that are scored: a dialogue that stops half way is not
+        one that was graded by its first turns.
+        """
+        if score is None or self._scorer_row is None:
+            return
+        later = [Score(other, CRITERION, None, NOT_YET) for other in item.sample.scored_turns if other > turn]
+        for one in (score, *later):
+            yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._scorer_row.id, 0, one)

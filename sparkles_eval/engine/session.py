@@ -15,7 +15,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.engine.asking import Asker
-from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, rule_row
+from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, scorer_row
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
@@ -80,8 +80,8 @@ class Session:
         for cell in cells:
             run = cell.run
             ids = self._store.add_run(run, cell.task_row, cell.task.samples, cell.task.skipped, self._environment_id)
-            if run.answer_rule:
-                self._store.add_judge(rule_row(run.answer_rule))
+            if scorer := cell.task.protocol.scorer:
+                self._store.add_judge(scorer_row(scorer))
             desk = self._desk(self._models, cell.adapter)
             assert desk.asker is not None  # a model has an adapter
             generator = Generator(

@@ -6,13 +6,13 @@ of hashes or metrics.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from sparkles_eval.analysis.judges.panel_scores import panel_scores
 from sparkles_eval.analysis.metrics import extracts
-from sparkles_eval.engine.generate import read_answer
 from sparkles_eval.errors import UserError
 from sparkles_eval.publishing.findings import Finding, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples
@@ -23,7 +23,8 @@ from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.scorers import BoundScorer
+from sparkles_eval.tasks.scorers.registry import stored_scorer
 
 _CLOSE = 1e-9
 
@@ -49,8 +50,11 @@ class _ScoreAt:
     verdict_id: int | None
 
 
-def check_scores(store: Store, samples: Samples, done: Rescored) -> Iterator[Finding]:
-    """Every score that does not follow from what was said. `done` is filled in on the way."""
+def check_scores(store: Store, samples: Samples, done: Rescored, plugins: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Every score that does not follow from what was said. `done` is filled in on the way.
+
+    `plugins` are files with scorers of the user's own: without them their scores cannot be worked out again.
+    """
     readers = Readers()
     for run in queries.runs(store):
         answers = _answers(store, run.id)
@@ -58,26 +62,26 @@ def check_scores(store: Store, samples: Samples, done: Rescored) -> Iterator[Fin
             where = f"run_id {run.id}, judge {shown(judge.name)}"
             if is_panel(judge):
                 continue
-            if (why := _why_not(run, judge, readers)) is not None:
+            scorer = stored_scorer(judge.id, plugins) if extracts(judge) else None
+            if (why := _why_not(run, judge, readers, scorer)) is not None:
                 done.unchecked.append(f"{where}: {why}")
                 continue
             rows = _scores(store, run.id, judge.id)
             done.scores += len(rows)
-            if extracts(judge):
-                yield from _named(where, _by_rule(judge.name, rows, answers, samples))
+            if scorer is not None:
+                yield from _named(where, _by_scorer(scorer, rows, answers, samples))
             else:
                 yield from _by_verdicts(store, run, judge, rows, _judged(answers, samples), readers)
     yield from _panels(store, done)
 
 
-def _why_not(run: StoredRun, judge: JudgeRow, readers: Readers) -> str | None:
+def _why_not(run: StoredRun, judge: JudgeRow, readers: Readers, scorer: BoundScorer | None) -> str | None:
     """Why a judge's scores of a run cannot be worked out again here, or None."""
     if not extracts(judge):
         return readers.why_not(judge)
-    rule = RULES.get(judge.name)
-    if rule is None or judge.id != f"{rule.name}@{rule.version}":
-        return f"this program has no answer rule {shown(judge.id)}"
-    return None if run.answer_rule == rule.name else f"the run's answer rule is {shown(run.answer_rule)}"
+    if scorer is None or judge.name != scorer.name:
+        return f"this program has no answer rule {shown(judge.id)}; --plugin FILE brings a scorer of one's own"
+    return None if run.answer_rule == scorer.rule else f"the run's answer rule is {shown(run.answer_rule)}"
 
 
 def _named(where: str, found: Iterator[tuple[Place, str]]) -> Iterator[Finding]:
@@ -111,19 +115,22 @@ def _answers(store: Store, run_id: str) -> dict[Item, dict[int, Response]]:
     return found
 
 
-# --- answer rules -----------------------------------------------------------------------------------------------
+# --- scorers ---------------------------------------------------------------------------------------------------
 
 
-def _by_rule(
-    rule: str, rows: Mapping[Place, _ScoreAt], answers: Mapping[Item, Mapping[int, Response]], samples: Samples
+def _by_scorer(
+    scorer: BoundScorer,
+    rows: Mapping[Place, _ScoreAt],
+    answers: Mapping[Item, Mapping[int, Response]],
+    samples: Samples,
 ) -> Iterator[tuple[Place, str]]:
     expected: dict[Place, Score] = {}
     for (sample_id, epoch), turns in answers.items():
         sample = samples(sample_id)
-        last = len(sample.turns) if sample else 0
-        if sample is not None and last in turns:
-            score = read_answer(rule, turns[last], sample, last)
-            expected[sample_id, epoch, 0, last, score.criterion] = score
+        for turn in sample.scored_turns if sample else ():
+            if sample is not None and turn in turns:
+                score = scorer.score(turns[turn], sample, turn)
+                expected[sample_id, epoch, 0, turn, score.criterion] = score
     for place, score in expected.items():
         if place not in rows:
             yield place, f"is missing, the answer gives {_said(score)}"

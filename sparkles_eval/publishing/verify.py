@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 from sparkles_eval.analysis.metrics import unknown
-from sparkles_eval.analysis.score_matrix import read_scores
+from sparkles_eval.analysis.run_scores import read_scores
 from sparkles_eval.publishing.findings import Finding, Verification, shown
 from sparkles_eval.publishing.hashes import BAD_ROW, Samples, check_answers, check_hashes
 from sparkles_eval.publishing.opening import reading
@@ -27,13 +27,13 @@ MOST = 1000
 _COUNTED = ("runs", "samples", "requests", "answers", "verdicts", "scores", "estimates")
 
 
-def verify_file(path: Path, *, most: int = MOST) -> Verification:
+def verify_file(path: Path, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check a store file; nothing is written to it. Raises errors.StoreError for what is no store or is newer."""
     with reading(path) as store:
-        return verify(store, most=most)
+        return verify(store, most=most, plugins=plugins)
 
 
-def verify(store: Store, *, most: int = MOST) -> Verification:
+def verify(store: Store, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check an open store: its shape first, and only where that is sound what its rows mean."""
     found = list(islice(check_shape(store), most))
     if found:
@@ -42,7 +42,7 @@ def verify(store: Store, *, most: int = MOST) -> Verification:
     checks = chain(
         check_hashes(store, samples),
         check_answers(store, samples),
-        check_scores(store, samples, done),
+        check_scores(store, samples, done, plugins),
         check_estimates(store, done.unchecked),
     )
     found = list(islice(_readable(checks), most))

@@ -60,6 +60,10 @@ class Turn:
     content: tuple[Part, ...]
     reference: str | None = None
     facts: tuple[Fact, ...] = ()
+    options: tuple[str, ...] = ()
+    """The options of this turn's own question, where they differ from the sample's."""
+    targets: tuple[str, ...] = ()
+    """The answers to this turn that count as right, where each turn is scored."""
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -85,6 +89,25 @@ class Sample:
     cluster: str = ""
     tags: tuple[str, ...] = ()
     """Free labels to break results down by (linguistic categories, statement types)."""
+    accepted: tuple[str, ...] = ()
+    """Further answers that count as right beside `target`."""
+
+    @property
+    def scored_turns(self) -> tuple[int, ...]:
+        """The turns (from 1) whose answers are scored: those with targets of their own, else the last."""
+        own = tuple(number for number, turn in enumerate(self.turns, 1) if turn.targets)
+        return own or (len(self.turns),)
+
+    def options_at(self, turn: int) -> tuple[str, ...]:
+        """The options of the question in a turn: the turn's own, else the sample's."""
+        return self.turns[turn - 1].options or self.options
+
+    def targets_at(self, turn: int) -> tuple[str, ...]:
+        """The answers that count as right in a turn: its own; in the last turn else the sample's."""
+        own = self.turns[turn - 1].targets
+        if own or self.target is None or turn not in self.scored_turns:
+            return own
+        return (self.target, *self.accepted)
 
     @property
     def images(self) -> tuple[Image, ...]:

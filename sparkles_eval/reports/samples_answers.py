@@ -96,7 +96,11 @@ def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Ma
         if score.invalid:
             return "invalid", f"invalid, counts as wrong: {line(score.reason or 'no option could be read')}", 0.0, ""
     if read:
-        right = all(stored.score.value == 1 for stored in read)
+        values = [stored.score.value or 0.0 for stored in read]
+        if any(0 < value < 1 for value in values):
+            points = sum(values) / len(values)
+            return "rated", numbers.number(points, "points"), points, ""
+        right = all(value == 1 for value in values)
         return ("right", "right", 1.0, "") if right else ("wrong", "wrong", 0.0, "")
     given = next((verdict for verdict in rated if not verdict.reason), None)
     if given:

@@ -70,10 +70,20 @@ def _sample(stored: StoredSample, answers: Sequence[AnswerView]) -> SampleView:
         gist=_gist(sample),
         turns=tuple(_turn(number, turn) for number, turn in enumerate(sample.turns, 1)),
         fields=tuple(_fields(sample)),
-        target=None if sample.target is None else visible(sample.target),
+        target=_targets(sample),
         tags=tuple(line(tag) for tag in sample.tags),
         answers=tuple(answers),
     )
+
+
+def _targets(sample: Sample) -> str | None:
+    """Every answer that counts as right, by turn where several turns are scored."""
+    said = [
+        (f"turn {turn}: " if len(sample.scored_turns) > 1 else "") + " or ".join(map(visible, targets))
+        for turn in sample.scored_turns
+        if (targets := sample.targets_at(turn))
+    ]
+    return "; ".join(said) or None
 
 
 def _gist(sample: Sample) -> str:

@@ -23,8 +23,9 @@ APART = 3.0
 
 _MARK = (
     "CASE WHEN count(s.value) < count(*) THEN 0 WHEN max(s.invalid) THEN 3 WHEN NOT ? THEN 4"
-    " WHEN min(s.value) >= 1 THEN 2 ELSE 1 END"
+    " WHEN min(s.value) >= 1 THEN 2 WHEN max(s.value > 0 AND s.value < 1) THEN 4 ELSE 1 END"
 )
+"""A scorer's partial credit is neither right nor wrong: it is shown as points."""
 _FITS: Mapping[Flag, str] = {
     "": "1",
     "wrong": "wrong > 0",

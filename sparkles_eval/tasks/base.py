@@ -11,6 +11,8 @@ from typing import Protocol as Interface
 from sparkles_eval.codec import sample_key
 from sparkles_eval.errors import Problem
 from sparkles_eval.records import Conversation, Generation, Sample, fingerprint
+from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.scorers import BoundScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Loader(Interface):
 class Protocol:
     """How a task is asked and read: `strict` (ours, the default) or `paper` (the published way), or a task's own.
 
-    `answer` names the rule that reads an option out of a response (tasks.answers), None where judges score.
+    `scorer` compares an answer with the accepted ones, None where judges score.
     `draws` > 1 asks again, up to that often, until an answer can be read; what stays invalid counts as wrong.
     `judging` names the judge's protocol variant of the same name (its parser and settings), where it has one.
     """
@@ -62,9 +64,19 @@ class Protocol:
     version: int
     generation: Generation
     prompt_hash: str
-    answer: str | None = None
+    scorer: BoundScorer | None = None
     draws: int = 1
     judging: str = "strict"
+
+    @property
+    def answer(self) -> str | None:
+        """The scorer as a run's identity names it."""
+        return self.scorer.rule if self.scorer else None
+
+    @property
+    def reader(self) -> str | None:
+        """The answer rule (tasks.answers) that reads an option, where that is how this protocol scores."""
+        return self.scorer.scorer.name if self.scorer and self.scorer.scorer.name in RULES else None
 
 
 class Prompt(Interface):

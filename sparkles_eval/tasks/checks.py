@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sparkles_eval.errors import Problem
 from sparkles_eval.records import Sample
 from sparkles_eval.tasks.base import Prompt, Protocol
 from sparkles_eval.tasks.metrics import Need, find_metrics
+from sparkles_eval.tasks.scorers import BoundScorer, Question
 
 
 def check_samples(
@@ -35,27 +36,58 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
         wrong.append("an empty id")
     if not sample.turns:
         wrong.append("no turns")
-    options, target = sample.options, sample.target
-    if options:
-        if len({option.lower().strip() for option in options}) < len(options):
-            wrong.append(f"two options read the same: {', '.join(options)}")
-        if len(options) == 1 or not all(option.strip() for option in options):
-            wrong.append(f"at least two options with words are needed, there are {list(options)}")
-        if protocol.answer == "paper" and len(options) != 2:
-            wrong.append(f"the paper answer rule reads two options, there are {len(options)}")
-        if target is None:
-            wrong.append("options but no target (the right one)")
-        elif target not in options:
-            wrong.append(f"label not an option: {target!r} is none of {', '.join(options)}")
-    elif target is not None:
-        wrong.append(f"target {target!r} but no options")
-    elif protocol.answer is not None:
-        wrong.append(f"no options, which the answer rule {protocol.answer!r} needs")
+    wrong += _wrong_questions(sample, protocol.scorer) if sample.turns else []
     if "groups" in needs and not sample.group:
         wrong.append("no group, which the metrics consistency and group_score need")
     if "two turns" in needs and len(sample.turns) != 2:
         wrong.append(f"{len(sample.turns)} turns, the metric sparkles_score needs two (judge_score takes any number)")
     return wrong
+
+
+def _wrong_questions(sample: Sample, scorer: BoundScorer | None) -> Iterator[str]:
+    """What is wrong with the questions that are scored: with the sample's one, or with those of its turns."""
+    own = any(turn.targets or turn.options for turn in sample.turns)
+    if own and (sample.target is not None or sample.accepted):
+        yield "a target of the sample and targets or options of its turns; give one or the other"
+    for number, turn in enumerate(sample.turns, 1):
+        scored = number in sample.scored_turns
+        if scored or turn.options:
+            place = f"turn {number}: " if own else ""
+            yield from (place + what for what in _wrong_question(Question.of(sample, number), scorer, scored=scored))
+
+
+def _wrong_question(question: Question, scorer: BoundScorer | None, *, scored: bool) -> Iterator[str]:
+    options = question.options
+    if options:
+        if len({option.lower().strip() for option in options}) < len(options):
+            yield f"two options read the same: {', '.join(options)}"
+        if len(options) == 1 or not all(option.strip() for option in options):
+            yield f"at least two options with words are needed, there are {list(options)}"
+    if not scored:
+        yield "options but no target, although other turns have one"
+        return
+    if scorer is None:
+        yield from _without_scorer(question)
+        return
+    problem = scorer.check(question)
+    lacks = "target" in scorer.scorer.needs and not question.targets
+    if options and lacks:
+        yield "options but no target (the right one)"
+    elif lacks and "options" not in scorer.scorer.needs:
+        yield f"no target, which the scorer {scorer.name!r} needs"
+    if problem:
+        yield problem
+
+
+def _without_scorer(question: Question) -> Iterator[str]:
+    """Options and targets that no scorer reads must still fit each other: templates show them, baselines say them."""
+    if question.options and not question.targets:
+        yield "options but no target (the right one)"
+    for target in question.targets:
+        if not question.options:
+            yield f"target {target!r} but no options"
+        elif target not in question.options:
+            yield f"label not an option: {target!r} is none of {', '.join(question.options)}"
 
 
 def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:
@@ -65,7 +97,7 @@ def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:
     """
     shapes: set[tuple[object, ...]] = set()
     for sample in samples:
-        counts = tuple(len(turn.images) for turn in sample.turns)
+        counts = tuple((len(turn.images), len(turn.options)) for turn in sample.turns)
         shape = (counts, tuple(sample.fields), len(sample.options))
         if shape not in shapes:
             shapes.add(shape)

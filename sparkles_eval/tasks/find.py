@@ -10,6 +10,7 @@ from pathlib import Path
 from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.tasks.loaders import loader_names
+from sparkles_eval.tasks.scorers.registry import make_scorer
 from sparkles_eval.tasks.spec import FILE, TaskSpec, read_spec, valid_name
 
 
@@ -95,14 +96,21 @@ def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> li
             where = find_file("tasks", f"{name}/{FILE}", content)
             found.append(TaskInfo(name, "", (where or Path(name)).parent, usable=False, why_not=str(error)))
             continue
-        why_not = _why_not(folder, known)
+        why_not = _why_not(folder, known, plugins)
         needs = folder.spec.needs_data_root
         found.append(TaskInfo(name, folder.spec.title, folder.path, not why_not, why_not, needs_data_root=needs))
     return found
 
 
-def _why_not(folder: Folder, loaders: Sequence[str]) -> str:
+def _why_not(folder: Folder, loaders: Sequence[str], plugins: Sequence[Path]) -> str:
     spec = folder.spec
+    for name in spec.protocols:
+        wish = spec.scorer_of(name)
+        try:
+            if wish is not None:
+                make_scorer(wish.name, wish.options, plugins)
+        except UserError as error:
+            return f"{folder.path / FILE}: scorer: {error}"
     if spec.loader not in loaders:
         return f"{folder.path / FILE}: loader: {spec.loader!r} is not installed; there are {', '.join(loaders)}"
     prompts = dict.fromkeys(protocol.prompt for protocol in spec.protocols.values())

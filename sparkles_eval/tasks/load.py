@@ -18,6 +18,8 @@ from sparkles_eval.tasks.find import Folder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
 from sparkles_eval.tasks.loaders.reading import data_root as find_root
 from sparkles_eval.tasks.prompts import JinjaPrompt
+from sparkles_eval.tasks.scorers import BoundScorer
+from sparkles_eval.tasks.scorers.registry import make_scorer
 from sparkles_eval.tasks.spec import FILE, ProtocolSpec
 from sparkles_eval.tasks.strict import read_text
 
@@ -47,9 +49,10 @@ def load_task(
     chosen = _protocol_spec(folder, protocol)
     prompt = _prompt(folder, chosen)
     settings = _args(folder, args or {})
+    scorer = _scorer(folder, protocol, plugins)
     loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root)
     generation = chosen.generation.record()
-    record = Protocol(protocol, chosen.version, generation, prompt.hash, chosen.answer, chosen.draws, chosen.judging)
+    record = Protocol(protocol, chosen.version, generation, prompt.hash, scorer, chosen.draws, chosen.judging)
     samples, wrong = check_samples(loaded.samples, record, spec.metrics)
     problems = [*loaded.problems, *wrong]
     if not samples:
@@ -98,6 +101,15 @@ def _protocol_spec(folder: Folder, name: str) -> ProtocolSpec:
     if name not in protocols:
         raise ContentError(f"task {folder.spec.name}: no protocol {name!r}; it has {', '.join(protocols)}")
     return protocols[name]
+
+
+def _scorer(folder: Folder, protocol: str, plugins: Sequence[Path]) -> BoundScorer | None:
+    """The scorer that task.yaml names for a protocol, with its options."""
+    wish = folder.spec.scorer_of(protocol)
+    try:
+        return make_scorer(wish.name, wish.options, plugins) if wish else None
+    except ContentError as error:
+        raise ContentError(f"{folder.path / FILE}: scorer: {error}") from None
 
 
 def _prompt(folder: Folder, protocol: ProtocolSpec) -> JinjaPrompt:

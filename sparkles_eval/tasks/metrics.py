@@ -16,7 +16,7 @@ from sparkles_eval.errors import UserError
 from sparkles_eval.plugins import Registry
 
 Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
-"""What a metric needs: samples with options and an answer rule, samples in groups, a judge, or two-turn dialogues."""
+"""What a metric needs: a scorer (stored as "options"), samples in groups, a judge, or two-turn dialogues."""
 Unit: TypeAlias = Literal["percent", "points"]
 Level: TypeAlias = Literal["headline", "main", "bounds", "detail"]
 """How prominent a metric is: may lead a table, stands beside the leader, is an end of a range, is shown on demand."""
@@ -28,7 +28,7 @@ Chance: TypeAlias = Callable[[int], float]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NEEDS: Mapping[str, str] = {
-    "options": "an answer rule",
+    "options": "a scorer",
     "groups": "groups",
     "judge": "a judge",
     "two turns": "2 turns",
@@ -224,7 +224,7 @@ def _one_of(options: int) -> float:
 
 @metric(title="Accuracy", needs="options", chance=_one_of)
 def accuracy(scores: SampleScores) -> float | None:
-    """Share of samples whose answer is the right option; an answer that names no option counts as wrong."""
+    """Mean over samples of the scorer's value, 1 right and 0 wrong; an answer that cannot be read counts as wrong."""
     return scores.mean()
 
 
@@ -236,7 +236,7 @@ def consistency(scores: SampleScores) -> float | None:
 
 @metric(title="Validity", needs="options", level="main")
 def validity(scores: SampleScores) -> float | None:
-    """Share of samples whose first answer names one option; it separates poor form from poor sight."""
+    """Share of samples whose first answer can be read; it separates poor form from poor sight."""
     return _plain_mean([float(t not in scores.invalid_turns and scores.draws.get(t, 1) == 1) for t in scores.turns])
 
 

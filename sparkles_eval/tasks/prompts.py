@@ -1,8 +1,8 @@
 """Renders a task's Jinja template into a conversation, images at their words. Knows nothing of files or models.
 
 A template sees: `content` (the turn's own words with its images in place), `images` (the turn's images, one by one),
-`turn` (1, 2, ...), `turns` (how many there are), `options`, `fields`, and every field by its own name where that name
-is none of these. Every image of the turn must be placed exactly once, by `content` or one by one.
+`turn` (1, 2, ...), `turns` (how many there are), `options` (the turn's), `fields`, and every field by its own name
+where that name is none of these. Every image of the turn must be placed exactly once, by `content` or one by one.
 
 An image is placed as a random number that is new for every rendering and cut out of the rendered text again, so no
 word of the data can pass for an image. Data are values of the template, never its text.
@@ -57,6 +57,7 @@ class JinjaPrompt:
         waiting = iter(shown)
         content = "".join(part.text if isinstance(part, Text) else next(waiting) for part in turn.content)
         names = _shared_names(sample) | {"content": content, "images": shown, "turn": number}
+        names["options"] = list(sample.options_at(number))
         where = f"{self.name}, sample {sample.id}"
         rendered = render(self._template, where, names).strip()
         pieces = markers.cut(rendered)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.records import Generation
@@ -70,6 +70,25 @@ class GenerationSpec(Strict):
         return Generation(self.temperature, self.top_p, self.top_k, self.max_tokens, self.seed, self.stop)
 
 
+def _name_only(value: object) -> object:
+    """`scorer: numeric` is short for `scorer: {name: numeric}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class ScorerSpec(Strict):
+    """Which scorer compares an answer with the accepted ones; every further key is an option of that scorer."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    """A [built-in scorer](scorers.md), or one of a `--plugin` file or an installed package."""
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The options that were set; the scorer checks them when the task is loaded."""
+        return dict(self.model_extra or {})
+
+
 class ProtocolSpec(Strict):
     """How the task is asked and read under one protocol name (tasks.base.Protocol says what each key means)."""
 
@@ -81,6 +100,9 @@ class ProtocolSpec(Strict):
     """Counted up whenever a change here makes older numbers incomparable."""
     answer: str | None = None
     """Rule that reads an option out of a response (`strict`, `paper`), or null where a judge scores."""
+    scorer: Annotated[ScorerSpec | None, BeforeValidator(_name_only)] = None
+    """In place of `answer`: the scorer under this protocol, by its name or with options (`{name: numeric, tolerance:
+    0.05}`)."""
     draws: int = Field(default=1, ge=1, le=100)
     """Above 1: asked again, up to so often, until an answer can be read."""
     generation: GenerationSpec = GenerationSpec()
@@ -102,9 +124,9 @@ class ProtocolSpec(Strict):
         return value
 
     @model_validator(mode="after")
-    def _draws_need_a_rule(self) -> ProtocolSpec:
-        if self.draws > 1 and self.answer is None:
-            raise ValueError("draws above 1 ask again until an answer is valid, so they need an `answer` rule")
+    def _one_scorer(self) -> ProtocolSpec:
+        if self.answer is not None and self.scorer is not None:
+            raise ValueError("`answer` and `scorer` both say how an answer is scored; keep one of them")
         return self
 
 
@@ -140,6 +162,8 @@ class TaskSpec(Strict):
     """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score, group_score."""
     judges: tuple[str, ...] = ()
     """Who scores it unless the user names others."""
+    scorer: Annotated[ScorerSpec | None, BeforeValidator(_name_only)] = None
+    """What scores answers without a judge, in every protocol that names no `scorer` or `answer` of its own."""
     orders: OrdersSpec | None = None
     """For items of two images in one turn: allows `--orders both`."""
     citation: str = ""
@@ -170,18 +194,34 @@ class TaskSpec(Strict):
         return value
 
     @model_validator(mode="after")
+    def _draws_need_a_scorer(self) -> TaskSpec:
+        for name, protocol in self.protocols.items():
+            if protocol.draws > 1 and self.scorer_of(name) is None:
+                raise ValueError(
+                    f"protocols.{name}: draws above 1 ask again until an answer is valid, so they need an `answer` "
+                    "rule or a `scorer`"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _can_be_scored(self) -> TaskSpec:
         for metric in find_metrics(self.metrics):
             needs = metric.needs
             if "options" in needs:
-                without = [name for name, protocol in self.protocols.items() if protocol.answer is None]
+                without = [name for name in self.protocols if self.scorer_of(name) is None]
                 if without:
                     raise ValueError(
-                        f"metric {metric.name!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}"
+                        f"metric {metric.name!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}, "
+                        "or a `scorer`"
                     )
             if "judge" in needs and not self.judges:
                 raise ValueError(f"metric {metric.name!r} needs a judge under `judges`, such as sparkles")
         return self
+
+    def scorer_of(self, protocol: str) -> ScorerSpec | None:
+        """The scorer of a protocol: its own, the reader that its `answer` names, or the task's; None: judges score."""
+        own = self.protocols[protocol]
+        return own.scorer or (ScorerSpec(name=own.answer) if own.answer else None) or self.scorer
 
 
 def read_spec(path: Path) -> TaskSpec:

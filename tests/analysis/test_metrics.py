@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from sparkles_eval.analysis.metrics import Measure, extracts
-from sparkles_eval.analysis.score_matrix import RunScores, ScoredRun
+from sparkles_eval.analysis.run_scores import RunScores, ScoredRun
 from sparkles_eval.records import Criterion
 from sparkles_eval.store.queries import Place, ScoreLine, StoredModel, StoredRun
 from sparkles_eval.store.rows import JudgeRow, TaskRow

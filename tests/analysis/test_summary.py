@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.analysis.score_matrix import NOT_ANSWERED, NOT_SCORED
+from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.errors import StoreError
 from sparkles_eval.records import Score

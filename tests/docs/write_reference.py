@@ -1,6 +1,6 @@
 """Writes the reference pages that follow from the code: the command line and the YAML files.
 
-`python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,task-yaml,judge-yaml,adapter-yaml,
+`python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,scorers,task-yaml,judge-yaml,adapter-yaml,
 style-yaml}.md; a test holds them true. Knows nothing of what options and keys do: their words are in the code.
 """
 
@@ -25,6 +25,8 @@ from sparkles_eval.cli.app import app
 from sparkles_eval.dialogues.spec import StyleSpec
 from sparkles_eval.judges.spec import JudgeSpec
 from sparkles_eval.tasks.metrics import METRICS
+from sparkles_eval.tasks.scorers import Scorer
+from sparkles_eval.tasks.scorers.registry import BUILT_IN
 from sparkles_eval.tasks.spec import TaskSpec
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -224,11 +226,40 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+# --- scorers --------------------------------------------------------------------------------------------------------
+
+
+def scorers_page() -> str:
+    """docs/reference/scorers.md: every built-in scorer in its author's words, with its options."""
+    lines = [
+        "# Scorers",
+        "",
+        _NOTE,
+        "What a task.yaml may name as `scorer`: how an answer is compared with the accepted ones, without a judge.",
+        "Each gives a value from 0 to 1, stored under the criterion `accuracy`; `sparkles-eval list scorers` shows the",
+        "same, with those of `--plugin` files and installed packages. [Choose one, or write your",
+        "own](../guides/own-scorer.md).",
+        "",
+        "| scorer | value | options with their defaults |",
+        "|---|---|---|",
+    ]
+    lines += [f"| [`{one.name}`](#{one.name}) | {one.description} | {_options_of(one)} |" for one in BUILT_IN.values()]
+    for one in BUILT_IN.values():
+        heading, *more = (inspect.getdoc(one.function) or "").split("\n\n")
+        lines += ["", f"## {one.name}", "", _flat(" ".join([heading, *more])), "", f"Version {one.version}."]
+    return "\n".join(lines) + "\n"
+
+
+def _options_of(one: Scorer) -> str:
+    return "<br>".join(f"`{option}`" for option in one.options_shown.split(", ") if option)
+
+
 def pages() -> dict[str, str]:
     """Every page that is written from the code, by file name."""
     return {
         "cli.md": cli_page(),
         "metrics.md": metrics_page(),
+        "scorers.md": scorers_page(),
         "task-yaml.md": yaml_page(
             "task.yaml",
             "Describes a task: a folder with this file, a prompt and a card (`README.md`). [Make one of your own]"

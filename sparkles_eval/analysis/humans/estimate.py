@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
 from sparkles_eval.analysis.metrics import rating_metric
-from sparkles_eval.analysis.score_matrix import Attempt, read_scores, sample_value
+from sparkles_eval.analysis.run_scores import Attempt, read_scores, sample_value
 from sparkles_eval.errors import UserError
 from sparkles_eval.records import Estimate
 from sparkles_eval.stats.agreement import Alpha, krippendorff

@@ -79,7 +79,7 @@ def _rows(item: Told) -> Iterator[dict[str, str | int | float | bool | None]]:
             "reason": score.reason,
             "invalid": score.invalid,
             "answer": score.answer,
-            "target": sample.target,
+            "target": next(iter(sample.targets_at(score.turn)), sample.target),
             "draws": answer.draws if answer else None,
             "explanation": explanation(item, at),
             "response": answer.text if answer else None,

@@ -88,6 +88,7 @@ def plain(item: Told) -> Row:
         "epoch": item.epoch,
         "options": list(sample.options),
         "target": sample.target,
+        **({"accepted": list(sample.accepted)} if sample.accepted else {}),
         "cluster": sample.cluster or sample.id,
         "group": sample.group or sample.id,
         "tags": list(sample.tags),
@@ -108,6 +109,8 @@ def _turn(item: Told, number: int) -> JSON:
         "turn": number,
         "question": question,
         "reference": turn.reference,
+        **({"options": list(turn.options)} if turn.options else {}),
+        **({"targets": list(turn.targets)} if turn.targets else {}),
         "answer": answer.text if answer else None,
         "status": answer.status if answer else None,
         "detail": answer.detail if answer else None,
@@ -133,6 +136,12 @@ def _score(item: Told, at: StoredScore) -> JSON:
     }
 
 
+def _target(sample: Sample) -> JSON:
+    """As Inspect has it: a text, or a list where several answers count as right; of a dialogue the last turn's."""
+    targets = sample.targets_at(len(sample.turns))
+    return list(targets) if len(targets) > 1 else next(iter(targets), "")
+
+
 def inspect(item: Told) -> Row:
     """As Inspect's logs have a sample: input, messages, output, and a score a judge with all its criteria."""
     run, sample = item.run, item.sample
@@ -154,8 +163,8 @@ def inspect(item: Told) -> Row:
         "id": sample.id,
         "epoch": item.epoch + 1,
         "input": messages[:1],
-        "choices": list(sample.options) or None,
-        "target": sample.target or "",
+        "choices": list(sample.options_at(len(sample.turns))) or None,
+        "target": _target(sample),
         "messages": messages,
         "output": {
             "model": run.model.name,

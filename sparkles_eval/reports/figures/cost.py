@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from sparkles_eval.analysis.score_matrix import NOT_ANSWERED
+from sparkles_eval.analysis.run_scores import NOT_ANSWERED
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports import numbers

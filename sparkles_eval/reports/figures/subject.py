@@ -11,7 +11,8 @@ from functools import cached_property
 
 from sparkles_eval.analysis.metrics import extracts, headline, rating_metric
 from sparkles_eval.analysis.ranking import Ranking, ranking
-from sparkles_eval.analysis.score_matrix import ScoredRun, ScoreMatrix, score_matrix
+from sparkles_eval.analysis.run_scores import ScoredRun
+from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.summary import Entry, Panel, TaskSummary
 from sparkles_eval.records import Estimate
 from sparkles_eval.reports.figures.names import Stems, labels, shown

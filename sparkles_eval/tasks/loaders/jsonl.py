@@ -16,15 +16,18 @@ A whole dialogue in its published form may stand in place of turns, as `sparkles
 "dialogue": [{"role": "user", "content": "... <Img><ImageHere></Img> ...", "images": [{"image_id": "a"}]}, {"role":
 "assistant", ...}]}. An image is then the file of that name with any suffix; what the assistant said are references.
 Every image has its place at an `<image>` in the text; a text without any has its images before it. `fields` are texts
-that the prompt template uses by name. `options` and `target` are for questions with a right answer, `reference` is a
-good answer in words. `group` names the samples that must all be right together, `cluster` those that are not
+that the prompt template uses by name. `options` and `target` are for questions with a right answer; a turn may have its
+own, and is then scored by itself. A list as `target` holds every answer that counts as right. `reference` is a good
+answer in words. `group` names the samples that must all be right together, `cluster` those that are not
 independent of each other (the same image, the same writer); both default to the sample itself. `tags` break results
 down. A caption is what a judge that sees no images is told.
 """
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from sparkles_eval.records import Part, Sample, Text, Turn
 from sparkles_eval.tasks.base import Loaded, Source
@@ -33,6 +36,15 @@ from sparkles_eval.tasks.loaders.sparkleseval import Message, check_roles, turns
 from sparkles_eval.tasks.strict import Name, Strict
 
 PLACEHOLDER = "<image>"
+
+
+def _one_or_several(value: object) -> object:
+    """`target: "5"` is short for `target: ["5"]`."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+Targets = Annotated[tuple[Name, ...], BeforeValidator(_one_or_several)]
+"""The answers that count as right; the first is the one that tables show."""
 
 
 class Picture(Strict):
@@ -49,6 +61,8 @@ class TurnLine(Strict):
     text: str = ""
     images: tuple[str | Picture, ...] = ()
     reference: str | None = None
+    options: tuple[Name, ...] = ()
+    target: Targets = ()
 
     @model_validator(mode="after")
     def _one_placeholder_each(self) -> TurnLine:
@@ -73,7 +87,7 @@ class Line(Strict):
     reference: str | None = None
     fields: dict[str, Name] = Field(default_factory=dict)
     options: tuple[Name, ...] = ()
-    target: Name | None = None
+    target: Targets = ()
     group: Name = ""
     cluster: Name = ""
     tags: tuple[Name, ...] = ()
@@ -126,16 +140,21 @@ def _sample(line: Line, pictures: Pictures) -> Sample | None:
         turns,
         line.fields,
         line.options,
-        line.target,
+        line.target[0] if line.target else None,
         group=line.group,
         cluster=line.cluster,
         tags=line.tags,
+        accepted=line.target[1:],
     )
 
 
 def _turns(line: Line, pictures: Pictures) -> tuple[Turn, ...] | None:
-    made = [(_content(line.id, turn, pictures), turn.reference) for turn in line.all_turns()]
-    turns = tuple(Turn(content, reference) for content, reference in made if content is not None)
+    made = [(_content(line.id, turn, pictures), turn) for turn in line.all_turns()]
+    turns = tuple(
+        Turn(content, turn.reference, options=turn.options, targets=turn.target)
+        for content, turn in made
+        if content is not None
+    )
     return turns if len(turns) == len(made) else None
 
 

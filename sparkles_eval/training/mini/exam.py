@@ -53,7 +53,7 @@ def examine(folder: Path, task: str, items: int, *, seed: int = 0, blind: bool =
     processor = SparklesChatProcessor.from_pretrained(folder)
     loaded = load_task(task, args={"n": str(items), "seed": str(seed)})
     answers = _answers(model, processor, loaded, blind)
-    rule = loaded.protocol.answer or "strict"
+    rule = loaded.protocol.reader or "strict"
     read = [
         extract(rule, answer, sample.options).option for answer, sample in zip(answers, loaded.samples, strict=True)
     ]

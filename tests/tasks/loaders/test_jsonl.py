@@ -142,7 +142,7 @@ def test_every_problem_is_told_with_line_and_id(lines: Callable[..., Path], draw
         ("both (line 10)", "`turns`, `dialogue` and a single turn's `text`, `images`, `reference` exclude each other"),
         ("empty (line 11)", "nothing to ask: give `text` and `images`, or `turns`, or a `dialogue`"),
         ("typo (line 12)", next(what for item, what in told if item == "typo (line 12)")),
-        ("truth (line 13)", "target: True is not text"),
+        ("truth (line 13)", "target.0: True is not text"),
         ("gone", "missing file gone.png"),
         ("out", "the path ../task.yaml leaves the data folder"),
         ("root", "the path /etc/hostname leaves the data folder"),

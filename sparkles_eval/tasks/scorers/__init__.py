@@ -1,0 +1,16 @@
+"""Scorers: how an answer becomes a number from 0 to 1 without a judge. A task.yaml names one; anybody can add one."""
+
+from sparkles_eval.tasks.scorers.base import CRITERION, BoundScorer, Outcome, Question, Scorer, invalid, scorer
+from sparkles_eval.tasks.scorers.text import final_answer, normalise
+
+__all__ = [
+    "CRITERION",
+    "BoundScorer",
+    "Outcome",
+    "Question",
+    "Scorer",
+    "final_answer",
+    "invalid",
+    "normalise",
+    "scorer",
+]

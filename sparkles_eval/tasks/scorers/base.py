@@ -1,0 +1,234 @@
+"""What a scorer is: one decorated function that compares an answer with the answers that count as right.
+
+    @scorer("same_letter")
+    def same_letter(answer: str, question: Question, *, ignore_case: bool = True) -> Outcome:
+        \"\"\"Right where the answer begins with the letter that an accepted answer begins with.\"\"\"
+        ...
+        return Outcome(1.0, answer="P")
+
+A scorer is the same thing built in, in a `--plugin` file and in an installed package. Its keyword arguments are the
+options that a task.yaml may set, checked like every other key; its docstring's first sentence describes it in tables.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from sparkles_eval.errors import ContentError
+from sparkles_eval.records import Response, Sample, Score, Status
+from sparkles_eval.tasks.scorers.text import without_reasoning
+from sparkles_eval.tasks.strict import Strict, complaints
+
+CRITERION = "accuracy"
+"""The criterion under which every scorer's value is stored."""
+KIND = "scorers"
+"""What a scorer is called among the things that a plugin file offers."""
+MOST_SHOWN = 200
+"""Characters that are kept of what a scorer read, and of why it read nothing."""
+
+Need: TypeAlias = Literal["target", "options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question that is scored: what counts as right, and the sample that it is part of."""
+
+    targets: tuple[str, ...]
+    """Every answer that counts as right; the first is the one that tables show."""
+    options: tuple[str, ...]
+    """What the question offers to choose from; empty for a free answer."""
+    sample: Sample
+    turn: int
+    """From 1."""
+
+    @classmethod
+    def of(cls, sample: Sample, turn: int) -> Question:
+        """The question that a sample asks in a turn."""
+        return cls(sample.targets_at(turn), sample.options_at(turn), sample, turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a scorer says of one answer: a value from 0 (wrong) to 1 (right)."""
+
+    value: float
+    answer: str | None = None
+    """What was read out of the reply and compared: sample pages and exports show it."""
+    reason: str | None = None
+    invalid: bool = False
+    """True where nothing could be read (`invalid`): it counts as wrong, and tables count it apart."""
+
+
+def invalid(reason: str) -> Outcome:
+    """The outcome of an answer out of which nothing can be read, and why."""
+    return Outcome(0.0, None, reason, invalid=True)
+
+
+Function: TypeAlias = Callable[..., Outcome]
+"""(answer, question, **options) -> Outcome."""
+Check: TypeAlias = Callable[[Question, Mapping[str, Any]], str | None]
+"""(question, options) -> what is wrong with the question for this scorer, or None."""
+
+
+class NoOptions(Strict):
+    """The options of a scorer without any, and the base of all others: unknown ones are mistakes, numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A scorer as its author declared it. `scorer` makes one; a task.yaml names it and sets its options."""
+
+    name: str
+    version: int
+    """Counted up by its author whenever any answer would be scored differently."""
+    description: str
+    function: Function
+    model: type[BaseModel]
+    """The options and their defaults."""
+    needs: tuple[Need, ...] = ("target",)
+    title: str = "Accuracy"
+    """The heading of its column in tables."""
+    check_question: Check | None = None
+    raw: bool = False
+    """True: given the reply as it came, reasoning and all, and also one that was refused or cut off."""
+    kind: str = field(default=KIND, init=False)
+
+    def __call__(self, answer: str, question: Question, **options: object) -> Outcome:
+        """The author's function as it stands."""
+        return self.function(answer, question, **options)
+
+    @property
+    def options_shown(self) -> str:
+        """The options with their defaults, such as "threshold=0.5, final_answer=true"."""
+        defaults = self.model().model_dump(mode="json")
+        return ", ".join(f"{name}={json.dumps(value)}" for name, value in defaults.items())
+
+    def bind(self, options: Mapping[str, object]) -> BoundScorer:
+        """The scorer with the options that a task chose. Raises errors.ContentError naming those that there are."""
+        try:
+            chosen = self.model.model_validate(dict(options))
+        except ValidationError as error:
+            takes = "" if self.model.model_fields else "; it takes no options"
+            raise ContentError("; ".join(complaints(error, self.model)) + takes) from None
+        return BoundScorer(self, {name: getattr(chosen, name) for name in self.model.model_fields}, _unusual(chosen))
+
+
+def _unusual(chosen: BaseModel) -> dict[str, object]:
+    """The options that are not at their defaults, as JSON has them, in the order of their names."""
+    defaults = type(chosen)().model_dump(mode="json")
+    return {name: value for name, value in sorted(chosen.model_dump(mode="json").items()) if value != defaults[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundScorer:
+    """A scorer with its options: what a task is scored by, and part of every run's identity."""
+
+    scorer: Scorer
+    options: Mapping[str, Any]
+    """Every option."""
+    chosen: Mapping[str, object] = field(default_factory=dict)
+    """The options that differ from the defaults, as JSON has them."""
+
+    @property
+    def name(self) -> str:
+        """As tables name it, such as `numeric` or `numeric(tolerance=0.05)`."""
+        return f"{self.scorer.name}{self._chosen()}"
+
+    @property
+    def id(self) -> str:
+        """Name, version and options, such as `numeric@1(tolerance=0.05)`: under it scores are stored."""
+        return f"{self.scorer.name}@{self.scorer.version}{self._chosen()}"
+
+    @property
+    def rule(self) -> str:
+        """What a run's identity says: the name for version 1, else the id."""
+        return self.name if self.scorer.version == 1 else self.id
+
+    def _chosen(self) -> str:
+        pairs = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.chosen.items())
+        return f"({', '.join(pairs)})" if self.chosen else ""
+
+    def check(self, question: Question) -> str | None:
+        """What makes the question one that cannot be scored, or None."""
+        check = self.scorer.check_question
+        return check(question, self.options) if check else None
+
+    def score(self, response: Response, sample: Sample, turn: int) -> Score:
+        """The score of a response to a turn. Where the scorer itself fails, the score has no value but the reason."""
+        try:
+            outcome = self._outcome(response, Question.of(sample, turn))
+            value = float(outcome.value)
+        except Exception as error:  # noqa: BLE001 - an author's code: its failure is no score
+            return _unscored(turn, f"scorer {self.name}: {type(error).__name__}: {error}")
+        if not 0.0 <= value <= 1.0:
+            return _unscored(turn, f"scorer {self.name} gave {value:g}, which is not from 0 to 1")
+        if outcome.invalid:
+            reason = outcome.reason or "nothing could be read"
+            if response.status is not Status.OK:
+                reason = f"{response.status.value}: {response.error or reason}"
+            return Score(turn, CRITERION, 0.0, reason, invalid=True)
+        answer = None if outcome.answer is None else outcome.answer[:MOST_SHOWN]
+        return Score(turn, CRITERION, value, outcome.reason, answer=answer)
+
+    def _outcome(self, response: Response, question: Question) -> Outcome:
+        text = response.text or ""
+        if not self.scorer.raw:
+            if response.status is Status.TRUNCATED:
+                return invalid("the reply was cut off")
+            if response.status is not Status.OK:
+                return invalid("the model did not answer")
+            text = without_reasoning(text)
+            if not text.strip():
+                return invalid("an empty answer")
+        return self.scorer.function(text, question, **self.options)
+
+
+def _unscored(turn: int, reason: str) -> Score:
+    return Score(turn, CRITERION, None, reason[:MOST_SHOWN])
+
+
+def scorer(
+    name: str,
+    *,
+    version: int = 1,
+    title: str = "Accuracy",
+    needs: tuple[Need, ...] = ("target",),
+    check: Check | None = None,
+    raw: bool = False,
+) -> Callable[[Function], Scorer]:
+    """Make a function `(answer, question, *, option=default, ...) -> Outcome` the scorer of that name.
+
+    Count `version` up whenever any answer would be scored differently. Raises errors.ContentError where the function
+    cannot be one: a name that is none, options without a default, no docstring.
+    """
+
+    def made(function: Function) -> Scorer:
+        description = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+        if not name.isidentifier() or not name.islower():
+            raise ContentError(f"@scorer({name!r}): a scorer's name has lower case letters, digits and '_'")
+        if version < 1:
+            raise ContentError(f"@scorer({name!r}): version {version}: versions are counted from 1")
+        if not description:
+            raise ContentError(f"@scorer({name!r}): the function has no docstring; its first sentence describes it")
+        return Scorer(name, version, description, function, _declared(name, function), needs, title, check, raw)
+
+    return made
+
+
+def _declared(name: str, function: Function) -> type[BaseModel]:
+    """The keyword arguments of a scorer's function as a record of options."""
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for option, given in list(inspect.signature(function).parameters.items())[2:]:
+        if given.kind is not inspect.Parameter.KEYWORD_ONLY or given.default is inspect.Parameter.empty:
+            raise ContentError(f"@scorer({name!r}): {option!r} must stand behind `*` and have a default")
+        fields[option] = (hints.get(option, str), given.default)
+    return create_model(f"options of {name}", __base__=NoOptions, **fields)
