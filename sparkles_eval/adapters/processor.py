@@ -59,7 +59,7 @@ def _processor_class(name: str, revision: str | None) -> Any:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
-    return PROCESSOR_MAPPING.get(type(config))
+    return PROCESSOR_MAPPING.get(type(config), None)
 
 
 def _assemble(kind: Any, name: str, revision: str | None) -> Any:
