@@ -178,7 +178,8 @@ class SparklesChat(local.Local):
             slots=torch.tensor([encoded.slots], device=device),
         )
         ended = partial(self._ended, generation.stop)
-        return Row(request, embeds[0], limit, Settings.of(generation), Draws(local.seed_of(request)), ended)
+        seed = local.seed_of(request, upright=self.model.upright)
+        return Row(request, embeds[0], limit, Settings.of(generation), Draws(seed), ended)
 
     def _ended(self, stops: Sequence[str], ids: Sequence[int]) -> bool:
         if ids[-1] in self._eos or any(tuple(ids[-len(stop) :]) == stop for stop in self._stops):
@@ -230,7 +231,8 @@ class SparklesChat(local.Local):
 
         shape = (model.config.num_query_tokens, int(model.config.qformer.hidden_size))
         budget = local_machine.row_memory(device)
-        return _Replica(model, Decoder(model.language_model, budget), Tower(encode, shape, place.features))
+        tower = Tower(encode, shape, place.features, self.model.upright)
+        return _Replica(model, Decoder(model.language_model, budget), tower)
 
 
 def make(model: Model, options: ModelOptions) -> SparklesChat:
@@ -257,7 +259,13 @@ def make(model: Model, options: ModelOptions) -> SparklesChat:
 
         features = cache_folder(cache, tower)
     # Where the folder lies does not matter, what is in it does.
-    named = replace(setup.model, model_id=Path(model.model_id).name or model.model_id, settings=settings)
+    named = replace(
+        setup.model,
+        model_id=Path(model.model_id).name or model.model_id,
+        settings=settings,
+        # The published numbers rest on the published reading: no orientation, transparency or profile is minded.
+        upright=options.protocol != "paper",
+    )
     if "/" in model.model_id and args.text("name") is None:
         named = replace(named, name=f"{model.kind}/{named.model_id}")
     return SparklesChat(replace(setup, model=named), _Place(folder, tower, fp32, features, base))

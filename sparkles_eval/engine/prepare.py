@@ -80,6 +80,7 @@ def _model(name: str, wishes: Wishes) -> Adapter:
     options = ModelOptions(
         args=tuple(scoped("--model-arg", wishes.model_args, name, wishes.models).items()),
         generation=read_generation("--generation", scoped("--generation", wishes.generation, name, wishes.models)),
+        protocol=wishes.protocol,
     )
     return build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
 

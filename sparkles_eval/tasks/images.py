@@ -13,10 +13,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sparkles_eval.core import pictures
 from sparkles_eval.errors import DataError, Problem
 from sparkles_eval.records import Image
 from sparkles_eval.tasks.formats import read_header
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 MAX_BYTES = 128 * 2**20
 """A larger file is refused: no provider takes it."""
@@ -127,30 +132,30 @@ def image_bytes(image: Image) -> bytes:
         ) from None
 
 
+def pixels(image: Image) -> PIL.Image.Image:
+    """The picture as a person sees it, RGB (core.pictures). Raises errors.DataError where it cannot be decoded."""
+    try:
+        return pictures.decode(image_bytes(image))
+    except ValueError as error:
+        what = Problem(image.id or image.relpath, f"{image.relpath}: cannot be decoded ({error})")
+        raise DataError("images", [what], "replace the file") from None
+
+
 def thumbnail(data: bytes, edge: int = 160) -> bytes:
-    """A JPEG preview with no side longer than `edge` pixels: upright, on white, a few kB, without metadata.
+    """A JPEG preview with no side longer than `edge` pixels: as a person sees it, a few kB, without metadata.
 
     Returns b"" when the picture cannot be decoded: a preview is never worth a run.
     """
     from PIL import Image as Pillow
-    from PIL import ImageOps
 
     try:
-        with Pillow.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
-            picture: Pillow.Image = opened
-            if opened.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-                picture = opened.convert("I").point(lambda value: value / 256).convert("L")
-            elif opened.mode in ("1", "P", "PA"):  # indexed colours cannot be mixed
-                picture = opened.convert("RGBA")
+        with Pillow.open(io.BytesIO(data), formats=pictures.FORMATS) as opened:
             # The decoder itself shrinks (a JPEG to 1/2, 1/4, 1/8): twice as fast, and a preview shows no difference.
+            opened.draft(None, (edge, edge))
+            picture = pictures.upright(opened)
             picture.thumbnail((edge, edge), Pillow.Resampling.BOX, reducing_gap=1.0)
-            picture = ImageOps.exif_transpose(picture)
-            if picture.has_transparency_data:
-                layer = picture.convert("RGBA")
-                picture = Pillow.new("RGBA", layer.size, "white")
-                picture.alpha_composite(layer)
             out = io.BytesIO()
-            picture.convert("RGB").save(out, "JPEG", quality=78)
+            picture.save(out, "JPEG", quality=78)
             return out.getvalue()
-    except (OSError, ValueError, SyntaxError, IndexError, Pillow.DecompressionBombError):
+    except (*pictures.UNREADABLE, Pillow.DecompressionBombError):
         return b""
