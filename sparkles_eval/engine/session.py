@@ -27,6 +27,7 @@ from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies
 from sparkles_eval.records import Image, Run
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.checks import repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Session:
     async def work(self, cells: Sequence[Cell]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
         runs: list[Run] = []
+        self._tell_notes(cells)
         for cell in cells:
             run = cell.run
             ids = self._store.add_run(run, cell.task_row, cell.task.samples, cell.task.skipped, self._environment_id)
@@ -105,6 +107,11 @@ class Session:
             for desk in self._judges.values():
                 desk.pool.close()
         return runs
+
+    def _tell_notes(self, cells: Sequence[Cell]) -> None:
+        for task in {id(cell.task): cell.task for cell in cells}.values():
+            for note in repeated(task.samples):
+                self._progress.event("data", task.name, note)
 
     async def keep_pixels(self, images: Mapping[str, Image]) -> None:
         """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from sparkles_eval.errors import ContentError, DataError, Problem, UserError
 from sparkles_eval.records import JSON, Image, Sample
+from sparkles_eval.tasks.checks import repeated
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.training.data import read_subsets
 from sparkles_eval.training.recipes import MiniRecipe, Recipe
@@ -117,7 +118,8 @@ def check_task(wanted: Wanted, root: Path, *, decode: bool = True, content: Sequ
         if sample.target is not None:
             labels[sample.target] = labels.get(sample.target, 0) + 1
     most = dict(sorted(labels.items(), key=lambda item: -item[1])[:20])
-    return Checked(wanted.label, len(task.samples), len(pictures), most, tuple(problems), tuple(_notes(task.samples)))
+    notes = (*repeated(task.samples), *_notes(task.samples))
+    return Checked(wanted.label, len(task.samples), len(pictures), most, tuple(problems), notes)
 
 
 def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True) -> Checked:
