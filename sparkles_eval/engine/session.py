@@ -20,12 +20,13 @@ from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
 from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.pixels import keep_pixels
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.pool import Job, Pool
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies
-from sparkles_eval.records import Image, Run
+from sparkles_eval.records import Image, Model, Run
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.checks import repeated
 
@@ -52,6 +53,7 @@ class Session:
         self._progress = _Recorded(progress, store, environment_id, self.budget)
         self._terms = terms
         self._once = Once()
+        self._pictures = PictureWindow(self._progress)
         self._models: dict[int, _Desk] = {}
         self._judges: dict[int, _Desk] = {}
 
@@ -62,7 +64,8 @@ class Session:
         return sum(desk.asker.in_flight if desk.asker else desk.limiter.in_flight for desk in desks)
 
     def close(self) -> None:
-        """End the threads of local models; call it when the work is over, however it ended."""
+        """End the threads of pictures and local models; call it when the work is over, however it ended."""
+        self._pictures.close()
         for desk in (*self._models.values(), *self._judges.values()):
             if desk.asker:
                 desk.asker.close()
@@ -94,6 +97,7 @@ class Session:
                 asker=desk.asker,
                 once=self._once,
                 progress=self._progress,
+                pictures=self._pictures,
                 answered=partial(_hand_over, self._graders(_graded(cell), cell.seats)),
             )
             desk.pool.feed(generator.jobs())
@@ -106,6 +110,12 @@ class Session:
             await _finish(self._models.values())
             for desk in self._judges.values():
                 desk.pool.close()
+        shown: dict[int, tuple[Model, dict[str, Image]]] = {}
+        for cell in cells:
+            seen = shown.setdefault(id(cell.adapter), (cell.adapter.model, {}))[1]
+            seen.update((image.sha256, image) for sample in cell.asked for image in sample.images)
+        for model, listed in shown.values():
+            self._pictures.tell(model, listed.values())
         return runs
 
     def _tell_notes(self, cells: Sequence[Cell]) -> None:

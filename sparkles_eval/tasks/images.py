@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from sparkles_eval.core import pictures
 from sparkles_eval.errors import DataError, Problem
 from sparkles_eval.records import Image
 from sparkles_eval.tasks.formats import read_header
+from sparkles_eval.tasks.picture_memory import known_files, remember_files, stamp
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -72,16 +73,34 @@ class ImageFolder:
         fresh = [name for name in dict.fromkeys(names) if name not in self._seen]
         if len(fresh) < 2 * _READERS:
             return
+        before = known_files(self.base / os.path.normpath(name) for name in fresh if name and "\0" not in name)
+        infos: dict[str, os.stat_result] = {}
         with ThreadPoolExecutor(_READERS) as pool:
-            self._seen.update(zip(fresh, pool.map(self._look, fresh), strict=True))
+            looked = pool.map(lambda name: self._look(name, before, infos), fresh)
+            self._seen.update(zip(fresh, looked, strict=True))
+        read = ((infos[name], found) for name in infos if isinstance(found := self._seen[name], Image))
+        remember_files(read)
 
-    def _look(self, name: str) -> Image | str:
+    def _look(
+        self,
+        name: str,
+        before: Mapping[str, tuple[str, Image]] | None = None,
+        infos: dict[str, os.stat_result] | None = None,
+    ) -> Image | str:
+        """The picture of that name, or why not. A file that is as it was `before` is not read again; `infos` takes
+        how the others were when they were read.
+        """
         plain = os.path.normpath(name) if name and "\0" not in name else ""
         if reason := self._forbidden(name, plain):
             return reason
         path = self.base / plain
+        relpath = (plain if self._prefix == "." else f"{self._prefix}/{plain}").replace(os.sep, "/")
         try:
-            data = _bytes(path)
+            info = path.stat()
+            stamped, known = (before or {}).get(str(path), ("", None))
+            if known is not None and stamped == stamp(info):
+                return replace(known, relpath=relpath)
+            data = _bytes(path, info)
         except FileNotFoundError:
             return f"missing file {name}"
         except OSError as error:
@@ -89,10 +108,11 @@ class ImageFolder:
         header = read_header(data) if isinstance(data, bytes) else data
         if isinstance(header, str) or isinstance(data, str):
             return f"{name} is {header}"
-        relpath = plain if self._prefix == "." else f"{self._prefix}/{plain}"
+        if infos is not None:
+            infos[name] = info
         digest = hashlib.sha256(data).hexdigest()
         kind, width, height = header
-        return Image(digest, kind, width, height, len(data), relpath.replace(os.sep, "/"), path=path)
+        return Image(digest, kind, width, height, len(data), relpath, path=path)
 
     def _forbidden(self, name: str, plain: str) -> str | None:
         """Why a file of that name may not be opened, or None."""
@@ -107,9 +127,8 @@ class ImageFolder:
         return None if real.startswith(self._real) else f"{name} is a link that leaves the data folder"
 
 
-def _bytes(path: Path) -> bytes | str:
+def _bytes(path: Path, info: os.stat_result) -> bytes | str:
     """The file in one read, or what it is instead of a file of sensible size. A pipe or device is never opened."""
-    info = path.stat()
     if stat.S_ISDIR(info.st_mode):
         return "a folder, not a file"
     if not stat.S_ISREG(info.st_mode):

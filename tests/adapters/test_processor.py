@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,8 +16,8 @@ pytest.importorskip("torch", reason="needs the extra 'local'")
 from sparkles_eval.adapters.chat_template import ChatTemplate, load_template
 from sparkles_eval.adapters.processor import load_processor
 from sparkles_eval.adapters.transformers import Transformers
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Conversation, Generation, Image, Message, Part
+from sparkles_eval.errors import Rejected, UserError
+from sparkles_eval.records import Conversation, Generation, Image, Message, Part, Reply, Status
 from tests.adapters.feeding import pictures, run
 from tests.adapters.making import build, request
 from tests.adapters.tiny_llava import write_llava
@@ -102,6 +103,25 @@ def test_a_padded_batch_answers_as_each_alone(checkpoint: Path, images: list[Ima
     alone = run(model, [short, long], 1).replies()
     assert run(model, [short, long], 2).replies() == alone
     assert alone[0].usage.input_tokens != alone[1].usage.input_tokens
+
+
+def test_a_prompt_beyond_the_context_is_refused_with_the_numbers_and_its_neighbours_are_asked(
+    tmp_path: Path, images: list[Image]
+) -> None:
+    folder = write_vlm("qwen2_vl", tmp_path / "qwen", context=40)
+    model = cast("Transformers", build(f"transformers/{folder}", None))
+    generation = model.effective(Generation(temperature=0, max_tokens=30))
+    short = request("Which", images[0], "?", generation=generation)
+    long = request(*(word for image in images for word in (image, "is brighter ? " * 4)), generation=generation)
+    tight = request("is " * 28, generation=generation)
+    feed = run(model, [short, long, tight], 3)
+    assert isinstance(feed.outcomes[1], Rejected)
+    assert re.search(r"the prompt has \d+ tokens, images included, and the model 40 positions", str(feed.outcomes[1]))
+    first, last = feed.outcomes[0], feed.outcomes[2]
+    assert isinstance(first, Reply) and isinstance(last, Reply)
+    for reply in (first, last):
+        assert (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0) <= 40
+    assert last.status is Status.TRUNCATED, "the model's positions end before the answer's limit"
 
 
 def test_a_qwen_image_has_a_token_for_each_merged_patch(tmp_path: Path, images: list[Image]) -> None:
