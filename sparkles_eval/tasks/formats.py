@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+CHECKS = 2
+"""Counted up when `read_header` refuses more than before: what was remembered of files is then looked at again."""
 MAX_PIXELS = 89_478_485
 """Above this an image is refused: decoded it would fill a quarter of a gigabyte (the limit Pillow warns at)."""
 

@@ -5,11 +5,12 @@ Knows nothing of tasks or of who asks for the pictures.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class ImageFolder:
         self._real = os.path.realpath(self.base) + os.sep
         self._prefix = Path(os.path.relpath(self.base, self.root)).as_posix()
         self._seen: dict[str, Image | str] = {}
+        self._folders: dict[str, str] = {}
 
     def read(self, name: str, *, image_id: str = "", caption: str | None = None) -> Image | str:
         """The picture of that name (a relative path with "/"), or in words why it cannot be used."""
@@ -69,37 +71,37 @@ class ImageFolder:
         return next((file for file in files if self.has(file)), files[0])
 
     def warm(self, names: Iterable[str]) -> None:
-        """Read many pictures at once, so that `read` has them at hand."""
+        """Have many pictures at hand for `read`, read side by side; files that are as they were are not read again."""
         fresh = [name for name in dict.fromkeys(names) if name not in self._seen]
         if len(fresh) < 2 * _READERS:
             return
-        before = known_files(self.base / os.path.normpath(name) for name in fresh if name and "\0" not in name)
+        self._recall(fresh)
+        unread = [name for name in fresh if name not in self._seen]
         infos: dict[str, os.stat_result] = {}
         with ThreadPoolExecutor(_READERS) as pool:
-            looked = pool.map(lambda name: self._look(name, before, infos), fresh)
-            self._seen.update(zip(fresh, looked, strict=True))
-        read = ((infos[name], found) for name in infos if isinstance(found := self._seen[name], Image))
-        remember_files(read)
+            self._seen.update(zip(unread, pool.map(lambda name: self._look(name, infos), unread), strict=True))
+        remember_files((info, found) for name, info in infos.items() if isinstance(found := self._seen[name], Image))
 
-    def _look(
-        self,
-        name: str,
-        before: Mapping[str, tuple[str, Image]] | None = None,
-        infos: dict[str, os.stat_result] | None = None,
-    ) -> Image | str:
-        """The picture of that name, or why not. A file that is as it was `before` is not read again; `infos` takes
-        how the others were when they were read.
-        """
-        plain = os.path.normpath(name) if name and "\0" not in name else ""
+    def _recall(self, names: Sequence[str]) -> None:
+        """Take the pictures of files that an earlier process read and nobody has touched since."""
+        before = known_files(self.base / _normal(name) for name in names if _normal(name))
+        for name in names:
+            plain = _normal(name)
+            stamped, image = before.get(str(self.base / plain), ("", None))
+            if image is None or self._forbidden(name, plain) or image.path is None:
+                continue
+            with contextlib.suppress(OSError):
+                if stamp(image.path.stat()) == stamped:
+                    self._seen[name] = replace(image, relpath=self._relpath(plain))
+
+    def _look(self, name: str, infos: dict[str, os.stat_result] | None = None) -> Image | str:
+        """The picture of that name, or why not; `infos` takes how its file was when it was read."""
+        plain = _normal(name)
         if reason := self._forbidden(name, plain):
             return reason
         path = self.base / plain
-        relpath = (plain if self._prefix == "." else f"{self._prefix}/{plain}").replace(os.sep, "/")
         try:
             info = path.stat()
-            stamped, known = (before or {}).get(str(path), ("", None))
-            if known is not None and stamped == stamp(info):
-                return replace(known, relpath=relpath)
             data = _bytes(path, info)
         except FileNotFoundError:
             return f"missing file {name}"
@@ -112,7 +114,10 @@ class ImageFolder:
             infos[name] = info
         digest = hashlib.sha256(data).hexdigest()
         kind, width, height = header
-        return Image(digest, kind, width, height, len(data), relpath, path=path)
+        return Image(digest, kind, width, height, len(data), self._relpath(plain), path=path)
+
+    def _relpath(self, plain: str) -> str:
+        return (plain if self._prefix == "." else f"{self._prefix}/{plain}").replace(os.sep, "/")
 
     def _forbidden(self, name: str, plain: str) -> str | None:
         """Why a file of that name may not be opened, or None."""
@@ -121,10 +126,23 @@ class ImageFolder:
         if Path(plain).is_absolute() or plain.split(os.sep, 1)[0] == os.pardir:
             return f"the path {name} leaves the data folder"
         try:
-            real = os.path.realpath(self.base / plain)
+            real = self._real_path(plain)
         except OSError as error:
             return f"cannot read {name}: {error.strerror}"
         return None if real.startswith(self._real) else f"{name} is a link that leaves the data folder"
+
+    def _real_path(self, plain: str) -> str:
+        """Where a name leads once links are followed; each folder is looked at once."""
+        folder, file = os.path.split(plain)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(self.base / folder)
+        path = Path(self._folders[folder], file)
+        return os.path.realpath(path) if path.is_symlink() else str(path)
+
+
+def _normal(name: str) -> str:
+    """A name of the data as a path without "." and "x/.."; "" for what cannot be one."""
+    return os.path.normpath(name) if name and "\0" not in name else ""
 
 
 def _bytes(path: Path, info: os.stat_result) -> bytes | str:

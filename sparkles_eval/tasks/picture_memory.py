@@ -18,6 +18,7 @@ from time import time_ns
 from sparkles_eval.core.pictures import READING, Examined
 from sparkles_eval.records import Image
 from sparkles_eval.tasks.cache import cache_dir
+from sparkles_eval.tasks.formats import CHECKS
 
 _FILE = "pictures.db"
 _SCHEMA = """
@@ -47,8 +48,8 @@ def _opened() -> Iterator[sqlite3.Connection]:
 
 
 def stamp(info: os.stat_result) -> str:
-    """What changes when a file is written, moved or replaced."""
-    return f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_dev}:{info.st_ino}"
+    """What changes when a file is written, moved or replaced, or is looked at more closely than before."""
+    return f"{CHECKS}:{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_dev}:{info.st_ino}"
 
 
 def known_files(paths: Iterable[Path]) -> dict[str, tuple[str, Image]]:

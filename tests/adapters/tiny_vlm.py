@@ -63,7 +63,8 @@ def write_vlm(family: str, folder: Path, *, seed: int = 0, context: int = 4096) 
     ends, fills = tokenizer.convert_tokens_to_ids(["<|end|>", "<pad>"])
     config.text_config.eos_token_id, config.text_config.pad_token_id = ends, fills
     torch.manual_seed(seed)
-    model = AutoModelForImageTextToText.from_config(config)
+    auto: Any = AutoModelForImageTextToText
+    model = auto.from_config(config)
     model.generation_config.eos_token_id, model.generation_config.pad_token_id = ends, fills
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
