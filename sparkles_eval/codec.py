@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
+from sparkles_eval.core.pictures import reading_of
 from sparkles_eval.records import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
 
 Find = Callable[[str], Image]
@@ -65,17 +66,22 @@ def sample_key(sample: Sample) -> str:
     return fingerprint(sample_json(sample))
 
 
-def conversation_json(conversation: Conversation) -> JSON:
+def conversation_json(conversation: Conversation, *, upright: bool = True) -> JSON:
     """What a model was asked: {"system", "messages": [{"role", "parts": [text | {"image": sha256}]}]}.
 
-    Ids and captions of images are left out: the model does not see them, so they may not change a request's key.
+    Ids and captions of images are left out: the model does not see them, so they may not change a request's key. A
+    picture that the reading of core.pictures changes says so as `reading`, unless the model sees no such reading
+    (`upright` False).
     """
+
+    def part(piece: Part) -> JSON:
+        if isinstance(piece, Text):
+            return piece.text
+        reading = reading_of(piece) if upright else ""
+        return {"image": piece.sha256, "reading": reading} if reading else {"image": piece.sha256}
+
     messages: list[JSON] = [
-        {
-            "role": message.role,
-            "parts": [p.text if isinstance(p, Text) else {"image": p.sha256} for p in message.parts],
-        }
-        for message in conversation.messages
+        {"role": message.role, "parts": [part(piece) for piece in message.parts]} for message in conversation.messages
     ]
     return {"system": conversation.system, "messages": messages}
 

@@ -136,11 +136,13 @@ class BatchAdapter(Adapter, Protocol):
 class ModelOptions:
     """What the user said about one model on the command line.
 
-    `args` are the `--model-arg k=v` pairs, as text; an adapter refuses names that it does not know.
+    `args` are the `--model-arg k=v` pairs, as text; an adapter refuses names that it does not know. `protocol` is the
+    one that tasks are asked under, for a model whose published reading belongs to `paper`.
     """
 
     args: tuple[tuple[str, str], ...] = ()
     generation: Generation = Generation()
+    protocol: str = "strict"
 
 
 class AdapterFactory(Protocol):

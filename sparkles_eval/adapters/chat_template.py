@@ -1,18 +1,17 @@
 """A checkpoint's own processor and chat template: conversations into text, text and pictures into tensors.
 
-Images come from the PIL side of transformers: torchvision is not needed, and its resizing would give other pixels.
 Knows nothing of weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase
+from transformers import BatchFeature, PreTrainedTokenizerBase
 
+from sparkles_eval.adapters.processor import load_processor
 from sparkles_eval.errors import Rejected, UserError
 from sparkles_eval.records import Conversation, Image, Message, Text
 
@@ -87,24 +86,13 @@ class ChatTemplate:
 
 def load_template(name: str, revision: str | None) -> ChatTemplate:
     """The processor of a checkpoint. Raises errors.UserError where it has none, or no chat template."""
-    processor = _processor(name, revision)
+    processor = load_processor(name, revision)
     if not getattr(processor, "chat_template", None):
         raise UserError(f"transformers/{name}: has no chat template; it cannot be told how a question is asked")
     try:
         return ChatTemplate(name, processor)
     except Rejected as error:
         raise UserError(f"transformers/{error}") from error
-
-
-def _processor(name: str, revision: str | None) -> object:
-    try:
-        auto: Any = AutoProcessor
-        found: object = auto.from_pretrained(name, revision=revision, backend="pil", trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
-        why = str(error).strip().partition("\n")[0][:300]
-        video = "" if find_spec("torchvision") else "; a processor that reads video too (Qwen-VL) needs torchvision"
-        raise UserError(f"transformers/{name}: its processor cannot be loaded: {why}{video}") from error
-    return found
 
 
 def _plain(message: Message) -> dict[str, object]:

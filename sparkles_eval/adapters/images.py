@@ -1,4 +1,4 @@
-"""Image bytes for the wire: the file's own, base64, and only where a provider's limit demands it, re-encoded.
+"""Image bytes for the wire: the file's own where any server decodes them as a person sees them, else written anew.
 
 Knows nothing of providers. Bytes are read when a request is made and kept no longer than a small bounded cache holds
 them, so that a retry, a second turn and a second judge do not encode again and memory stays flat over a long run.
@@ -14,6 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from sparkles_eval.core import pictures
 from sparkles_eval.errors import Rejected
 from sparkles_eval.records import Image, Limits
 
@@ -67,9 +68,10 @@ _cache = _Cache(CACHE_BYTES)
 async def encode(image: Image, limits: Limits) -> Encoded:
     """The image for one request to a model with these limits.
 
-    The file's own bytes, unless its type is not in `limits.media_types`, its longer edge exceeds
-    `limits.max_image_edge` (pixels) or its size `limits.max_image_bytes`. Then it is decoded and written again, the
-    same way every time: LANCZOS to the edge, PNG stays PNG, JPEG becomes JPEG of quality 95, anything else PNG.
+    The file's own bytes, unless a plain decoder would show them otherwise than a person sees them (core.pictures), its
+    type is not in `limits.media_types`, its longer edge exceeds `limits.max_image_edge` (pixels) or its size
+    `limits.max_image_bytes`. Then it is decoded by core.pictures and written again, the same way every time: LANCZOS to
+    the edge, PNG stays PNG, JPEG becomes JPEG of quality 95, anything else PNG.
     Raises errors.Rejected where the file is missing, has changed since the task was loaded, or cannot be read.
     """
     key = (image.sha256, limits.max_image_edge, limits.max_image_bytes, limits.media_types)
@@ -77,16 +79,25 @@ async def encode(image: Image, limits: Limits) -> Encoded:
     if found is not None:
         return found
     data = read_bytes(image)
-    media_type = image.media_type
-    if not _fits(image, limits):
-        # Pillow releases the GIL while it scales and compresses: other requests go on meanwhile.
-        media_type, data = await asyncio.to_thread(_reencode, image, data, limits)
-    encoded = Encoded(media_type, base64.b64encode(data))
+    if fits(image, limits) and (seen := pictures.known(image.sha256)) is not None and not seen.odd:
+        encoded = Encoded(image.media_type, base64.b64encode(data))
+    else:
+        # Pillow releases the GIL while it decodes, scales and compresses: other requests go on meanwhile.
+        encoded = await asyncio.to_thread(ready, image, data, limits)
     _cache.put(key, encoded)
     return encoded
 
 
-def _fits(image: Image, limits: Limits) -> bool:
+def ready(image: Image, data: bytes, limits: Limits) -> Encoded:
+    """`encode` without its cache, for the file's `data`."""
+    media_type = image.media_type
+    if not fits(image, limits) or pictures.examined(image, data).odd:
+        media_type, data = _reencode(image, data, limits)
+    return Encoded(media_type, base64.b64encode(data))
+
+
+def fits(image: Image, limits: Limits) -> bool:
+    """True where a model with these limits takes the file as far as its type, edges and size go."""
     return (
         image.media_type in limits.media_types
         and (limits.max_image_edge is None or max(image.width, image.height) <= limits.max_image_edge)
@@ -108,13 +119,9 @@ def read_bytes(image: Image) -> bytes:
 
 
 def _reencode(image: Image, data: bytes, limits: Limits) -> tuple[str, bytes]:
-    import PIL.Image
-
     try:
-        with PIL.Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            return _shrink(opened, image, limits)
-    except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
+        return _shrink(pictures.decode(data), image, limits)
+    except (OSError, ValueError) as error:
         raise Rejected(f"image {image.path}: cannot be made to fit the model's limits ({error})") from None
 
 
@@ -137,18 +144,14 @@ def _shrink(picture: PIL.Image.Image, image: Image, limits: Limits) -> tuple[str
 def _write(picture: PIL.Image.Image, edge: int, media_type: str) -> bytes:
     import PIL.Image
 
-    alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    plain = picture.mode in ("RGB", "L") or (picture.mode == "RGBA" and media_type == _PNG)
-    frame = picture if plain else picture.convert("RGBA" if alpha and media_type == _PNG else "RGB")
+    frame = picture
     if max(frame.size) > edge:
         scale = edge / max(frame.size)
         size = (max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
         frame = frame.resize(size, PIL.Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    # The orientation is in the EXIF block: without it a photograph would arrive lying on its side.
-    exif, profile = picture.getexif().tobytes(), picture.info.get("icc_profile")
     if media_type == _PNG:
-        frame.save(out, "PNG", exif=exif, icc_profile=profile)
+        frame.save(out, "PNG")
     else:
-        frame.save(out, "JPEG", quality=_JPEG_QUALITY, exif=exif, icc_profile=profile)
+        frame.save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()

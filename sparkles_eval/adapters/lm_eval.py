@@ -16,10 +16,10 @@ from typing import Any, Literal, TypeAlias
 from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
-from sparkles_eval.adapters.images import read_bytes
+from sparkles_eval.adapters.images import read_bytes, ready
 from sparkles_eval.adapters.sampling import Sampling, read_sampling
 from sparkles_eval.errors import AdapterError, Denied, Transient, UserError
-from sparkles_eval.records import JSON, Conversation, Generation, Image, Message, Model, Reply, Text, Usage
+from sparkles_eval.records import JSON, Conversation, Generation, Image, Limits, Message, Model, Reply, Text, Usage
 
 Speech: TypeAlias = Literal["template", "messages", "words"]
 """How a model is spoken to: its chat template with images beside it, chat messages over HTTP, or text alone."""
@@ -254,14 +254,14 @@ def _plain(message: Message) -> dict[str, str]:
 
 
 def _messages(conversation: Conversation) -> list[JSON]:
-    """Messages in OpenAI's form, images at their words as data URLs of the files' own bytes."""
-    import base64
+    """Messages in OpenAI's form, images at their words as data URLs."""
 
     def part(piece: Text | Image) -> JSON:
         if isinstance(piece, Text):
             return {"type": "text", "text": piece.text}
-        encoded = base64.b64encode(read_bytes(piece)).decode()
-        return {"type": "image_url", "image_url": {"url": f"data:{piece.media_type};base64,{encoded}"}}
+        encoded = ready(piece, read_bytes(piece), Limits())
+        address = f"data:{encoded.media_type};base64,{encoded.base64.decode()}"
+        return {"type": "image_url", "image_url": {"url": address}}
 
     messages: list[JSON] = []
     if conversation.system is not None:

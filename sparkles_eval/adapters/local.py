@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from sparkles_eval.adapters.images import read_bytes
 from sparkles_eval.adapters.local_machine import DTYPES, QUANTISED
 from sparkles_eval.adapters.sampling import Sampling, override, read_sampling
 from sparkles_eval.codec import conversation_json
+from sparkles_eval.core import pictures
 from sparkles_eval.errors import AdapterError, OutOfMemory, Rejected, UserError
 from sparkles_eval.records import Generation, Image, Model, Reply, Status, Usage, fingerprint
 
@@ -126,9 +126,10 @@ def settled(setup: Setup, wished: Generation) -> Generation:
     return replace(full, top_p=None, top_k=None, seed=None) if full.temperature == 0 else full
 
 
-def seed_of(request: Request) -> int:
+def seed_of(request: Request, *, upright: bool = True) -> int:
     """A seed for this request alone: the same answer in whatever batch and order it is drawn."""
-    asked = [conversation_json(request.conversation), request.generation.json(), request.epoch, request.draw]
+    said = conversation_json(request.conversation, upright=upright)
+    asked = [said, request.generation.json(), request.epoch, request.draw]
     return int(fingerprint(asked, 16), 16)
 
 
@@ -267,13 +268,13 @@ def reply(text: str, prompt: int, answer: int, *, ended: bool) -> Reply:
     return Reply(text, Status.TRUNCATED, usage, detail=f"the limit of {answer} tokens was reached")
 
 
-def picture(image: Image) -> PIL.Image.Image:
-    """The image, decoded. Raises errors.Rejected where the file is missing, changed or cannot be decoded."""
-    import PIL.Image
+def picture(image: Image, *, upright: bool = True) -> PIL.Image.Image:
+    """The image as a person sees it; with `upright` False by a bare conversion to RGB, as published code read it.
 
+    Raises errors.Rejected where the file is missing, changed or cannot be decoded.
+    """
     data = read_bytes(image)
     try:
-        with PIL.Image.open(io.BytesIO(data)) as opened:
-            return opened.convert("RGB")
-    except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
+        return pictures.decode(data) if upright else pictures.bare(data)
+    except ValueError as error:
         raise Rejected(f"image {image.path}: cannot be decoded ({error})") from None

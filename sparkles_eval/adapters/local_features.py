@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from sparkles_eval.adapters.local import picture
+from sparkles_eval.core.pictures import reading_of
 from sparkles_eval.errors import AdapterError, UserError
 from sparkles_eval.records import Image
 
@@ -40,6 +41,13 @@ class Tower:
     encode: Encode
     shape: tuple[int, int]
     folder: Path | None = None
+    upright: bool = True
+    """False where pictures are read as published, by a bare conversion to RGB (records.Model.upright)."""
+
+    def name(self, image: Image) -> str:
+        """What an image's features are kept under: its SHA-256, and the reading where that changed the picture."""
+        reading = reading_of(image) if self.upright else ""
+        return f"{image.sha256}-{reading}" if reading else image.sha256
 
 
 class Features:
@@ -61,7 +69,7 @@ class Features:
         wanted = {image.sha256: image for image in images}
         faults: dict[str, AdapterError] = {}
         with self._lock:
-            found = {sha: kept for sha in wanted if (kept := self._look(sha, tower)) is not None}
+            found = {sha: kept for sha, image in wanted.items() if (kept := self._look(image, tower)) is not None}
             lacking = [image for sha, image in wanted.items() if sha not in found]
             for start in range(0, len(lacking), _TOGETHER):
                 found |= self._encode(lacking[start : start + _TOGETHER], tower, faults)
@@ -71,9 +79,11 @@ class Features:
         self, images: Sequence[Image], tower: Tower, faults: dict[str, AdapterError]
     ) -> dict[str, torch.Tensor]:
         pictures: dict[str, PIL.Image.Image] = {}
+        names: dict[str, str] = {}
         for image in images:
             try:
-                pictures[image.sha256] = picture(image)
+                pictures[image.sha256] = picture(image, upright=tower.upright)
+                names[image.sha256] = tower.name(image)
             except AdapterError as error:
                 faults[image.sha256] = error
         if not pictures:
@@ -82,23 +92,24 @@ class Features:
         self.encoded += len(pictures)
         made = {sha: vector.clone() for sha, vector in zip(pictures, vectors, strict=True)}
         for sha, vector in made.items():
-            self._keep(sha, vector)
+            self._keep(names[sha], vector)
             if tower.folder is not None:
-                _write(tower.folder, sha, vector)
+                _write(tower.folder, names[sha], vector)
         return made
 
-    def _look(self, sha: str, tower: Tower) -> torch.Tensor | None:
-        if sha in self._kept:
-            self._kept.move_to_end(sha)
-            return self._kept[sha]
-        stored = _read(tower.folder, sha) if tower.folder is not None else None
+    def _look(self, image: Image, tower: Tower) -> torch.Tensor | None:
+        name = tower.name(image)
+        if name in self._kept:
+            self._kept.move_to_end(name)
+            return self._kept[name]
+        stored = _read(tower.folder, name) if tower.folder is not None else None
         if stored is None or stored.shape != tower.shape:
             return None
-        self._keep(sha, stored)
+        self._keep(name, stored)
         return stored
 
-    def _keep(self, sha: str, vector: torch.Tensor) -> None:
-        self._kept[sha] = vector
+    def _keep(self, name: str, vector: torch.Tensor) -> None:
+        self._kept[name] = vector
         self._bytes += vector.nbytes
         while self._bytes > self._limit and self._kept:
             _, old = self._kept.popitem(last=False)
@@ -123,16 +134,16 @@ def cache_folder(root: str, tower: str) -> Path:
     return folder
 
 
-def _write(folder: Path, sha: str, vector: torch.Tensor) -> None:
+def _write(folder: Path, name: str, vector: torch.Tensor) -> None:
     """Whole or not at all: a run that is killed leaves no half file under the name."""
-    part = folder / f"{sha}.{secrets.token_hex(4)}.part"
+    part = folder / f"{name}.{secrets.token_hex(4)}.part"
     save_file({_NAME: vector.contiguous()}, part)
-    part.replace(folder / f"{sha}.safetensors")
+    part.replace(folder / f"{name}.safetensors")
 
 
-def _read(folder: Path, sha: str) -> torch.Tensor | None:
+def _read(folder: Path, name: str) -> torch.Tensor | None:
     """What was written, or None where it was not, or is damaged (it is then made again)."""
-    file = folder / f"{sha}.safetensors"
+    file = folder / f"{name}.safetensors"
     try:
         return load_file(file)[_NAME] if file.is_file() else None
     except (SafetensorError, KeyError, OSError):

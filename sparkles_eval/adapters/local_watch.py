@@ -23,15 +23,16 @@ class Watch:
         tokenizer: PreTrainedTokenizerBase,
         attention_mask: torch.Tensor,
         ends: frozenset[int],
-        new_tokens: int,
+        limits: Sequence[int],
     ) -> None:
+        """`limits` are the new tokens of each row at the most."""
         self._feed = feed
         self._watched = feed if isinstance(feed, WatchedFeed) else None
         self._requests = requests
         self._tokenizer = tokenizer
         self._prompts = [int(count) for count in attention_mask.sum(1)]
         self._width = attention_mask.shape[1]
-        self._limits = [request.generation.max_tokens or new_tokens for request in requests]
+        self._limits = list(limits)
         settings = [Settings.of(request.generation) for request in requests]
         self._draws = [Draws(local.seed_of(request)) for request in requests]
         self._chooser = Chooser(settings, attention_mask.device)

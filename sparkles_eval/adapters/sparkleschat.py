@@ -62,6 +62,8 @@ class _Place:
     features: Path | None
     base: Path | None = None
     """Of a projection alone: the whole model with its frozen parts."""
+    published: bool = False
+    """True under `paper`: a prompt that leaves the answer too little room loses its beginning, as in the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,10 @@ class SparklesChat(local.Local):
 
         generation = request.generation
         limit = generation.max_tokens or _NEW_TOKENS
-        encoded = self._processor.encode_prompt(self._processor.prompt(request.conversation), limit)
+        prompt = self._processor.prompt(request.conversation)
+        if not self._place.published:
+            limit = self._room(prompt, limit)
+        encoded = self._processor.encode_prompt(prompt, limit)
         if encoded.images != len(features):
             raise Rejected(
                 f"{len(features)} images, and the text has {encoded.images} places for them: "
@@ -178,7 +183,18 @@ class SparklesChat(local.Local):
             slots=torch.tensor([encoded.slots], device=device),
         )
         ended = partial(self._ended, generation.stop)
-        return Row(request, embeds[0], limit, Settings.of(generation), Draws(local.seed_of(request)), ended)
+        seed = local.seed_of(request, upright=self.model.upright)
+        return Row(request, embeds[0], limit, Settings.of(generation), Draws(seed), ended)
+
+    def _room(self, prompt: str, limit: int) -> int:
+        """New tokens that fit behind the whole prompt, `limit` at the most. Raises Rejected where none does."""
+        length, context = len(self._processor.encode(prompt).input_ids), self._processor.settings.max_context
+        if length >= context:
+            raise Rejected(
+                f"the prompt has {length:,} tokens, images included, and the model {context:,} positions; "
+                "fewer images or a shorter text are needed"
+            )
+        return min(limit, context - length)
 
     def _ended(self, stops: Sequence[str], ids: Sequence[int]) -> bool:
         if ids[-1] in self._eos or any(tuple(ids[-len(stop) :]) == stop for stop in self._stops):
@@ -230,7 +246,8 @@ class SparklesChat(local.Local):
 
         shape = (model.config.num_query_tokens, int(model.config.qformer.hidden_size))
         budget = local_machine.row_memory(device)
-        return _Replica(model, Decoder(model.language_model, budget), Tower(encode, shape, place.features))
+        tower = Tower(encode, shape, place.features, self.model.upright)
+        return _Replica(model, Decoder(model.language_model, budget), tower)
 
 
 def make(model: Model, options: ModelOptions) -> SparklesChat:
@@ -257,7 +274,14 @@ def make(model: Model, options: ModelOptions) -> SparklesChat:
 
         features = cache_folder(cache, tower)
     # Where the folder lies does not matter, what is in it does.
-    named = replace(setup.model, model_id=Path(model.model_id).name or model.model_id, settings=settings)
+    named = replace(
+        setup.model,
+        model_id=Path(model.model_id).name or model.model_id,
+        settings=settings,
+        # The published numbers rest on the published reading: no orientation, transparency or profile is minded.
+        upright=options.protocol != "paper",
+    )
     if "/" in model.model_id and args.text("name") is None:
         named = replace(named, name=f"{model.kind}/{named.model_id}")
-    return SparklesChat(replace(setup, model=named), _Place(folder, tower, fp32, features, base))
+    place = _Place(folder, tower, fp32, features, base, published=options.protocol == "paper")
+    return SparklesChat(replace(setup, model=named), place)

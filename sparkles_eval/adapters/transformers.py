@@ -16,11 +16,12 @@ from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
 from sparkles_eval.adapters.chat_template import ChatTemplate, load_template
-from sparkles_eval.errors import AdapterError, UserError
+from sparkles_eval.errors import AdapterError, Rejected, UserError
 from sparkles_eval.records import Generation, Model
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    import PIL.Image
+    from transformers import BatchFeature, PreTrainedModel
 
 
 _ARGS: Mapping[str, str] = {**local.LOCAL_ARGS, "revision": "commit, tag or branch of a checkpoint on the hub"}
@@ -36,6 +37,8 @@ class _Place:
 
     name: str
     revision: str | None
+    context: int | None = None
+    """Positions of the model, for prompt and answer together; None where its configuration does not say."""
 
 
 class Transformers(local.Local):
@@ -80,25 +83,15 @@ class Transformers(local.Local):
 
         from sparkles_eval.adapters.local_watch import Watch
 
-        ready: list[Request] = []
-        texts: list[str] = []
-        pictures = []
-        for request in requests:
-            try:
-                images = [local.picture(image) for image in request.conversation.images]
-                texts.append(self._template.render(request.conversation))
-            except AdapterError as error:
-                feed.deliver(request, error)
-                continue
-            ready.append(request)
-            pictures.append(images)
-        if not ready:
+        ready, encoded = self._encoded(feed, requests)
+        if encoded is None:
             return
-        inputs = self._template.encode(texts, pictures).to(model.device)
+        inputs = encoded.to(model.device)
         for name in ("pixel_values", "pixel_values_videos"):
             if name in inputs:
                 inputs[name] = inputs[name].to(model.dtype)
-        watch = Watch(feed, ready, self._template.tokenizer, inputs["attention_mask"], _ends(model), _NEW_TOKENS)
+        limits = self._limits(ready, encoded)
+        watch = Watch(feed, ready, self._template.tokenizer, inputs["attention_mask"], _ends(model), limits)
         generate: Any = model.generate
         ends = watch.ends
         generate(
@@ -113,6 +106,40 @@ class Transformers(local.Local):
             logits_processor=LogitsProcessorList([watch.choose]),
             stopping_criteria=StoppingCriteriaList([watch.look]),
         )
+
+    def _encoded(self, feed: Feed, requests: Sequence[Request]) -> tuple[list[Request], BatchFeature | None]:
+        """Those requests that can be asked, with their batch; the others are delivered as rejected."""
+        rows: list[tuple[Request, str, list[PIL.Image.Image]]] = []
+        for request in requests:
+            try:
+                images = [local.picture(image) for image in request.conversation.images]
+                rows.append((request, self._template.render(request.conversation), images))
+            except AdapterError as error:
+                feed.deliver(request, error)
+        while rows:
+            encoded = self._template.encode([text for _, text, _ in rows], [images for _, _, images in rows])
+            lengths = [int(length) for length in encoded["attention_mask"].sum(1)]
+            long = {n for n, length in enumerate(lengths) if self._place.context and length >= self._place.context}
+            if not long:
+                return [request for request, _, _ in rows], encoded
+            for number in long:
+                feed.deliver(rows[number][0], self._too_long(lengths[number]))
+            rows = [row for number, row in enumerate(rows) if number not in long]
+        return [], None
+
+    def _too_long(self, length: int) -> Rejected:
+        return Rejected(
+            f"the prompt has {length:,} tokens, images included, and the model {self._place.context:,} positions; "
+            "fewer or smaller images or a shorter text are needed"
+        )
+
+    def _limits(self, requests: Sequence[Request], encoded: BatchFeature) -> list[int]:
+        """New tokens of each row at the most: what was asked for, or less where the model's positions end."""
+        limits = [request.generation.max_tokens or _NEW_TOKENS for request in requests]
+        if self._place.context is None:
+            return limits
+        rooms = [self._place.context - int(length) for length in encoded["attention_mask"].sum(1)]
+        return [min(pair) for pair in zip(limits, rooms, strict=True)]
 
     def _replica(self, number: int) -> PreTrainedModel:
         with self._loading:
@@ -144,7 +171,8 @@ def make(model: Model, options: ModelOptions) -> Transformers:
     """The adapter factory of kind `transformers`. Raises errors.UserError with the mend."""
     args = Arguments(model.name, options, _ARGS)
     place = _Place(model.model_id, args.text("revision") or model.settings.get("revision"))
-    config, commit = _config(place)
+    config, commit, context = _config(place)
+    place = replace(place, context=context)
     template = load_template(place.name, place.revision)
     setup = local.read_setup(model, options, args, _defaults(place))
     settings = {name: value for name, value in setup.model.settings.items() if name != "device"}
@@ -162,8 +190,8 @@ def make(model: Model, options: ModelOptions) -> Transformers:
     return Transformers(replace(setup, model=named), place, template)
 
 
-def _config(place: _Place) -> tuple[str, str | None]:
-    """Type of the model and the commit that the name stands for now."""
+def _config(place: _Place) -> tuple[str, str | None, int | None]:
+    """Type of the model, the commit that the name stands for now, and the model's positions."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
@@ -177,7 +205,12 @@ def _config(place: _Place) -> tuple[str, str | None]:
     if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
         raise UserError(f"transformers/{place.name}: a {config.model_type} model does not answer images with text")
     commit = getattr(config, "_commit_hash", None)
-    return str(config.model_type), commit if isinstance(commit, str) else None
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return (
+        str(config.model_type),
+        commit if isinstance(commit, str) else None,
+        context if isinstance(context, int) and context > 0 else None,
+    )
 
 
 def _defaults(place: _Place) -> Generation:

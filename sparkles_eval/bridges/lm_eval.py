@@ -25,6 +25,7 @@ from lm_eval.api.registry import register_model
 from sparkles_eval.adapters.base import Adapter, BatchAdapter, ModelOptions, Request
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.bridges.feed import Queue
+from sparkles_eval.core.pictures import upright
 from sparkles_eval.errors import AdapterError, Rejected, Transient, UserError
 from sparkles_eval.records import Conversation, Generation, Image, Message, Part, Reply, Sample, Text, Turn
 
@@ -145,13 +146,14 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
     def _keep(self, picture: PIL.Image.Image) -> Image:
         """lm-eval has pictures, our adapters read files: PNG, without loss."""
         out = io.BytesIO()
-        picture.convert("RGB").save(out, "PNG")
+        seen = upright(picture)
+        seen.save(out, "PNG")
         data = out.getvalue()
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._folder / f"{sha256}.png"
         if not path.is_file():
             path.write_bytes(data)
-        return Image(sha256, "image/png", *picture.size, len(data), path.name, path=path)
+        return Image(sha256, "image/png", *seen.size, len(data), path.name, path=path)
 
 
 def _there(device: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from sparkles_eval.core.pictures import decode
 from sparkles_eval.tasks.answers import extract
 
 if TYPE_CHECKING:
@@ -30,16 +31,10 @@ class Document(TypedDict):
 
 
 def images(document: Document) -> list[PIL.Image.Image]:
-    """The pictures in the order of their places, RGB."""
-    import PIL.Image
-
+    """The pictures in the order of their places, as a person sees them, RGB."""
     root = os.environ.get(ROOT_ENV)
     files = [Path(root) / name for name in document["relpaths"]] if root else [Path(p) for p in document["paths"]]
-    found = []
-    for file in files:
-        with PIL.Image.open(file) as opened:
-            found.append(opened.convert("RGB"))
-    return found
+    return [decode(file.read_bytes()) for file in files]
 
 
 def score(document: Document, results: Sequence[str]) -> Mapping[str, object]:

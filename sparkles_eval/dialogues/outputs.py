@@ -17,6 +17,7 @@ import yaml
 
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.content import find_file
+from sparkles_eval.core.pictures import decode
 from sparkles_eval.dialogues.mentions import after_first
 from sparkles_eval.dialogues.reading import Item
 from sparkles_eval.dialogues.records import Candidate, Dialogue, Message
@@ -168,13 +169,10 @@ def _readable(image: Image) -> bytes:
     data = image_bytes(image)
     if image.media_type in _ENDINGS:
         return data
-    from PIL import Image as Pillow
-
+    made = io.BytesIO()
     try:
-        with Pillow.open(io.BytesIO(data), formats=("GIF", "WEBP")) as opened:
-            made = io.BytesIO()
-            opened.convert("RGB").save(made, "PNG")
-    except (OSError, ValueError, Pillow.DecompressionBombError) as error:
+        decode(data).save(made, "PNG")
+    except (OSError, ValueError) as error:
         raise DataError("images", [Problem(image.id, f"cannot be written as PNG: {error}")]) from None
     return made.getvalue()
 

@@ -12,6 +12,7 @@ from sparkles_eval.adapters.base import Request
 from sparkles_eval.engine.asking import Asker, Interrupted, Unanswered
 from sparkles_eval.engine.cells import Answered, Cell, Item, judge_row, scorer_row, unscored
 from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
 from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies, reseeded
@@ -37,6 +38,7 @@ class Generator:
         asker: Asker,
         once: Once,
         progress: Progress,
+        pictures: PictureWindow,
         answered: Callable[[Answered], None],
     ) -> None:
         self.cell = cell
@@ -46,6 +48,7 @@ class Generator:
         self._asker = asker
         self._replies = Replies(store, asker, once)
         self._progress = progress
+        self._pictures = pictures
         self._answered = answered
         self._scorer = cell.task.protocol.scorer
         self._scorer_row = scorer_row(self._scorer) if self._scorer else None
@@ -68,7 +71,11 @@ class Generator:
             else:
                 waiting.append((item, have))
         self._progress.planned(self._asker.name, run.task, len(items), len(items) - len(waiting))
-        for item, answers in waiting:
+        for item, _ in waiting[:WINDOW]:
+            self._pictures.begin(item.sample.images)
+        for place, (item, answers) in enumerate(waiting):
+            if place + WINDOW < len(waiting):
+                self._pictures.begin(waiting[place + WINDOW][0].sample.images)
             yield partial(self._answer, item, answers)
 
     def _items(self) -> Iterator[Item]:
@@ -114,6 +121,8 @@ class Generator:
         scorer = self._scorer if turn in item.sample.scored_turns else None
         before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
         conversation = task.prompt.conversation(item.sample, before)
+        if damage := await self._pictures.damage(conversation.images):
+            raise Unanswered(damage)
         while True:
             generation = reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
             response = await self._replies.reply(Request(conversation, generation, item.sample, turn, item.epoch, draw))

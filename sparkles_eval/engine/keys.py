@@ -15,7 +15,7 @@ def request_key(model: Model, request: Request) -> str:
     return fingerprint(
         {
             "model": model.identity,
-            "conversation": conversation_json(request.conversation),
+            "conversation": conversation_json(request.conversation, upright=model.sees_upright),
             "generation": request.generation.json(),
             "schema": request.schema,
             "epoch": request.epoch,

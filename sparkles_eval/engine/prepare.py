@@ -17,6 +17,7 @@ from sparkles_eval.plugins import load_plugin
 from sparkles_eval.records import Model, Usage
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task, select
+from sparkles_eval.tasks.picture_checks import check_first
 from sparkles_eval.tasks.variants import vary
 
 
@@ -73,13 +74,14 @@ def _task(name: str, wishes: Wishes) -> Task:
         plugins=wishes.plugins,
     )
     chosen = select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
-    return vary(chosen, wishes.variation)
+    return check_first(vary(chosen, wishes.variation), skip_bad=wishes.skip_bad)
 
 
 def _model(name: str, wishes: Wishes) -> Adapter:
     options = ModelOptions(
         args=tuple(scoped("--model-arg", wishes.model_args, name, wishes.models).items()),
         generation=read_generation("--generation", scoped("--generation", wishes.generation, name, wishes.models)),
+        protocol=wishes.protocol,
     )
     return build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
 

@@ -37,8 +37,9 @@ class Replies:
             return self._store.settled(key) or await self._ask(key, request)
 
     async def _ask(self, key: str, request: Request) -> Response:
-        conversation, generation = dump(conversation_json(request.conversation)), dump(request.generation.json())
-        row = RequestRow(key, self._asker.adapter.model, conversation, generation, request.epoch, request.draw)
+        model = self._asker.adapter.model
+        conversation = dump(conversation_json(request.conversation, upright=model.sees_upright))
+        row = RequestRow(key, model, conversation, dump(request.generation.json()), request.epoch, request.draw)
         stored: list[Response] = []
 
         def record(attempt: Attempt) -> None:

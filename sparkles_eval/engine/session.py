@@ -20,13 +20,15 @@ from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.limiter import Limiter
 from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.pixels import keep_pixels
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.pool import Job, Pool
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies
-from sparkles_eval.records import Image, Run
+from sparkles_eval.records import Image, Model, Run
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.checks import repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Session:
         self._progress = _Recorded(progress, store, environment_id, self.budget)
         self._terms = terms
         self._once = Once()
+        self._pictures = PictureWindow(self._progress)
         self._models: dict[int, _Desk] = {}
         self._judges: dict[int, _Desk] = {}
 
@@ -61,7 +64,8 @@ class Session:
         return sum(desk.asker.in_flight if desk.asker else desk.limiter.in_flight for desk in desks)
 
     def close(self) -> None:
-        """End the threads of local models; call it when the work is over, however it ended."""
+        """End the threads of pictures and local models; call it when the work is over, however it ended."""
+        self._pictures.close()
         for desk in (*self._models.values(), *self._judges.values()):
             if desk.asker:
                 desk.asker.close()
@@ -77,6 +81,7 @@ class Session:
     async def work(self, cells: Sequence[Cell]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
         runs: list[Run] = []
+        self._tell_notes(cells)
         for cell in cells:
             run = cell.run
             ids = self._store.add_run(run, cell.task_row, cell.task.samples, cell.task.skipped, self._environment_id)
@@ -92,6 +97,7 @@ class Session:
                 asker=desk.asker,
                 once=self._once,
                 progress=self._progress,
+                pictures=self._pictures,
                 answered=partial(_hand_over, self._graders(_graded(cell), cell.seats)),
             )
             desk.pool.feed(generator.jobs())
@@ -104,7 +110,18 @@ class Session:
             await _finish(self._models.values())
             for desk in self._judges.values():
                 desk.pool.close()
+        shown: dict[int, tuple[Model, dict[str, Image]]] = {}
+        for cell in cells:
+            seen = shown.setdefault(id(cell.adapter), (cell.adapter.model, {}))[1]
+            seen.update((image.sha256, image) for sample in cell.asked for image in sample.images)
+        for model, listed in shown.values():
+            self._pictures.tell(model, listed.values())
         return runs
+
+    def _tell_notes(self, cells: Sequence[Cell]) -> None:
+        for task in {id(cell.task): cell.task for cell in cells}.values():
+            for note in repeated(task.samples):
+                self._progress.event("data", task.name, note)
 
     async def keep_pixels(self, images: Mapping[str, Image]) -> None:
         """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""

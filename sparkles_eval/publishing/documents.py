@@ -47,6 +47,8 @@ class _Rating(Strict):
 
 class _Image(Strict):
     image: str
+    reading: Annotated[str, Field(pattern=r"^[a-z]{1,20}@[0-9]{1,4}$")] = ""
+    """How a picture was shown that is not as its file is (core.pictures)."""
 
 
 class _Message(Strict):

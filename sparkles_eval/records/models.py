@@ -60,11 +60,18 @@ class Model:
     """True for what runs without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
     reads_sample: bool = False
     """True for what looks at the sample itself (baselines, replay): its request key then covers the sample too."""
+    upright: bool = True
+    """False for what reads pictures as its published code did, by a bare conversion to RGB: keys name no reading."""
 
     @property
     def identity(self) -> str:
         """Hash of what may change an answer; two models with the same identity may share stored responses."""
         return fingerprint([self.kind, self.model_id, dict(self.settings)])
+
+    @property
+    def sees_upright(self) -> bool:
+        """True where pictures reach the model by the reading of core.pictures, which keys then name."""
+        return self.upright and not self.reads_sample
 
 
 @dataclass(frozen=True, slots=True)

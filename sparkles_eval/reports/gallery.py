@@ -72,7 +72,8 @@ def styled(pictures: Mapping[str, Picture], previews: Mapping[str, bytes]) -> Ga
         if kind:
             picture = pictures[sha256]
             looks[sha256] = Look(name=f"p{place}", note=size_note(picture, data))
-            shape = f"{int(picture.width)}/{int(picture.height)}"
+            width, height = _as_shown(picture, data)
+            shape = f"{int(width)}/{int(height)}"
             address = f"data:{kind};base64,{base64.b64encode(data).decode()}"
             rules.append(f'.p{place}{{aspect-ratio:{shape};background-image:url("{address}")}}\n')
     return Gallery(looks, Markup("".join(rules)))  # noqa: S704 - digits and base64 alone
@@ -109,8 +110,17 @@ def media_type(data: bytes) -> str | None:
 
 def size_note(picture: Picture, data: bytes) -> str:
     """How large the original is and, where another copy is shown, how large that is."""
-    whole = f"{picture.width:,} {_BY} {picture.height:,} pixels"
+    width, height = _as_shown(picture, data)
+    whole = f"{width:,} {_BY} {height:,} pixels"
     header = read_header(data)
-    if not isinstance(header, Header) or (header.width, header.height) == (picture.width, picture.height):
+    if not isinstance(header, Header) or (header.width, header.height) == (width, height):
         return whole
     return f"{whole}; this preview has {header.width:,} {_BY} {header.height:,}"
+
+
+def _as_shown(picture: Picture, data: bytes) -> tuple[int, int]:
+    """Width and height as they are seen: a photograph may lie in its file and stand in its preview."""
+    header = read_header(data)
+    lies = picture.width > picture.height
+    turned = isinstance(header, Header) and header.width != header.height and lies != (header.width > header.height)
+    return (picture.height, picture.width) if turned else (picture.width, picture.height)

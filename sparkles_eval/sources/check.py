@@ -7,20 +7,18 @@ told. Asks no model and no network.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image as Pillow
-
 from sparkles_eval.errors import ContentError, DataError, Problem, UserError
 from sparkles_eval.records import JSON, Image, Sample
+from sparkles_eval.tasks.checks import repeated
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.picture_checks import examine_all
 from sparkles_eval.training.data import read_subsets
 from sparkles_eval.training.recipes import MiniRecipe, Recipe
 
 _SPLITS = ("dev", "test1", "test2", "train")
-_READERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,8 @@ def check_task(wanted: Wanted, root: Path, *, decode: bool = True, content: Sequ
         if sample.target is not None:
             labels[sample.target] = labels.get(sample.target, 0) + 1
     most = dict(sorted(labels.items(), key=lambda item: -item[1])[:20])
-    return Checked(wanted.label, len(task.samples), len(pictures), most, tuple(problems), tuple(_notes(task.samples)))
+    notes = (*repeated(task.samples), *_notes(task.samples))
+    return Checked(wanted.label, len(task.samples), len(pictures), most, tuple(problems), notes)
 
 
 def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True) -> Checked:
@@ -146,25 +145,9 @@ def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True
 
 def _damaged(images: Iterable[Image]) -> list[Problem]:
     """Pictures that cannot be decoded whole: a sound beginning and end say nothing of what is between."""
-    with ThreadPoolExecutor(_READERS) as pool:
-        listed = list(images)
-        reasons = pool.map(_decode, listed)
-        return [
-            Problem(image.relpath, f"is damaged: {reason}")
-            for image, reason in zip(listed, reasons, strict=True)
-            if reason
-        ]
-
-
-def _decode(image: Image) -> str:
-    if image.path is None:
-        return ""
-    try:
-        with Pillow.open(image.path) as opened:
-            opened.load()
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        return str(error) or type(error).__name__
-    return ""
+    listed = list(images)
+    found = examine_all(listed)
+    return [Problem(image.relpath, f"is damaged: {wrong}") for image in listed if (wrong := found[image.sha256].wrong)]
 
 
 def _notes(samples: Sequence[Sample]) -> Iterable[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import Sample
+from sparkles_eval.errors import ContentError, Problem
+from sparkles_eval.records import Sample, Text
 from sparkles_eval.tasks.base import Prompt, Protocol
 from sparkles_eval.tasks.metrics import Need, find_metrics
+from sparkles_eval.tasks.placeholders import left_over
 from sparkles_eval.tasks.scorers import BoundScorer, Question
 
 
 def check_samples(
-    samples: Iterable[Sample], protocol: Protocol, metrics: Sequence[str]
+    samples: Iterable[Sample], protocol: Protocol, metrics: Sequence[str], prompt: Prompt
 ) -> tuple[list[Sample], list[Problem]]:
     """The samples that can be asked and scored, and every problem of the others."""
     needs = {need for metric in find_metrics(metrics) for need in metric.needs}
@@ -21,6 +22,8 @@ def check_samples(
     seen: set[str] = set()
     for sample in samples:
         wrong = _wrong(sample, protocol, needs)
+        if not wrong and (mark := _mark_in_words(sample, prompt)):
+            wrong.append(f"{mark} would be sent as words, and its image elsewhere; write <image> at each image's place")
         if sample.id in seen:
             wrong.insert(0, "duplicate id: an earlier item has it already")
         seen.add(sample.id)
@@ -90,10 +93,38 @@ def _without_scorer(question: Question) -> Iterator[str]:
             yield f"label not an option: {target!r} is none of {', '.join(question.options)}"
 
 
+def _mark_in_words(sample: Sample, prompt: Prompt) -> str | None:
+    """A mark for an image that a model would be sent as words, whether of the turns, the fields or the options."""
+    words = [part.text for turn in sample.turns for part in turn.content if isinstance(part, Text)]
+    if not sample.images or not left_over((*words, *sample.fields.values(), *sample.options)):
+        return None
+    conversation = prompt.conversation(sample, [""] * (len(sample.turns) - 1))
+    return left_over(message.text for message in conversation.messages if message.role == "user")
+
+
+def repeated(samples: Iterable[Sample]) -> Iterator[str]:
+    """Questions that stand under several ids, in words: they are no independent items, however often they are asked."""
+    groups: dict[object, list[Sample]] = {}
+    for sample in samples:
+        turns = tuple(tuple(p.text if isinstance(p, Text) else (p.sha256,) for p in t.content) for t in sample.turns)
+        asked = (turns, tuple(sorted(sample.fields.items())), sample.options)
+        groups.setdefault(asked, []).append(sample)
+    twice = [group for group in groups.values() if len(group) > 1]
+    if not twice:
+        return
+    names = ", ".join(sample.id for sample in twice[0][:3])
+    items = sum(map(len, twice))
+    yield f"{items:,} items hold only {len(twice):,} questions: the same question under several ids, such as {names}"
+    apart = [group for group in twice if len({sample.target for sample in group}) > 1]
+    if apart:
+        names = ", ".join(f"{sample.id} ({sample.target})" for sample in apart[0][:3])
+        yield f"{len(apart):,} of these questions have different right answers, such as {names}"
+
+
 def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:
     """Render one sample of each shape (images a turn, turns, fields, options), so that a prompt fails before a run.
 
-    Raises errors.ContentError as the prompt does.
+    Raises errors.ContentError as the prompt does, and where the prompt itself writes a mark for an image as words.
     """
     shapes: set[tuple[object, ...]] = set()
     for sample in samples:
@@ -101,4 +132,10 @@ def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:
         shape = (counts, tuple(sample.fields), len(sample.options))
         if shape not in shapes:
             shapes.add(shape)
-            prompt.conversation(sample, ["..."] * (len(sample.turns) - 1))
+            conversation = prompt.conversation(sample, ["..."] * (len(sample.turns) - 1))
+            mark = left_over(message.text for message in conversation.messages if message.role == "user")
+            if mark and sample.images:
+                raise ContentError(
+                    f"the prompt writes {mark} as words (sample {sample.id}); "
+                    "place images by {{ content }} or by {{ images[0] }}, {{ images[1] }}, ..."
+                )

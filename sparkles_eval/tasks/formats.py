@@ -1,13 +1,16 @@
-"""Reads an image's type, width and height from its bytes, and sees whether its end is there. Decodes no pixel.
+"""Reads an image's type, width and height from its bytes, sees whether its end is there, and adds up a PNG's checksums.
 
-Knows nothing of files. Sources: ITU-T T.81 (JPEG), PNG third edition, GIF89a, RFC 9649 (WebP).
+Decodes no pixel. Sources: ITU-T T.81 (JPEG), PNG third edition, GIF89a, RFC 9649 (WebP).
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+CHECKS = 2
+"""Counted up when `read_header` refuses more than before: what was remembered of files is then looked at again."""
 MAX_PIXELS = 89_478_485
 """Above this an image is refused: decoded it would fill a quarter of a gigabyte (the limit Pillow warns at)."""
 
@@ -42,7 +45,8 @@ def read_header(data: bytes) -> Header | str:
     for matches, read in _READERS:
         if matches(data):
             found = read(data)
-            return _checked(found) if isinstance(found, Header) else found
+            found = _checked(found) if isinstance(found, Header) else found
+            return found if isinstance(found, str) else _png_damage(data) or found
     return _not_an_image(data)
 
 
@@ -115,6 +119,23 @@ def _png(data: bytes) -> Header | str:
     if data.rfind(b"IEND\xaeB`\x82", 33) < 0:
         return _TRUNCATED
     return Header("image/png", int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+
+
+def _png_damage(data: bytes) -> str:
+    """Which of a PNG's chunks is not what its checksum says, up to its end; "" where none is, or it is no PNG."""
+    at = 8 if _is_png(data) else len(data)
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(data):
+            return f"damaged: its part {kind!r} is longer than the file"
+        # Parts with a small first letter may be left out by any reader.
+        if kind[:1].isupper() and zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return f"damaged: the checksum of its part {kind.decode('ascii', 'replace')} is wrong"
+        if kind == b"IEND":
+            return ""
+        at = end + 4
+    return ""
 
 
 def _is_gif(data: bytes) -> bool:

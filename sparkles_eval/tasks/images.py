@@ -5,18 +5,25 @@ Knows nothing of tasks or of who asks for the pictures.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sparkles_eval.core import pictures
 from sparkles_eval.errors import DataError, Problem
 from sparkles_eval.records import Image
 from sparkles_eval.tasks.formats import read_header
+from sparkles_eval.tasks.picture_memory import known_files, remember_files, stamp
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 MAX_BYTES = 128 * 2**20
 """A larger file is refused: no provider takes it."""
@@ -42,6 +49,7 @@ class ImageFolder:
         self._real = os.path.realpath(self.base) + os.sep
         self._prefix = Path(os.path.relpath(self.base, self.root)).as_posix()
         self._seen: dict[str, Image | str] = {}
+        self._folders: dict[str, str] = {}
 
     def read(self, name: str, *, image_id: str = "", caption: str | None = None) -> Image | str:
         """The picture of that name (a relative path with "/"), or in words why it cannot be used."""
@@ -63,20 +71,38 @@ class ImageFolder:
         return next((file for file in files if self.has(file)), files[0])
 
     def warm(self, names: Iterable[str]) -> None:
-        """Read many pictures at once, so that `read` has them at hand."""
+        """Have many pictures at hand for `read`, read side by side; files that are as they were are not read again."""
         fresh = [name for name in dict.fromkeys(names) if name not in self._seen]
         if len(fresh) < 2 * _READERS:
             return
+        self._recall(fresh)
+        unread = [name for name in fresh if name not in self._seen]
+        infos: dict[str, os.stat_result] = {}
         with ThreadPoolExecutor(_READERS) as pool:
-            self._seen.update(zip(fresh, pool.map(self._look, fresh), strict=True))
+            self._seen.update(zip(unread, pool.map(lambda name: self._look(name, infos), unread), strict=True))
+        remember_files((info, found) for name, info in infos.items() if isinstance(found := self._seen[name], Image))
 
-    def _look(self, name: str) -> Image | str:
-        plain = os.path.normpath(name) if name and "\0" not in name else ""
+    def _recall(self, names: Sequence[str]) -> None:
+        """Take the pictures of files that an earlier process read and nobody has touched since."""
+        before = known_files(self.base / _normal(name) for name in names if _normal(name))
+        for name in names:
+            plain = _normal(name)
+            stamped, image = before.get(str(self.base / plain), ("", None))
+            if image is None or self._forbidden(name, plain) or image.path is None:
+                continue
+            with contextlib.suppress(OSError):
+                if stamp(image.path.stat()) == stamped:
+                    self._seen[name] = replace(image, relpath=self._relpath(plain))
+
+    def _look(self, name: str, infos: dict[str, os.stat_result] | None = None) -> Image | str:
+        """The picture of that name, or why not; `infos` takes how its file was when it was read."""
+        plain = _normal(name)
         if reason := self._forbidden(name, plain):
             return reason
         path = self.base / plain
         try:
-            data = _bytes(path)
+            info = path.stat()
+            data = _bytes(path, info)
         except FileNotFoundError:
             return f"missing file {name}"
         except OSError as error:
@@ -84,10 +110,14 @@ class ImageFolder:
         header = read_header(data) if isinstance(data, bytes) else data
         if isinstance(header, str) or isinstance(data, str):
             return f"{name} is {header}"
-        relpath = plain if self._prefix == "." else f"{self._prefix}/{plain}"
+        if infos is not None:
+            infos[name] = info
         digest = hashlib.sha256(data).hexdigest()
         kind, width, height = header
-        return Image(digest, kind, width, height, len(data), relpath.replace(os.sep, "/"), path=path)
+        return Image(digest, kind, width, height, len(data), self._relpath(plain), path=path)
+
+    def _relpath(self, plain: str) -> str:
+        return (plain if self._prefix == "." else f"{self._prefix}/{plain}").replace(os.sep, "/")
 
     def _forbidden(self, name: str, plain: str) -> str | None:
         """Why a file of that name may not be opened, or None."""
@@ -96,15 +126,27 @@ class ImageFolder:
         if Path(plain).is_absolute() or plain.split(os.sep, 1)[0] == os.pardir:
             return f"the path {name} leaves the data folder"
         try:
-            real = os.path.realpath(self.base / plain)
+            real = self._real_path(plain)
         except OSError as error:
             return f"cannot read {name}: {error.strerror}"
         return None if real.startswith(self._real) else f"{name} is a link that leaves the data folder"
 
+    def _real_path(self, plain: str) -> str:
+        """Where a name leads once links are followed; each folder is looked at once."""
+        folder, file = os.path.split(plain)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(self.base / folder)
+        path = Path(self._folders[folder], file)
+        return os.path.realpath(path) if path.is_symlink() else str(path)
 
-def _bytes(path: Path) -> bytes | str:
+
+def _normal(name: str) -> str:
+    """A name of the data as a path without "." and "x/.."; "" for what cannot be one."""
+    return os.path.normpath(name) if name and "\0" not in name else ""
+
+
+def _bytes(path: Path, info: os.stat_result) -> bytes | str:
     """The file in one read, or what it is instead of a file of sensible size. A pipe or device is never opened."""
-    info = path.stat()
     if stat.S_ISDIR(info.st_mode):
         return "a folder, not a file"
     if not stat.S_ISREG(info.st_mode):
@@ -127,30 +169,30 @@ def image_bytes(image: Image) -> bytes:
         ) from None
 
 
+def pixels(image: Image) -> PIL.Image.Image:
+    """The picture as a person sees it, RGB (core.pictures). Raises errors.DataError where it cannot be decoded."""
+    try:
+        return pictures.decode(image_bytes(image))
+    except ValueError as error:
+        what = Problem(image.id or image.relpath, f"{image.relpath}: cannot be decoded ({error})")
+        raise DataError("images", [what], "replace the file") from None
+
+
 def thumbnail(data: bytes, edge: int = 160) -> bytes:
-    """A JPEG preview with no side longer than `edge` pixels: upright, on white, a few kB, without metadata.
+    """A JPEG preview with no side longer than `edge` pixels: as a person sees it, a few kB, without metadata.
 
     Returns b"" when the picture cannot be decoded: a preview is never worth a run.
     """
     from PIL import Image as Pillow
-    from PIL import ImageOps
 
     try:
-        with Pillow.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
-            picture: Pillow.Image = opened
-            if opened.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-                picture = opened.convert("I").point(lambda value: value / 256).convert("L")
-            elif opened.mode in ("1", "P", "PA"):  # indexed colours cannot be mixed
-                picture = opened.convert("RGBA")
+        with Pillow.open(io.BytesIO(data), formats=pictures.FORMATS) as opened:
             # The decoder itself shrinks (a JPEG to 1/2, 1/4, 1/8): twice as fast, and a preview shows no difference.
+            opened.draft(None, (edge, edge))
+            picture = pictures.upright(opened)
             picture.thumbnail((edge, edge), Pillow.Resampling.BOX, reducing_gap=1.0)
-            picture = ImageOps.exif_transpose(picture)
-            if picture.has_transparency_data:
-                layer = picture.convert("RGBA")
-                picture = Pillow.new("RGBA", layer.size, "white")
-                picture.alpha_composite(layer)
             out = io.BytesIO()
-            picture.convert("RGB").save(out, "JPEG", quality=78)
+            picture.save(out, "JPEG", quality=78)
             return out.getvalue()
-    except (OSError, ValueError, SyntaxError, IndexError, Pillow.DecompressionBombError):
+    except (*pictures.UNREADABLE, Pillow.DecompressionBombError):
         return b""

@@ -53,7 +53,7 @@ def load_task(
     loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root)
     generation = chosen.generation.record()
     record = Protocol(protocol, chosen.version, generation, prompt.hash, scorer, chosen.draws, chosen.judging)
-    samples, wrong = check_samples(loaded.samples, record, spec.metrics)
+    samples, wrong = check_samples(loaded.samples, record, spec.metrics, prompt)
     problems = [*loaded.problems, *wrong]
     if not samples:
         none = Problem("", "zero items can be asked" if problems else "zero items: the data is empty")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sparkles_eval.core.pictures import decode
 from sparkles_eval.records import Image
 
 NEAR = 4
@@ -32,14 +33,13 @@ class Twin:
 
 def look(image: Image) -> int | None:
     """The 64-bit difference hash of an image's file; None where it is unreadable or too flat to tell."""
-    from PIL import Image as Pillow
+    from PIL.Image import Resampling
 
     if image.path is None:
         return None
     try:
-        with Pillow.open(image.path) as opened:
-            grey = opened.convert("L").resize((9, 8), Pillow.Resampling.BILINEAR)
-    except (OSError, ValueError, Pillow.DecompressionBombError):
+        grey = decode(image.path.read_bytes()).convert("L").resize((9, 8), Resampling.BILINEAR)
+    except (OSError, ValueError):
         return None
     values = np.asarray(grey, dtype=np.int16)
     bits = (values[:, :-1] > values[:, 1:]).flatten()

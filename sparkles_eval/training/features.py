@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from sparkles_eval.core.pictures import READING, decode
 from sparkles_eval.errors import DataError, Problem
 from sparkles_eval.records import Image as Picture
 from sparkles_eval.records import fingerprint
@@ -43,11 +44,11 @@ class Encoder:
 
     @property
     def identity(self) -> str:
-        """Hash of tower, Q-Former, size, crops and seed: the name of the cache's folder."""
+        """Hash of tower, Q-Former, size, crops, seed and the reading of pictures: the name of the cache's folder."""
         parts = ("vision_model.", "qformer.", "query_tokens")
         state = self.model.state_dict()
         weights = hash_tensors((name, state[name]) for name in sorted(state) if name.startswith(parts))
-        return fingerprint([weights, self.size, self.views.model_dump(mode="json"), self.seed], 16)
+        return fingerprint([weights, self.size, self.views.model_dump(mode="json"), self.seed, READING], 16)
 
     def pixels(self, picture: Picture, view: int | None) -> torch.Tensor:
         """(3, size, size): crop `view` of the image, or with None the whole of it as in evaluation."""
@@ -57,9 +58,8 @@ class Encoder:
         """`pixels` of several views; the file is decoded once. Raises errors.DataError where it cannot be."""
         assert picture.path is not None
         try:
-            with Image.open(picture.path) as opened:
-                image = opened.convert("RGB")
-        except (OSError, ValueError, Image.DecompressionBombError) as wrong:
+            image = decode(picture.path.read_bytes())
+        except (OSError, ValueError) as wrong:
             raise DataError(
                 "training data", [Problem(picture.relpath, f"cannot be decoded ({wrong})")], "replace the file"
             ) from wrong

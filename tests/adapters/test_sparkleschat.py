@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import PIL.Image
 import pytest
 
 pytest.importorskip("torch", reason="needs the extra 'local'")
 
-from sparkles_eval.adapters.base import Request
-from sparkles_eval.adapters.build import list_models
+from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.build import build_adapter, list_models
 from sparkles_eval.adapters.local_features import shared
 from sparkles_eval.adapters.sparkleschat import SparklesChat
+from sparkles_eval.engine.keys import request_key
 from sparkles_eval.errors import AdapterError, Rejected, UserError
 from sparkles_eval.records import Generation, Image, Part, Reply, Status
 from tests.adapters.feeding import Listed, pictures, run
@@ -315,3 +319,49 @@ def test_wrong_arguments_are_told(folder: Path, tmp_path: Path) -> None:
     (other / "config.json").write_text(json.dumps({"model_type": "llava"}))
     with pytest.raises(UserError, match="try --model transformers/"):
         loaded(other)
+
+
+def test_a_prompt_beyond_the_context_is_refused_and_under_paper_cut_as_published(
+    folder: Path, images: list[Image]
+) -> None:
+    strict = loaded(folder)
+    room = strict._processor.settings.max_context
+    generation = strict.effective(Generation(temperature=0, max_tokens=6))
+    long = request("Which " * room, images[0], "?", generation=generation)
+    short = request("Which", images[0], "?", generation=generation)
+    feed = run(strict, [long, short], 2)
+    assert isinstance(feed.outcomes[0], Rejected) and f"and the model {room:,} positions" in str(feed.outcomes[0])
+    assert isinstance(feed.outcomes[1], Reply)
+    paper = cast(
+        "SparklesChat",
+        build_adapter(f"sparkleschat/{folder}", ModelOptions((), Generation(), protocol="paper")),
+    )
+    assert paper.model.identity == strict.model.identity
+    assert len(run(paper, [long, short], 2).replies()) == 2
+
+
+def test_under_paper_pictures_are_read_as_published_and_keep_their_keys(folder: Path, tmp_path: Path) -> None:
+    rgba = PIL.Image.new("RGBA", (40, 30), (0, 0, 0, 0))
+    rgba.putpixel((3, 3), (200, 40, 0, 255))
+    out = io.BytesIO()
+    rgba.save(out, "PNG")
+    clear = image(tmp_path, out.getvalue(), "clear.png")
+    flat = io.BytesIO()
+    rgba.convert("RGB").save(flat, "PNG")
+    black = image(tmp_path, flat.getvalue(), "black.png")
+    found = {}
+    for protocol in ("paper", "strict"):
+        model = cast(
+            "SparklesChat", build_adapter(f"sparkleschat/{folder}", ModelOptions((), Generation(), protocol=protocol))
+        )
+        here = model._replica(0)
+        for one in (clear, black):
+            features, faults = model._features.of([one], here.tower)
+            assert not faults
+            found[protocol, one.relpath] = features[one.sha256]
+        key = request_key(model.model, request("Which", clear, "?"))
+        plain = request_key(replace(model.model, upright=False), request("Which", clear, "?"))
+        assert (key == plain) is (protocol == "paper")
+    assert found["paper", "clear.png"].equal(found["paper", "black.png"]), "a bare conversion shows black"
+    assert not found["strict", "clear.png"].equal(found["strict", "black.png"])
+    assert found["strict", "black.png"].equal(found["paper", "black.png"])

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
@@ -16,10 +17,12 @@ from sparkles_eval.errors import StoreError
 from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.skeleton import write_skeleton
 from sparkles_eval.tasks.variants import Variation
 from tests.analysis.making import ask
 from tests.end_to_end.running import rows
 from tests.publishing.making import copied, edited
+from tests.server import LoopbackServer
 
 
 def findings(path: Path) -> list[str]:
@@ -51,6 +54,26 @@ def test_altered_tasks_draws_epochs_and_controls_are_sound(tmp_path: Path) -> No
     with edited(path) as db:
         db.execute("UPDATE runs SET variant = 'images=dropped', identity = json_set(identity, '$.variant', variant)")
     assert any("its request shows other images than turn 1 has" in text for text in findings(path))
+
+
+def test_pictures_that_are_shown_otherwise_than_their_files_are_sound(tmp_path: Path) -> None:
+    """Their requests name the reading; a reading that nobody writes is named."""
+    folder = write_skeleton("mine", tmp_path)
+    for file in (folder / "images").iterdir():
+        with PIL.Image.open(file) as opened:
+            clear = opened.convert("RGBA")
+        clear.putalpha(120)
+        clear.save(file)
+    store = tmp_path / "s.db"
+    with LoopbackServer() as server:
+        wishes = Wishes(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+        with Store(store) as opened_store:
+            ask(opened_store, wishes)
+    assert findings(store) == []
+    assert all('"reading":"seen@1"' in row[0] for row in rows(store, "SELECT conversation FROM requests"))
+    with edited(store) as db:
+        db.execute("UPDATE requests SET conversation = replace(conversation, 'seen@1', '<b>')")
+    assert any("conversation" in line for line in findings(store))
 
 
 def test_nothing_is_written_to_a_store_that_is_checked(whole: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ Only `id` and one turn are needed. A single turn may stand without `turns`: {"id
 A whole dialogue in its published form may stand in place of turns, as `sparkles-eval chat` saves it: {"id": ...,
 "dialogue": [{"role": "user", "content": "... <Img><ImageHere></Img> ...", "images": [{"image_id": "a"}]}, {"role":
 "assistant", ...}]}. An image is then the file of that name with any suffix; what the assistant said are references.
-Every image has its place at an `<image>` in the text; a text without any has its images before it. `fields` are texts
+Every image has its place at an `<image>` in the text; a text without any has its images before it. Numbered marks and
+those of other tools (`<image 1>`, `<|image|>`, `[IMG]`) are read as well, see tasks.placeholders. `fields` are texts
 that the prompt template uses by name. `options` and `target` are for questions with a right answer; a turn may have its
 own, and is then scored by itself. A list as `target` holds every answer that counts as right. `reference` is a good
 answer in words. `group` names the samples that must all be right together, `cluster` those that are not
@@ -29,13 +30,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sparkles_eval.records import Part, Sample, Text, Turn
+from sparkles_eval.records import Part, Sample, Turn
 from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.loaders.reading import Pictures, check_args, find_place, image_folder, read_rows
-from sparkles_eval.tasks.loaders.sparkleseval import Message, check_roles, turns_of
+from sparkles_eval.tasks.loaders.sparkleseval import Message, check_roles, place, turns_of
+from sparkles_eval.tasks.placeholders import places
 from sparkles_eval.tasks.strict import Name, Strict
-
-PLACEHOLDER = "<image>"
 
 
 def _one_or_several(value: object) -> object:
@@ -66,9 +66,7 @@ class TurnLine(Strict):
 
     @model_validator(mode="after")
     def _one_placeholder_each(self) -> TurnLine:
-        places = self.text.count(PLACEHOLDER)
-        if places and places != len(self.images):
-            raise ValueError(f"{places} {PLACEHOLDER} in the text for {len(self.images)} images")
+        places(self.text, len(self.images))
         return self
 
     @property
@@ -162,10 +160,5 @@ def _content(item: str, turn: TurnLine, pictures: Pictures) -> tuple[Part, ...] 
     found = pictures.read(item, [(picture.path, picture.id, picture.caption) for picture in turn.pictures])
     if found is None:
         return None
-    if PLACEHOLDER not in turn.text:
-        return (*found, Text(turn.text)) if turn.text else tuple(found)
-    words = turn.text.split(PLACEHOLDER)
-    parts: list[Part] = [Text(words[0])]
-    for image, text in zip(found, words[1:], strict=True):
-        parts += [image, Text(text)]
-    return tuple(part for part in parts if part != Text(""))
+    cut = places(turn.text, len(found))
+    return place(cut.words, [found[number] for number in cut.images])

@@ -104,7 +104,7 @@ def turns_of(item: str, dialogue: Sequence[Message], pictures: Pictures) -> tupl
     return tuple(turns) if sound else None
 
 
-def place(words: list[str], images: list[Image]) -> tuple[Part, ...]:
+def place(words: Sequence[str], images: Sequence[Image]) -> tuple[Part, ...]:
     """Words and images in turn: words[0], images[0], words[1], ...; empty words are left out."""
     parts: list[Part] = []
     for index, text in enumerate(words):

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
+from sparkles_eval.core.pictures import decode
 from sparkles_eval.records import JSON
 from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 from sparkles_eval.tasks.answers import extract
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _AT_ONCE = 100
 _LONGEST = 250
@@ -77,10 +81,9 @@ def _answers(
     return found
 
 
-def _pictures(task: Task, number: int) -> Sequence[Image.Image]:
+def _pictures(task: Task, number: int) -> Sequence[PIL.Image.Image]:
     shown = []
     for image in task.samples[number].images:
         assert image.path is not None
-        with Image.open(image.path) as opened:
-            shown.append(opened.convert("RGB"))
+        shown.append(decode(image.path.read_bytes()))
     return shown

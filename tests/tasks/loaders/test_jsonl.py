@@ -60,7 +60,7 @@ def test_every_form_of_a_line(lines: Callable[..., Path], draw: Callable[..., No
 
 def test_a_whole_dialogue_in_its_published_form(lines: Callable[..., Path], draw: Callable[..., None]) -> None:
     image = "<Img><ImageHere></Img>"
-    asked = {"role": "user", "content": f"Is {image} <image> or {image}?", "images": [{"image_id": i} for i in "ab"]}
+    asked = {"role": "user", "content": f"Is {image} or {image}?", "images": [{"image_id": i} for i in "ab"]}
     answered = {"role": "assistant", "content": "The first.", "model": "told beside it, and not read"}
     more = {"role": "user", "content": f"And {image}?", "images": [{"image_id": "c", "caption": "A cup."}]}
     backwards = {"role": "assistant", "content": "?"}
@@ -70,7 +70,7 @@ def test_a_whole_dialogue_in_its_published_form(lines: Callable[..., Path], draw
     (folder / "images" / "b.png").rename(folder / "images" / "b.webp")
     (sample,) = load_task(str(folder)).samples
     assert shown(sample) == [
-        ["Is ", "images/a.png", " <image> or ", "images/b.webp", "?"],
+        ["Is ", "images/a.png", " or ", "images/b.webp", "?"],
         ["And ", "images/c.png", "?"],
     ]
     assert [turn.reference for turn in sample.turns] == ["The first.", None]
@@ -79,6 +79,7 @@ def test_a_whole_dialogue_in_its_published_form(lines: Callable[..., Path], draw
         {"id": "roles", "dialogue": [backwards, asked]},
         {"id": "places", "dialogue": [{**asked, "images": []}]},
         {"id": "gone", "dialogue": [{**more, "images": [{"image_id": "d"}]}]},
+        {"id": "words", "dialogue": [{**more, "content": f"{more['content']} Or <image>?"}]},
         {"id": "twice", "text": "?", "dialogue": [asked]},
         **free,
     )
@@ -89,6 +90,7 @@ def test_a_whole_dialogue_in_its_published_form(lines: Callable[..., Path], draw
     assert told["places"] == "dialogue.0: 2 placeholders for 0 images"
     assert told["gone"] == "missing file d.jpg"
     assert "exclude each other" in told["twice"]
+    assert told["words"].startswith("<image> would be sent as words")
 
 
 def test_images_may_lie_in_the_data_root(lines: Callable[..., Path], draw: Callable[..., None], tmp_path: Path) -> None:
