@@ -16,6 +16,7 @@ from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
 from sparkles_eval.adapters.chat_template import ChatTemplate, load_template
+from sparkles_eval.core.reply_parts import opens_reasoning
 from sparkles_eval.errors import AdapterError, UserError
 from sparkles_eval.records import Generation, Model
 
@@ -98,7 +99,8 @@ class Transformers(local.Local):
         for name in ("pixel_values", "pixel_values_videos"):
             if name in inputs:
                 inputs[name] = inputs[name].to(model.dtype)
-        watch = Watch(feed, ready, self._template.tokenizer, inputs["attention_mask"], _ends(model), _NEW_TOKENS)
+        tokenizer, opened = self._template.tokenizer, [opens_reasoning(text) for text in texts]
+        watch = Watch(feed, ready, tokenizer, inputs["attention_mask"], _ends(model), _NEW_TOKENS, opened)
         generate: Any = model.generate
         ends = watch.ends
         generate(
