@@ -14,6 +14,7 @@ from typing import TypeAlias
 from sparkles_eval.core.reply_parts import ReplyParts, take_apart
 from sparkles_eval.errors import ContentError
 from sparkles_eval.tasks.answers_strict import read_strict
+from sparkles_eval.tasks.scorers import strict_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ KEPT: Mapping[str, Rule] = MappingProxyType(
                 "The last statement that gives an answer counts; negation is understood, hedging and contradiction are "
                 "invalid, and options match as whole words.",
                 read_strict,
+            ),
+            Rule(
+                "strict",
+                2,
+                "A complete statement of the answer stands unless it is explicitly corrected; conditions, concessions, "
+                "comparisons and denials choose nothing, and what a careful reader cannot tell is invalid.",
+                strict_reader.read_strict,
+                strict_reader.read_strict_cut,
             ),
             Rule(
                 "paper",
