@@ -54,7 +54,7 @@ def signed(words: Sequence[Token], forms: Forms) -> list[str]:
     while i < len(words):
         form = forms.at(words, i)
         if form is None:
-            found.append(words[i].word)
+            found += [words[i].word] if words[i].word not in (".", "!", "?", "\u2026", '"') else []
             i += 1
         else:
             found += (["not"] if form.denied else []) + [chr(BASE + form.option)]
@@ -106,10 +106,15 @@ def _cut(items: Sequence[str]) -> list[tuple[str, list[str]]]:
         before = items[i - 1] if i else ""
         last = found[-1][1]
         begins = word in _MAIN or word in _ASIDE or word in _CONDITION
+        if word == "," and not last and found[-1][0] not in (",", ";", ""):
+            continue  # "Therefore, ..."
         if word in (",", ";"):
-            if not (word == "," and _signs(before) and (_signs(following) or following in ("or", "and", "not"))):
+            if not (word == "," and _signs(before) and _lists(items, i)):
                 found.append((word, []))
                 continue
+        elif word == "which" and following in ("makes", "means", "renders", "indicates"):
+            found.append((",", []))
+            continue
         elif begins and not _inside(word, before, following, last):
             if last or found[-1][0] not in (",", ";", ""):
                 found.append((word, []))
@@ -135,6 +140,16 @@ def _inside(word: str, before: str, following: str, last: Sequence[str]) -> bool
     if word in ("had", "were", "only", "given", "due", "yet"):
         return bool(last) or (word == "given" and following in ("caption", "statement", "options", "image", "images"))
     return word == "which" and before in ("for", "of", "in", "image", "picture", "one")
+
+
+def _lists(items: Sequence[str], i: int) -> bool:
+    """True for a comma inside a list of options, or before "not" and an option."""
+    behind = list(items[i + 1 : i + 4])
+    while behind and behind[0] in ("and", "or", "not"):
+        if len(behind) > 1 and _signs(behind[1]):
+            return True
+        behind = behind[1:]
+    return bool(behind) and _signs(behind[0]) and (len(behind) == 1 or behind[1] in (",", "and", "or", "/", ":"))
 
 
 def _signs(text: str) -> bool:

@@ -39,6 +39,10 @@ class Said:
     strength: Strength
     alone: bool = False
     """True where the clause is the option and nothing else."""
+    compared: bool = False
+    """True where another option is called worse: of two options, that states this one."""
+    supposed: bool = False
+    """True for "the answer would be B": not plain behind an opening that may be a condition."""
 
 
 def _any(words: str) -> str:
@@ -58,7 +62,7 @@ _ADV = (
     "still|now|hereby|ultimately|most|very|strictly|of course|in conclusion|in summary|factually|logically) )*"
 )
 _KIND = "(?:option|choice|letter|answer|number|label|image|picture|alternative|candidate|item|case)"
-_DET = f"(?:the |an? |my |our )?(?:{_KIND} )?(?:is |: )?(?:text |textbf |mathrm |boxed |quoted )*(?:\\( )?"
+_DET = f"(?:the |an? |my |our )?(?:{_KIND} )?(?:: )?(?:text |textbf |mathrm |boxed |quoted )*(?:\\( )?"
 _CLOSE = "(?: \\))*"
 _ADJ = (
     "(?:(?:final|correct|right|best|better|only|overall|most|more|appropriate|likely|suitable|accurate|closest|true|"
@@ -94,7 +98,7 @@ _PRE = (
     "i think|i believe|i conclude|i would say|i am confident|i am sure|i am certain|i find|i say|i can conclude|"
     "we conclude|we can conclude|we can say|we can see|it can be concluded|it is clear|it follows|it seems|it appears|"
     "it looks like|i can say|i can see|i determine|i can confirm|i would conclude|based on this|given this|"
-    "for these reasons|for this reason|after all|hmm|ah|oh|right|sure|certainly|given that|that|,) )*"
+    "for these reasons|for this reason|after all|hmm|ah|oh|sure|certainly|given that|that|,) )*"
 )
 _HERE = (
     "(?: (?:here|overall|in my opinion|to me|in this case|for this question|for the question|to the question|"
@@ -109,7 +113,7 @@ _END = f"{_LESS}{_HERE}"
 _OF_TWO = "(?: (?:of the two|among the two|of both|between the two|of all|of the four|of them))?"
 
 _CHOOSE = (
-    "(?:i|we|let us|let me)? ?(?:(?:would|will|am|are|have to|must|can|do|should|now|to|hereby|shall|have|be) )*"
+    "(?:i|we|let us|let is|let me)? ?(?:(?:would|will|am|are|have to|must|can|do|should|now|to|hereby|shall|have|be) )*"
     f"{_NOT}{_ADV}(?:to )?"
     "(?:choose|chose|chosen|choosing|pick|picked|picking|select|selected|selecting|go with|going with|went with|go for|"
     "going for|opt for|opting for|opted for|say|answer|answering|prefer|vote for|settle on|settle for|stick with|"
@@ -134,19 +138,17 @@ _STATEMENTS: tuple[tuple[Strength, str], ...] = (
     (Strength.FINAL, f"(?:the |my )?(?:final|ultimate|definitive) (?:answer|choice|verdict|decision|conclusion){_RELATED} ?{_BE}? ?{_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:the |my |our |your |an? )?{_ADJ}{_ANSWER}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:answer|ans|option|choice|final answer|correct answer|correct option|final choice) {_OPT}{_HERE}"),
-    (Strength.STATED, f"{_PRE}(?:the |my )?(?:final|correct|right|best|better|closest|matching|most accurate|most likely|most suitable) {_ADJ}{_THING}{_OF_TWO}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
+    (Strength.STATED, f"{_PRE}(?:the |my )?(?:final|correct|best|better|closest|matching|most accurate|most likely|most suitable) {_ADJ}{_THING}{_OF_TWO}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:the )?(?:image|picture|one) (?:that|which) (?:best |better |most closely |more closely |accurately )?(?:matches|fits|is described by|corresponds to|shows|depicts) {_CAPTION}(?: best| better| most closely)? {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:among {_M}(?: [,/] {_M}| (?:and|or) {_M}| , (?:and|or) {_M})* ,? ?)?(?:the )?(?:best|correct|right|closest|most likely) (?:one |option |choice |answer )?{_BE} {_OPT}{_END}"),
+    (Strength.STATED, f"{_PRE}(?:among {_M}(?: [,/] {_M}| (?:and|or) {_M}| , (?:and|or) {_M})* ,? ?)?(?:the (?:best|correct|closest|most likely)|(?:best|correct|closest|most likely) (?:one|option|choice|answer))(?: one| option| choice| answer)? {_BE} {_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}{_CHOOSE} {_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:it|this|that|they|these|those|both(?: of them)?|the (?:two |both )?(?:images|pictures|ones|objects|scenes|photos)|the two) (?:is|are|must be|should be|has to be|have to be|would be) {_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:{_M} [/,] )*{_M} (?:/|or|,? or) {_M} {_BE} {_OPT}"),
     (Strength.STATED, f"{_PRE}(?:my|our) (?:choice|vote|pick|answer) (?:goes to|falls on|stays|is still) {_OPT}{_END}"),
-    (Strength.CALLED, f"{_PRE}{_OPT} (?:is|are|would be|must be|should be|has to be|seems to be|seems|appears to be|appears|remains) {_NOT}{_ADV}(?:the |an? |my |our )?{_ADJ}(?:correct|right|best|better|answer|match|choice|closest|winner|option|accurate|one|image|picture|fit|selection|pick|solution|final answer|way to go|what i would choose|described by{_RELATED})(?: (?:answer|choice|match|option|one|fit))?{_OF_TWO}(?: {_CAPTION})?{_RELATED}{_END}"),
+    (Strength.CALLED, f"{_PRE}{_OPT} (?:is|are|would be|must be|should be|has to be|seems to be|seems|appears to be|appears|remains) {_NOT}{_ADV}(?:the |an? |my |our )?{_ADJ}(?:correct|right|best|better|answer|match|choice|closest|winner|option|accurate|one|(?:correct |best |better |matching )(?:image|picture)|fit|selection|pick|solution|final answer|way to go|what i would choose|described by{_RELATED})(?: (?:answer|choice|match|option|one|fit))?{_OF_TWO}(?: {_CAPTION})?{_RELATED}{_END}"),
     (Strength.CALLED, f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:(?:does|do|can|could|would) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|just|simply|perfectly|more closely|most closely|accurately) )*{_FIT}(?: (?:the (?:best|better) )?{_CAPTION})?{_WELL}(?: {_CAPTION})?{_OF_TWO}{_END}"),
     (Strength.CALLED, f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:wins|is the winner|works best|stands out as the best match){_END}"),
     (Strength.CALLED, f"{_PRE}(?:the |this |given )*(?:caption|description|statement|text|sentence|phrase|query|quoted)(?: quoted)? (?:(?:does|do|can|could) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|more closely|most closely|accurately) )*(?:matches|match|describes?|fits?|corresponds?(?: to)?|refers? to|aligns?(?: with)?|belongs? to|goes with|applies to|is about|is describing|is a description of|speaks of) {_OPT}{_WELL}{_END}"),
-    (Strength.CALLED, f"{_PRE}{_M}{_CLOSE} (?:is|seems|appears|looks) (?:an? |the )?(?:much |far |clearly )?(?:worse|poorer|weaker|less (?:good|suitable|likely|accurate|fitting|close)) (?:match |fit |choice |option |candidate |answer )?(?:{_CAPTION} )?than {_OPT}"),
-    (Strength.CALLED, f"{_PRE}{_M}{_CLOSE} (?:matches|fits|describes|corresponds to) (?:{_CAPTION} )?(?:worse|less well|less closely|less accurately) than {_OPT}"),
     (Strength.CALLED, f"{_PRE}(?:i |we )?(?:would )?(?:label|mark|rate|classify|judge|consider|evaluate|deem)(?:ed)? (?:this|that|it|the statement|the claim|the caption)(?: as| to be)? {_NOT}{_OPT}{_END}"),
 )
 _TRUTH: tuple[tuple[Strength, str], ...] = (
@@ -156,14 +158,28 @@ _TRUTH: tuple[tuple[Strength, str], ...] = (
     (Strength.STATED, f"{_PRE}{_TRUTH_SUBJECT} (?:evaluates to|holds|is evaluated as|is judged|would be|must be|should be) ?(?:as |to be )?{_NOT}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?P<neg>i (?:do|can) not (?:think|believe|agree|say|find) (?:that )?|we (?:do|can) not (?:think|believe|say) (?:that )?|it is not (?:the case|correct|so) that ){_TRUTH_SUBJECT} (?:is|are|can be) (?P<neg2>not )?{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}{_TRUTH_SUBJECT} can (?P<neg>not )be {_ADV}{_OPT}{_END}"),
+    (Strength.STATED, f"{_PRE}{_TRUTH_SUBJECT} can not be {_M} and (?:is|must be) {_OPT}{_END}"),
 )  # fmt: skip
+_COMPARED: tuple[tuple[Strength, str], ...] = (
+    (Strength.CALLED, f"{_PRE}{_M}{_CLOSE} (?:is|seems|appears|looks) (?:an? |the )?(?:much |far |clearly )?(?:worse|poorer|weaker|less (?:good|suitable|likely|accurate|fitting|close)) (?:match |fit |choice |option |candidate |answer )?(?:{_CAPTION} )?than {_OPT}"),
+    (Strength.CALLED, f"{_PRE}{_M}{_CLOSE} (?:matches|fits|describes|corresponds to) (?:{_CAPTION} )?(?:worse|less well|less closely|less accurately) than {_OPT}"),
+)  # fmt: skip
+_OPEN = (
+    "(?!(?:not|never|no|least|less|worst|worse|wrong|incorrect|opposite|unlikely|doubt|if|unless|says?|said|claims?|thinks?|"
+    "believes?|might|may|could|would|hardly|only|first|second|left|right|other|some|one|false|true|answer|option|choice|whether|"
+    "unclear|almost|nearly|partly|partially|either|neither|nor|or|except)\\b)[a-z0-9']+"
+)
 _WEAK: tuple[tuple[Strength, str], ...] = (
-    (Strength.IMPLIED, f"(?:[a-z0-9']+ ){{0,9}}(?:is|are|was|equals|must be|should be) {_ADV}(?:the color |the colour )?{_OPT}"),
+    (Strength.IMPLIED, f"(?:the|its|this|that|these|those|both|all)(?: {_OPEN}){{1,8}} (?:is|are|was|equals|must be|should be) {_ADV}(?:the color |the colour )?{_OPT}"),
     (Strength.IMPLIED, f"(?:[a-z0-9']+ ){{0,4}}?{_NUMBER} {_ADV}{_OPT}(?: of them| in total| in all| altogether| overall)?"),
     (Strength.IMPLIED, f"(?:it |this |that |which )?(?:looks|seems|appears|sounds)(?: to me)?(?: like| to be)? {_OPT}{_HERE}"),
     (Strength.IMPLIED, f"(?:i |we )?(?:guess|suppose|think|believe)(?: it is| that it is)? {_OPT}{_HERE}"),
 )
-_ALONE = f"{_PRE}(?:for sure |definitely |clearly |probably |most likely |likely |simply |just |certainly |only )*{_NOT}{_OPT}{_LESS}{_HERE}"
+_ALONE = (
+    f"{_PRE}(?:for sure |definitely |clearly |probably |most likely |likely |simply |just |certainly |only )*{_NOT}"
+    "(?:the |an? |my )?(?:(?:option|choice|letter|image|picture|number) )?(?:text |textbf |mathrm |boxed )*"
+    f"(?P<m>{_M}){_CLOSE}{_LESS}{_HERE}"
+)
 
 _LOCAL = {
     "de": r"(?:also |somit |daher |deshalb |folglich |demnach )*(?:die |meine |der |das )?(?:richtige |korrekte |beste |finale |endg\u00fcltige |passende )*(?:antwort|l\u00f6sung|option|wahl|antwortm\u00f6glichkeit|auswahl|ergebnis)(?: ist| lautet| w\u00e4re| :| ist :| lautet :| -)+ (?:die |der |das )?(?:option |antwort |antwortm\u00f6glichkeit |buchstabe )?OPT",
@@ -199,6 +215,7 @@ def _foreign(pattern: str) -> re.Pattern[str]:
 _SIGN = f"(?:\\( )?({_M}) (?:\\) )*"
 _PATTERNS = _compiled(_STATEMENTS)
 _TRUTHS = _compiled(_TRUTH)
+_COMPARISONS = _compiled(_COMPARED)
 _WEAKS = _compiled(_WEAK)
 _LONE = re.compile(_ALONE)
 _FOREIGN = [_foreign(pattern) for pattern in _LOCAL.values()]
@@ -222,7 +239,12 @@ def said(clause: str, *, truth: bool) -> Said | None:
     for strength, pattern in (*_PATTERNS, *(_TRUTHS if truth else ())):
         match = pattern.fullmatch(clause)
         if match is not None:
-            return Said(match["m"], _denied(match), strength)
+            supposed = " would be " in clause
+            return Said(match["m"], _denied(match), min(strength, Strength.CALLED) if supposed else strength, supposed=supposed)
+    for strength, pattern in _COMPARISONS:
+        match = pattern.fullmatch(clause)
+        if match is not None:
+            return Said(match["m"], denied=False, strength=strength, compared=True)
     for pattern in _FOREIGN:
         match = pattern.fullmatch(f"{clause} ")
         if match is not None:

@@ -29,16 +29,20 @@ _TURNS = (
 _FALLS = (
     r"(?:i (?:was|am|must have been|may have been) (?:wrong|mistaken|incorrect|in error)|(?:that|this|it|which|my (?:first |previous |earlier )?answer|the above|what i said) "
     r"(?:is|was) (?:wrong|not right|incorrect|not correct|a mistake|an error|mistaken|not it)|i made (?:a mistake|an error)|my (?:mistake|bad|apologies)|"
-    r"scratch that|strike that|i take (?:that|it|this) back|i change my (?:mind|answer)|i have changed my mind|correction|"
+    r"scratch that|strike that|i take (?:that|it|this) back|i change my (?:mind|answer)(?! to)|i have changed my mind|correction|"
     r"i (?:apologize|apologise)(?: for (?:the|my) (?:error|mistake|confusion))?|sorry|apologies|i misread(?: the (?:question|caption|image|images|statement))?|"
     r"i misspoke|i correct myself|i need to correct (?:myself|that|this)|i should correct that|i retract that|ignore that|disregard that)"
 )
-_CORRECTION = re.compile(rf"{_OH}(?:(?P<turn>{_TURNS})|(?P<fall>{_FALLS}))(?: (?:,|:|-|;|that|then|so|though))*(?: |$)")
+_CORRECTION = re.compile(rf"{_OH}(?:(?P<turn>{_TURNS})|(?P<fall>{_FALLS}))(?: (?:,|:|-|;|then|so|though))*(?: |$)")
+_OPENING = re.compile(r"(?:based|looking|given|considering|judging|from|after|so|therefore|thus|hence|in (?:my|conclusion|summary|short)|according to (?:the|my)|to)\b|$")
+_REVISES = re.compile(
+    r"(?:^|.* )(?:change|changing|changed|switch|switching|revise|revising|correct) (?:my (?:final )?answer |it |that |this |my choice )?to "
+)
 _NO = re.compile(r"no (?:,|-|:|;) ")
 _WITHIN = re.compile(rf"{_OH}(?:(?P<turn>{_TURNS})|(?P<fall>{_FALLS}))")
 _UNDECIDED = re.compile(
     r"\b(?:(?:can not|could not|unable to|impossible to|hard to|difficult to|not possible to|do not|not able to) "
-    r"(?:determine|tell|say|decide|know|be sure|be certain)|not sure|unsure|unclear|uncertain)(?: (?:whether|if|which|the (?:answer|correct)|for)|$)"
+    r"(?:determine|tell|say|decide|know|be sure|be certain)|not sure|unsure|unclear|uncertain)(?: (?:whether|if|which|the (?:answer|correct)|for sure))"
     r"|\b(?:answer|statement|claim|it) (?:is (?:unclear|uncertain|undetermined|ambiguous|inconclusive)"
     r"|(?:can|could) not be (?:determined|decided|answered))"
 )
@@ -47,6 +51,10 @@ _ANNOUNCES = re.compile(
     r"summary|answer|answers|choice|option|verdict|decision|result|ans|is|are|here|below|as|follows|following|question|this|for|that|selected|statement|claim|"
     r"true|false|or|yes|no|caption|match|matches|matching|better|closest|output|response|prediction|label|i|would|choose|pick|select|say|go|with|"
     rf"image|picture|most|likely|be|must|should|it|which|one|\(|\)|,|/|{_SIGN}) ?)+"
+)
+_HEAD = re.compile(
+    r"\b(?:answers?|choice|option|verdict|decision|result|conclusion|conclude|summary|ans|statement|claim|match|prediction|label|"
+    rf"output|response|so|therefore|thus|hence|finally|final|choose|pick|select|say|go with)\b|{_SIGN} (?:/|or) {_SIGN}"
 )
 _NEGATIVE = frozenset(
     "incorrect wrong no not false never eliminated eliminate excluded ruled is does do can cannot unlikely less has lacks "
@@ -65,11 +73,11 @@ _BOX = re.compile(
     re.IGNORECASE,
 )
 _FIELD = frozenset("answer final_answer finalanswer final choice option prediction selected selection label verdict".split())
-_QUOTE = re.compile(r"\"[^\"\n]{1,400}\"")
+_QUOTE = re.compile(r"\"[^\"\n]{1,400}\"|(?<!\w)'[^'\n]{10,400}'(?!\w)")
 _OTHER_TURN = re.compile(
-    r"(?:^|\n)[ #>]{0,9}(?:(?:next |new |follow-up |another )?(?:question|problem|q|example|exercise)(?: ?#?\d{1,3})? ?[:.)]"
-    r"|(?:user|human|instruction|input) ?:|<\|?(?:im_start|start|user|eot_id|im_end|endoftext|end_of_turn)\b[^\n]{0,40}|<end_of_turn>"
-    r"|\[/?INST\]|</s>|(?:\u95ee\u9898|\u7528\u6237|\u9898\u76ee) ?:|(?:frage|pregunta|domanda|pergunta|\u0432\u043e\u043f\u0440\u043e\u0441) ?:)",
+    r"(?:^|\n)[ #>*]{0,9}(?:(?:next |new |follow-up |another )?(?:question|problem|q|example|exercise)(?: ?#?\d{1,3})? ?[*]{0,3}(?:[:.)\uff1a]|(?=\n))"
+    r"|(?:user|human|instruction|input) ?[:\uff1a]|<\|(?:im_start|start_header_id|start|user|eot_id|im_end|endoftext|end_of_turn)\|>|<end_of_turn>"
+    r"|\[/?INST\]|</s>|(?:\u95ee\u9898|\u7528\u6237|\u9898\u76ee) ?[:\uff1a]|(?:frage|pregunta|domanda|pergunta|\u0432\u043e\u043f\u0440\u043e\u0441) ?:)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s|\n")
@@ -92,6 +100,16 @@ def correction(text: str, settled: bool) -> tuple[Correction | None, str]:
     return (Correction(retracts=False), text[no.end() :]) if no else (None, text)
 
 
+def revises(text: str) -> bool:
+    """True where a sentence puts another answer in the place of the first: "I change my answer to B"."""
+    return len(text) <= 400 and _REVISES.match(text) is not None
+
+
+def introduces(clause: str) -> bool:
+    """True for an opening that only says what an answer rests on: "based on the image"."""
+    return _OPENING.match(clause) is not None
+
+
 def within(clause: str) -> Correction | None:
     """The correction that a clause inside a sentence is."""
     found = _WITHIN.fullmatch(clause)
@@ -111,7 +129,7 @@ def undecided(text: str) -> bool:
 
 def announces(text: str) -> bool:
     """True for what may stand before a colon that an answer follows: "final answer", "in conclusion"."""
-    return len(text) <= 200 and _ANNOUNCES.fullmatch(text) is not None
+    return len(text) <= 200 and _ANNOUNCES.fullmatch(text) is not None and _HEAD.search(text) is not None
 
 
 def denies(words: Sequence[str]) -> bool:
@@ -146,7 +164,7 @@ def unquoted(line: str) -> str:
     def keep(match: re.Match[str]) -> str:
         quoted = match.group()
         whole = len(quoted) == len(line.strip())
-        return quoted.strip('"') if whole or len(quoted.split(maxsplit=2)) < 3 else " quoted "
+        return quoted.strip("\"'") if whole or len(quoted.split(maxsplit=2)) < 3 else " quoted "
 
     return _QUOTE.sub(keep, line)
 

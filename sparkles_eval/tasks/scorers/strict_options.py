@@ -20,6 +20,8 @@ _PRONOUN = frozenset(
     "think would will choose pick select believe am can conclude see say go have chose was do vote opt prefer".split()
 )
 """Behind "I", these make it the speaker and no option."""
+_ARTICLE = frozenset("resposta op\u00e7\u00e3o alternativa letra solu\u00e7\u00e3o escolha melhor minha".split())
+"""Behind "A", these make it the Portuguese article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Forms:
             return False
         following = words[end] if end < len(words) else None
         if form.letter == "I" and following is not None and following.word in _PRONOUN:
+            return False
+        if form.letter == "A" and following is not None and following.word in _ARTICLE:
             return False
         # An article or a pronoun is no option: a letter in another case counts only in brackets or at the end.
         return not form.letter or here[0].raw == form.letter or following is None or _closes(following)

@@ -69,7 +69,7 @@ class _Reading:
     lone: Said | None = None
     """What the only sentence of the reply ends on."""
     asked: bool = False
-    """True behind a line that is a question: an answer to it may be the model's own."""
+    """True behind a question of the model's own: an option alone answers that, and perhaps not ours."""
 
     @property
     def settled(self) -> bool:
@@ -110,19 +110,18 @@ def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
     if whole is not None and not cut:
         return whole, ""
     boxed = _boxed(text, forms)
-    text = plain(text)
     tail = ""
     if cut:
         text, tail = marks.finished(text)
     found: Read = (None, _UNNAMED)
     for block in marks.own_turns(text):
         reading = _Reading(forms, len(options))
-        for line in block.split("\n"):
+        for line in plain(block).split("\n"):
             if line.strip():
                 _line(line, reading)
         found = _decide(reading, boxed, cut=cut)
         boxed = set()
-        if found[0] is not None or found[1] in (_TWO, _DROPPED):
+        if found[0] is not None or reading.named:
             break
     if cut and found[0] is not None and (marks.musing(text) or marks.turns_over(tail)):
         return None, "the answer was still being turned over"
@@ -185,7 +184,6 @@ def _line(line: str, reading: _Reading) -> None:
     if label:
         words = words[label:]
     begin = 0
-    asked = False
     for end in [i for i, token in enumerate(words) if token.ends] + [len(words) - 1]:
         sentence, mark = words[begin : end + 1], words[end].word if words else ""
         begin = end + 1
@@ -193,12 +191,11 @@ def _line(line: str, reading: _Reading) -> None:
             sentence = sentence[:-1]
         if not sentence:
             continue
-        asked = mark == "?"
-        if asked:
+        if mark == "?":
             reading.named = reading.named or bool(mentions(" ".join(signed(sentence, reading.forms))))
         else:
             _sentence(sentence, reading, whole=begin >= len(words) and end - len(sentence) < 1)
-    reading.asked = asked
+        reading.asked = mark == "?"
 
 
 def _label(words: Sequence[Token], reading: _Reading) -> int:
@@ -220,14 +217,16 @@ def _label(words: Sequence[Token], reading: _Reading) -> int:
     if marks.denies([token.word for token in words[behind : behind + 4]]):
         return 0
     rest = signed(words[behind:], reading.forms)
-    if words[behind - 1].word == ":" and mentions(" ".join(rest[:3])):
+    if marks.only_signs(" ".join(rest)) or (words[behind - 1].word == ":" and mentions(" ".join(rest[:3]))):
+        return 0
+    if marks.correction(" ".join(rest), settled=True)[0] is not None:
         return 0
     reading.named = True
     reading.labels.add(form.option)
     inline = sum(1 for a, b in zip(rest, rest[1:], strict=False) if mentions(a) and b in (")", ".", ":"))
     if inline:
         reading.labels |= {ord(sign) - BASE for sign in mentions(" ".join(rest))}
-    return len(words) if form.letter or form.words[0].isdecimal() else behind
+    return behind
 
 
 def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None:
@@ -237,6 +236,8 @@ def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None
     text = " ".join(items)
     if mentions(text):
         reading.named = True
+    if marks.revises(text):
+        reading.parts.append(_Part(retracts=True))
     kind, rest = marks.correction(text, bool(reading.settled))
     while kind is not None:
         if kind.retracts or reading.parts[-1].by_strength:
@@ -255,14 +256,19 @@ def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None
 
 
 def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None:
-    denied = False
+    denied = fresh = False
     for i, clause in enumerate(found):
-        if marks.within(clause.text) is not None and reading.parts[-1].by_strength:
-            reading.parts.append(_Part(retracts=marks.is_retraction(clause.text)))
+        if marks.within(clause.text) is not None:
+            if reading.parts[-1].by_strength:
+                reading.parts.append(_Part(retracts=marks.is_retraction(clause.text)))
+            fresh = True
             continue
-        stated = _stated(clause, reading.forms) if clause.free else None
-        if stated is not None and stated.alone and not _stands_alone(found, i, denied=denied):
+        stated = _stated(clause, reading) if clause.free else None
+        if stated is not None and stated.alone and not _stands_alone(found, i, first=fresh or not i, denied=denied):
             stated = None
+        fresh = False
+        if stated is not None and stated.supposed:
+            stated = None if any(not marks.introduces(other.text) for other in found[:i]) else stated
         if stated is None:
             if clause.free and (clause.lead in marks.CONCLUDING or (whole and len(found) == 1)):
                 weak = implied(clause.text)
@@ -273,28 +279,38 @@ def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None
         _add(stated, reading)
 
 
-def _stated(clause: Clause, forms: Forms) -> Said | None:
+def _stated(clause: Clause, reading: _Reading) -> Said | None:
     """What a clause states, by itself or around its colon or dash."""
-    whole = said(clause.text, truth=forms.truth)
+    truth = reading.forms.truth
+    whole = said(clause.text, truth=truth)
     if whole is not None:
         return whole
     words = clause.text.split()
+    bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
+    if bracket is not None and len(mentions(clause.text)) == 1 and not marks.denies(words[bracket + 1 :]):
+        described = said(" ".join(words[: bracket + 1]), truth=truth)  # "The answer is (B) a red cup"
+        if described is not None and not described.alone:
+            return described
     at = next((i for i, word in enumerate(words) if word in (":", "-")), None)
     if at is None:
         return None
-    head = said(" ".join(words[:at]), truth=forms.truth)
+    head = said(" ".join(words[:at]), truth=truth)
     if head is not None and not head.denied and not marks.denies(words[at + 1 : at + 4]):
-        return replace(head, alone=False)
+        if not head.alone:
+            return head
+        reading.labels.add(ord(head.option) - BASE)
+        return None
     last = len(words) - 1 - next(i for i, word in enumerate(reversed(words)) if word in (":", "-"))
     if marks.announces(" ".join(words[:last])):
-        return said(" ".join(words[last + 1 :]), truth=forms.truth)
+        behind = said(" ".join(words[last + 1 :]), truth=truth)
+        return replace(behind, alone=False) if behind is not None else None
     return None
 
 
-def _stands_alone(found: Sequence[Clause], i: int, *, denied: bool) -> bool:
+def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool) -> bool:
     """True where an option that is a clause of its own is an answer: no subject, no part of a list."""
     clause = found[i]
-    first = i == 0 or clause.lead in marks.CONCLUDING or (clause.lead in ("but", "") and denied)
+    first = first or clause.lead in marks.CONCLUDING or (clause.lead in ("but", "") and denied)
     behind = found[i + 1 :]
     if not first or any(marks.predicate(other.text) for other in behind):
         return False
@@ -306,15 +322,17 @@ def _stands_alone(found: Sequence[Clause], i: int, *, denied: bool) -> bool:
 
 
 def _add(stated: Said, reading: _Reading, *, lone: bool = False) -> None:
-    option: int | None = ord(stated.option) - BASE
+    option = ord(stated.option) - BASE
+    if (stated.denied or stated.compared) and reading.count != 2:
+        return  # of many, denying one leaves the others
     if stated.denied:
-        if reading.count != 2:
-            return
         option = 1 - option
     if lone:
         reading.lone = stated
         return
     strength = min(stated.strength, Strength.CALLED) if stated.denied and stated.alone else stated.strength
+    if stated.alone and reading.asked:
+        strength = Strength.IMPLIED
     reading.parts[-1].add(option, strength)
 
 

@@ -31,8 +31,8 @@ _THOUSANDS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?%?")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+%?")
 """Thousands to some readers and decimals to others: left as it is written."""
 _DECIMALS = re.compile(r"(?P<whole>-?[0-9]+)\.(?P<part>[0-9]*?)0*(?P<percent>%?)")
-_SHORT = frozenset("e.g i.e vs fig approx dr mr mrs ms no nr etc cf ans".split())
-"""Words whose full stop ends no sentence; "no" and "etc" only where a sentence goes on in small letters or digits."""
+_SHORT = frozenset("e.g i.e vs fig approx dr mr mrs ms nr etc cf ans".split())
+"""Words whose full stop ends no sentence; "etc" only where a sentence goes on in small letters or digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _abbreviates(text: str, before: list[Token], end: int) -> bool:
     if not before or before[-1].word not in _SHORT:
         return False
     following = text[end : end + 2].strip()
-    return before[-1].word not in ("no", "etc") or following[:1].islower() or following[:1].isdigit()
+    return before[-1].word != "etc" or following[:1].islower() or following[:1].isdigit()
 
 
 def _split(raw: str, tied_left: bool, tied_right: bool) -> list[Token]:  # noqa: FBT001 - as _tied gives them
