@@ -34,7 +34,7 @@ _TENTATIVE = re.compile(
     r"pretend|mistaken(?:ly)?|at first|first i)\b"
 )
 """Words of an opening that make what follows it somebody else's or an earlier opinion."""
-_BARE = frozenset("when looking comparing".split())
+_DENYING = frozenset("wrong incorrect not no unlikely impossible eliminated rejected out false".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def clauses(items: Sequence[str]) -> list[Clause]:
         elif lead == "," and found and found[0].lead in _ASIDE and number == 1:
             aside = False
         found.append(Clause(text, lead, free=not governed and not aside))
-        if not governed and not is_sign_only(text) and _TENTATIVE.search(text):
+        if not governed and lead not in _ASIDE and not is_sign_only(text) and _TENTATIVE.search(text):
             governed = True
     return found
 
@@ -173,6 +173,8 @@ def _without_asides(items: Sequence[str]) -> list[str]:
             del found[begin:]
             if len(inner) == 1 and is_sign_only(inner[0]):
                 found += [inner[0], ")"]
+            elif _DENYING.intersection(inner) and not any(map(is_sign_only, inner)):
+                found += inner  # "A (wrong)" is no option alone
             elif inner and (inner[0] in _CONDITION or inner[0] in ("only", "partially", "partly")):
                 found += [",", "if", *inner[1:], ","]
         else:

@@ -66,7 +66,7 @@ _DET = f"(?:the |an? |my |our )?(?:{_KIND} )?(?:: )?(?:text |textbf |mathrm |box
 _CLOSE = "(?: \\))*"
 _ADJ = (
     "(?:(?:final|correct|right|best|better|only|overall|most|more|appropriate|likely|suitable|accurate|closest|true|"
-    "matching|chosen|selected|proper|good|clear|obvious|stronger|strongest|single|one|perfect|exact|ideal|fitting|"
+    "matching|chosen|selected|proper|clear|stronger|strongest|single|one|perfect|exact|ideal|fitting|"
     "preferred|actual|short|probable|plausible|logical|reasonable|consistent|precise|winning|predicted) )*"
 )
 _ANSWER = (
@@ -136,7 +136,7 @@ _NUMBER = "(?:there (?:is|are)|i (?:count|see)|we (?:count|see)|the (?:total|cou
 
 _STATEMENTS: tuple[tuple[Strength, str], ...] = (
     (Strength.FINAL, f"(?:the |my )?(?:final|ultimate|definitive) (?:answer|choice|verdict|decision|conclusion){_RELATED} ?{_BE}? ?{_NOT}{_ADV}{_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:the |my |our |your |an? )?{_ADJ}{_ANSWER}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
+    (Strength.STATED, f"{_PRE}(?:the |my |our |your )?{_ADJ}{_ANSWER}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:answer|ans|option|choice|final answer|correct answer|correct option|final choice) {_OPT}{_HERE}"),
     (Strength.STATED, f"{_PRE}(?:the |my )?(?:final|correct|best|better|closest|matching|most accurate|most likely|most suitable) {_ADJ}{_THING}{_OF_TWO}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
     (Strength.STATED, f"{_PRE}(?:the )?(?:image|picture|one) (?:that|which) (?:best |better |most closely |more closely |accurately )?(?:matches|fits|is described by|corresponds to|shows|depicts) {_CAPTION}(?: best| better| most closely)? {_BE} {_NOT}{_ADV}{_OPT}{_END}"),

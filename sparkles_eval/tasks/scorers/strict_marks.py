@@ -28,12 +28,20 @@ _TURNS = (
 )
 _FALLS = (
     r"(?:i (?:was|am|must have been|may have been) (?:wrong|mistaken|incorrect|in error)|(?:that|this|it|which|my (?:first |previous |earlier )?answer|the above|what i said) "
-    r"(?:is|was) (?:wrong|not right|incorrect|not correct|a mistake|an error|mistaken|not it)|i made (?:a mistake|an error)|my (?:mistake|bad|apologies)|"
-    r"scratch that|strike that|i take (?:that|it|this) back|i change my (?:mind|answer)(?! to)|i have changed my mind|correction|"
-    r"i (?:apologize|apologise)(?: for (?:the|my) (?:error|mistake|confusion))?|sorry|apologies|i misread(?: the (?:question|caption|image|images|statement))?|"
-    r"i misspoke|i correct myself|i need to correct (?:myself|that|this)|i should correct that|i retract that|ignore that|disregard that)"
+    r"(?:is|was) (?:wrong|not right|incorrect|not correct|a mistake|an error|mistaken|not it)|i made (?:a mistake|an error)|"
+    r"i take (?:that|it|this) back|i change my (?:mind|answer)|i have changed my mind|i misread(?: the (?:question|caption|image|images|statement))?|"
+    r"i misspoke|i correct myself|i need to correct (?:myself|that|this)|i should correct that|i retract that)(?= [,:;-]|$)"
+    r"|(?:scratch that|strike that|correction|my (?:mistake|bad|apologies)|i (?:apologize|apologise)(?: for (?:the|my) (?:error|mistake|confusion))?|"
+    r"sorry|apologies|ignore that|disregard that)(?= |$)"
 )
 _CORRECTION = re.compile(rf"{_OH}(?:(?P<turn>{_TURNS})|(?P<fall>{_FALLS}))(?: (?:,|:|-|;|then|so|though))*(?: |$)")
+_SCOPE = re.compile(
+    r"(?!(?:in (?:conclusion|summary|short|my|the end|fact|both|this case|the (?:image|images|picture|pictures)$|total|other words|brief|contrast|addition)|"
+    r"for (?:this (?:question|reason|task|pair)|these reasons|the (?:question|reasons)|example|both)|from (?:the|this|these|my|what)|"
+    r"to (?:answer|conclude|sum|summarize|be|decide|determine)|on (?:the basis|balance)|by (?:comparing|looking|elimination|process|comparison|examining|analy)|"
+    r"with (?:this|that|these) in|at the end|of (?:course|the two|the four|these|those|all)|among|within these)\b)"
+    r"(?:under|for|in|by|on|with|without|at|during|inside|within|to|from|of|outside|beyond|per|against)\b"
+)
 _OPENING = re.compile(r"(?:based|looking|given|considering|judging|from|after|so|therefore|thus|hence|in (?:my|conclusion|summary|short)|according to (?:the|my)|to)\b|$")
 _REVISES = re.compile(
     r"(?:^|.* )(?:change|changing|changed|switch|switching|revise|revising|correct) (?:my (?:final )?answer |it |that |this |my choice )?to "
@@ -103,6 +111,11 @@ def correction(text: str, settled: bool) -> tuple[Correction | None, str]:
 def revises(text: str) -> bool:
     """True where a sentence puts another answer in the place of the first: "I change my answer to B"."""
     return len(text) <= 400 and _REVISES.match(text) is not None
+
+
+def limits(clause: str) -> bool:
+    """True for an opening that makes what follows it true of something else: "for the left image"."""
+    return _SCOPE.match(clause) is not None
 
 
 def introduces(clause: str) -> bool:

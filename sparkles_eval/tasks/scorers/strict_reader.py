@@ -196,6 +196,7 @@ def _line(line: str, reading: _Reading) -> None:
         else:
             _sentence(sentence, reading, whole=begin >= len(words) and end - len(sentence) < 1)
         reading.asked = mark == "?"
+        reading.sentences += 1
 
 
 def _label(words: Sequence[Token], reading: _Reading) -> int:
@@ -231,7 +232,6 @@ def _label(words: Sequence[Token], reading: _Reading) -> int:
 
 def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None:
     """Take in one sentence. `whole`: it is its line."""
-    reading.sentences += 1
     items = signed(words, reading.forms)
     text = " ".join(items)
     if mentions(text):
@@ -267,6 +267,8 @@ def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None
         if stated is not None and stated.alone and not _stands_alone(found, i, first=fresh or not i, denied=denied):
             stated = None
         fresh = False
+        if stated is not None and i and clause.lead == "," and marks.limits(found[i - 1].text):
+            stated = None
         if stated is not None and stated.supposed:
             stated = None if any(not marks.introduces(other.text) for other in found[:i]) else stated
         if stated is None:
@@ -332,6 +334,8 @@ def _add(stated: Said, reading: _Reading, *, lone: bool = False) -> None:
         return
     strength = min(stated.strength, Strength.CALLED) if stated.denied and stated.alone else stated.strength
     if stated.alone and reading.asked:
+        if reading.sentences > 1:
+            reading.parts[-1].add(None, Strength.IMPLIED)
         strength = Strength.IMPLIED
     reading.parts[-1].add(option, strength)
 
