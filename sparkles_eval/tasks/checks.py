@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sparkles_eval.errors import Problem
 from sparkles_eval.records import Sample
 from sparkles_eval.tasks.base import Prompt, Protocol
 from sparkles_eval.tasks.metrics import METRICS, Need
+from sparkles_eval.tasks.scorers.strict_reader import unreadable
 
 
 def check_samples(
@@ -39,6 +41,8 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
     if options:
         if len({option.lower().strip() for option in options}) < len(options):
             wrong.append(f"two options read the same: {', '.join(options)}")
+        elif protocol.answer == "strict" and (mixed := confused(options)):
+            wrong.append(mixed)
         if len(options) == 1 or not all(option.strip() for option in options):
             wrong.append(f"at least two options with words are needed, there are {list(options)}")
         if protocol.answer == "paper" and len(options) != 2:
@@ -56,6 +60,21 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
     if "two turns" in needs and len(sample.turns) != 2:
         wrong.append(f"{len(sample.turns)} turns, the metric sparkles_score needs two (judge_score takes any number)")
     return wrong
+
+
+@lru_cache(maxsize=1024)
+def confused(options: tuple[str, ...]) -> str:
+    """Why the answer rule cannot read these options, said alone, as themselves; "" where it can."""
+    wrong = unreadable(options)
+    if not wrong:
+        return ""
+    option, other = wrong[0]
+    what = f"cannot tell {option!r} from {other!r}" if other is not None else f"cannot read {option!r}"
+    letters = ", ".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: min(len(options), 4)])
+    return (
+        f"the answer rule {what} (options {', '.join(options)[:200]}); "
+        f"let the options be letters ({letters}) and name what they stand for in the question"
+    )
 
 
 def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:

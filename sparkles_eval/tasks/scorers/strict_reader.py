@@ -96,8 +96,10 @@ def unreadable(options: Sequence[str]) -> list[tuple[str, str | None]]:
     for index, option in enumerate(options):
         read, _ = read_strict(option, options)
         if read != index:
-            other = next((o for i, o in enumerate(options) if i != index and forms_of((option, o)) is None), None)
-            wrong.append((option, options[read] if read is not None else other))
+            alike = (o for i, o in enumerate(options) if i != index and forms_of((option, o)) is None)
+            other = options[read] if read is not None else next(alike, None)
+            wrong.append((option, other))
+    wrong.sort(key=lambda pair: pair[1] is None)  # what is taken for another one tells more
     return wrong
 
 
