@@ -23,7 +23,7 @@ from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.answers import KEPT
 
 _CLOSE = 1e-9
 
@@ -54,7 +54,7 @@ def check_scores(store: Store, samples: Samples, done: Rescored) -> Iterator[Fin
     readers = Readers()
     for run in queries.runs(store):
         answers = _answers(store, run.id)
-        for judge in queries.judges(store, run.id):
+        for judge in queries.judges(store, run.id, every=True):
             where = f"run_id {run.id}, judge {shown(judge.name)}"
             if is_panel(judge):
                 continue
@@ -64,7 +64,7 @@ def check_scores(store: Store, samples: Samples, done: Rescored) -> Iterator[Fin
             rows = _scores(store, run.id, judge.id)
             done.scores += len(rows)
             if extracts(judge):
-                yield from _named(where, _by_rule(judge.name, rows, answers, samples))
+                yield from _named(where, _by_rule(judge.id, rows, answers, samples))
             else:
                 yield from _by_verdicts(store, run, judge, rows, _judged(answers, samples), readers)
     yield from _panels(store, done)
@@ -74,9 +74,9 @@ def _why_not(run: StoredRun, judge: JudgeRow, readers: Readers) -> str | None:
     """Why a judge's scores of a run cannot be worked out again here, or None."""
     if not extracts(judge):
         return readers.why_not(judge)
-    rule = RULES.get(judge.name)
-    if rule is None or judge.id != f"{rule.name}@{rule.version}":
-        return f"this program has no answer rule {shown(judge.id)}"
+    rule = KEPT.get(judge.id)
+    if rule is None:
+        return f"this program no longer has the answer rule {shown(judge.id)}, or not yet"
     return None if run.answer_rule == rule.name else f"the run's answer rule is {shown(run.answer_rule)}"
 
 

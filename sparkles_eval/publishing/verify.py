@@ -66,7 +66,7 @@ def _estimates(store: Store) -> Iterator[Finding]:
         asked = Asked(
             tuple(queries.places(store, run.id)), run.epochs, run.draws, run.task.metrics, len(run.task.options)
         )
-        for judge in queries.judges(store, run.id):
+        for judge in queries.judges(store, run.id, every=True):
             rows = store.connection.execute(
                 "SELECT * FROM estimates WHERE run_id = ? AND judge_id = ? AND basis = ?",
                 (run.id, judge.id, queries.basis(store, run.id, judge.id)),

@@ -13,19 +13,68 @@ from sparkles_eval.tasks.scorers.strict_grammar import BASE
 from sparkles_eval.tasks.scorers.strict_options import Forms
 from sparkles_eval.tasks.scorers.strict_text import Token
 
-_MAIN = frozenset("so therefore thus hence consequently accordingly but however yet".split())
+_MAIN = frozenset(["so", "therefore", "thus", "hence", "consequently", "accordingly", "but", "however", "yet"])
 """Words that begin a main clause."""
 _ASIDE = frozenset(
-    "because since as while whereas although though albeit given where which who whose whom despite considering due "
-    "weil obwohl da denn porque aunque puisque bien perch\u00e9 sebbene embora except even".split()
+    [
+        "because",
+        "since",
+        "as",
+        "while",
+        "whereas",
+        "although",
+        "though",
+        "albeit",
+        "given",
+        "where",
+        "which",
+        "who",
+        "whose",
+        "whom",
+        "despite",
+        "considering",
+        "due",
+        "weil",
+        "obwohl",
+        "da",
+        "denn",
+        "porque",
+        "aunque",
+        "puisque",
+        "bien",
+        "perché",
+        "sebbene",
+        "embora",
+        "except",
+        "even",
+    ]
 )
 """Words that begin a clause which explains or concedes."""
 _CONDITION = frozenset(
-    "if unless provided assuming suppose supposing otherwise were had lest whether when only wenn falls si se \u0435\u0441\u043b\u0438".split()
+    [
+        "if",
+        "unless",
+        "provided",
+        "assuming",
+        "suppose",
+        "supposing",
+        "otherwise",
+        "were",
+        "had",
+        "lest",
+        "whether",
+        "when",
+        "only",
+        "wenn",
+        "falls",
+        "si",
+        "se",
+        "если",
+    ]
 )
 """Words that begin a condition: it takes back what stands directly before it, and governs what follows it."""
 _CONDITION_SIGNS = frozenset("\u5982\u82e5\u5047\u308b\u3082\ub9cc")
-_BREAKS = frozenset("but however yet aber mais pero ma mas \u043d\u043e".split())
+_BREAKS = frozenset(["but", "however", "yet", "aber", "mais", "pero", "ma", "mas", "но"])
 """Words that end a condition's reach."""
 _TENTATIVE = re.compile(
     r"\b(?:glance|sight|initially|hypothetically|theoretically|superficially|normally|otherwise|originally|previously|"
@@ -34,7 +83,9 @@ _TENTATIVE = re.compile(
     r"pretend|mistaken(?:ly)?|at first|first i)\b"
 )
 """Words of an opening that make what follows it somebody else's or an earlier opinion."""
-_DENYING = frozenset("wrong incorrect not no unlikely impossible eliminated rejected out false".split())
+_DENYING = frozenset(
+    ["wrong", "incorrect", "not", "no", "unlikely", "impossible", "eliminated", "rejected", "out", "false"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +179,10 @@ def _cut(items: Sequence[str]) -> list[tuple[str, list[str]]]:
 def _inside(word: str, before: str, following: str, last: Sequence[str]) -> bool:
     """True where a leading word does not begin a clause: "even if", "as well as", "just as", "if not"."""
     if word == "as":
-        return following in ("the", "my", "a", "an", "well", "follows", "given", "opposed") or _signs(following) or (
-            before in ("well", "such", "just", "same", "so", "far")
+        return (
+            following in ("the", "my", "a", "an", "well", "follows", "given", "opposed")
+            or _signs(following)
+            or (before in ("well", "such", "just", "same", "so", "far"))
         )
     if word == "even":
         return following not in ("if", "though", "when")

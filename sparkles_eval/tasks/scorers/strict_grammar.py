@@ -126,7 +126,9 @@ _TRUTH_SUBJECT = (
     "(?:statement|claim|caption|sentence|assertion|description|hypothesis|proposition|premise|it|this|that|answer)"
     "(?: quoted| above| given| here| as a whole| as given| in question)?"
 )
-_TRUTH_LONG = "(?:the|this) (?:statement|claim|sentence|caption|assertion) (?:that|about|saying|says that)(?: [a-z0-9,']+){1,25}?"
+_TRUTH_LONG = (
+    "(?:the|this) (?:statement|claim|sentence|caption|assertion) (?:that|about|saying|says that)(?: [a-z0-9,']+){1,25}?"
+)
 _FIT = (
     "(?:match|matches|fit|fits|describes?|corresponds?|aligns?|satisf(?:y|ies)|depicts?|suits?|represents|agrees?|"
     "conforms?|meets|is described by|is consistent|belongs?|is the match|goes|reflects?|captures?|shows)"
@@ -135,21 +137,54 @@ _WELL = "(?: (?:better|best|more closely|more accurately|perfectly|exactly|close
 _NUMBER = "(?:there (?:is|are)|i (?:count|see)|we (?:count|see)|the (?:total|count|number|sum)(?: of [a-z]+){0,2} is)"
 
 _STATEMENTS: tuple[tuple[Strength, str], ...] = (
-    (Strength.FINAL, f"(?:the |my )?(?:final|ultimate|definitive) (?:answer|choice|verdict|decision|conclusion){_RELATED} ?{_BE}? ?{_NOT}{_ADV}{_OPT}{_END}"),
+    (
+        Strength.FINAL,
+        f"(?:the |my )?(?:final|ultimate|definitive) (?:answer|choice|verdict|decision|conclusion){_RELATED} ?{_BE}? ?{_NOT}{_ADV}{_OPT}{_END}",
+    ),
     (Strength.STATED, f"{_PRE}(?:the |my |our |your )?{_ADJ}{_ANSWER}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:answer|ans|option|choice|final answer|correct answer|correct option|final choice) {_OPT}{_HERE}"),
-    (Strength.STATED, f"{_PRE}(?:the |my )?(?:final|correct|best|better|closest|matching|most accurate|most likely|most suitable) {_ADJ}{_THING}{_OF_TWO}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:the )?(?:image|picture|one) (?:that|which) (?:best |better |most closely |more closely |accurately )?(?:matches|fits|is described by|corresponds to|shows|depicts) {_CAPTION}(?: best| better| most closely)? {_BE} {_NOT}{_ADV}{_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:among {_M}(?: [,/] {_M}| (?:and|or) {_M}| , (?:and|or) {_M})* ,? ?)?(?:the (?:best|correct|closest|most likely)|(?:best|correct|closest|most likely) (?:one|option|choice|answer))(?: one| option| choice| answer)? {_BE} {_OPT}{_END}"),
+    (
+        Strength.STATED,
+        f"{_PRE}(?:answer|ans|option|choice|final answer|correct answer|correct option|final choice) {_OPT}{_HERE}",
+    ),
+    (
+        Strength.STATED,
+        f"{_PRE}(?:the |my )?(?:final|correct|best|better|closest|matching|most accurate|most likely|most suitable) {_ADJ}{_THING}{_OF_TWO}{_RELATED} {_BE} {_NOT}{_ADV}{_OPT}{_END}",
+    ),
+    (
+        Strength.STATED,
+        f"{_PRE}(?:the )?(?:image|picture|one) (?:that|which) (?:best |better |most closely |more closely |accurately )?(?:matches|fits|is described by|corresponds to|shows|depicts) {_CAPTION}(?: best| better| most closely)? {_BE} {_NOT}{_ADV}{_OPT}{_END}",
+    ),
+    (
+        Strength.STATED,
+        f"{_PRE}(?:among {_M}(?: [,/] {_M}| (?:and|or) {_M}| , (?:and|or) {_M})* ,? ?)?(?:the (?:best|correct|closest|most likely)|(?:best|correct|closest|most likely) (?:one|option|choice|answer))(?: one| option| choice| answer)? {_BE} {_OPT}{_END}",
+    ),
     (Strength.STATED, f"{_PRE}{_CHOOSE} {_OPT}{_END}"),
-    (Strength.STATED, f"{_PRE}(?:it|this|that|they|these|those|both(?: of them)?|the (?:two |both )?(?:images|pictures|ones|objects|scenes|photos)|the two) (?:is|are|must be|should be|has to be|have to be|would be) {_NOT}{_ADV}{_OPT}{_END}"),
+    (
+        Strength.STATED,
+        f"{_PRE}(?:it|this|that|they|these|those|both(?: of them)?|the (?:two |both )?(?:images|pictures|ones|objects|scenes|photos)|the two) (?:is|are|must be|should be|has to be|have to be|would be) {_NOT}{_ADV}{_OPT}{_END}",
+    ),
     (Strength.STATED, f"{_PRE}(?:{_M} [/,] )*{_M} (?:/|or|,? or) {_M} {_BE} {_OPT}"),
     (Strength.STATED, f"{_PRE}(?:my|our) (?:choice|vote|pick|answer) (?:goes to|falls on|stays|is still) {_OPT}{_END}"),
-    (Strength.CALLED, f"{_PRE}{_OPT} (?:is|are|would be|must be|should be|has to be|seems to be|seems|appears to be|appears|remains) {_NOT}{_ADV}(?:the |an? |my |our )?{_ADJ}(?:correct|right|best|better|answer|match|choice|closest|winner|option|accurate|one|(?:correct |best |better |matching )(?:image|picture)|fit|selection|pick|solution|final answer|way to go|what i would choose|described by{_RELATED})(?: (?:answer|choice|match|option|one|fit))?{_OF_TWO}(?: {_CAPTION})?{_RELATED}{_END}"),
-    (Strength.CALLED, f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:(?:does|do|can|could|would) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|just|simply|perfectly|more closely|most closely|accurately) )*{_FIT}(?: (?:the (?:best|better) )?{_CAPTION})?{_WELL}(?: {_CAPTION})?{_OF_TWO}{_END}"),
-    (Strength.CALLED, f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:wins|is the winner|works best|stands out as the best match){_END}"),
-    (Strength.CALLED, f"{_PRE}(?:the |this |given )*(?:caption|description|statement|text|sentence|phrase|query|quoted)(?: quoted)? (?:(?:does|do|can|could) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|more closely|most closely|accurately) )*(?:matches|match|describes?|fits?|corresponds?(?: to)?|refers? to|aligns?(?: with)?|belongs? to|goes with|applies to|is about|is describing|is a description of|speaks of) {_OPT}{_WELL}{_END}"),
-    (Strength.CALLED, f"{_PRE}(?:i |we )?(?:would )?(?:label|mark|rate|classify|judge|consider|evaluate|deem)(?:ed)? (?:this|that|it|the statement|the claim|the caption)(?: as| to be)? {_NOT}{_OPT}{_END}"),
+    (
+        Strength.CALLED,
+        f"{_PRE}{_OPT} (?:is|are|would be|must be|should be|has to be|seems to be|seems|appears to be|appears|remains) {_NOT}{_ADV}(?:the |an? |my |our )?{_ADJ}(?:correct|right|best|better|answer|match|choice|closest|winner|option|accurate|one|(?:correct |best |better |matching )(?:image|picture)|fit|selection|pick|solution|final answer|way to go|what i would choose|described by{_RELATED})(?: (?:answer|choice|match|option|one|fit))?{_OF_TWO}(?: {_CAPTION})?{_RELATED}{_END}",
+    ),
+    (
+        Strength.CALLED,
+        f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:(?:does|do|can|could|would) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|just|simply|perfectly|more closely|most closely|accurately) )*{_FIT}(?: (?:the (?:best|better) )?{_CAPTION})?{_WELL}(?: {_CAPTION})?{_OF_TWO}{_END}",
+    ),
+    (
+        Strength.CALLED,
+        f"{_PRE}(?:it is )?{_OPT}(?: that| which)? (?:wins|is the winner|works best|stands out as the best match){_END}",
+    ),
+    (
+        Strength.CALLED,
+        f"{_PRE}(?:the |this |given )*(?:caption|description|statement|text|sentence|phrase|query|quoted)(?: quoted)? (?:(?:does|do|can|could) (?P<neg>not ) ?|)(?:(?:clearly|definitely|actually|indeed|best|better|really|more closely|most closely|accurately) )*(?:matches|match|describes?|fits?|corresponds?(?: to)?|refers? to|aligns?(?: with)?|belongs? to|goes with|applies to|is about|is describing|is a description of|speaks of) {_OPT}{_WELL}{_END}",
+    ),
+    (
+        Strength.CALLED,
+        f"{_PRE}(?:i |we )?(?:would )?(?:label|mark|rate|classify|judge|consider|evaluate|deem)(?:ed)? (?:this|that|it|the statement|the claim|the caption)(?: as| to be)? {_NOT}{_OPT}{_END}",
+    ),
 )
 _TRUTH: tuple[tuple[Strength, str], ...] = (
     (Strength.STATED, f"{_PRE}{_TRUTH_SUBJECT} {_BE} {_NOT}{_ADV}(?:to be )?(?:considered |judged |deemed |labell?ed |marked )?{_OPT}{_END}"),
@@ -170,9 +205,18 @@ _OPEN = (
     "unclear|almost|nearly|partly|partially|either|neither|nor|or|except)\\b)[a-z0-9']+"
 )
 _WEAK: tuple[tuple[Strength, str], ...] = (
-    (Strength.IMPLIED, f"(?:the|its|this|that|these|those|both|all)(?: {_OPEN}){{1,8}} (?:is|are|was|equals|must be|should be) {_ADV}(?:the color |the colour )?{_OPT}"),
-    (Strength.IMPLIED, f"(?:[a-z0-9']+ ){{0,4}}?{_NUMBER} {_ADV}{_OPT}(?: of them| in total| in all| altogether| overall)?"),
-    (Strength.IMPLIED, f"(?:it |this |that |which )?(?:looks|seems|appears|sounds)(?: to me)?(?: like| to be)? {_OPT}{_HERE}"),
+    (
+        Strength.IMPLIED,
+        f"(?:the|its|this|that|these|those|both|all)(?: {_OPEN}){{1,8}} (?:is|are|was|equals|must be|should be) {_ADV}(?:the color |the colour )?{_OPT}",
+    ),
+    (
+        Strength.IMPLIED,
+        f"(?:[a-z0-9']+ ){{0,4}}?{_NUMBER} {_ADV}{_OPT}(?: of them| in total| in all| altogether| overall)?",
+    ),
+    (
+        Strength.IMPLIED,
+        f"(?:it |this |that |which )?(?:looks|seems|appears|sounds)(?: to me)?(?: like| to be)? {_OPT}{_HERE}",
+    ),
     (Strength.IMPLIED, f"(?:i |we )?(?:guess|suppose|think|believe)(?: it is| that it is)? {_OPT}{_HERE}"),
 )
 _ALONE = (
@@ -240,7 +284,9 @@ def said(clause: str, *, truth: bool) -> Said | None:
         match = pattern.fullmatch(clause)
         if match is not None:
             supposed = " would be " in clause
-            return Said(match["m"], _denied(match), min(strength, Strength.CALLED) if supposed else strength, supposed=supposed)
+            return Said(
+                match["m"], _denied(match), min(strength, Strength.CALLED) if supposed else strength, supposed=supposed
+            )
     for strength, pattern in _COMPARISONS:
         match = pattern.fullmatch(clause)
         if match is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST
 
 _SIGN = f"[{chr(BASE)}-{chr(BASE + MOST)}]"
-CONCLUDING = frozenset("so therefore thus hence consequently accordingly".split())
+CONCLUDING = frozenset(["so", "therefore", "thus", "hence", "consequently", "accordingly"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ _SCOPE = re.compile(
     r"with (?:this|that|these) in|at the end|of (?:course|the two|the four|these|those|all)|among|within these)\b)"
     r"(?:under|for|in|by|on|with|without|at|during|inside|within|to|from|of|outside|beyond|per|against)\b"
 )
-_OPENING = re.compile(r"(?:based|looking|given|considering|judging|from|after|so|therefore|thus|hence|in (?:my|conclusion|summary|short)|according to (?:the|my)|to)\b|$")
+_OPENING = re.compile(
+    r"(?:based|looking|given|considering|judging|from|after|so|therefore|thus|hence|in (?:my|conclusion|summary|short)|according to (?:the|my)|to)\b|$"
+)
 _REVISES = re.compile(
     r"(?:^|.* )(?:change|changing|changed|switch|switching|revise|revising|correct) (?:my (?:final )?answer |it |that |this |my choice )?to "
 )
@@ -65,12 +67,82 @@ _HEAD = re.compile(
     rf"output|response|so|therefore|thus|hence|finally|final|choose|pick|select|say|go with)\b|{_SIGN} (?:/|or) {_SIGN}"
 )
 _NEGATIVE = frozenset(
-    "incorrect wrong no not false never eliminated eliminate excluded ruled is does do can cannot unlikely less has lacks "
-    "doesn fails partially partly only worse bad nope does would could might was".split()
+    [
+        "incorrect",
+        "wrong",
+        "no",
+        "not",
+        "false",
+        "never",
+        "eliminated",
+        "eliminate",
+        "excluded",
+        "ruled",
+        "is",
+        "does",
+        "do",
+        "can",
+        "cannot",
+        "unlikely",
+        "less",
+        "has",
+        "lacks",
+        "doesn",
+        "fails",
+        "partially",
+        "partly",
+        "only",
+        "worse",
+        "bad",
+        "nope",
+        "does",
+        "would",
+        "could",
+        "might",
+        "was",
+    ]
 )
 _VERBS = frozenset(
-    "is are was were does do did has have can could would may might seems seem appears looks matches match fits fit fails "
-    "lacks shows contains will should must also only remains cannot differs describes depicts never not".split()
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "does",
+        "do",
+        "did",
+        "has",
+        "have",
+        "can",
+        "could",
+        "would",
+        "may",
+        "might",
+        "seems",
+        "seem",
+        "appears",
+        "looks",
+        "matches",
+        "match",
+        "fits",
+        "fit",
+        "fails",
+        "lacks",
+        "shows",
+        "contains",
+        "will",
+        "should",
+        "must",
+        "also",
+        "only",
+        "remains",
+        "cannot",
+        "differs",
+        "describes",
+        "depicts",
+        "never",
+        "not",
+    ]
 )
 _BOX = re.compile(
     r"\\boxed\s{0,9}\{(?:\\(?:text|mathrm|textbf|mathbf)\s{0,9}\{)?(?P<box>[^{}\n]{1,400})\}"
@@ -80,7 +152,21 @@ _BOX = re.compile(
     r"|\[\[(?P<square>[^\[\]\n]{1,200})\]\]",
     re.IGNORECASE,
 )
-_FIELD = frozenset("answer final_answer finalanswer final choice option prediction selected selection label verdict".split())
+_FIELD = frozenset(
+    [
+        "answer",
+        "final_answer",
+        "finalanswer",
+        "final",
+        "choice",
+        "option",
+        "prediction",
+        "selected",
+        "selection",
+        "label",
+        "verdict",
+    ]
+)
 _QUOTE = re.compile(r"\"[^\"\n]{1,400}\"|(?<!\w)'[^'\n]{10,400}'(?!\w)")
 _OTHER_TURN = re.compile(
     r"(?:^|\n)[ #>*]{0,9}(?:(?:next |new |follow-up |another )?(?:question|problem|q|example|exercise)(?: ?#?\d{1,3})? ?[*]{0,3}(?:[:.)\uff1a]|(?=\n))"
@@ -95,7 +181,8 @@ _MUSING = re.compile(
     re.IGNORECASE,
 )
 _TURNING = re.compile(
-    r"\b(?:wait|hold on|hmm|actually|however|but|on second thought|let me|or rather|rather|alternatively|maybe|perhaps|no)\b", re.IGNORECASE
+    r"\b(?:wait|hold on|hmm|actually|however|but|on second thought|let me|or rather|rather|alternatively|maybe|perhaps|no)\b",
+    re.IGNORECASE,
 )
 
 
@@ -185,7 +272,11 @@ def unquoted(line: str) -> str:
 def own_turns(text: str) -> list[str]:
     """The text cut where another question begins, the model's own turn first."""
     places = [match.start() for match in _OTHER_TURN.finditer(text)]
-    return [text[begin:end] for begin, end in zip([0, *places], [*places, len(text)], strict=True) if text[begin:end].strip()]
+    return [
+        text[begin:end]
+        for begin, end in zip([0, *places], [*places, len(text)], strict=True)
+        if text[begin:end].strip()
+    ]
 
 
 def finished(text: str) -> tuple[str, str]:

@@ -9,18 +9,55 @@ from functools import lru_cache
 from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
 
 TRUTH = frozenset(
-    "true false correct incorrect right wrong yes no valid invalid supported unsupported entailed contradicted "
-    "accurate inaccurate".split()
+    [
+        "true",
+        "false",
+        "correct",
+        "incorrect",
+        "right",
+        "wrong",
+        "yes",
+        "no",
+        "valid",
+        "invalid",
+        "supported",
+        "unsupported",
+        "entailed",
+        "contradicted",
+        "accurate",
+        "inaccurate",
+    ]
 )
 """Options of which "the statement is X" can speak."""
-_NUMBERS = "zero one two three four five six seven eight nine ten".split()
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+_ORDINALS = ["zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _PREFIXED = {"true": "un", "correct": "in", "valid": "in", "supported": "un", "accurate": "in"}
 _PRONOUN = frozenset(
-    "think would will choose pick select believe am can conclude see say go have chose was do vote opt prefer".split()
+    [
+        "think",
+        "would",
+        "will",
+        "choose",
+        "pick",
+        "select",
+        "believe",
+        "am",
+        "can",
+        "conclude",
+        "see",
+        "say",
+        "go",
+        "have",
+        "chose",
+        "was",
+        "do",
+        "vote",
+        "opt",
+        "prefer",
+    ]
 )
 """Behind "I", these make it the speaker and no option."""
-_ARTICLE = frozenset("resposta op\u00e7\u00e3o alternativa letra solu\u00e7\u00e3o escolha melhor minha".split())
+_ARTICLE = frozenset(["resposta", "opção", "alternativa", "letra", "solução", "escolha", "melhor", "minha"])
 """Behind "A", these make it the Portuguese article."""
 
 

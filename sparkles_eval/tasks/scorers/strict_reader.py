@@ -12,7 +12,6 @@ How plainly something is said decides before where it stands (`strict_grammar.St
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,9 +45,11 @@ class _Part:
 
     def drop(self, strength: Strength, options: set[int | None]) -> None:
         left = self.by_strength.get(strength, set()) - options
-        self.by_strength = {**self.by_strength, strength: left} if left else {
-            key: value for key, value in self.by_strength.items() if key is not strength
-        }
+        self.by_strength = (
+            {**self.by_strength, strength: left}
+            if left
+            else {key: value for key, value in self.by_strength.items() if key is not strength}
+        )
 
     @property
     def strongest(self) -> Strength | None:
@@ -318,8 +319,10 @@ def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool)
     behind = found[i + 1 :]
     if not first or any(marks.predicate(other.text) for other in behind):
         return False
-    if behind and mentions(behind[0].text) and (
-        marks.only_signs(behind[0].text) or behind[0].text.split()[0] in ("and", "or")
+    if (
+        behind
+        and mentions(behind[0].text)
+        and (marks.only_signs(behind[0].text) or behind[0].text.split()[0] in ("and", "or"))
     ):
         return False
     return not any(other.lead == "which" for other in behind[:1])

@@ -31,7 +31,7 @@ _THOUSANDS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?%?")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+%?")
 """Thousands to some readers and decimals to others: left as it is written."""
 _DECIMALS = re.compile(r"(?P<whole>-?[0-9]+)\.(?P<part>[0-9]*?)0*(?P<percent>%?)")
-_SHORT = frozenset("e.g i.e vs fig approx dr mr mrs ms nr etc cf ans".split())
+_SHORT = frozenset(["e.g", "i.e", "vs", "fig", "approx", "dr", "mr", "mrs", "ms", "nr", "etc", "cf", "ans"])
 """Words whose full stop ends no sentence; "etc" only where a sentence goes on in small letters or digits."""
 
 
@@ -96,14 +96,21 @@ def _abbreviates(text: str, before: list[Token], end: int) -> bool:
     return before[-1].word != "etc" or following[:1].islower() or following[:1].isdigit()
 
 
-def _split(raw: str, tied_left: bool, tied_right: bool) -> list[Token]:  # noqa: FBT001 - as _tied gives them
+def _split(raw: str, tied_left: bool, tied_right: bool) -> list[Token]:
     word = raw.lower()
     if word in ("cannot", "can't"):
         return [Token("can", raw), Token("not", raw)]
     if word.endswith("n't"):
         stem = {"won't": "will", "shan't": "shall", "ain't": "is"}.get(word, word[:-3])
         return [Token(stem, raw[:-3]), Token("not", raw)]
-    for ending, means in (("'s", "is"), ("'d", "would"), ("'ll", "will"), ("'re", "are"), ("'ve", "have"), ("'m", "am")):
+    for ending, means in (
+        ("'s", "is"),
+        ("'d", "would"),
+        ("'ll", "will"),
+        ("'re", "are"),
+        ("'ve", "have"),
+        ("'m", "am"),
+    ):
         if word.endswith(ending) and len(word) > len(ending):
             return [Token(word.removesuffix(ending), raw[: -len(ending)]), Token(means, raw)]
     return [Token(word, raw, tied_left, tied_right)]
