@@ -7,7 +7,8 @@
     │   ├── StoreError           the store file cannot be used as it is
     │   └── MissingExtra         an optional dependency is not installed
     └── AdapterError             one attempt to ask a model failed
-        ├── Transient            worth another attempt (connection lost, 5xx, malformed reply)
+        ├── Transient            worth another attempt (connection lost, 5xx)
+        │   ├── Unreadable       a reply that cannot be read: asked for once more, not oftener
         │   ├── RateLimited      the provider asks for less; may say how long to wait
         │   ├── TimedOut         no reply within the time given
         │   └── OutOfMemory      a local model had too many rows at once: fewer, then again
@@ -84,6 +85,10 @@ class RateLimited(Transient):
     def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = 429) -> None:
         super().__init__(message, status_code=status_code)
         self.retry_after = retry_after
+
+
+class Unreadable(Transient):
+    """The server replied, and what it said cannot be read. Another attempt costs as much again: one is enough."""
 
 
 class TimedOut(Transient):

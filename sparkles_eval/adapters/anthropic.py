@@ -10,15 +10,17 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.endings import ANTHROPIC, Said, error_of, error_within, read_reply
 from sparkles_eval.adapters.images import Encoded
 from sparkles_eval.adapters.remote import IMAGE, Events, Remote, sent
 from sparkles_eval.adapters.sampling import Field, given
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
+from sparkles_eval.core.amounts import TokenCount
 from sparkles_eval.errors import AdapterError
-from sparkles_eval.records import JSON, Generation, Message, Model, Reply, Status, Text, Usage
+from sparkles_eval.records import JSON, Generation, Message, Model, Reply, Text, Usage
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -50,20 +52,24 @@ _NAMES: Mapping[Field, str] = {
 class _Block(BaseModel):
     type: str
     text: str = ""
+    thinking: str = ""
 
 
 class _Used(BaseModel):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: TokenCount = None
+    output_tokens: TokenCount = None
+    cache_creation_input_tokens: TokenCount = None
+    cache_read_input_tokens: TokenCount = None
 
-    @property
-    def input(self) -> int | None:
-        """All input tokens: what came from or went into a cache is not in `input_tokens`."""
-        if self.input_tokens is None:
-            return None
-        return self.input_tokens + (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
+    def usage(self, text: str) -> Usage:
+        """All input tokens count: what came from or went into a cache is not in `input_tokens`.
+
+        Servers that count nothing say 0, which beside a text is no count.
+        """
+        asked = None if self.input_tokens is None else self.input_tokens + (self.cache_creation_input_tokens or 0)
+        cached = self.cache_read_input_tokens
+        written = None if self.output_tokens == 0 and text.strip() else self.output_tokens
+        return Usage(asked + (cached or 0) or None if asked is not None else None, written, cached_tokens=cached)
 
 
 class _StopDetails(BaseModel):
@@ -72,17 +78,18 @@ class _StopDetails(BaseModel):
 
 
 class _Reply(BaseModel):
-    """The part of a reply that is used; thinking blocks and new fields are let through unread."""
+    """The part of a reply that is used; new fields are let through unread."""
 
     content: tuple[_Block, ...]
     stop_reason: str | None = None
     stop_details: _StopDetails | None = None
     model: str | None = None
-    usage: _Used | None = None
+    usage: JsonValue = None
 
 
 class _Delta(BaseModel):
     text: str = ""
+    thinking: str = ""
     stop_reason: str | None = None
     stop_details: _StopDetails | None = None
 
@@ -92,8 +99,9 @@ class _Event(BaseModel):
 
     type: str
     message: _Reply | None = None
+    content_block: _Block | None = None
     delta: _Delta = _Delta()
-    usage: _Used | None = None
+    usage: JsonValue = None
 
 
 def make(model: Model, options: ModelOptions) -> AnthropicAdapter:
@@ -162,21 +170,27 @@ class AnthropicAdapter(Remote):
         try:
             reply = _Reply.model_validate_json(body)
         except ValidationError:
-            raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
+            text = body.decode(errors="replace")
+            if (error := error_of(text)) is not None:
+                raise error_within(error, self._reporter, text) from None
+            raise self._reporter.malformed(self._reporter.words(text).message) from None
         return self.told(reply)
 
     def told(self, reply: _Reply) -> Reply:
         """What a message says, in our form."""
         text = "".join(block.text for block in reply.content if block.type == "text")
-        used = reply.usage or _Used()
-        usage = Usage(used.input, used.output_tokens)
-        status, detail = Status.OK, None
-        if reply.stop_reason == "refusal":
-            why = reply.stop_details or _StopDetails()
-            status, detail = Status.REFUSED, self._reporter.clean(why.explanation or why.category or "refusal")
-        elif reply.stop_reason in ("max_tokens", "model_context_window_exceeded"):
-            status, detail = Status.TRUNCATED, reply.stop_reason
-        return Reply(text, status, usage, reply.model, detail)
+        thoughts = [block.thinking for block in reply.content if block.type == "thinking"]
+        why = reply.stop_details or _StopDetails()
+        said = Said(
+            text,
+            thoughts,
+            reply.stop_reason,
+            calls_tool=any(block.type == "tool_use" for block in reply.content),
+            usage=_used(reply.usage).usage(text),
+            model_version=reply.model,
+            why=why.explanation or why.category,
+        )
+        return read_reply(said, ANTHROPIC, self._reporter)
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Events:
         import anthropic
@@ -218,6 +232,10 @@ def _content(message: Message, pending: Iterator[Encoded]) -> JSON:
     return parts
 
 
+def _used(raw: JsonValue) -> _Used:
+    return _Used.model_validate(raw) if isinstance(raw, dict) else _Used()
+
+
 class _Gathered:
     """A message put together from its events."""
 
@@ -225,31 +243,37 @@ class _Gathered:
         self._adapter = adapter
         self._begun = _Reply(content=())
         self._last = _Delta()
-        self._used: _Used | None = None
+        self._used: dict[str, JsonValue] = {}
+        self._thoughts = ""
+        self._calls_tool = False
         self.text = ""
 
     def take(self, event: object) -> None:
         told = _Event.model_validate(event)
         if told.type == "message_start" and told.message is not None:
             self._begun = told.message
+        elif told.type == "content_block_start" and told.content_block is not None:
+            self._calls_tool = self._calls_tool or told.content_block.type == "tool_use"
         elif told.type == "content_block_delta":
             self.text += told.delta.text
+            self._thoughts += told.delta.thinking
         elif told.type == "message_delta":
-            self._last, self._used = told.delta, told.usage
+            self._last = told.delta
+            self._used = told.usage if isinstance(told.usage, dict) else {}
 
     def reply(self) -> Reply:
         if self._last.stop_reason is None:
             raise self._adapter.reporter.malformed("its stream ended before the answer did")
-        begun, last, used = self._begun, self._last, self._begun.usage or _Used()
-        if self._used is not None:
-            used = used.model_copy(update=self._used.model_dump(exclude_none=True))
-        block = _Block(type="text", text=self.text)
+        begun, last = self._begun, self._last
+        used = begun.usage if isinstance(begun.usage, dict) else {}
+        blocks = [_Block(type="thinking", thinking=self._thoughts), _Block(type="text", text=self.text)]
+        blocks += [_Block(type="tool_use")] * self._calls_tool
         return self._adapter.told(
             _Reply(
-                content=(block,),
+                content=tuple(blocks),
                 stop_reason=last.stop_reason,
                 stop_details=last.stop_details,
                 model=begun.model,
-                usage=used,
+                usage={**used, **{name: value for name, value in self._used.items() if value is not None}},
             )
         )

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient
+from sparkles_eval.core.amounts import MOST_SECONDS, seconds
+from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, Unreadable
 
 LONGEST = 400
 """Characters of a provider's words that a message quotes at the most."""
@@ -98,8 +99,8 @@ class Reporter:
         root = chain[-1]
         return Transient(self.clean(f"{self.who}: connection to {self.endpoint} lost ({_name(root)})"))
 
-    def malformed(self, why: str) -> Transient:
-        return Transient(self.clean(f"{self.who}: malformed reply from {self.endpoint}: {why}"))
+    def malformed(self, why: str) -> Unreadable:
+        return Unreadable(self.clean(f"{self.who}: malformed reply from {self.endpoint}: {why}"))
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -122,18 +123,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     raw_ms = headers.get("retry-after-ms")
     raw = headers.get("retry-after")
     for text, unit in ((raw_ms, 1000.0), (raw, 1.0)):
-        try:
-            seconds = float(text or "") / unit
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
+        found = seconds(text)
+        if found is not None:
+            return found / unit
     if raw is None:
         return None
     try:
         moment = parsedate_to_datetime(raw)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    wait = (moment - datetime.now(UTC)).total_seconds()
+    return max(0.0, wait) if wait <= MOST_SECONDS else None

@@ -18,6 +18,7 @@ from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
 from sparkles_eval.adapters.images import read_bytes, ready
 from sparkles_eval.adapters.sampling import Sampling, read_sampling
+from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.errors import AdapterError, Denied, Transient, UserError
 from sparkles_eval.records import JSON, Conversation, Generation, Image, Limits, Message, Model, Reply, Text, Usage
 
@@ -127,7 +128,8 @@ class LmEval:
                 return
         cost = 0.0 if self.model.free else None
         for request, text in zip(ready, texts, strict=True):
-            feed.deliver(request, Reply(str(text or "").strip(), usage=Usage(cost_usd=cost)))
+            parts = take_apart(str(text or "").strip())
+            feed.deliver(request, Reply(parts.answer, usage=Usage(cost_usd=cost), reasoning=parts.reasoning))
 
     def _instance(self, lm: Any, request: Request, number: int) -> object:
         from lm_eval.api.instance import Instance

@@ -20,6 +20,7 @@ from sparkles_eval.adapters.local_machine import DTYPES, QUANTISED
 from sparkles_eval.adapters.sampling import Sampling, override, read_sampling
 from sparkles_eval.codec import conversation_json
 from sparkles_eval.core import pictures
+from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.errors import AdapterError, OutOfMemory, Rejected, UserError
 from sparkles_eval.records import Generation, Image, Model, Reply, Status, Usage, fingerprint
 
@@ -30,6 +31,7 @@ LOCAL_ARGS: Mapping[str, str] = {
     "batch_size": "rows that are answered together at the most; memory may allow fewer",
     "device": "auto, cpu, cuda, cuda:1, or several with commas: one copy of the model each",
     "dtype": "auto, bf16, fp16, fp32, 8bit or 4bit",
+    "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
     "max_images": "images in one request at the most",
     "name": "how tables name the model",
 }
@@ -65,7 +67,8 @@ def read_setup(model: Model, options: ModelOptions, args: Arguments, defaults: G
         batch_size=args.integer("batch_size") or declared,
         max_images=args.integer("max_images") or model.limits.max_images,
     )
-    ready = replace(model, name=args.text("name") or model.name, limits=limits, free=True)
+    settings = {**model.settings, **({"keep_reasoning": "true"} if args.flag("keep_reasoning") else {})}
+    ready = replace(model, name=args.text("name") or model.name, limits=limits, free=True, settings=settings)
     return Setup(ready, read_sampling(model.name, model.settings, options.generation), defaults, dtype, devices)
 
 
@@ -260,12 +263,16 @@ def so_far(text: str, stops: Sequence[str] = ()) -> str:
     return text.rstrip("\N{REPLACEMENT CHARACTER}").strip()
 
 
-def reply(text: str, prompt: int, answer: int, *, ended: bool) -> Reply:
-    """A local model's reply. `prompt` and `answer` count tokens (and image vectors), stop tokens included."""
-    usage = Usage(prompt, answer, 0.0)
+def reply(text: str, prompt: int, answer: int, *, ended: bool, opened: bool = False) -> Reply:
+    """A local model's reply. `prompt` and `answer` count tokens (and image vectors), stop tokens included.
+
+    `opened` says that the prompt ended inside a thought.
+    """
+    usage, parts = Usage(prompt, answer, 0.0), take_apart(text, opened=opened)
     if ended:
-        return Reply(text, usage=usage)
-    return Reply(text, Status.TRUNCATED, usage, detail=f"the limit of {answer} tokens was reached")
+        return Reply(parts.answer, usage=usage, reasoning=parts.reasoning, finish="stop")
+    detail = f"the limit of {answer} tokens was reached"
+    return Reply(parts.answer, Status.TRUNCATED, usage, detail=detail, reasoning=parts.reasoning, finish="length")
 
 
 def picture(image: Image, *, upright: bool = True) -> PIL.Image.Image:

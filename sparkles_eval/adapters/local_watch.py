@@ -11,10 +11,14 @@ from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCrite
 from sparkles_eval.adapters import local
 from sparkles_eval.adapters.base import Feed, Request, WatchedFeed
 from sparkles_eval.adapters.local_choice import Chooser, Draws, Settings
+from sparkles_eval.core.reply_parts import marks_among
 
 
 class Watch:
-    """One static batch. `choose` and `look` are what `generate` takes; rows that ended are padded by it."""
+    """One static batch. `choose` and `look` are what `generate` takes; rows that ended are padded by it.
+
+    `opened` says for each row whether its prompt ended inside a thought.
+    """
 
     def __init__(
         self,
@@ -24,12 +28,18 @@ class Watch:
         attention_mask: torch.Tensor,
         ends: frozenset[int],
         limits: Sequence[int],
+        opened: Sequence[bool] = (),
     ) -> None:
         """`limits` are the new tokens of each row at the most."""
         self._feed = feed
         self._watched = feed if isinstance(feed, WatchedFeed) else None
         self._requests = requests
         self._tokenizer = tokenizer
+        special = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
+        marks = marks_among(special)
+        self._unsaid = [token for token in special if token not in marks] if marks else None
+        """Special tokens that are no words, where others tell reasoning from answer; None where none does."""
+        self._opened = opened or [False] * len(requests)
         self._prompts = [int(count) for count in attention_mask.sum(1)]
         self._width = attention_mask.shape[1]
         self._limits = list(limits)
@@ -75,10 +85,16 @@ class Watch:
         text = self._text(ids)
         for stop in request.generation.stop:
             text = text.partition(stop)[0]
-        self._feed.deliver(request, local.reply(text.strip(), self._prompts[row], len(ids), ended=ended))
+        reply = local.reply(text.strip(), self._prompts[row], len(ids), ended=ended, opened=self._opened[row])
+        self._feed.deliver(request, reply)
 
     def _text(self, ids: torch.Tensor) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+        if self._unsaid is None:
+            return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+        text = str(self._tokenizer.decode(ids, skip_special_tokens=False))
+        for token in self._unsaid:
+            text = text.replace(token, "")
+        return text
 
 
 class _Choose(LogitsProcessor):

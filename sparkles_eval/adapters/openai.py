@@ -5,17 +5,20 @@ Knows nothing of tasks or retries. Format: https://platform.openai.com/docs/api-
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.endings import OPENAI, Said, error_of, error_within, read_reply, text_of, words_of
 from sparkles_eval.adapters.images import Encoded
 from sparkles_eval.adapters.remote import IMAGE, Events, Remote, sent
 from sparkles_eval.adapters.sampling import Field
 from sparkles_eval.adapters.setup import Provider, Setup, read_setup
+from sparkles_eval.core.amounts import tokens
 from sparkles_eval.errors import AdapterError, UserError
 from sparkles_eval.records import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
 
@@ -28,6 +31,7 @@ PROVIDER = Provider(
     base_url_env="OPENAI_BASE_URL",
     key_env="OPENAI_API_KEY",
     args={
+        "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
         "detail": "how closely images are looked at: auto, low, high or original",
         "reasoning_effort": "how long a reasoning model may think, such as low or high",
         "token_field": "name of the token limit: max_tokens or max_completion_tokens",
@@ -38,40 +42,53 @@ _DETAILS = ("auto", "low", "high", "original")
 _NO_KEY = "none"
 
 
-class _Said(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
+class _Message(BaseModel):
+    """A message, or a piece of one in a stream. Reasoning has a name of its own at every provider."""
+
+    content: JsonValue = None
+    refusal: JsonValue = None
+    reasoning: JsonValue = None
+    reasoning_content: JsonValue = None
+    reasoning_details: JsonValue = None
+    tool_calls: JsonValue = None
+    function_call: JsonValue = None
+
+    @property
+    def calls_tool(self) -> bool:
+        return bool(self.tool_calls or self.function_call)
+
+    @property
+    def thoughts(self) -> str:
+        """The first field of reasoning that says something: several names may hold the same."""
+        return next(filter(None, map(words_of, (self.reasoning_content, self.reasoning, self.reasoning_details))), "")
 
 
 class _Choice(BaseModel):
-    message: _Said
+    message: _Message
     finish_reason: str | None = None
-
-
-class _Used(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    error: JsonValue = None
 
 
 class _Step(BaseModel):
-    delta: _Said = _Said()
+    delta: _Message = _Message()
     finish_reason: str | None = None
+    error: JsonValue = None
 
 
 class _Chunk(BaseModel):
     """The part of a stream's event that is used."""
 
     choices: tuple[_Step, ...] = ()
-    model: str | None = None
-    usage: _Used | None = None
+    model: JsonValue = None
+    usage: JsonValue = None
 
 
 class _Completion(BaseModel):
     """The part of a reply that is used; servers add fields of their own, which are let through unread."""
 
     choices: tuple[_Choice, ...]
-    model: str | None = None
-    usage: _Used | None = None
+    model: JsonValue = None
+    usage: JsonValue = None
 
 
 def make(model: Model, options: ModelOptions) -> OpenAIAdapter:
@@ -153,24 +170,30 @@ class OpenAIAdapter(Remote):
         try:
             completion = _Completion.model_validate_json(body)
         except ValidationError:
-            raise self._reporter.malformed(self._reporter.words(body.decode(errors="replace")).message) from None
+            text = body.decode(errors="replace")
+            if (error := error_of(text)) is not None:
+                raise error_within(error, self._reporter, text) from None
+            raise self._reporter.malformed(self._reporter.words(text).message) from None
         if not completion.choices:
             raise self._reporter.malformed("it holds no choice")
-        return self.told(completion)
-
-    def told(self, completion: _Completion) -> Reply:
-        """The reply in a completion with a choice."""
-        choice, used = completion.choices[0], completion.usage or _Used()
-        said = choice.message
-        status, detail = Status.OK, None
-        if said.refusal:
-            status, detail = Status.REFUSED, self._reporter.clean(said.refusal)
-        elif choice.finish_reason == "content_filter":
-            status, detail = Status.REFUSED, "content_filter"
-        elif choice.finish_reason == "length":
-            status, detail = Status.TRUNCATED, "length"
-        usage = Usage(used.prompt_tokens, used.completion_tokens)
-        return Reply(said.content or said.refusal or "", status, usage, completion.model, detail)
+        choice = completion.choices[0]
+        message = choice.message
+        if choice.error:
+            raise error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
+        content = text_of(message.content)
+        if content is None:
+            raise self._reporter.malformed("its content is neither a text nor a list of parts")
+        text, thoughts = content
+        said = Said(
+            text,
+            (message.thoughts, *thoughts),
+            choice.finish_reason,
+            words_of(message.refusal),
+            message.calls_tool,
+            _usage(completion.usage, text),
+            completion.model if isinstance(completion.model, str) else None,
+        )
+        return read_reply(said, OPENAI, self._reporter)
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Events:
         import openai
@@ -208,24 +231,54 @@ class _Gathered:
 
     def __init__(self, adapter: OpenAIAdapter) -> None:
         self._adapter = adapter
-        self._refusal = ""
+        self._refusal = self._thoughts = ""
         self._finish: str | None = None
         self._model: str | None = None
-        self._used: _Used | None = None
+        self._used: JsonValue = None
+        self._calls_tool = False
         self.text = ""
 
     def take(self, event: object) -> None:
         chunk = _Chunk.model_validate(event)
-        self._model = chunk.model or self._model
+        self._model = chunk.model if isinstance(chunk.model, str) else self._model
         self._used = chunk.usage or self._used
         for choice in chunk.choices[:1]:
-            self.text += choice.delta.content or ""
-            self._refusal += choice.delta.refusal or ""
+            if choice.error:
+                raise error_within(choice.error, self._adapter.reporter, json.dumps({"error": choice.error}))
+            text, thoughts = text_of(choice.delta.content) or ("", [])
+            self.text += text
+            self._thoughts += "".join(thoughts) or choice.delta.thoughts
+            self._refusal += words_of(choice.delta.refusal)
+            self._calls_tool = self._calls_tool or choice.delta.calls_tool
             self._finish = choice.finish_reason or self._finish
 
     def reply(self) -> Reply:
         if self._finish is None:
             raise self._adapter.reporter.malformed("its stream ended before the answer did")
-        said = _Said(content=self.text or None, refusal=self._refusal or None)
-        choice = _Choice(message=said, finish_reason=self._finish)
-        return self._adapter.told(_Completion(choices=(choice,), model=self._model, usage=self._used))
+        usage = _usage(self._used, self.text)
+        said = Said(self.text, (self._thoughts,), self._finish, self._refusal, self._calls_tool, usage, self._model)
+        return read_reply(said, OPENAI, self._adapter.reporter)
+
+
+def _usage(raw: JsonValue, text: str) -> Usage:
+    """What was used, as far as it can be believed: a count that makes no sense is unknown, never a failure.
+
+    Servers that count nothing say 0, which beside a text is no count. Some leave reasoning out of the completion's
+    tokens; where the total shows it, it is added.
+    """
+    used = raw if isinstance(raw, dict) else {}
+    asked, written = tokens(used.get("prompt_tokens")), tokens(used.get("completion_tokens"))
+    thought = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
+    cached = tokens(_within(used.get("prompt_tokens_details"), "cached_tokens"))
+    if cached is None:
+        cached = tokens(used.get("prompt_cache_hit_tokens"))
+    if written == 0 and text.strip():
+        written = None
+    total = tokens(used.get("total_tokens"))
+    if asked and written is not None and thought and total == asked + written + thought:
+        written += thought
+    return Usage(asked or None, written, None, thought, cached)
+
+
+def _within(value: JsonValue, name: str) -> JsonValue:
+    return value.get(name) if isinstance(value, dict) else None

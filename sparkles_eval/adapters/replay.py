@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.errors import Rejected, UserError
 from sparkles_eval.records import Generation, Model, Reply, Usage
 
@@ -85,7 +86,8 @@ class Replay:
         if not usable:
             again = f", repetition {request.epoch}" if request.epoch else ""
             raise Rejected(f"{self._file}: no answer for item {request.sample.id}, turn {request.turn}{again}")
-        return Reply(draws[max(usable)], usage=Usage(cost_usd=0.0))
+        parts = take_apart(draws[max(usable)])
+        return Reply(parts.answer, usage=Usage(cost_usd=0.0), reasoning=parts.reasoning)
 
     async def aclose(self) -> None:
         """Holds nothing open."""

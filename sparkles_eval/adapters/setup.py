@@ -76,6 +76,12 @@ def read_setup(provider: Provider, model: Model, options: ModelOptions) -> Setup
         value = args.text(name)
         if value is not None:
             settings[name] = value
+    if "keep_reasoning" in provider.args:
+        kept = args.flag("keep_reasoning")
+        if kept or (kept is None and settings.get("keep_reasoning") == "true"):
+            settings["keep_reasoning"] = "true"
+        else:
+            settings.pop("keep_reasoning", None)
     dropped = args.text("drop")
     if dropped is not None:
         fields = read_fields(model.name, f"{settings.get('not_sent', '')},{dropped}")

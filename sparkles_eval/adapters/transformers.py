@@ -16,6 +16,7 @@ from sparkles_eval.adapters import local, local_machine
 from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import Feed, ModelOptions, Request
 from sparkles_eval.adapters.chat_template import ChatTemplate, load_template
+from sparkles_eval.core.reply_parts import opens_reasoning
 from sparkles_eval.errors import AdapterError, Rejected, UserError
 from sparkles_eval.records import Generation, Model
 
@@ -83,7 +84,7 @@ class Transformers(local.Local):
 
         from sparkles_eval.adapters.local_watch import Watch
 
-        ready, encoded = self._encoded(feed, requests)
+        ready, opened, encoded = self._encoded(feed, requests)
         if encoded is None:
             return
         inputs = encoded.to(model.device)
@@ -91,7 +92,8 @@ class Transformers(local.Local):
             if name in inputs:
                 inputs[name] = inputs[name].to(model.dtype)
         limits = self._limits(ready, encoded)
-        watch = Watch(feed, ready, self._template.tokenizer, inputs["attention_mask"], _ends(model), limits)
+        tokenizer = self._template.tokenizer
+        watch = Watch(feed, ready, tokenizer, inputs["attention_mask"], _ends(model), limits, opened)
         generate: Any = model.generate
         ends = watch.ends
         generate(
@@ -107,8 +109,13 @@ class Transformers(local.Local):
             stopping_criteria=StoppingCriteriaList([watch.look]),
         )
 
-    def _encoded(self, feed: Feed, requests: Sequence[Request]) -> tuple[list[Request], BatchFeature | None]:
-        """Those requests that can be asked, with their batch; the others are delivered as rejected."""
+    def _encoded(
+        self, feed: Feed, requests: Sequence[Request]
+    ) -> tuple[list[Request], list[bool], BatchFeature | None]:
+        """Those requests that can be asked, whether each prompt ends inside a thought, and their batch.
+
+        The others are delivered as rejected.
+        """
         rows: list[tuple[Request, str, list[PIL.Image.Image]]] = []
         for request in requests:
             try:
@@ -121,11 +128,11 @@ class Transformers(local.Local):
             lengths = [int(length) for length in encoded["attention_mask"].sum(1)]
             long = {n for n, length in enumerate(lengths) if self._place.context and length >= self._place.context}
             if not long:
-                return [request for request, _, _ in rows], encoded
+                return [request for request, _, _ in rows], [opens_reasoning(text) for _, text, _ in rows], encoded
             for number in long:
                 feed.deliver(rows[number][0], self._too_long(lengths[number]))
             rows = [row for number, row in enumerate(rows) if number not in long]
-        return [], None
+        return [], [], None
 
     def _too_long(self, length: int) -> Rejected:
         return Rejected(

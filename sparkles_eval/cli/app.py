@@ -28,6 +28,7 @@ from sparkles_eval.cli import (
     plan,
     protocol,
     report,
+    rescore,
     run,
     submit,
     task,
@@ -60,6 +61,7 @@ app.command("train")(train.train)
 app.command("chat")(chat.chat)
 app.command("merge")(merge.merge)
 app.command("verify")(verify.verify)
+app.command("rescore")(rescore.rescore)
 app.command("export")(export.export)
 app.command("import")(importing.bring_in)
 app.command("submit")(submit.submit)

@@ -16,13 +16,24 @@ from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.limiter import Change, Limiter
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, SparklesError, TimedOut, Transient
+from sparkles_eval.errors import (
+    AdapterError,
+    Denied,
+    RateLimited,
+    Rejected,
+    SparklesError,
+    TimedOut,
+    Transient,
+    Unreadable,
+)
 from sparkles_eval.records import Reply, Status, Usage
 
 _ERROR_LENGTH = 2_000
 """Characters of an error that are kept: a provider may answer with a whole page."""
 _FIRST_LIMIT = 10
 """Requests in flight that an untried provider is sent, unless the user named a number."""
+_UNREADABLE = 2
+"""Replies to one request that could not be read, after which it is given up: each may have cost its full price."""
 _VISIBLE_S = 1.0
 """Waits of this many seconds or more are told."""
 
@@ -121,7 +132,7 @@ class Asker:
         if problem := self.adapter.check(request):
             raise Unanswered(problem)
         deadline = monotonic() + self._patience.total_s
-        number = failures = 0
+        number = failures = unreadable = 0
         while True:
             await self._admit(deadline)
             number += 1
@@ -133,8 +144,9 @@ class Asker:
                 message = str(error)[:_ERROR_LENGTH]
                 record(Attempt(number, status, None, message, monotonic() - sent_at))
                 failures += not isinstance(error, RateLimited)
+                unreadable += isinstance(error, Unreadable)
                 wait = self._after(error, number, failures, sent_at)
-                if failures >= self._patience.attempts or monotonic() + wait > deadline:
+                if failures >= self._patience.attempts or unreadable >= _UNREADABLE or monotonic() + wait > deadline:
                     self._gave_up(message)
                     raise Unanswered(f"no reply after {number} attempt{'s' * (number > 1)}: {message}") from error
                 await self._pause(wait)

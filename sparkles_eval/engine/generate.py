@@ -5,10 +5,11 @@ Knows nothing of judging, except that a protocol's own scorer scores at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from sparkles_eval.adapters.base import Request
+from sparkles_eval.core.reply_parts import with_reasoning
 from sparkles_eval.engine.asking import Asker, Interrupted, Unanswered
 from sparkles_eval.engine.cells import Answered, Cell, Item, judge_row, scorer_row, unscored
 from sparkles_eval.engine.once import Once
@@ -16,7 +17,7 @@ from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
 from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.replies import Replies, reseeded
-from sparkles_eval.records import Run, Score, Status
+from sparkles_eval.records import Run, Sample, Score, Status
 from sparkles_eval.store.rows import AnswerRow, ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.scorers import CRITERION
@@ -85,14 +86,14 @@ class Generator:
 
     async def _answer(self, item: Item, have: Mapping[int, AnswerRow]) -> None:
         """Ask every turn that has no answer yet; without one, every scorer's scores carry the reason."""
-        texts: list[str] = []
+        answers: list[AnswerRow] = []
         try:
             for turn in range(1, len(item.sample.turns) + 1):
                 # A scorer's scores are written with the answer: where they are missing, the turn is gone through again
                 # (its response is in the store, nothing is asked twice).
                 again = self._scorer is not None and turn in item.sample.scored_turns
                 answer = None if again else have.get(turn)
-                texts.append((answer or await self._ask_turn(item, texts)).text)
+                answers.append(answer or await self._ask_turn(item, answers))
         except Unanswered as error:
             self._store.add_scores(list(self._unscored(item, str(error))))
             self._progress.finished(self._asker.name, self.run.task, scored=False)
@@ -100,7 +101,7 @@ class Generator:
             return
         else:
             self._progress.finished(self._asker.name, self.run.task, scored=True)
-            self._answered(Answered(item, tuple(texts)))
+            self._answered(Answered(item, tuple(answer.text for answer in answers)))
 
     def _unscored(self, item: Item, reason: str) -> Iterator[ScoreRow]:
         if self._scorer_row:
@@ -110,17 +111,16 @@ class Generator:
         for judge, repeats in self._judges:
             yield from unscored(self.run.id, item, judge, range(repeats), reason)
 
-    async def _ask_turn(self, item: Item, history: list[str]) -> AnswerRow:
+    async def _ask_turn(self, item: Item, earlier: Sequence[AnswerRow]) -> AnswerRow:
         """Ask one turn, as often as the protocol draws, and let the last response stand.
 
         A protocol's scorer scores the turns with targets, of most tasks the last one.
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
         """
         task, protocol = self.cell.task, self.cell.task.protocol
-        turn, draw = len(history) + 1, 0
+        turn, draw = len(earlier) + 1, 0
         scorer = self._scorer if turn in item.sample.scored_turns else None
-        before = history if task.own_history else [earlier.reference or "" for earlier in item.sample.turns[: turn - 1]]
-        conversation = task.prompt.conversation(item.sample, before)
+        conversation = task.prompt.conversation(item.sample, self._history(item.sample, earlier))
         if damage := await self._pictures.damage(conversation.images):
             raise Unanswered(damage)
         while True:
@@ -134,7 +134,14 @@ class Generator:
             raise Unanswered(f"the model refused turn {turn}: {response.error or response.text or 'without a word'}")
         assert response.id is not None  # it has been stored
         answer = AnswerRow(
-            item.sample_id, item.epoch, turn, response.id, draw, response.status.value, response.text or ""
+            item.sample_id,
+            item.epoch,
+            turn,
+            response.id,
+            draw,
+            response.status.value,
+            response.text or "",
+            response.reasoning,
         )
         self._store.add_answer(self.run.id, answer, list(self._scores(item, turn, score)))
         return answer
@@ -148,3 +155,11 @@ class Generator:
         later = [Score(other, CRITERION, None, NOT_YET) for other in item.sample.scored_turns if other > turn]
         for one in (score, *later):
             yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._scorer_row.id, 0, one)
+
+    def _history(self, sample: Sample, earlier: Sequence[AnswerRow]) -> list[str]:
+        """What the model is told that it said before: its answers, with its reasoning only where it wants that."""
+        if not self.cell.task.own_history:
+            return [turn.reference or "" for turn in sample.turns[: len(earlier)]]
+        if self.run.model.settings.get("keep_reasoning") == "true":
+            return [with_reasoning(answer.text, answer.reasoning) for answer in earlier]
+        return [answer.text for answer in earlier]

@@ -141,6 +141,7 @@ def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> V
         usage=reply.usage,
         latency_s=latency_s,
         model_version=reply.model_version,
+        reasoning=reply.reasoning,
     )
 
 

@@ -61,6 +61,8 @@ def _as_response(key: str, attempt: Attempt) -> Response:
         latency_s=attempt.latency_s,
         model_version=reply.model_version if reply else None,
         created_at=now(),
+        reasoning=reply.reasoning if reply else None,
+        finish=reply.finish if reply else None,
     )
 
 

@@ -29,6 +29,8 @@ class _Prices(Strict):
     output: _Number | None
     date: str | None
     source: str | None
+    cached_input: _Number | None = None
+    reasoning: _Number | None = None
 
 
 class _Criterion(Strict):

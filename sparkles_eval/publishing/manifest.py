@@ -95,7 +95,7 @@ def identities(store: Store) -> tuple[RunIdentity, ...]:
             samples=run.total,
             judges=tuple(
                 JudgeIdentity(name=judge.name, fingerprint=judge.id, model=judge.model)
-                for judge in sorted(queries.judges(store, run.id), key=lambda judge: judge.id)
+                for judge in sorted(queries.judges(store, run.id, every=True), key=lambda judge: judge.id)
             ),
         )
         for run in sorted(queries.runs(store), key=lambda run: run.id)

@@ -58,7 +58,7 @@ def check_scores(store: Store, samples: Samples, done: Rescored, plugins: Sequen
     readers = Readers()
     for run in queries.runs(store):
         answers = _answers(store, run.id)
-        for judge in queries.judges(store, run.id):
+        for judge in queries.judges(store, run.id, every=True):
             where = f"run_id {run.id}, judge {shown(judge.name)}"
             if is_panel(judge):
                 continue
@@ -80,7 +80,7 @@ def _why_not(run: StoredRun, judge: JudgeRow, readers: Readers, scorer: BoundSco
     if not extracts(judge):
         return readers.why_not(judge)
     if scorer is None or judge.name != scorer.name:
-        return f"this program has no answer rule {shown(judge.id)}; --plugin FILE brings a scorer of one's own"
+        return f"this program has no answer rule {shown(judge.id)} (an older or newer version has, or --plugin FILE brings it)"
     return None if run.answer_rule == scorer.rule else f"the run's answer rule is {shown(run.answer_rule)}"
 
 

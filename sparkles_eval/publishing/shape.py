@@ -17,6 +17,8 @@ _KINDS = {"INTEGER": "'integer'", "REAL": "'real', 'integer'", "TEXT": "'text'",
 _AMOUNTS = (
     "input_tokens",
     "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
     "cost_usd",
     "latency_s",
     "width",

@@ -42,7 +42,7 @@ class Table:
         return tuple(dict.fromkeys((*self.key, *self.one_key, *self.content, *self.fills, *self.aside)))
 
 
-_USED = ("input_tokens", "output_tokens", "cost_usd", "latency_s")
+_USED = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_s")
 
 TABLES: tuple[Table, ...] = (
     Table("tasks", ("id",), ("name", "version", "title", "metrics", "options", "args", "card", "citation", "licence")),
@@ -88,7 +88,7 @@ TABLES: tuple[Table, ...] = (
         "responses",
         ("key", "attempt", "status", "error", "created_at"),
         ("status", "text"),
-        aside=("model_version", *_USED),
+        aside=("model_version", "reasoning", "finish", *_USED),
         numbered=True,
         one="{row}.status IN ('ok', 'refused', 'truncated')",
         one_key=("key",),
@@ -104,7 +104,7 @@ TABLES: tuple[Table, ...] = (
         "verdicts",
         ("key", "attempt", "status", "reason", "created_at"),
         ("judge_id", "sample_id", "call", "repeat", "ratings", "overall", "raw"),
-        aside=("prompt", "model_version", *_USED),
+        aside=("prompt", "model_version", "reasoning", *_USED),
         numbered=True,
         one="{row}.status = 'graded'",
         one_key=("key",),

@@ -67,7 +67,7 @@ def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Finding]:
     What cannot be worked out here, for want of a plugin, is added to `unchecked` in a sentence.
     """
     for run in queries.runs(store):
-        for judge in queries.judges(store, run.id):
+        for judge in queries.judges(store, run.id, every=True):
             rows = store.connection.execute(
                 "SELECT * FROM estimates WHERE run_id = ? AND judge_id = ? AND basis = ?",
                 (run.id, judge.id, queries.basis(store, run.id, judge.id)),

@@ -79,7 +79,12 @@ class Usage:
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    """All that the model wrote and is billed for, reasoning included."""
     cost_usd: float | None = None
+    reasoning_tokens: int | None = None
+    """How many of the output tokens were reasoning."""
+    cached_tokens: int | None = None
+    """How many of the input tokens the provider had in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Reply:
     """What an adapter returns when the model replied."""
 
     text: str
+    """The answer alone: reasoning is taken out of it (core.reply_parts)."""
     status: Status = Status.OK
     """OK, REFUSED or TRUNCATED; what is not a reply is raised (errors.AdapterError)."""
     usage: Usage = Usage()
@@ -94,6 +100,10 @@ class Reply:
     """The snapshot name that the provider reports, such as "gpt-4o-2024-08-06"."""
     detail: str | None = None
     """Why it was refused or truncated, in the provider's words."""
+    reasoning: str | None = None
+    """What the model thought before it answered; None where it shows none."""
+    finish: str | None = None
+    """The provider's name for how the reply ended, such as "stop" or "length"."""
     latency_s: float | None = None
     """Seconds that the model took, where a clock around the request would count its time in a queue too."""
 
@@ -114,3 +124,5 @@ class Response:
     """UTC, ISO 8601."""
     id: int | None = None
     """Row id, once stored."""
+    reasoning: str | None = None
+    finish: str | None = None

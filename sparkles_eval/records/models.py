@@ -17,12 +17,21 @@ class Prices:
     output: float | None = None
     date: str | None = None
     source: str | None = None
+    cached_input: float | None = None
+    """For input tokens that the provider had in its cache; where it is None they cost as all others do."""
+    reasoning: float | None = None
+    """For output tokens that were reasoning; where it is None they cost as all others do."""
 
     def cost(self, usage: Usage) -> float | None:
         """Dollars of one request, or None where a price or a count is unknown."""
         if self.input is None or self.output is None or usage.input_tokens is None or usage.output_tokens is None:
             return None
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
+        bill = usage.input_tokens * self.input + usage.output_tokens * self.output
+        if self.cached_input is not None and usage.cached_tokens is not None:
+            bill += min(usage.cached_tokens, usage.input_tokens) * (self.cached_input - self.input)
+        if self.reasoning is not None and usage.reasoning_tokens is not None:
+            bill += min(usage.reasoning_tokens, usage.output_tokens) * (self.reasoning - self.output)
+        return bill / 1e6
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Verdict:
     usage: Usage = Usage()
     latency_s: float = 0.0
     model_version: str | None = None
+    reasoning: str | None = None
+    """What the judge thought before its verdict."""
 
 
 @dataclass(frozen=True, slots=True)

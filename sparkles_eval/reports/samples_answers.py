@@ -46,7 +46,8 @@ def answer_view(found: Found, entry: Entry, sample_id: str, epoch: int) -> Answe
     by_judge: dict[str, list[StoredScore]] = {}
     for score in found.scores.get(key, []):
         by_judge.setdefault(score.judge_id, []).append(score)
-    read = next((given for judge_id, given in by_judge.items() if extracts(judges[judge_id])), [])
+    rules = [judge for judge_id, judge in judges.items() if judge_id in by_judge and extracts(judge)]
+    read = by_judge[max(rules, key=lambda rule: rule.version).id] if rules else []
     rated = [
         _verdict(judges[judge_id], [s for s in by_judge[judge_id] if s.repeat == repeat], found.verdicts)
         for judge_id in judges  # in the order of the tables, so that the same judge gives every answer's mark

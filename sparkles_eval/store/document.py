@@ -17,6 +17,7 @@ from sparkles_eval.store.database import connect, migrations, version
 _CREATE = re.compile(r"CREATE (TABLE|VIEW) (\w+)")
 _SECTION = re.compile(r"-- (.+?) -{4,}$")
 _COLUMN = re.compile(r"\s+(\w+) [^-]*--\s*(.+)$")
+_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+) [^-]*--\s*(.+)$")
 
 _HEAD = """# The store
 
@@ -71,6 +72,8 @@ def _comments(sql: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
             order.append((created[1].lower(), table))
             notes[table] = " ".join(above)
             above = []
+        elif added := _ADDED.match(line):
+            notes[f"{added[1]}.{added[2]}"] = added[3].strip()
         elif column := _COLUMN.match(line):
             notes[f"{table}.{column[1]}"] = column[2].strip()
         elif not line.strip():

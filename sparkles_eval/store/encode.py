@@ -12,6 +12,7 @@ from sparkles_eval.codec import sample_json
 from sparkles_eval.records import (
     Image,
     Model,
+    Prices,
     Rating,
     Response,
     Run,
@@ -81,9 +82,16 @@ def model_row(model: Model) -> Row:
         "model_id": model.model_id,
         "identity": model.identity,
         "settings": dump(dict(model.settings)),
-        "prices": dump({"input": prices.input, "output": prices.output, "date": prices.date, "source": prices.source}),
+        "prices": dump(_prices(prices)),
         "free": int(model.free),
     }
+
+
+def _prices(prices: Prices) -> dict[str, float | str | None]:
+    """As a store keeps them; the two that few providers have only where they are known."""
+    found = {"input": prices.input, "output": prices.output, "date": prices.date, "source": prices.source}
+    more = {"cached_input": prices.cached_input, "reasoning": prices.reasoning}
+    return {**found, **{name: price for name, price in more.items() if price is not None}}
 
 
 def run_row(run: Run, task_id: str, model_id: Value) -> Row:
@@ -133,7 +141,19 @@ def image_rows(samples: Sequence[Sample]) -> list[Row]:
 
 
 def _usage_columns(usage: Usage) -> Row:
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "cost_usd": usage.cost_usd}
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": usage.cost_usd,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cached_tokens": usage.cached_tokens,
+    }
+
+
+def _read_usage(row: sqlite3.Row) -> Usage:
+    return Usage(
+        row["input_tokens"], row["output_tokens"], row["cost_usd"], row["reasoning_tokens"], row["cached_tokens"]
+    )
 
 
 def response_row(response: Response) -> Row:
@@ -143,6 +163,8 @@ def response_row(response: Response) -> Row:
         "status": response.status.value,
         "text": response.text,
         "error": response.error,
+        "reasoning": response.reasoning,
+        "finish": response.finish,
         "model_version": response.model_version,
         **_usage_columns(response.usage),
         "latency_s": response.latency_s,
@@ -157,11 +179,13 @@ def read_response(row: sqlite3.Row) -> Response:
         status=Status(row["status"]),
         text=row["text"],
         error=row["error"],
-        usage=Usage(row["input_tokens"], row["output_tokens"], row["cost_usd"]),
+        usage=_read_usage(row),
         latency_s=row["latency_s"],
         model_version=row["model_version"],
         created_at=row["created_at"],
         id=row["id"],
+        reasoning=row["reasoning"],
+        finish=row["finish"],
     )
 
 
@@ -199,6 +223,7 @@ def verdict_row(row: VerdictRow) -> Row:
         "reason": verdict.reason,
         "prompt": verdict.prompt,
         "raw": verdict.raw,
+        "reasoning": verdict.reasoning,
         "model_version": verdict.model_version,
         **_usage_columns(verdict.usage),
         "latency_s": verdict.latency_s,
@@ -214,9 +239,10 @@ def read_verdict(row: sqlite3.Row) -> Verdict:
         reason=row["reason"],
         prompt=row["prompt"],
         raw=row["raw"],
-        usage=Usage(row["input_tokens"], row["output_tokens"], row["cost_usd"]),
+        usage=_read_usage(row),
         latency_s=row["latency_s"],
         model_version=row["model_version"],
+        reasoning=row["reasoning"],
     )
 
 

@@ -180,12 +180,21 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
     ]
 
 
-def judges(store: Store, run_id: str) -> list[JudgeRow]:
-    """Who has scored a run, by name."""
+def judges(store: Store, run_id: str, *, every: bool = False) -> list[JudgeRow]:
+    """Who has scored a run, by name. Of an answer rule in several versions only the newest, unless `every` is asked."""
     rows = store.connection.execute(
         "SELECT * FROM judges WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?) ORDER BY name, id", (run_id,)
     )
-    return [_judge(row) for row in rows]
+    found = [_judge(row) for row in rows]
+    newest: dict[str, int] = {}
+    for judge in filter(_reads_options, found):
+        newest[judge.name] = max(judge.version, newest.get(judge.name, 0))
+    return [judge for judge in found if every or not _reads_options(judge) or judge.version == newest[judge.name]]
+
+
+def _reads_options(judge: JudgeRow) -> bool:
+    """True for a version of an answer rule; everybody else's id is a fingerprint."""
+    return judge.id == f"{judge.name}@{judge.version}"
 
 
 def all_judges(store: Store) -> dict[str, JudgeRow]:

@@ -141,3 +141,5 @@ class AnswerRow:
     status: str
     text: str
     """Of a refusal: what the model said instead of an answer, often nothing."""
+    reasoning: str | None = None
+    """What the model thought before it."""

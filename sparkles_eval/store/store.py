@@ -230,7 +230,7 @@ class Store:
     def answers(self, run_id: str) -> list[AnswerRow]:
         """Every turn that the run has an answer to, a sample's turns in order."""
         rows = self.connection.execute(
-            "SELECT a.sample_id, a.epoch, a.turn, a.response_id, a.draws, r.status, r.text"
+            "SELECT a.sample_id, a.epoch, a.turn, a.response_id, a.draws, r.status, r.text, r.reasoning"
             " FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?"
             " ORDER BY a.sample_id, a.epoch, a.turn",
             (run_id,),

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
+from sparkles_eval.core.reply_parts import ReplyParts, take_apart
 from sparkles_eval.errors import ContentError
 from sparkles_eval.tasks.answers_strict import read_strict
+from sparkles_eval.tasks.scorers import strict_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class Extraction:
     reason: str | None = None
 
 
+Reader: TypeAlias = Callable[[str, Sequence[str]], tuple[int | None, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One way to read an answer. `version` grows when any response would be read differently."""
@@ -30,8 +36,18 @@ class Rule:
     version: int
     description: str
     """One sentence for reports."""
-    read: Callable[[str, Sequence[str]], tuple[int | None, str]]
+    read: Reader
     """(response, options) -> (index of the option or None, reason when None)."""
+    read_cut: Reader | None = None
+    """The same for a reply that was cut off; None where the rule takes no notice of how a reply ended.
+
+    A rule that has it also takes reasoning out of the text, and reads no refusal.
+    """
+
+    @property
+    def id(self) -> str:
+        """As stores name it, such as "strict@1"."""
+        return f"{self.name}@{self.version}"
 
 
 _FOLLOWERS = (",", ".", ":", " because")
@@ -67,9 +83,9 @@ def read_paper(response: str, options: Sequence[str]) -> tuple[int | None, str]:
     return int(places[0] < 0), ""
 
 
-RULES: Mapping[str, Rule] = MappingProxyType(
+KEPT: Mapping[str, Rule] = MappingProxyType(
     {
-        rule.name: rule
+        rule.id: rule
         for rule in (
             Rule(
                 "strict",
@@ -77,6 +93,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "The last statement that gives an answer counts; negation is understood, hedging and contradiction are "
                 "invalid, and options match as whole words.",
                 read_strict,
+            ),
+            Rule(
+                "strict",
+                2,
+                "A complete statement of the answer stands unless it is explicitly corrected; conditions, concessions, "
+                "comparisons and denials choose nothing, and what a careful reader cannot tell is invalid.",
+                strict_reader.read_strict,
+                strict_reader.read_strict_cut,
             ),
             Rule(
                 "paper",
@@ -88,20 +112,49 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         )
     }
 )
-"""Every answer rule, by the name that task.yaml uses."""
+"""Every version of every rule, by the name that stores use: what was read once can be read so again."""
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in KEPT.values()})
+"""The current version of every answer rule, by the name that task.yaml uses."""
 
 
 def rule(name: str) -> Rule:
-    """The rule of that name. Raises errors.ContentError with the names that exist."""
-    if name not in RULES:
-        raise ContentError(f"unknown answer rule {name!r}; the rules are {', '.join(sorted(RULES))}")
-    return RULES[name]
+    """The rule of that name, in its current version or the one named ("strict@1").
+
+    Raises errors.ContentError with the names that exist.
+    """
+    found = KEPT.get(name) or RULES.get(name)
+    if found is None:
+        what = "version" if name.partition("@")[0] in RULES else "rule"
+        known = sorted(KEPT if "@" in name else RULES)
+        raise ContentError(f"unknown answer rule {name!r}; the {what}s are {', '.join(known)}")
+    return found
 
 
-def extract(name: str, response: str, options: Sequence[str]) -> Extraction:
+def minds_ending(name: str) -> bool:
+    """True where a rule tells a reply that is whole from one that was cut off or refused."""
+    return rule(name).read_cut is not None
+
+
+def extract(name: str, response: str, options: Sequence[str], *, cut: bool = False) -> Extraction:
     """What `response` chooses among `options` by the rule `name`. Linear in the response; never guesses.
 
-    Raises errors.ContentError for an unknown rule; any response gives an Extraction.
+    `cut` says that the reply did not end by itself. Raises errors.ContentError for an unknown rule; any response gives
+    an Extraction.
     """
-    index, reason = rule(name).read(response, options)
+    known = rule(name)
+    read = known.read
+    if known.read_cut is not None:
+        parts = take_apart(response)
+        response = parts.answer
+        if not response.strip():
+            return Extraction(None, _nothing(parts))
+        read = known.read_cut if cut else read
+    index, reason = read(response, options)
     return Extraction(None, reason) if index is None else Extraction(options[index])
+
+
+def _nothing(parts: ReplyParts) -> str:
+    if parts.unclosed:
+        return "the reply is empty: its reasoning does not end"
+    return "the reply is empty: no text stands behind its reasoning" if parts.reasoning else "the reply is empty"

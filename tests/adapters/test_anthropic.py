@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, UserError
+from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, Unreadable, UserError
 from sparkles_eval.records import JSON, Generation, Status
 from tests.adapters.making import KEY, Scripted, build, image, image_bytes, request
 from tests.server import LoopbackServer
@@ -148,7 +148,7 @@ async def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_malformed_replies_are_worth_another_attempt(body: str) -> None:
     async with Scripted(body=body) as scripted:
         error = await asked(scripted)
-    assert type(error) is Transient and "malformed" in str(error)
+    assert type(error) is Unreadable and "malformed" in str(error)
 
 
 async def test_slow_and_lost_are_told_apart() -> None:

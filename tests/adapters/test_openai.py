@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, UserError
+from sparkles_eval.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, Unreadable, UserError
 from sparkles_eval.records import JSON, Generation, Part, Status
 from tests.adapters.making import KEY, Scripted, build, image, image_bytes, request
 from tests.server import LoopbackServer
@@ -218,7 +218,7 @@ async def test_the_providers_key_goes_to_no_other_server(monkeypatch: pytest.Mon
 async def test_malformed_replies_are_worth_another_attempt(body: str, content_type: str) -> None:
     async with Scripted(body=body, content_type=content_type) as scripted:
         error = await asked(scripted)
-    assert type(error) is Transient and "malformed" in str(error)
+    assert type(error) is Unreadable and "malformed" in str(error)
 
 
 @pytest.mark.parametrize("fault", [{"delay_s": 3.0}, {"trickle_s": 0.1, "body": OK}])

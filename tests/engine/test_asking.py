@@ -44,7 +44,23 @@ async def opened(adapter: Adapter, patience: Patience = QUICK) -> AsyncIterator[
         await adapter.aclose()
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "503", "529", "drop", "cut", "malformed", "html"])
+@pytest.mark.parametrize("fault", ["malformed", "html"])
+async def test_an_unreadable_reply_is_asked_for_once_more_and_no_oftener(server: LoopbackServer, fault: Fault) -> None:
+    for make in (openai, anthropic):
+        server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=1)}))
+        async with opened(make(server)) as (one, _):
+            attempts = await ask(one)
+        assert [a.status for a in attempts] == [Status.API_ERROR, Status.OK], attempts
+        server.reset()
+        server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=None)}))
+        async with opened(make(server)) as (one, _):
+            with pytest.raises(Unanswered, match="no reply after 2 attempts"):
+                await ask(one)
+        assert server.stats().requests == 2
+        server.reset()
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "503", "529", "drop", "cut"])
 async def test_a_failure_is_recorded_and_asked_again(server: LoopbackServer, fault: Fault) -> None:
     server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=2)}))
     for make in (openai, anthropic):

@@ -91,7 +91,6 @@ READ: list[tuple[tuple[str, ...], str, str]] = [
     (("a red dog", "a dog", "no dog"), "I choose no dog.", "no dog"),
     (("1", "2", "3"), "There are two dogs on the left and one on the right. The answer is 3.", "3"),
     (("1", "2", "3"), "The answer is 3", "3"),
-    (("blue", "red"), "The left car is red. Therefore the car on the right is blue.", "blue"),
     (("+", "-"), "+", "+"),
     (("-1", "1"), "The answer is -1.", "-1"),
 ]

@@ -20,9 +20,9 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.errors import ContentError
 from sparkles_eval.records import Response, Sample, Score, Status
-from sparkles_eval.tasks.scorers.text import without_reasoning
 from sparkles_eval.tasks.strict import Strict, complaints
 
 CRITERION = "accuracy"
@@ -99,6 +99,13 @@ class Scorer:
     check_question: Check | None = None
     raw: bool = False
     """True: given the reply as it came, reasoning and all, and also one that was refused or cut off."""
+    read_cut: Function | None = None
+    """What reads a reply that was cut off, where that may still be read; None: `function`, or invalid where not `raw`."""
+    identity: str = ""
+    """What a run's identity says of it; "": the name for version 1, else the id.
+
+    A reader of options has its bare name here: a new version of it reads stored replies again, nothing is asked anew.
+    """
     kind: str = field(default=KIND, init=False)
 
     def __call__(self, answer: str, question: Question, **options: object) -> Outcome:
@@ -150,6 +157,8 @@ class BoundScorer:
     @property
     def rule(self) -> str:
         """What a run's identity says: the name for version 1, else the id."""
+        if self.scorer.identity:
+            return self.scorer.identity
         return self.name if self.scorer.version == 1 else self.id
 
     def _chosen(self) -> str:
@@ -172,8 +181,12 @@ class BoundScorer:
             return _unscored(turn, f"scorer {self.name} gave {value:g}, which is not from 0 to 1")
         if outcome.invalid:
             reason = outcome.reason or "nothing could be read"
-            if response.status is not Status.OK:
+            if response.status is Status.TRUNCATED:
+                reason = f"cut off ({response.error or 'token limit'}): {reason}"
+            elif response.status is not Status.OK:
                 reason = f"{response.status.value}: {response.error or reason}"
+            elif response.reasoning and not (response.text or "").strip():
+                reason = "the reply is empty: no text stands behind its reasoning"
             return Score(turn, CRITERION, 0.0, reason, invalid=True)
         answer = None if outcome.answer is None else outcome.answer[:MOST_SHOWN]
         return Score(turn, CRITERION, value, outcome.reason, answer=answer)
@@ -185,9 +198,13 @@ class BoundScorer:
                 return invalid("the reply was cut off")
             if response.status is not Status.OK:
                 return invalid("the model did not answer")
-            text = without_reasoning(text)
+            text = take_apart(text).answer
             if not text.strip():
                 return invalid("an empty answer")
+        elif self.scorer.read_cut is not None and response.status is not Status.OK:
+            if response.status is Status.TRUNCATED:
+                return self.scorer.read_cut(text, question, **self.options)
+            return invalid("the model did not answer")
         return self.scorer.function(text, question, **self.options)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
-from sparkles_eval.tasks.answers import RULES, extract
+from sparkles_eval.tasks.answers import extract, rule
 from sparkles_eval.tasks.scorers.base import NoOptions, Outcome, Question, Scorer, invalid, scorer
+from sparkles_eval.tasks.scorers.strict_reader import unreadable
 
 NAME = "choice"
 
@@ -26,7 +27,24 @@ def _choosable(question: Question, options: Mapping[str, Any]) -> str | None:
         for target in question.targets
         if target not in given
     ]
+    if not wrong and reader == "strict" and (mixed := confused(given)):
+        wrong.append(mixed)
     return "; ".join(wrong) or None
+
+
+@lru_cache(maxsize=4096)
+def confused(options: tuple[str, ...]) -> str:
+    """Why the reader `strict` cannot read these options, said alone, as themselves; "" where it can."""
+    wrong = unreadable(options)
+    if not wrong:
+        return ""
+    option, other = wrong[0]
+    what = f"cannot tell {option!r} from {other!r}" if other is not None else f"cannot read {option!r}"
+    letters = ", ".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: min(len(options), 4)])
+    return (
+        f"the answer rule {what} (options {', '.join(options)[:200]}); "
+        f"let the options be letters ({letters}) and name what they stand for in the question"
+    )
 
 
 @scorer(NAME, needs=("target", "options"), check=_choosable, raw=True)
@@ -35,22 +53,32 @@ def choice(answer: str, question: Question, *, reader: Literal["strict", "paper"
 
     `strict` understands negation, hedges and contradictions; `paper` is the published rule of SparklesEval.
     """
-    found = extract(reader, answer, question.options)
+    return _read(answer, question, reader)
+
+
+def _read(answer: str, question: Question, reader: str, *, cut: bool = False) -> Outcome:
+    found = extract(reader, answer, question.options, cut=cut)
     if found.option is None:
         return invalid(found.reason or "no option could be read")
     return Outcome(float(found.option in question.targets), found.option)
 
 
 def reader_scorer(name: str) -> Scorer:
-    """`choice` with one reader as it is stored: under the reader's own name, version and words, without options."""
-    rule = RULES[name]
+    """`choice` with one reader as it is stored: under the reader's own name, version and words, without options.
+
+    `name` is a reader's (its current version) or names a version that is kept, such as "strict@1". Raises
+    errors.ContentError where there is none.
+    """
+    reader = rule(name)
     return Scorer(
-        name=rule.name,
-        version=rule.version,
-        description=rule.description,
-        function=partial(choice.function, reader=name),
+        name=reader.name,
+        version=reader.version,
+        description=reader.description,
+        function=partial(_read, reader=reader.id),
         model=NoOptions,
         needs=choice.needs,
-        check_question=lambda question, _: _choosable(question, {"reader": name}),
+        check_question=lambda question, _: _choosable(question, {"reader": reader.name}),
         raw=True,
+        read_cut=partial(_read, reader=reader.id, cut=True) if reader.read_cut is not None else None,
+        identity=reader.name,
     )

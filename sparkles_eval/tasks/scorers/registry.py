@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.plugins import load_plugin
-from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.answers import KEPT, RULES
 from sparkles_eval.tasks.scorers import choice, matching, numeric
 from sparkles_eval.tasks.scorers.base import KIND, BoundScorer, Scorer
 
@@ -73,6 +73,8 @@ def stored_scorer(scorer_id: str, plugins: Sequence[Path] = ()) -> BoundScorer |
 
     None where this program has no scorer of that name, version and options.
     """
+    if scorer_id in KEPT:
+        return choice.reader_scorer(scorer_id).bind({})
     found = _ID.fullmatch(scorer_id) if len(scorer_id) <= _LONGEST_ID else None
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What text scorers share: reasoning taken off, the final answer found, words made comparable."""
+"""What text scorers share: the final answer found, words made comparable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import unicodedata
 LONGEST = 100_000
 """Characters of a reply that are read, from its end; more than any model writes as an answer."""
 
-_REASONING_ENDS = re.compile(r"</think>|◁/think▷", re.IGNORECASE)
-_REASONING_BEGINS = re.compile(r"<think>|◁think▷", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__|`+|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}")
@@ -25,14 +23,6 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _NUMBER = re.compile(r"[^\w]*?([-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:[.,]\d+)*|\.\d+))[^\w]*")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MINUS = re.compile(r"\u2212|(?<!\S)\u2013(?=\d)")
-
-
-def without_reasoning(text: str) -> str:
-    """The answer without the reasoning that tags set apart; reasoning that never ends leaves nothing of itself."""
-    ends = list(_REASONING_ENDS.finditer(text))
-    answer = text[ends[-1].end() :] if ends else text
-    begins = _REASONING_BEGINS.search(answer)
-    return answer[: begins.start()] if begins else answer
 
 
 def final_answer(text: str) -> str:

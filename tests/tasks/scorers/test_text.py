@@ -1,4 +1,4 @@
-"""Reasoning is taken off, final answers are found, and normalisation is SQuAD's where its users have no complaint."""
+"""Final answers are found, and normalisation is SQuAD's where its users have no complaint."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkles_eval.tasks.scorers.text import final_answer, normalise, without_reasoning
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("<think>It is 3.</think>4", "4"),
-        ("It is 3.</think>\n4", "\n4"),
-        ("<think>one</think>a<think>two</think>b", "b"),
-        ("<think>It is 3, or", ""),
-        ("4 <think>or 3", "4 "),
-        ("◁think▷3◁/think▷4", "4"),
-        ("4", "4"),
-    ],
-)
-def test_reasoning_is_no_answer(text: str, left: str) -> None:
-    assert without_reasoning(text) == left
+from sparkles_eval.tasks.scorers.text import final_answer, normalise
 
 
 @pytest.mark.parametrize(

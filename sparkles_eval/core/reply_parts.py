@@ -1,0 +1,172 @@
+"""Takes a model's output apart into reasoning and answer, and names the ways in which a reply ends.
+
+Adapters call `take_apart` on everything that a model wrote, so that scorers, judges, later turns, tables and pages see
+the answer alone. Known forms of reasoning inside the text:
+
+    <think> <thinking> <thought> <reasoning> <seed:think> ... with their closing tags, in any case, with attributes
+    ◁think▷ ◁/think▷ (Kimi), [THINK] [/THINK] (Magistral), <|begin_of_thought|> <|end_of_thought|>,
+    <|START_THINKING|> <|END_THINKING|> (Command), <|inner_prefix|> <|inner_suffix|> (Apertus), <unused94> (MedGemma)
+    channels of gpt-oss (<|channel|>analysis<|message|>...), of Gemma (<|channel>thought ... <channel|>), and what is
+    left of gpt-oss's where a server drops its marks ("analysis...assistantfinal...")
+    "Here is my thought process: ... Here is my response: ..." (Granite)
+
+An opening mark that is never closed makes everything behind it reasoning; a closing mark without an opening one (the
+prompt opened it) makes everything before it reasoning. Every form is read in one pass over the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+_NAMES = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|antthinking|cot)"
+_MARK = re.compile(
+    rf"(?P<open><{_NAMES}(?:\s[^<>\n]{{0,80}})?>|◁think▷|(?-i:\[THINK\])|<\|(?:begin_of_thought|start_thinking"
+    r"|inner_prefix|think)\|>|<unused94>(?:thought\b)?|<\|channel>(?:thought|analysis)?)"
+    rf"|(?P<close></{_NAMES}\s{{0,9}}>|◁/think▷|(?-i:\[/THINK\])|<\|(?:end_of_thought|end_thinking|inner_suffix"
+    r"|/think)\|>|<unused95>|<channel\|>)",
+    re.IGNORECASE,
+)
+_CHANNEL = re.compile(r"<\|(channel|message|start|end|return|call|constrain)\|>")
+_ENDS = re.compile(
+    r"(?:<\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end|return|end_of_turn|end_response)\|>"
+    r"|<end_of_turn>|<eos>|</s>)",
+    re.IGNORECASE,
+)
+"""Marks of a turn's end that a server should have taken off."""
+_BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\"'(*#\d])")
+_FINAL = re.compile(r"assistant\s*final(?:<\|message\|>)?")
+_GRANITE = re.compile(r"\s*here (?:is|'s) my thought process:", re.IGNORECASE)
+_GRANITE_ANSWER = re.compile(r"here (?:is|'s) my response:", re.IGNORECASE)
+
+
+class Ended(StrEnum):
+    """How a reply ended, by what the provider says."""
+
+    WHOLE = "whole"
+    CUT = "cut"
+    """The token limit cut it, or nobody says that it is whole."""
+    REFUSED = "refused"
+    """The model declined."""
+    FILTERED = "filtered"
+    """The provider's filter held it back."""
+    FAILED = "failed"
+    """The server gave it up on the way: asked again, it may come whole."""
+    OTHER = "other"
+    """Anything that is no answer, such as the call of a tool: named, never graded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyParts:
+    """A model's output in its parts."""
+
+    answer: str
+    """What the model says to its reader; the output unchanged where it holds no mark of reasoning."""
+    reasoning: str | None = None
+    """What it thought before; None where it shows none."""
+    unclosed: bool = False
+    """True where the reasoning never ended, so that no answer stands behind it."""
+
+
+def take_apart(text: str, fields: Sequence[str | None] = (), *, opened: bool = False) -> ReplyParts:
+    """Split a model's whole output; linear in its length, and the answer taken apart again is itself.
+
+    `fields` are the provider's own fields of reasoning, of which repeats count once. `opened` says that the prompt
+    ended inside a thought, so that the text begins in one whether or not a closing mark follows.
+    """
+    reasoning, answer, unclosed, marked = _split(text, opened=opened)
+    answer = _without_end(answer)
+    thoughts = dict.fromkeys((thought or "").strip() for thought in (*fields, *reasoning))
+    whole = "\n\n".join(thought for thought in thoughts if thought)
+    return ReplyParts(answer.strip() if marked else answer, whole or None, unclosed)
+
+
+def opens_reasoning(prompt: str) -> bool:
+    """True where a prompt ends inside a thought: its last mark opens one, and only blanks follow."""
+    tail = prompt[-200:]
+    marks = list(_MARK.finditer(tail))
+    return bool(marks) and marks[-1]["open"] is not None and not tail[marks[-1].end() :].strip()
+
+
+def marks_among(tokens: Sequence[str]) -> frozenset[str]:
+    """Those of a tokenizer's special tokens that tell reasoning from answer: a decoder must not drop them."""
+    found = {token for token in tokens if _MARK.fullmatch(token)}
+    if "<|channel|>" in tokens:
+        found |= {token for token in tokens if _CHANNEL.fullmatch(token)}
+    return frozenset(found)
+
+
+def with_reasoning(answer: str, reasoning: str | None) -> str:
+    """An answer with its reasoning put back in front, for models that want to see their own."""
+    return f"<think>\n{reasoning}\n</think>\n\n{answer}" if reasoning else answer
+
+
+def _split(text: str, *, opened: bool) -> tuple[list[str], str, bool, bool]:
+    """(pieces of reasoning, answer, whether the last thought is open, whether any mark was found)."""
+    if "<|channel|>" in text:
+        return _by_channels(text)
+    for begins, answers in ((_BARE_CHANNEL, _FINAL), (_GRANITE, _GRANITE_ANSWER)):
+        begun = begins.match(text)
+        if begun is not None:
+            final = answers.search(text, begun.end())
+            if final is None:
+                return [text[begun.end() :]], "", True, True
+            return [text[begun.end() : final.start()]], text[final.end() :], False, True
+    return _by_marks(text, opened=opened)
+
+
+def _by_marks(text: str, *, opened: bool) -> tuple[list[str], str, bool, bool]:
+    reasoning: list[str] = []
+    answer: list[str] = []
+    inside, marked, at = opened, opened, 0
+    for mark in _MARK.finditer(text):
+        marked = True
+        piece = text[at : mark.start()]
+        at = mark.end()
+        if inside:
+            reasoning.append(piece)
+        elif mark["open"] is not None:
+            answer.append(piece)
+        else:  # closed without having been opened: all before it was thought
+            reasoning += [*answer, piece]
+            answer = []
+        inside = mark["open"] is not None
+    (reasoning if inside else answer).append(text[at:])
+    return reasoning, "".join(answer), inside, marked
+
+
+def _by_channels(text: str) -> tuple[list[str], str, bool, bool]:
+    """gpt-oss: each message names its channel; `final` is the answer, all others are not."""
+    reasoning: list[str] = []
+    answer: list[str] = []
+    channel, kind, at = "", "message", 0
+    final = False
+    for mark in (*_CHANNEL.finditer(text), None):
+        piece = text[at : mark.start() if mark else len(text)]
+        if kind == "channel":
+            channel = piece.split()[0].lower() if piece.strip() else ""
+        elif kind == "message" and channel == "final":
+            answer.append(piece)
+            final = True
+        elif kind == "message" and piece.strip():
+            reasoning.append(piece)
+        if mark is not None:
+            kind, at = mark[1], mark.end()
+            channel = "" if kind in ("start", "end") else channel
+    return reasoning, "".join(answer), not final, True
+
+
+def _without_end(answer: str) -> str:
+    """The answer without the marks of its end; what a model goes on to invent behind them stays."""
+    end = len(answer)
+    while True:
+        while end and answer[end - 1].isspace():
+            end -= 1
+        begin = answer.rfind("<", max(0, end - 24), end)
+        if begin < 0 or not _ENDS.fullmatch(answer, begin, end):
+            break
+        end = begin
+    trimmed = answer[:end]
+    return answer if trimmed == answer.rstrip() else trimmed

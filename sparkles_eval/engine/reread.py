@@ -1,0 +1,98 @@
+"""Reads stored replies anew with the current version of their answer rule; asks nobody.
+
+What an earlier version read stays in the store beside it: scores carry the version that gave them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.engine.cells import scorer_row
+from sparkles_eval.records import Response, Sample, Score, Status, Usage
+from sparkles_eval.store import browse, queries
+from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.rows import ScoreRow
+from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.tasks.scorers import CRITERION, BoundScorer
+from sparkles_eval.tasks.scorers.registry import make_scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """One run whose replies were read anew."""
+
+    run: StoredRun
+    before: str | None
+    """The version that had read it last, or None where none had."""
+    now: str
+    items: int
+    changed: int
+    """Answers that are read as another option, or no longer or newly as one."""
+
+
+def reread(store: Store, run_ids: Sequence[str] | None = None) -> list[Reread]:
+    """Score every run (or those named) by the current version of its answer rule; runs that judges score are left out.
+
+    Raises errors.StoreError for a run that is not there. Runs whose rule is not here are left out too: `verify` says so.
+    """
+    done: list[Reread] = []
+    for run in queries.runs(store, run_ids):
+        if run.answer_rule in RULES:
+            done.append(_run(store, run, make_scorer(run.answer_rule, {})))
+    return done
+
+
+def _run(store: Store, run: StoredRun, scorer: BoundScorer) -> Reread:
+    judge = scorer_row(scorer)
+    earlier = [j for j in queries.judges(store, run.id) if j.name == scorer.name]
+    before = earlier[0].id if earlier else None
+    old = _read_before(store, run.id, before) if before else {}
+    replies = _replies(store, run.id)
+    rows: list[ScoreRow] = []
+    changed = 0
+    for stored in browse.samples(store, run.id, limit=run.total):
+        for epoch in range(run.epochs):
+            for turn in stored.sample.scored_turns:
+                place = (stored.id, epoch, turn)
+                score = _score(scorer, stored.sample, turn, replies.get(place), old.get(place))
+                if score is not None:
+                    rows.append(ScoreRow(run.id, stored.id, epoch, judge.id, 0, score))
+                    was = old.get(place)
+                    changed += was is not None and (score.answer, score.value) != (was.answer, was.value)
+    if before != judge.id:
+        store.add_judge(judge)
+        store.add_scores(rows)
+    return Reread(run, before, judge.id, len(rows), changed)
+
+
+def _score(scorer: BoundScorer, sample: Sample, turn: int, reply: Response | None, was: Score | None) -> Score | None:
+    """What a turn's reply is worth now; one without a reply stays unscored with its reason, and None was never asked."""
+    if reply is not None:
+        return scorer.score(reply, sample, turn)
+    return None if was is None else Score(turn, CRITERION, None, was.reason or "no reply")
+
+
+def _read_before(store: Store, run_id: str, judge_id: str) -> dict[tuple[str, int, int], Score]:
+    found = store.connection.execute(
+        "SELECT sample_id, epoch, turn, criterion, value, reason, invalid, answer FROM scores"
+        " WHERE run_id = ? AND judge_id = ?",
+        (run_id, judge_id),
+    )
+    return {(row[0], row[1], row[2]): Score(row[2], row[3], row[4], row[5], bool(row[6]), row[7]) for row in found}
+
+
+def _replies(store: Store, run_id: str) -> dict[tuple[str, int, int], Response]:
+    """By sample, epoch and turn, what the run answered."""
+    rows = store.connection.execute(
+        "SELECT a.sample_id, a.epoch, a.turn, r.status, r.text, r.error, r.reasoning FROM answers a"
+        " JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?",
+        (run_id,),
+    )
+    return {
+        (row[0], row[1], row[2]): Response(
+            "", 1, Status(row[3]), row[4], row[5], Usage(), 0.0, None, "", reasoning=row[6]
+        )
+        for row in rows
+    }

@@ -1,0 +1,372 @@
+"""The answer rule `strict`: the option that a reply plainly states, or none and why.
+
+A complete statement of the answer stands unless it is explicitly corrected ("No, wait: B", "I change my answer to B").
+Conditions, concessions, comparisons, denials, quotations and questions never choose an option; of two options, denying
+one states the other. Two statements that differ, with no correction between them, are no answer. What a careful reader
+cannot tell is invalid, with the reason. docs/guides/how-replies-are-read.md has the tables.
+
+How plainly something is said decides before where it stands (`strict_grammar.Strength`): a marked final answer before
+"the answer is", that before "IMAGE#2 matches better", that before what a conclusion ends on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from sparkles_eval.tasks.scorers import strict_marks as marks
+from sparkles_eval.tasks.scorers.strict_clauses import Clause, clauses, signed
+from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST, Said, Strength, implied, mentions, said
+from sparkles_eval.tasks.scorers.strict_options import Forms, forms_of
+from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
+
+Read = tuple[int | None, str]
+
+_HEAD, _TAIL = 20_000, 80_000
+"""Characters that are read from a reply's beginning and its end; the middle of a longer one is left out."""
+_NONE = "no statement of an answer"
+_UNNAMED = "names no option"
+_TWO = "states two different answers"
+_DROPPED = "takes its answer back and states no other"
+_ALIKE = "two options of the task read alike"
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one stretch of a reply states: it begins with the reply, or where the model corrects itself."""
+
+    retracts: bool = False
+    """True where what was said before falls, whatever follows."""
+    by_strength: dict[Strength, set[int | None]] = field(default_factory=dict)
+
+    def add(self, option: int | None, strength: Strength) -> None:
+        self.by_strength.setdefault(strength, set()).add(option)
+
+    def drop(self, strength: Strength, options: set[int | None]) -> None:
+        left = self.by_strength.get(strength, set()) - options
+        self.by_strength = (
+            {**self.by_strength, strength: left}
+            if left
+            else {key: value for key, value in self.by_strength.items() if key is not strength}
+        )
+
+    @property
+    def strongest(self) -> Strength | None:
+        return max(self.by_strength, default=None)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read of a reply so far."""
+
+    forms: Forms
+    count: int
+    parts: list[_Part] = field(default_factory=lambda: [_Part()])
+    named: bool = False
+    labels: set[int] = field(default_factory=set)
+    """Options that begin a line with more behind them: several are a list, one is an answer."""
+    sentences: int = 0
+    lone: Said | None = None
+    """What the only sentence of the reply ends on."""
+    asked: bool = False
+    """True behind a question of the model's own: an option alone answers that, and perhaps not ours."""
+
+    @property
+    def settled(self) -> bool:
+        """True once an answer has been stated plainly."""
+        return any(part.strongest is not None and part.strongest >= Strength.STATED for part in self.parts)
+
+
+def read_strict(response: str, options: Sequence[str]) -> Read:
+    """(index of the stated option or None, reason when None). Linear in the response; never guesses."""
+    return _read(response, options, cut=False)
+
+
+def read_strict_cut(response: str, options: Sequence[str]) -> Read:
+    """The same for a reply that was cut off: only what it stated plainly in whole sentences before the cut counts.
+
+    A reply that was turning an answer over when it was cut, or that reads like a thought, gives none.
+    """
+    return _read(response, options, cut=True)
+
+
+def unreadable(options: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Options that the reader does not read as themselves: (option, the one that it is read as, or None)."""
+    wrong: list[tuple[str, str | None]] = []
+    for index, option in enumerate(options):
+        read, _ = read_strict(option, options)
+        if read != index:
+            alike = (o for i, o in enumerate(options) if i != index and forms_of((option, o)) is None)
+            other = options[read] if read is not None else next(alike, None)
+            wrong.append((option, other))
+    wrong.sort(key=lambda pair: pair[1] is None)  # what is taken for another one tells more
+    return wrong
+
+
+def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
+    forms = forms_of(tuple(options)) if len(options) <= MOST else None
+    if forms is None:
+        return None, _ALIKE
+    text = response if len(response) <= _HEAD + _TAIL else f"{response[:_HEAD]}\n\n{response[-_TAIL:]}"
+    whole = _whole(text, forms)
+    if whole is not None and not cut:
+        return whole, ""
+    boxed = _boxed(text, forms)
+    tail = ""
+    if cut:
+        text, tail = marks.finished(text)
+    found: Read = (None, _UNNAMED)
+    for block in marks.own_turns(text):
+        reading = _Reading(forms, len(options))
+        for line in plain(block).split("\n"):
+            if line.strip():
+                _line(line, reading)
+        found = _decide(reading, boxed, cut=cut)
+        boxed = set()
+        if found[0] is not None or reading.named:
+            break
+    if cut and found[0] is not None and (marks.musing(text) or marks.turns_over(tail)):
+        return None, "the answer was still being turned over"
+    return found
+
+
+def _whole(text: str, forms: Forms) -> int | None:
+    """The option that is the whole reply, mark-up apart; symbols such as "+" are read only so."""
+    bare = text.strip()
+    symbol = forms.symbols.get(bare, forms.symbols.get(bare.strip(" \"'().`")))
+    if symbol is not None:
+        return symbol
+    if len(bare) > 2_000:
+        return None
+    words = [token for token in tokens(plain(bare)) if token.word not in ('"', "(", ")")]
+    while words and words[-1].word in (".", "!"):
+        words.pop()
+    form = forms.at(words, 0) if words else None
+    return form.option if form is not None and not form.denied and len(form.words) == len(words) else None
+
+
+def _boxed(text: str, forms: Forms) -> set[int | None]:
+    """What stands in boxes, answer tags and fields of JSON: options, and None for a box that holds none."""
+    found: set[int | None] = set()
+    answers = [*marks.boxes(text), *_fields(text)]
+    for answer in answers:
+        option = _whole(answer, forms)
+        if option is None:
+            reading = _Reading(forms, 0)
+            _line(plain(answer).replace("\n", " "), reading)
+            strongest = reading.parts[-1].strongest
+            inside = reading.parts[-1].by_strength[strongest] if strongest is not None else set()
+            option = next(iter(inside)) if len(inside) == 1 else next(iter(reading.labels), None)
+            option = option if len(reading.labels) <= 1 else None
+        found.add(option)
+    return found - {None} or found
+
+
+def _fields(text: str) -> Iterator[str]:
+    """The answer in a reply that is JSON, or ends on JSON."""
+    begin, end = text.find("{"), text.rfind("}")
+    if begin < 0 or end - begin > 20_000:
+        return
+    for part in (text[begin : end + 1], text[max(text.rfind("{", 0, end), 0) : end + 1]):
+        try:
+            value = json.loads(part)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            for name, answer in value.items():
+                if marks.names_answer(name) and isinstance(answer, str | int | float):
+                    yield str(answer).upper() if isinstance(answer, bool) else str(answer)
+            return
+
+
+def _line(line: str, reading: _Reading) -> None:
+    """Take in what the sentences of one line state."""
+    words = tokens(marks.unquoted(line))
+    label = _label(words, reading)
+    if label:
+        words = words[label:]
+    begin = 0
+    for end in [i for i, token in enumerate(words) if token.ends] + [len(words) - 1]:
+        sentence, mark = words[begin : end + 1], words[end].word if words else ""
+        begin = end + 1
+        if sentence and sentence[-1].ends:
+            sentence = sentence[:-1]
+        if not sentence:
+            continue
+        if mark == "?":
+            reading.named = reading.named or bool(mentions(" ".join(signed(sentence, reading.forms))))
+        else:
+            _sentence(sentence, reading, whole=begin >= len(words) and end - len(sentence) < 1)
+        reading.asked = mark == "?"
+        reading.sentences += 1
+
+
+def _label(words: Sequence[Token], reading: _Reading) -> int:
+    """How many words a label takes ("B.", "(B)", "B:" with more behind it), which it adds to the labels; else 0."""
+    i = 1 if words and words[0].word in ("(", "[") else 0
+    i += i < len(words) and words[i].word in ("option", "choice", "answer") and i == 0
+    form = reading.forms.at(words, i) if i < len(words) else None
+    if form is None or form.denied:
+        return 0
+    behind = i + len(form.words)
+    begin = behind
+    while behind < len(words) and words[behind].word in (")", "]", ".", ":", "-") and behind - begin < 3:
+        behind += 1
+    if behind == begin or behind >= len(words):
+        return 0
+    only_stop = words[begin].word == "."
+    if only_stop and not (form.letter or form.words[0].isdecimal()):
+        return 0  # "TRUE. Both show dogs": a sentence
+    if marks.denies([token.word for token in words[behind : behind + 4]]):
+        return 0
+    rest = signed(words[behind:], reading.forms)
+    if marks.only_signs(" ".join(rest)) or (words[behind - 1].word == ":" and mentions(" ".join(rest[:3]))):
+        return 0
+    if marks.correction(" ".join(rest), settled=True)[0] is not None:
+        return 0
+    reading.named = True
+    reading.labels.add(form.option)
+    inline = sum(1 for a, b in zip(rest, rest[1:], strict=False) if mentions(a) and b in (")", ".", ":"))
+    if inline:
+        reading.labels |= {ord(sign) - BASE for sign in mentions(" ".join(rest))}
+    return behind
+
+
+def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None:
+    """Take in one sentence. `whole`: it is its line."""
+    items = signed(words, reading.forms)
+    text = " ".join(items)
+    if mentions(text):
+        reading.named = True
+    if marks.revises(text):
+        reading.parts.append(_Part(retracts=True))
+    kind, rest = marks.correction(text, bool(reading.settled))
+    while kind is not None:
+        if kind.retracts or reading.parts[-1].by_strength:
+            reading.parts.append(_Part(retracts=kind.retracts))
+        text = rest
+        kind, rest = marks.correction(text, True)
+    if marks.undecided(text):
+        if not any(said(clause.text, truth=reading.forms.truth) for clause in clauses(text.split())):
+            reading.parts.append(_Part(retracts=True))
+        return
+    found = clauses(text.split()) if text else []
+    _clauses(found, reading, whole=whole)
+    tail = next((marks.within(clause.text) for clause in found[1:] if marks.within(clause.text)), None)
+    if tail is not None and tail.retracts:
+        reading.parts.append(_Part(retracts=True))
+
+
+def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None:
+    denied = fresh = False
+    for i, clause in enumerate(found):
+        if marks.within(clause.text) is not None:
+            if reading.parts[-1].by_strength:
+                reading.parts.append(_Part(retracts=marks.is_retraction(clause.text)))
+            fresh = True
+            continue
+        stated = _stated(clause, reading) if clause.free else None
+        if stated is not None and stated.alone and not _stands_alone(found, i, first=fresh or not i, denied=denied):
+            stated = None
+        fresh = False
+        if stated is not None and i and clause.lead == "," and marks.limits(found[i - 1].text):
+            stated = None
+        if stated is not None and stated.supposed:
+            stated = None if any(not marks.introduces(other.text) for other in found[:i]) else stated
+        if stated is None:
+            if clause.free and (clause.lead in marks.CONCLUDING or (whole and len(found) == 1)):
+                weak = implied(clause.text)
+                if weak is not None and not (reading.forms.truth and clause.lead not in marks.CONCLUDING):
+                    _add(weak, reading, lone=clause.lead not in marks.CONCLUDING)
+            continue
+        denied = stated.denied
+        _add(stated, reading)
+
+
+def _stated(clause: Clause, reading: _Reading) -> Said | None:
+    """What a clause states, by itself or around its colon or dash."""
+    truth = reading.forms.truth
+    whole = said(clause.text, truth=truth)
+    if whole is not None:
+        return whole
+    words = clause.text.split()
+    bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
+    if bracket is not None and len(mentions(clause.text)) == 1 and not marks.denies(words[bracket + 1 :]):
+        described = said(" ".join(words[: bracket + 1]), truth=truth)  # "The answer is (B) a red cup"
+        if described is not None and not described.alone:
+            return described
+    at = next((i for i, word in enumerate(words) if word in (":", "-")), None)
+    if at is None:
+        return None
+    head = said(" ".join(words[:at]), truth=truth)
+    if head is not None and not head.denied and not marks.denies(words[at + 1 : at + 4]):
+        if not head.alone:
+            return head
+        reading.labels.add(ord(head.option) - BASE)
+        return None
+    last = len(words) - 1 - next(i for i, word in enumerate(reversed(words)) if word in (":", "-"))
+    if marks.announces(" ".join(words[:last])):
+        behind = said(" ".join(words[last + 1 :]), truth=truth)
+        return replace(behind, alone=False) if behind is not None else None
+    return None
+
+
+def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool) -> bool:
+    """True where an option that is a clause of its own is an answer: no subject, no part of a list."""
+    clause = found[i]
+    first = first or clause.lead in marks.CONCLUDING or (clause.lead in ("but", "") and denied)
+    behind = found[i + 1 :]
+    if not first or any(marks.predicate(other.text) for other in behind):
+        return False
+    if (
+        behind
+        and mentions(behind[0].text)
+        and (marks.only_signs(behind[0].text) or behind[0].text.split()[0] in ("and", "or"))
+    ):
+        return False
+    return not any(other.lead == "which" for other in behind[:1])
+
+
+def _add(stated: Said, reading: _Reading, *, lone: bool = False) -> None:
+    option = ord(stated.option) - BASE
+    if (stated.denied or stated.compared) and reading.count != 2:
+        return  # of many, denying one leaves the others
+    if stated.denied:
+        option = 1 - option
+    if lone:
+        reading.lone = stated
+        return
+    strength = min(stated.strength, Strength.CALLED) if stated.denied and stated.alone else stated.strength
+    if stated.alone and reading.asked:
+        if reading.sentences > 1:
+            reading.parts[-1].add(None, Strength.IMPLIED)
+        strength = Strength.IMPLIED
+    reading.parts[-1].add(option, strength)
+
+
+def _decide(reading: _Reading, boxed: set[int | None], *, cut: bool) -> Read:
+    """What the parts of a reply amount to, the corrections among them minded."""
+    least = Strength.STATED if cut else Strength.IMPLIED
+    if boxed - {None}:
+        return (next(iter(boxed)), "") if len(boxed) == 1 else (None, _TWO)
+    if len(reading.labels) == 1 and not cut:
+        reading.parts[0].add(next(iter(reading.labels)), Strength.CALLED)
+    answer: int | None = None
+    reason = _NONE if reading.named else _UNNAMED
+    for part in reading.parts:
+        if part.retracts:
+            answer, reason = None, _DROPPED
+        strongest = part.strongest
+        if strongest is None or strongest < least:
+            continue
+        options = part.by_strength[strongest]
+        if len(options) > 1:
+            answer, reason = None, _TWO
+        elif answer is None or strongest >= Strength.STATED or options == {answer}:
+            answer, reason = next(iter(options)), ""
+        else:
+            answer, reason = None, _TWO
+    if answer is None and reason in (_NONE,) and reading.lone is not None and reading.sentences == 1 and not cut:
+        return ord(reading.lone.option) - BASE, ""
+    return (answer, "") if answer is not None else (None, reason)
