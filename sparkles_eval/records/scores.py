@@ -54,6 +54,10 @@ class Verdict:
     usage: Usage = Usage()
     latency_s: float = 0.0
     model_version: str | None = None
+    canary: str = ""
+    """The random word that every rating had to carry; "" where the rubric prints none."""
+    cut_off: bool = False
+    """Whether the reply was stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from tests.end_to_end.running import Done, accounted, here, rows, sound, total
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 
 _RATED = {f"C{c}": {"explanation": "", "rating": 10} for c in (1, 2, 3)}
-FULL = json.dumps({f"A{turn}": _RATED | {"overall": 10} for turn in (1, 2)})
-GULLIBLE = Behaviour(persona="weak", rules=(Rule(pattern=r"Rating: \[\[10\]\]", reply=FULL),))
+FULL = json.dumps({"canary": r"\1"} | {f"A{turn}": _RATED | {"overall": 10} for turn in (1, 2)}).replace("\\\\", "\\")
+GULLIBLE = Behaviour(persona="weak", rules=(Rule(pattern=r"(?s)Rating: \[\[10\]\].*the word ([a-z]{8})", reply=FULL),))
 """Rates low, whatever is said, but gives full marks where the answer holds a rating."""
 
 
