@@ -44,11 +44,13 @@ class AnswerRatings:
         """True where an answer holds a rating of that value."""
         return value in self.values
 
-    def explain(self, explanation: str, value: float) -> bool:
-        """True where an answer holds the same explanation, and a rating of that value."""
+    def evaluate(self, explanation: str, value: float) -> bool:
+        """True where an answer holds the same explanation with the same points behind it."""
         words = plain(explanation).removeprefix("explanation ")
-        long = words.count(" ") + 1 >= _WORDS_OF_AN_EXPLANATION
-        return long and self.hold(value) and any(words in text for text in self._texts)
+        if words.count(" ") + 1 < _WORDS_OF_AN_EXPLANATION or not self.hold(value):
+            return False
+        same = re.compile(rf"{re.escape(words)} rating ({_NUMBER})(?![\w.])")
+        return value in _found(same, self._texts)
 
 
 def _found(pattern: re.Pattern[str], texts: Sequence[str]) -> list[float]:

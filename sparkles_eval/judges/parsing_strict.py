@@ -61,7 +61,7 @@ def _copied(ratings: Sequence[Rating], expected: Expected, held: AnswerRatings) 
     """Why ratings may be an answer's rather than the judge's, or None."""
     if expected.canary:
         for rating in ratings:
-            if held.explain(rating.explanation, rating.value):
+            if held.evaluate(rating.explanation, rating.value):
                 return f"{COPIED}: {rating.criterion} of A{rating.turn} repeats its explanation and its points"
         return None
     # An answer that lists many ratings would make just some of the judge's unreadable: then none is read.
@@ -139,8 +139,8 @@ def _number(value: object, where: str) -> float:
 
 # --- bracket layout -----------------------------------------------------------------------------------------------
 
-_DRESS = r"[\s*_#>\-\u2022.`|]*"
-"""Mark-up that may stand around the words of the layout."""
+_DRESS = r"[\s*_#\-\u2022.`|]*(?:\d{1,2}[.)]\s[\s*_`]*)?"
+"""Mark-up that may stand before the words of the layout; no ">", which quotes."""
 _HEADING = re.compile(rf"{_DRESS}Evaluating\s+A(\d{{1,3}})\b[\s*_#:.`|-]*", re.IGNORECASE)
 
 

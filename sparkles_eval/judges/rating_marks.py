@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?")
 _OF_SCALE = re.compile(
     rf"[{_DRESS}\]]{{0,4}}\s{{0,2}}(?:/|out\s{{1,2}}of\b|of\b)\s{{0,2}}[{_DRESS}\[]{{0,4}}(?P<of>\d{{1,9}}(?:\.\d{{1,9}})?)\]{{0,2}}"
 )
-_GLUED = re.compile(r"[\w%+~\u00b0\u00bd\u00bc\u00be/\\^]|[.,]\d|\s?%|\s?[-\u2013\u2014\u2212]\s?\d")
+_GLUED = re.compile(r"[\w%+~\u00b0\u00bd\u00bc\u00be/\\^]|[.,]\d|\s?%|-(?!-)|\s?[-\u2013\u2014\u2212]\s?\d")
 _RANGE_ECHO = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -73,7 +73,7 @@ def _patterns(canary: str, criteria: tuple[str, ...]) -> tuple[re.Pattern[str], 
     echo = r"(?:\s{0,2}\((?P<echo>[^()\n]{1,40})\))?"
     dress = rf"[{_DRESS}\s]{{0,6}}"
     rated = (
-        rf"(?<!\w)ratings?\b(?P<early>{key('early')})?[{_DRESS}]{{0,4}}{echo}{dress}"
+        rf"(?<![^\W_])ratings?\b(?P<early>{key('early')})?[{_DRESS}]{{0,4}}{echo}{dress}"
         rf"(?P<sign>[:=]|is\b)?(?P<late>{key('late')})?{dress}{_AMOUNT}"
     )
     sign = rf"(?P<sign>[:=]|is\b)?(?P<late>{bare})?{dress}"
@@ -169,7 +169,7 @@ _TELLS = re.compile(
 )
 _BELONGS = re.compile(
     r"\b(?:own|its|their|his|her|an?|the|this|that|such|with|where|of|for|to|as|is|was|no|any|each|every|same|self|or"
-    r"|not|from|by|says?|claims?|states?|gives?|me)\W{0,3}\Z",
+    r"|not|from|by|says?|claims?|states?|giv\w+|gets?|deserv\w+|earns?|me)\W{0,3}\Z",
     re.IGNORECASE,
 )
 _FINAL = re.compile(r"\b(?:my|final)\s{1,3}(?:final\s{1,3})?\Z", re.IGNORECASE)
@@ -234,6 +234,10 @@ _WAS = re.compile(
     re.IGNORECASE,
 )
 _EITHER = re.compile(r"\b(?:or|maybe|perhaps|possibly|now|but|should|could|might|make)\b", re.IGNORECASE)
+_ATTRIBUTED = re.compile(
+    r"\W{0,4}(?:says?|said|claim\w*|according|its own|it (?:says|claims)|(?:as )?(?:the answer|the assistant)|as it)\b",
+    re.IGNORECASE,
+)
 _REASON = re.compile(r"(?:because|since|as|for|due|given|points?)\b", re.IGNORECASE)
 _EDGE = " \t*_`\"'\u201c\u201d\u2018\u2019)]}|"
 
@@ -249,6 +253,8 @@ def doubt(rest: str, value: float, expected: Expected) -> str | None:
     body = line.lstrip(".,;:!- \u2013\u2014|/~=>\u2192&")
     if body and body == line and not _REASON.match(line):
         return "is followed by words that make it something else"
+    if _ATTRIBUTED.match(body):
+        return "is followed by words that make it somebody else's"
     if re.match(r"\[?\[?[-+]?\d", body):
         return "is followed by another number"
     for words in (line, *later.split("\n")):
@@ -269,7 +275,7 @@ def _second_thought(words: str, value: float) -> bool:
 def _remark_doubts(words: str, value: float, expected: Expected) -> bool:
     if _WAS.match(words):
         return _EITHER.search(words) is not None
-    if _TAKEN_BACK.search(words):
+    if _TAKEN_BACK.search(words) or _ATTRIBUTED.match(words):
         return True
     digits = [float(number) for number in _RANGE_ECHO.findall(words)]
     echo = (
