@@ -54,6 +54,7 @@ def _roster(summary: Summary) -> Section:
         Head("asks", "asks"),
         Head("sees", "sees"),
         Head("scale", "scale"),
+        Head("reading", "replies read by"),
         Head("criteria", "criteria"),
         Head("tasks", "tasks"),
         Head("verdicts", "verdicts", "count"),
@@ -64,6 +65,8 @@ def _roster(summary: Summary) -> Section:
     notes = (
         "a fingerprint covers rubric, criteria, model and settings; scores under different ones are never mixed",
         "a rule reads an option out of an answer; it asks no model and gives no verdicts",
+        "with a canary, every rating carries a word that only the judge's instructions name; without one, answers that "
+        "hold ratings of their own can leave verdicts unreadable, and `paper` takes such ratings for the judge's",
     )
     table = (Table("judges", "Judges and rules", heads, rows, notes),) if rows else ()
     return Section("judges-roster", "Who scored what", "" if rows else "Nothing has been scored yet.", table)
@@ -84,6 +87,7 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             "a rule" if rule else judge.model or "no model",
             judge.sees,
             f"{numbers.plain(judge.low)} to {numbers.plain(judge.high)}",
+            _reading(judge),
             ", ".join(criterion.name for criterion in judge.criteria),
             ", ".join(dict.fromkeys(entry.run.task.name for entry in entries)),
             None if rule else sum(one.replies for one in spent),
@@ -91,6 +95,12 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             "" if rule else numbers.dollars(_cost(spent)),
             judge.id[:16],
         )
+
+
+def _reading(judge: JudgeRow) -> str:
+    if judge.canary is None:
+        return judge.reader or ""
+    return f"{judge.reader}, {'with a canary' if judge.canary else 'no canary: weaker'}"
 
 
 def _cost(spent: Iterable[Spending]) -> Sum:

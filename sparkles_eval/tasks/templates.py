@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sparkles_eval.errors import ContentError
@@ -65,6 +65,12 @@ def compile_template(source: str, name: str) -> Template:
         raise ContentError(f"{name} line {error.lineno}: {error.message}") from None
     except (TemplateError, RecursionError) as error:
         raise ContentError(f"{name}: {error}") from None
+
+
+def names_used(source: str, name: str) -> frozenset[str]:
+    """The names that a template uses without setting them itself. Raises errors.ContentError as `compile_template`."""
+    compile_template(source, name)
+    return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
 
 
 def render(template: Template, where: str, names: Mapping[str, object]) -> str:
