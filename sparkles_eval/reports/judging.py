@@ -26,6 +26,12 @@ _LARGEST = 10
 """Disagreements that are listed."""
 
 
+_CANARY = (
+    "with a canary, every rating carries a word that only the judge's instructions name; without one, an answer's own "
+    "ratings can leave verdicts unreadable, and paper@1 takes them for the judge's"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """Tables under one heading; `note` is said where there are none, or beside them."""
@@ -65,8 +71,7 @@ def _roster(summary: Summary) -> Section:
     notes = (
         "a fingerprint covers rubric, criteria, model and settings; scores under different ones are never mixed",
         "a rule reads an option out of an answer; it asks no model and gives no verdicts",
-        "with a canary, every rating carries a word that only the judge's instructions name; without one, answers that "
-        "hold ratings of their own can leave verdicts unreadable, and `paper` takes such ratings for the judge's",
+        _CANARY,
     )
     table = (Table("judges", "Judges and rules", heads, rows, notes),) if rows else ()
     return Section("judges-roster", "Who scored what", "" if rows else "Nothing has been scored yet.", table)

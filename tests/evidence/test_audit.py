@@ -76,9 +76,12 @@ def test_a_judge_that_reads_nothing_sees_nothing(server: LoopbackServer, tmp_pat
     judge = ["sparkles@openai/good", "--judge-arg", f"base_url={server.openai_url}"]
     done = _audit(judge[0], store, *judge[1:], "--budget", "240", "--json", str(numbers))
     assert done.code == 0, done.shown
-    assert "It sees 0 of" in done.shown
+    assert "It sees 0 of" in done.shown and "Whose ratings are read?" in done.shown
     found = _read(numbers)
     assert {row["answer"] for row in found["audit-changes"]} >= {"no captions", "wrong captions"}
+    quotes = {str(row["judge"]): row for row in found["audit-quotes"]}
+    assert quotes["quoting honest judge"]["own"] == quotes["quoting honest judge"]["replies"]
+    assert quotes["copying judge"]["unreadable"] == quotes["copying judge"]["replies"]
     assert all(abs(float(row["lost"] or 0)) < 2 for row in found["audit-sensitivity"])
     asked = server.stats().requests
     assert _audit(judge[0], store, *judge[1:], "--budget", "240").code == 0

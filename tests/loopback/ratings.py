@@ -144,9 +144,8 @@ def rated(prompt: str, quality: Quality) -> str | None:
         points = [low + round(quality(f"{name} {criterion}") * (high - low)) for criterion in criteria]
         lines.append(f"### Evaluating {name}")
         for criterion, point in zip(criteria, points, strict=True):
-            lines.append(
-                f"({criterion}) What the answer says there fits the pictures. Rating{f'{word} {name} {criterion}' if word else ''}: [[{point}]]"
-            )
+            named = f"{word} {name} {criterion}" if word else ""
+            lines.append(f"({criterion}) What the answer says there fits the pictures. Rating{named}: [[{point}]]")
         lines.append(f"The overall rating{word} of {name} is [[{sum(points) / len(points):.1f}]]")
         lines.append("")
     return "\n".join(lines).rstrip()
