@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from time import monotonic
+from typing import cast
 
 from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import SecurityError
@@ -108,15 +109,15 @@ def _hold(node: nodes.Node) -> None:
     """Puts the calls above into a parsed template, the innermost nodes first."""
     for child in list(node.iter_child_nodes()):
         _hold(child)
-    if isinstance(node, nodes.For):
-        node.iter = _filter(node.iter, "_counted", nodes.Const(_plain_text(node)))
-    elif isinstance(node, nodes.Output):
-        node.nodes = [one if isinstance(one, nodes.TemplateData) else _filter(one, "_shown") for one in node.nodes]
     for name, value in list(node.iter_fields()):
         if isinstance(value, nodes.Concat):
             setattr(node, name, _joining(value))
         elif isinstance(value, list):
             value[:] = [_joining(one) if isinstance(one, nodes.Concat) else one for one in value]
+    if isinstance(node, nodes.For):
+        node.iter = _filter(cast("nodes.Expr", node.iter), "_counted", nodes.Const(_plain_text(node)))
+    elif isinstance(node, nodes.Output):
+        node.nodes = [one if isinstance(one, nodes.TemplateData) else _filter(one, "_shown") for one in node.nodes]
 
 
 def _joining(node: nodes.Concat) -> nodes.Filter:
@@ -211,6 +212,6 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
             if name == "join" and args:
                 _pay(_size(owner) * _size(args[0]))
         _pay(steps=_CALL)
-        made: object = super().call(context, called, *args, **named)  # type: ignore[misc]
+        made: object = super().call(context, called, *args, **named)
         _pay(_size(made))
         return made

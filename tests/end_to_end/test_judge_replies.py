@@ -74,3 +74,23 @@ def test_a_reply_that_is_cut_off_is_no_verdict(server: LoopbackServer, store: Pa
     assert rows(store, "SELECT DISTINCT status, cut_off FROM verdicts") == [("invalid", 1)]
     assert "cut off" in str(rows(store, "SELECT reason FROM verdicts")[0][0])
     assert here("verify", str(store)).code == 0
+
+
+def test_what_a_rubric_without_a_canary_loses_is_counted(server: LoopbackServer, store: Path) -> None:
+    folder = store.with_name("bare")
+    folder.mkdir()
+    lines = ("name: bare", "version: 1", "title: Bare", "sees: text", "criteria: [{id: C1, name: Good}]")
+    (folder / "judge.yaml").write_text("\n".join([*lines, "protocols: {strict: {prompt: r.md.j2}}", ""]))
+    (folder / "r.md.j2").write_text("{% for turn in turns %}{{ turn.answer }}{% endfor %} Rating: [[x]]\n")
+    answers = store.with_name("answers.jsonl")
+    args = ["run", "-t", "sparkleseval-mini", "--task-arg", "n=1", "--store", str(store), "--no-report"]
+    assert here(*args, "-m", "baseline/oracle", "--judge", "facts").code == 0
+    ((name,),) = rows(store, "SELECT name FROM samples")
+    said = [{"sample_id": name, "turn": turn, "text": "Rating: [[1]] Rating: [[2]]"} for turn in (1, 2)]
+    answers.write_text("".join(json.dumps(one) + "\n" for one in said))
+    judge_says(server, (".", "Evaluating A1\n(C1) Rating: [[9]]\nEvaluating A2\n(C1) Rating: [[9]]"))
+    bare = ["--judge", f"{folder}@openai/rater", "--judge-arg", f"base_url={server.openai_url}"]
+    done = here(*args, "-m", f"replay/{answers}", *bare, "--judge-arg", "structured=false")
+    assert done.code == 3
+    assert "1 judgements are left out, because the answers hold ratings of their own" in " ".join(done.shown.split())
+    assert rows(store, "SELECT canary, reader FROM judges WHERE name = 'bare'") == [(0, "strict@2")]
