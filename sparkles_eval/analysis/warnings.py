@@ -13,6 +13,7 @@ from sparkles_eval.analysis.answer_flags import Scan, scan_answers
 from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.metrics import ACCURACY, extracts, find_metric, rating_metric
 from sparkles_eval.analysis.run_scores import read_scores
+from sparkles_eval.judges.answer_ratings import COPIED
 from sparkles_eval.store import queries
 from sparkles_eval.store.queries import StoredRun
 from sparkles_eval.store.rows import JudgeRow
@@ -44,6 +45,26 @@ def scan_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
         if said := scan_run(store, run).said:
             lines.append(f"{run.model.name} on {run.task.name}: {said}; look at them before trusting its score")
     return lines
+
+
+def copied_ratings(store: Store, run_id: str) -> int:
+    """Items of a run whose judge's last reply may hold an answer's own ratings, so that it is no verdict."""
+    row = store.connection.execute(
+        "SELECT count(*) FROM (SELECT DISTINCT judge_id, sample_id, epoch, repeat FROM scores"
+        " WHERE run_id = ? AND value IS NULL AND instr(reason, ?))",
+        (run_id, COPIED),
+    ).fetchone()
+    return int(row[0])
+
+
+def copied_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
+    """One line for every run whose answers hold ratings that could not be told from the judge's own."""
+    return [
+        f"{run.model.name} on {run.task.name}: {count:,} judgements are left out, because the answers hold ratings of "
+        "their own; a rubric that prints {{ canary }} can tell them apart"
+        for run in runs
+        if (count := copied_ratings(store, run.id))
+    ]
 
 
 def control_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
@@ -83,4 +104,4 @@ def _control(store: Store, run: StoredRun, judge: JudgeRow) -> list[str]:
 
 def warnings(store: Store, runs: Sequence[StoredRun]) -> list[str]:
     """All warnings of these runs."""
-    return [*control_warnings(store, runs), *scan_warnings(store, runs)]
+    return [*control_warnings(store, runs), *copied_warnings(store, runs), *scan_warnings(store, runs)]

@@ -141,14 +141,17 @@ def _show(
     from sparkles_eval.analysis.judges import audit_tables
     from sparkles_eval.analysis.judges.audit import audit_report
     from sparkles_eval.cli.audit_page import page, write_page
+    from sparkles_eval.analysis.judges.audit_quotes import rehearsals
     from sparkles_eval.engine.cells import judge_row
+    from sparkles_eval.judges.quoting import rehearse
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as opened:
         pairs = [(one.probe, one.cell.run.id) for one in placed]
         report = audit_report(opened, judge_row(seat.judge), placed[0].cell.task.name, pairs)
-    tables.present(audit_tables.tables(report), files)
-    text = page(report, content)
+    rehearsed = rehearse(seat.judge, [one.probe for one in placed])
+    tables.present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
+    text = page(report, content, rehearsed)
     console = Console()
     console.print()
     console.print(Markdown(text))

@@ -11,6 +11,7 @@ from sparkles_eval.analysis.tables import Head, Span
 from sparkles_eval.content import find_file
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.judges.quoting import Rehearsal
 from sparkles_eval.reports.export import cell_text
 from sparkles_eval.tasks.strict import read_text
 from sparkles_eval.tasks.templates import compile_template, render
@@ -25,7 +26,7 @@ _SEES = {
 }
 
 
-def page(report: AuditReport, content: Sequence[Path] = ()) -> str:
+def page(report: AuditReport, content: Sequence[Path] = (), rehearsed: Sequence[Rehearsal] = ()) -> str:
     """The page, from the template reports/judge_audit.md.j2. Raises errors.ContentError where that is wrong."""
     path = find_file("reports", "judge_audit.md.j2", content)
     if path is None:
@@ -48,6 +49,7 @@ def page(report: AuditReport, content: Sequence[Path] = ()) -> str:
         "replies": f"{said.replies:,}",
         "judgements": f"{said.judgements:,}",
         "unreadable": cell_text(said.invalid / said.replies if said.replies else None, _SHARE),
+        "rehearsed": rehearsed,
         "unscored": cell_text(Span.of(report.unscored), _SHARE),
     }
     names["criteria"] = [_cell(measure) for measure in report.measures if measure != WHOLE]

@@ -111,7 +111,7 @@ def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     from sparkles_eval.plugins import load_plugin
 
     judges = list_judges(content, [load_plugin(path) for path in plugins])
-    rows = [(judge.name, judge.title, _usable(judge.usable, judge.why_not)) for judge in judges]
+    rows = [(j.name, j.title, _usable(j.usable, j.why_not) + (f"; {j.weakness}" if j.weakness else "")) for j in judges]
     _print(("judge", "what", "usable"), rows)
 
 

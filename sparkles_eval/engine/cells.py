@@ -149,6 +149,8 @@ def judge_row(judge: Judge) -> JudgeRow:
         card.low,
         card.high,
         card.criteria,
+        card.reader or None,
+        card.canary,
     )
 
 

@@ -14,10 +14,18 @@ from sparkles_eval.engine.cells import Answered, Graded, Item, Seat, judge_row, 
 from sparkles_eval.engine.keys import verdict_key
 from sparkles_eval.engine.once import Once
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.replies import reseeded
 from sparkles_eval.judges.base import Call, Dialogue
-from sparkles_eval.records import Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
+from sparkles_eval.judges.expected import CUT_OFF
+from sparkles_eval.records import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
+
+_AGAIN = (
+    "\n\nA reply to this was no verdict: {reason}. Rate anew, in exactly the form that is asked for above, with each "
+    "rating once and nothing behind it."
+)
+_REASON_LENGTH = 300
 
 
 class _NoVerdict(Exception):
@@ -95,9 +103,10 @@ class Grader:
     async def _new_verdict(self, key: str, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
         attempts = self._card.attempts if call.conversation else 1
         attempt = 0
+        asked = call
         while True:
             attempt += 1
-            verdict = await self._ask(answered.item.sample, call, repeat)
+            verdict = await self._ask(answered.item.sample, asked, repeat, attempt)
             row = VerdictRow(key, self._row.id, answered.item.sample_id, call.id, repeat, attempt, verdict)
             verdict_id, verdict = self._store.add_verdict(row)
             if verdict.status is VerdictStatus.GRADED:
@@ -107,14 +116,16 @@ class Grader:
             if attempt == attempts:
                 reason = f"judge {self._card.name}: no verdict in {attempt} replies, the last: {verdict.reason}"
                 raise _NoVerdict(reason, verdict_id)
+            if self._card.retries_with_reason:
+                asked = _with_reason(call, verdict.reason or "")
 
-    async def _ask(self, sample: Sample, call: Call, repeat: int) -> Verdict:
+    async def _ask(self, sample: Sample, call: Call, repeat: int, attempt: int) -> Verdict:
         asker = self._asker
         if call.conversation is None or asker is None:
             return replace(self._judge.read(call, ""), usage=Usage(0, 0, 0.0))  # a rule bills nobody
         prompt = _written(call)
         schema = call.schema if asker.adapter.structured else None
-        generation = asker.adapter.effective(self._card.generation)
+        generation = asker.adapter.effective(reseeded(self._card.generation, attempt - 1))
         request = Request(call.conversation, generation, sample, len(sample.turns), epoch=repeat, schema=schema)
         began = monotonic()
         errors: list[Attempt] = []
@@ -122,7 +133,17 @@ class Grader:
             reply = await asker.ask(request, errors.append)
         except Unanswered as error:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
-        return _with_reply(self._judge.read(call, reply.text), reply, prompt, errors[-1].latency_s)
+        read = self._judge.read(replace(call, cut_off=reply.status is Status.TRUNCATED), reply.text)
+        return replace(_with_reply(read, reply, prompt, errors[-1].latency_s), canary=call.canary)
+
+
+def _with_reason(call: Call, reason: str) -> Call:
+    """The call with the reason why its last reply was no verdict, so that no attempt repeats the one before it."""
+    assert call.conversation is not None
+    *before, last = call.conversation.messages
+    words = _AGAIN.format(reason=" ".join(reason.split())[:_REASON_LENGTH])
+    messages = (*before, Message(last.role, (*last.parts, Text(words))))
+    return replace(call, conversation=replace(call.conversation, messages=messages))
 
 
 def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> Verdict:
@@ -130,7 +151,8 @@ def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> V
     if reply.status is Status.REFUSED:
         status, reason = VerdictStatus.REFUSED, f"the judge refused: {reply.detail or reply.text}"
     elif reply.status is Status.TRUNCATED and status is not VerdictStatus.GRADED:
-        reason = f"the judge's reply was cut off ({reply.detail or 'token limit'}): {reason}"
+        why = "" if reason == CUT_OFF else f": {reason}"
+        reason = f"the judge's reply was cut off ({reply.detail or 'token limit'}){why}"
     return Verdict(
         status=status,
         ratings=read.ratings if status is VerdictStatus.GRADED else (),
@@ -142,6 +164,7 @@ def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> V
         latency_s=latency_s,
         model_version=reply.model_version,
         reasoning=reply.reasoning,
+        cut_off=reply.status is Status.TRUNCATED,
     )
 
 

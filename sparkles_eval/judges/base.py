@@ -37,6 +37,12 @@ class JudgeCard:
     attempts: int = 3
     """Replies asked for at the most until one can be read; then the sample stays unscored with the reason."""
     generation: Generation = Generation()
+    reader: str = ""
+    """How its replies are read, with the version ("strict@2"); "" for a rule."""
+    canary: bool | None = None
+    """Whether every rating must carry a random word that only the instructions name; None where nothing is read."""
+    retries_with_reason: bool = True
+    """Whether a reply that cannot be read is asked for again with the reason; else the same call is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,10 @@ class Call:
     conversation: Conversation | None = None
     schema: JSON = None
     delimiter: str = field(default="", compare=False)
+    canary: str = field(default="", compare=False)
+    """The random word that every rating must carry, "" where the rubric prints none; no part of any key."""
+    cut_off: bool = field(default=False, compare=False)
+    """Set before `Judge.read` where the reply that is read was stopped before its end."""
 
 
 class Judge(Protocol):
@@ -79,5 +89,8 @@ class Judge(Protocol):
         ...
 
     def read(self, call: Call, text: str) -> Verdict:
-        """The verdict in a reply: GRADED, exactly `call.expects` rated, or INVALID with the reason. Never raises."""
+        """The verdict in a reply: GRADED, exactly `call.expects` rated, or INVALID with the reason. Never raises.
+
+        The reason is sent to the judge with the next attempt, so it must hold no words of the reply.
+        """
         ...

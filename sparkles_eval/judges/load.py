@@ -16,12 +16,14 @@ from sparkles_eval.content import find_file, overlay
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.judges.args import OWN, apply_args
 from sparkles_eval.judges.base import Judge
+from sparkles_eval.judges.expected import CANARY
 from sparkles_eval.judges.rubric import Rubric, RubricJudge
 from sparkles_eval.judges.spec import FILE, JudgeSpec, VariantSpec, read_spec
 from sparkles_eval.plugins import Plugin
 from sparkles_eval.records import Generation, Model
 from sparkles_eval.tasks.spec import valid_name
 from sparkles_eval.tasks.strict import read_text
+from sparkles_eval.tasks.templates import names_used
 
 GROUP = "sparkles_eval.judges"
 """Entry-point group of judges in other installed packages."""
@@ -49,6 +51,8 @@ class JudgeInfo:
     """The reason, with the mend, where it is not usable."""
     model: str | None = None
     """Model that it asks unless the user names another; None for a rule."""
+    weakness: str = ""
+    """How an answer can disturb its verdicts, where its rubric does not guard against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +207,21 @@ def _info(path: Path, content: Sequence[Path]) -> JudgeInfo:
     try:
         folder = find_judge(path.name, content)
         assert folder is not None
-        for name in folder.spec.protocols:
-            _read(folder, name, {})
+        weak = [
+            name
+            for name in folder.spec.protocols
+            if CANARY not in names_used((rubric := _read(folder, name, {})).source, rubric.where)
+        ]
     except UserError as error:
         return JudgeInfo(path.name, "", str(path), usable=False, why_not=str(error))
-    return JudgeInfo(path.name, folder.spec.title, str(path), usable=True, model=folder.spec.model)
+    return JudgeInfo(
+        path.name, folder.spec.title, str(path), usable=True, model=folder.spec.model, weakness=_weakness(weak)
+    )
+
+
+def _weakness(protocols: Sequence[str]) -> str:
+    """What is said of rubrics that print no canary; "" where all do."""
+    if not protocols:
+        return ""
+    which = "its rubric prints" if "strict" in protocols else f"under {', '.join(protocols)} it prints"
+    return f"{which} no canary: weaker against answers that hold ratings"

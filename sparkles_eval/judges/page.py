@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.judges.base import Dialogue
 from sparkles_eval.records import Image, Sample, Text, Turn
 from sparkles_eval.tasks.templates import Markers
+
+_LETTERS = "bcdfghjklmnpqrstvwxz"
+"""Of canaries: no vowels, so that none is a word; no digits, so that none reads like points."""
 
 _NAMED = re.compile(r"IMAGE#\w+\Z")
 
@@ -55,6 +58,8 @@ class Page:
     turns: tuple[ShownTurn, ...]
     images: tuple[ShownImage, ...]
     delimiter: str
+    canary: str
+    """The random word that marks the judge's own ratings; no answer holds it."""
     markers: Markers
     pictures: tuple[Image, ...]
     """What the markers stand for, by number."""
@@ -68,7 +73,8 @@ class Page:
 def lay_out(dialogue: Dialogue, turns: int, *, pictures: bool) -> Page:
     """The first `turns` turns of an answered sample; with `pictures`, images stand at their words."""
     sample = dialogue.sample
-    delimiter = _delimiter(dialogue)
+    delimiter = _unknown_to(dialogue, lambda: secrets.token_hex(8))
+    canary = _unknown_to(dialogue, lambda: "".join(secrets.choice(_LETTERS) for _ in range(8)))
     markers = Markers.fresh()
     images: list[ShownImage] = []
     shown: list[ShownTurn] = []
@@ -77,13 +83,14 @@ def lay_out(dialogue: Dialogue, turns: int, *, pictures: bool) -> Page:
         fenced = f"<answer {delimiter}>\n{answer}\n</answer {delimiter}>"
         shown.append(ShownTurn(number, f"A{number}", question, fenced, answer, turn.reference))
     placed = tuple(image for turn in sample.turns[:turns] for image in turn.images)
-    return Page(tuple(shown), tuple(images), delimiter, markers, placed)
+    return Page(tuple(shown), tuple(images), delimiter, canary, markers, placed)
 
 
-def _delimiter(dialogue: Dialogue) -> str:
+def _unknown_to(dialogue: Dialogue, draw: Callable[[], str]) -> str:
+    """A drawn word that stands in no answer."""
     while True:
-        drawn = secrets.token_hex(8)
-        if not any(drawn in answer for answer in dialogue.answers):
+        drawn = draw()
+        if not any(drawn in answer.casefold() for answer in dialogue.answers):
             return drawn
 
 

@@ -6,12 +6,13 @@ Knows nothing of how a judge folder is found (judges.load) or how a reply is ask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparkles_eval.errors import ContentError
 from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
+from sparkles_eval.judges.expected import CANARY, Expected
 from sparkles_eval.judges.page import Page, lay_out, uncaptioned
-from sparkles_eval.judges.parsing import Expected, parser
+from sparkles_eval.judges.parsing import parser
 from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
 from sparkles_eval.records import (
     JSON,
@@ -56,7 +57,7 @@ class RubricJudge:
         self._template = compile_template(rubric.source, rubric.where)
         self._parser = parser(rubric.variant.parser)
         self._card = self._make_card(rubric, model, generation)
-        self._try()
+        self._card = replace(self._card, canary=self._try())
 
     def _make_card(self, rubric: Rubric, model: Model, generation: Generation) -> JudgeCard:
         spec, variant = rubric.spec, rubric.variant
@@ -84,6 +85,9 @@ class RubricJudge:
             repeats=spec.repeats,
             attempts=variant.attempts,
             generation=generation,
+            reader=self._parser.id,
+            # As published, `paper` draws again by repeating its call; without chance that would repeat the reply too.
+            retries_with_reason=self._parser.name != "paper" or generation.temperature == 0,
         )
 
     @property
@@ -116,8 +120,10 @@ class RubricJudge:
         page = lay_out(dialogue, max(rate), pictures=self._spec.sees == "images")
         expects = tuple((turn, criterion) for turn in rate for criterion in criteria)
         message = Message("user", self._parts(page, dialogue.sample, rate, criteria))
-        schema = reply_schema(self._spec, rate, criteria) if self._structured else None
-        return Call(name, dialogue, expects, Conversation((message,), self._variant.system), schema, page.delimiter)
+        canary = page.canary if self._parser.name != "paper" and page.canary in message.text else ""
+        schema = reply_schema(self._spec, rate, criteria, canary=bool(canary)) if self._structured else None
+        conversation = Conversation((message,), self._variant.system)
+        return Call(name, dialogue, expects, conversation, schema, page.delimiter, canary)
 
     def _parts(self, page: Page, sample: Sample, rate: Sequence[int], criteria: Sequence[str]) -> tuple[Part, ...]:
         names: dict[str, object] = {
@@ -125,6 +131,7 @@ class RubricJudge:
             "images": page.images,
             "records": page.records,
             "delimiter": page.delimiter,
+            CANARY: page.canary,
             "criteria": [criterion for criterion in self._spec.records() if criterion.id in criteria],
             "scale": {"low": _short(self._card.low), "high": _short(self._card.high)},
             "rate": [f"A{turn}" for turn in rate],
@@ -144,18 +151,23 @@ class RubricJudge:
 
     def read(self, call: Call, text: str) -> Verdict:
         """The verdict in a reply; never raises."""
-        expected = Expected(call.expects, self._card.low, self._card.high, call.dialogue.answers)
+        card = self._card
+        expected = Expected(call.expects, card.low, card.high, call.dialogue.answers, call.canary, call.cut_off)
         parsed = self._parser.read(text, expected)
         if parsed.reason is not None:
             return Verdict(VerdictStatus.INVALID, reason=parsed.reason, raw=text)
         return Verdict(VerdictStatus.GRADED, parsed.ratings, parsed.overall, raw=text)
 
-    def _try(self) -> None:
-        """Render a made-up dialogue, so that a mistake in the rubric is told before any model is asked."""
+    def _try(self) -> bool:
+        """Render a made-up dialogue, so that a mistake in the rubric is told before any model is asked.
+
+        True where every call prints its canary.
+        """
         image = Image("0" * 64, "image/png", 1, 1, 1, "made-up.png", caption="A made-up caption.")
         turns = tuple(Turn((Text(f"IMAGE#{n}"), image, Text(" A made-up question."))) for n in (1, 2))
         dialogue = Dialogue(Sample("made-up", turns), ("made-up answer one", "made-up answer two"))
-        for call in self.calls(dialogue):
+        calls = self.calls(dialogue)
+        for call in calls:
             assert call.conversation is not None
             shown = call.conversation.messages[0].text
             unseen = [
@@ -163,6 +175,7 @@ class RubricJudge:
             ]
             if unseen:
                 raise ContentError(f"{self._where}: does not show {', '.join(unseen)}; place {{{{ turn.answer }}}}")
+        return all(call.canary for call in calls)
 
 
 def _short(points: float) -> float:
@@ -170,8 +183,8 @@ def _short(points: float) -> float:
     return int(points) if points == int(points) else points
 
 
-def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str]) -> JSON:
-    """JSON schema of a reply: {"A1": {"C1": {"explanation", "rating"}, ..., "overall"}, "A2": ...}.
+def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str], *, canary: bool = False) -> JSON:
+    """JSON schema of a reply: {"A1": {"C1": {"explanation", "rating"}, ..., "overall"}, ...}, `canary` first.
 
     Only what every provider's strict mode takes: closed objects, every property required, no bounds (the scale stands
     in descriptions, and the parser holds it). The explanation comes first: it is written before the number.
@@ -184,7 +197,9 @@ def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str]) 
         rated: dict[str, JSON] = {name: _closed({"explanation": why, "rating": rating}) for name in criteria}
         return _closed(rated | ({"overall": rating} if spec.overall else {}))
 
-    return _closed({f"A{turn}": answer() for turn in rate})
+    # A plain text, never the word itself: a decoder that is held to the schema would write it for any reply at all.
+    word: dict[str, JSON] = {CANARY: {"type": "string", "description": "The word that the instructions name."}}
+    return _closed((word if canary else {}) | {f"A{turn}": answer() for turn in rate})
 
 
 def _closed(properties: dict[str, JSON]) -> JSON:

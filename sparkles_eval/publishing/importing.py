@@ -111,6 +111,8 @@ def judge_card(model: str) -> JudgeCard:
         fingerprint=fingerprint(["published result", VERSION, model, rule.name, rule.version]),
         model=model,
         attempts=1,
+        reader=rule.id,
+        canary=False,
     )
 
 
@@ -118,7 +120,17 @@ def _judge(store: Store, run_id: str, answered: Answered, judgement: Judgement) 
     """Store a judge's reply with the scores that it gives; tells where the file claims others."""
     card, item = judge_card(judgement.judge), answered.item
     row = JudgeRow(
-        card.fingerprint, card.name, card.version, card.title, card.sees, card.model, card.low, card.high, card.criteria
+        card.fingerprint,
+        card.name,
+        card.version,
+        card.title,
+        card.sees,
+        card.model,
+        card.low,
+        card.high,
+        card.criteria,
+        card.reader,
+        card.canary,
     )
     store.add_judge(row)
     call = Call("dialogue", Dialogue(item.sample, answered.answers), PAPER_PAIRS)

@@ -1,7 +1,7 @@
 """Reads stored judgements again: a judge's raw reply by its parser, a rule's by the rule itself.
 
-The store does not say by which parser a judge's replies were read, so the one that agrees with most of them is taken.
-Knows nothing of answer rules or panels.
+A store names the reader of each judge's replies with its version, and they are read with that one. Older stores do not
+name it: of the readers of their time, the one that agrees with most replies is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sparkles_eval.content import overlay
 from sparkles_eval.errors import UserError
 from sparkles_eval.judges.base import Dialogue, Judge
 from sparkles_eval.judges.load import find_judge, load_judge
-from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS, Expected, Parser
+from sparkles_eval.judges.parsing import PAPER_PAIRS, READERS, Expected, Parser
 from sparkles_eval.publishing.findings import Finding, shown
 from sparkles_eval.records import Sample, fingerprint
 from sparkles_eval.store.rows import JudgeRow
@@ -50,6 +50,12 @@ class Stored:
     status: str
     ratings: Ratings
     raw: str | None
+    canary: str = ""
+    cut_off: bool = False
+
+
+_FIRST_READERS = ("strict@1", "paper@1")
+"""What stores that name no reader were read by."""
 
 
 class Readers:
@@ -61,6 +67,8 @@ class Readers:
 
     def why_not(self, judge: JudgeRow) -> str | None:
         """Why this judge's verdicts cannot be worked out again here, or None."""
+        if judge.reader is not None and judge.reader not in READERS:
+            return f"its replies were read by {shown(judge.reader)}, which this program does not have"
         if judge.model is not None or judge.id in self.rules:
             return None
         return f"the rule {shown(judge.name)} ({judge.id[:8]}) is none that this program has, or another version of it"
@@ -84,14 +92,17 @@ class Readers:
         return _parsed(self._parsers[judge.id], judge, verdict, item) if judge.id in self._parsers else None
 
     def choose(self, judge: JudgeRow, found: Sequence[tuple[Judged, Stored]]) -> None:
-        """Settle on the parser of a judge that asks a model, by the replies of one run."""
+        """Settle on the parser of a judge that asks a model: the one that it names, else by the replies of one run."""
         if judge.id in self._parsers or judge.id in self.rules:
+            return
+        if judge.reader is not None:
+            self._parsers[judge.id] = READERS[judge.reader]
             return
         criteria = {criterion.id for criterion in judge.criteria}
         fits = [
-            parser
-            for name, parser in PARSERS.items()
-            if name != "paper" or criteria == {criterion for _, criterion in PAPER_PAIRS}
+            READERS[name]
+            for name in _FIRST_READERS
+            if name != "paper@1" or criteria == {criterion for _, criterion in PAPER_PAIRS}
         ]
 
         def misread(parser: Parser) -> int:
@@ -121,7 +132,8 @@ def _parsed(parser: Parser, judge: JudgeRow, verdict: Stored, item: Judged) -> R
     elif verdict.call != "dialogue":
         turns = range(int(verdict.call.removeprefix("turn-")), int(verdict.call.removeprefix("turn-")) + 1)
     pairs = tuple((turn, criterion) for turn in turns for criterion in criteria)
-    parsed = parser.read(verdict.raw or "", Expected(pairs, judge.low, judge.high, item.answers))
+    expected = Expected(pairs, judge.low, judge.high, item.answers, verdict.canary, verdict.cut_off)
+    parsed = parser.read(verdict.raw or "", expected)
     if parsed.reason is not None:
         return None
     return {(rating.turn, rating.criterion): rating.value for rating in parsed.ratings}
@@ -149,8 +161,9 @@ def stored_verdicts(
     """
     rows = store.connection.execute(
         "SELECT DISTINCT s.sample_id AS sample, s.epoch, s.repeat AS of_repeat, w.id, w.key, w.judge_id, w.sample_id,"
-        " w.call, w.repeat, w.status, w.ratings, w.raw FROM scores s JOIN verdicts v ON v.id = s.verdict_id"
-        " JOIN verdicts w ON w.key = v.key WHERE s.run_id = ? AND s.judge_id = ? ORDER BY w.id",
+        " w.call, w.repeat, w.status, w.ratings, w.raw, w.canary, w.cut_off FROM scores s"
+        " JOIN verdicts v ON v.id = s.verdict_id JOIN verdicts w ON w.key = v.key"
+        " WHERE s.run_id = ? AND s.judge_id = ? ORDER BY w.id",
         (run_id, judge_id),
     )
     for row in rows:
@@ -169,6 +182,8 @@ def stored_verdicts(
                 row["status"],
                 ratings,
                 row["raw"],
+                row["canary"] or "",
+                bool(row["cut_off"]),
             ),
         )
 

@@ -56,6 +56,10 @@ class Verdict:
     model_version: str | None = None
     reasoning: str | None = None
     """What the judge thought before its verdict."""
+    canary: str = ""
+    """The random word that every rating had to carry; "" where the rubric prints none."""
+    cut_off: bool = False
+    """Whether the reply was stopped before its end."""
 
 
 @dataclass(frozen=True, slots=True)

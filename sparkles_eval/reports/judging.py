@@ -27,6 +27,12 @@ _LARGEST = 10
 """Disagreements that are listed."""
 
 
+_CANARY = (
+    "with a canary, every rating carries a word that only the judge's instructions name; without one, an answer's own "
+    "ratings can leave verdicts unreadable, and paper@1 takes them for the judge's"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """Tables under one heading; `note` is said where there are none, or beside them."""
@@ -55,6 +61,7 @@ def _roster(summary: Summary) -> Section:
         Head("asks", "asks"),
         Head("sees", "sees"),
         Head("scale", "scale"),
+        Head("reading", "replies read by"),
         Head("criteria", "criteria"),
         Head("tasks", "tasks"),
         Head("verdicts", "verdicts", "count"),
@@ -65,6 +72,7 @@ def _roster(summary: Summary) -> Section:
     notes = (
         "a fingerprint covers rubric, criteria, model and settings; scores under different ones are never mixed",
         "a rule reads an option out of an answer; it asks no model and gives no verdicts",
+        _CANARY,
     )
     table = (Table("judges", "Judges and rules", heads, rows, notes),) if rows else ()
     return Section("judges-roster", "Who scored what", "" if rows else "Nothing has been scored yet.", table)
@@ -85,6 +93,7 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             "a rule" if rule else judge.model or "no model",
             judge.sees,
             f"{numbers.plain(judge.low)} to {numbers.plain(judge.high)}",
+            _reading(judge),
             ", ".join(criterion.name for criterion in judge.criteria),
             ", ".join(dict.fromkeys(entry.run.task.name for entry in entries)),
             None if rule else sum(one.replies for one in spent),
@@ -92,6 +101,12 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             "" if rule else numbers.dollars(_cost(spent)),
             judge.id[:16],
         )
+
+
+def _reading(judge: JudgeRow) -> str:
+    if judge.canary is None:
+        return judge.reader or ""
+    return f"{judge.reader}, {'with a canary' if judge.canary else 'no canary: weaker'}"
 
 
 def _cost(spent: Iterable[Spending]) -> Sum:

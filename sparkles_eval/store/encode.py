@@ -201,6 +201,8 @@ def judge_row(judge: JudgeRow) -> Row:
         "low": judge.low,
         "high": judge.high,
         "criteria": dump(criteria),
+        "reader": judge.reader,
+        "canary": None if judge.canary is None else int(judge.canary),
     }
 
 
@@ -224,6 +226,8 @@ def verdict_row(row: VerdictRow) -> Row:
         "prompt": verdict.prompt,
         "raw": verdict.raw,
         "reasoning": verdict.reasoning,
+        "canary": verdict.canary or None,
+        "cut_off": int(verdict.cut_off),
         "model_version": verdict.model_version,
         **_usage_columns(verdict.usage),
         "latency_s": verdict.latency_s,
@@ -239,6 +243,8 @@ def read_verdict(row: sqlite3.Row) -> Verdict:
         reason=row["reason"],
         prompt=row["prompt"],
         raw=row["raw"],
+        canary=row["canary"] or "",
+        cut_off=bool(row["cut_off"]),
         usage=_read_usage(row),
         latency_s=row["latency_s"],
         model_version=row["model_version"],

@@ -213,6 +213,8 @@ def _judge(row: sqlite3.Row) -> JudgeRow:
         low=row["low"],
         high=row["high"],
         criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
+        reader=row["reader"],
+        canary=None if row["canary"] is None else bool(row["canary"]),
     )
 
 

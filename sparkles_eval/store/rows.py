@@ -58,6 +58,10 @@ class JudgeRow:
     low: float
     high: float
     criteria: tuple[Criterion, ...]
+    reader: str | None = None
+    """How its replies are read ("strict@2"); None for rules, and for stores that do not say."""
+    canary: bool | None = None
+    """Whether its ratings carry a random word of their call; None where nothing is read, or not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Compiles and renders Jinja templates the one safe way, and puts images at their words. Knows no task and no judge.
 
-Templates run in a sandbox and must name only what they are given. Data are values of a template, never its text.
+Templates run in a sandbox, within bounds (tasks.template_limits), and must name only what they are given. Data are
+values of a template, never its text.
 """
 
 from __future__ import annotations
@@ -9,26 +10,16 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
 
 from sparkles_eval.errors import ContentError
+from sparkles_eval.tasks.template_limits import LimitedEnvironment, TooMuch, limited
 
-_RENDER_FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,  # a prompt is plain text, not HTML
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    del made.filters["random"], made.globals["lipsum"]  # a prompt that differs each time has no hash
-    return made
-
-
-_ENVIRONMENT = _environment()
+_RENDER_FAULTS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError),
+)
+_ENVIRONMENT = LimitedEnvironment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +51,26 @@ class Markers:
 def compile_template(source: str, name: str) -> Template:
     """The template in a text. Raises errors.ContentError with `name` and the line of a syntax mistake."""
     try:
-        return _ENVIRONMENT.from_string(source)
+        return _ENVIRONMENT.from_string(_ENVIRONMENT.parse_limited(source))
     except TemplateSyntaxError as error:
         raise ContentError(f"{name} line {error.lineno}: {error.message}") from None
     except (TemplateError, RecursionError) as error:
         raise ContentError(f"{name}: {error}") from None
 
 
+def names_used(source: str, name: str) -> frozenset[str]:
+    """The names that a template uses without setting them itself. Raises errors.ContentError as `compile_template`."""
+    compile_template(source, name)
+    return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
+
+
 def render(template: Template, where: str, names: Mapping[str, object]) -> str:
     """The template's text with these values. Raises errors.ContentError with the names that it may use."""
     try:
-        return template.render(names)
+        with limited():
+            return template.render(names)
+    except TooMuch as error:
+        raise ContentError(f"{where}: the template {error}") from None
     except _RENDER_FAULTS as error:
         known = ", ".join(sorted(names))
         raise ContentError(f"{where}: {str(error).rstrip('.')}; the names that it may use are {known}") from None

@@ -156,7 +156,8 @@ def test_a_structured_reply_is_read_back() -> None:
     made = judge(structured=True)
     (call,) = made.calls(dialogue())
     rated = {name: {"explanation": "seen", "rating": 7} for name in ("C1", "C2", "C3")}
-    verdict = made.read(call, json.dumps({"A1": rated | {"overall": 7}, "A2": rated | {"overall": 6}}))
+    whole = {"canary": call.canary, "A1": rated | {"overall": 7}, "A2": rated | {"overall": 6}}
+    verdict = made.read(call, json.dumps(whole))
     assert verdict.status is VerdictStatus.GRADED and verdict.overall == {1: 7.0, 2: 6.0}
     assert [(r.turn, r.criterion) for r in verdict.ratings] == list(call.expects)
 
@@ -204,7 +205,7 @@ def made_of(source: str, sees: str = "captions") -> RubricJudge:
 @pytest.mark.parametrize(
     ("source", "sees", "told"),
     [
-        ("{{ turn.answer }}", "captions", "'turn' is undefined; the names that it may use are criteria, delimiter"),
+        ("{{ turn.answer }}", "captions", "'turn' is undefined; the names that it may use are canary, criteria"),
         ("{% for turn in turns %}{{ turn.antwort }}{% endfor %}", "captions", "has no attribute 'antwort'"),
         ("Rate them.", "captions", "does not show A1, A2; place {{ turn.answer }}"),
         ("{% if %}", "captions", "rubric.md.j2 line 1"),

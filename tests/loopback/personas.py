@@ -103,7 +103,7 @@ def _judgement(question: Question, persona: Persona, attempt: int) -> str | None
         return low + 0.4 * draw(persona, question.key, name)
 
     if question.schema is not None:
-        text = fill(question.schema, quality)
+        text = fill(question.schema, quality, question.last)
     else:
         brackets = rated(question.last, quality)
         if brackets is None:

@@ -21,10 +21,22 @@ _ANSWER = re.compile(r"\bA\d+\b")
 _SCALE = re.compile(r"\b(\d+)\s*(?:-|\u2013|to|and)\s*(\d+)\b")
 
 
-def fill(schema: JsonValue, quality: Quality) -> str:
-    """JSON text that follows the schema: every property, and every combination of enumerated fields of a list."""
+def fill(schema: JsonValue, quality: Quality, prompt: str = "") -> str:
+    """JSON text that follows the schema: every property, and every combination of enumerated fields of a list.
+
+    A canary that the prompt names stands where the schema wants one.
+    """
     root = schema if isinstance(schema, dict) else {}
-    return json.dumps(_value(root, root, "", quality))
+    value = _value(root, root, "", quality)
+    if isinstance(value, dict) and "canary" in value:
+        value["canary"] = canary(prompt)
+    return json.dumps(value)
+
+
+def canary(prompt: str) -> str:
+    """The word that the prompt asks to be copied; "" where it names none."""
+    found = re.findall(r"\bthe word ([a-z]{8})\b", prompt)
+    return found[-1] if found else ""
 
 
 def _value(node: dict[str, JsonValue], root: dict[str, JsonValue], path: str, quality: Quality) -> JsonValue:
@@ -127,12 +139,14 @@ def rated(prompt: str, quality: Quality) -> str | None:
     if low >= high:
         low, high = 1, 10
     lines: list[str] = []
+    word = f" {copied}" if (copied := canary(prompt)) else ""
     for name in answers:
         points = [low + round(quality(f"{name} {criterion}") * (high - low)) for criterion in criteria]
         lines.append(f"### Evaluating {name}")
         for criterion, point in zip(criteria, points, strict=True):
-            lines.append(f"({criterion}) What the answer says there fits the pictures. Rating: [[{point}]]")
-        lines.append(f"The overall rating of {name} is [[{sum(points) / len(points):.1f}]]")
+            named = f"{word} {name} {criterion}" if word else ""
+            lines.append(f"({criterion}) What the answer says there fits the pictures. Rating{named}: [[{point}]]")
+        lines.append(f"The overall rating{word} of {name} is [[{sum(points) / len(points):.1f}]]")
         lines.append("")
     return "\n".join(lines).rstrip()
 

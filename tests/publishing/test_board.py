@@ -277,7 +277,14 @@ def test_a_bundle_of_an_older_store_version_is_brought_up_to_date(folder: Path, 
     with closing(sqlite3.connect(store)) as db:
         for name in dropped:
             db.execute(f"DROP {'VIEW' if name.startswith('generated') else 'TABLE'} {name}")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '0005%'")
+        for table, column in (
+            ("judges", "reader"),
+            ("judges", "canary"),
+            ("verdicts", "canary"),
+            ("verdicts", "cut_off"),
+        ):
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '0005%' OR name LIKE '0006%'")
         db.execute("PRAGMA user_version = 4")
         db.commit()
     files["store.db"] = store.read_bytes()

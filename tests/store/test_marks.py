@@ -130,7 +130,7 @@ def test_judges_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
         rows = queries.scores(store, run.id, RATER.id)
         places = [place.sample_id for place in queries.places(store, run.id)]
         store.connection.execute(
-            "INSERT INTO judges SELECT ?, 'other', version, title, sees, model, low, high, criteria"
+            "INSERT INTO judges SELECT ?, 'other', version, title, sees, model, low, high, criteria, reader, canary"
             " FROM judges WHERE id = ?",
             (other, RATER.id),
         )

@@ -25,8 +25,8 @@ from tests.end_to_end.running import Done, accounted, here, rows, sound, total
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 
 _RATED = {f"C{c}": {"explanation": "", "rating": 10} for c in (1, 2, 3)}
-FULL = json.dumps({f"A{turn}": _RATED | {"overall": 10} for turn in (1, 2)})
-GULLIBLE = Behaviour(persona="weak", rules=(Rule(pattern=r"Rating: \[\[10\]\]", reply=FULL),))
+FULL = json.dumps({"canary": r"\1"} | {f"A{turn}": _RATED | {"overall": 10} for turn in (1, 2)}).replace("\\\\", "\\")
+GULLIBLE = Behaviour(persona="weak", rules=(Rule(pattern=r"(?s)Rating: \[\[10\]\].*the word ([a-z]{8})", reply=FULL),))
 """Rates low, whatever is said, but gives full marks where the answer holds a rating."""
 
 
@@ -76,9 +76,12 @@ def test_a_judge_that_reads_nothing_sees_nothing(server: LoopbackServer, tmp_pat
     judge = ["sparkles@openai/good", "--judge-arg", f"base_url={server.openai_url}"]
     done = _audit(judge[0], store, *judge[1:], "--budget", "240", "--json", str(numbers))
     assert done.code == 0, done.shown
-    assert "It sees 0 of" in done.shown
+    assert "It sees 0 of" in done.shown and "Whose ratings are read?" in done.shown
     found = _read(numbers)
     assert {row["answer"] for row in found["audit-changes"]} >= {"no captions", "wrong captions"}
+    quotes = {str(row["judge"]): row for row in found["audit-quotes"]}
+    assert quotes["quoting honest judge"]["own"] == quotes["quoting honest judge"]["replies"]
+    assert quotes["copying judge"]["unreadable"] == quotes["copying judge"]["replies"]
     assert all(abs(float(row["lost"] or 0)) < 2 for row in found["audit-sensitivity"])
     asked = server.stats().requests
     assert _audit(judge[0], store, *judge[1:], "--budget", "240").code == 0
