@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.errors import UserError
-from tests.end_to_end.running import accounted, here, rows
+from tests.end_to_end.running import Row, accounted, here, rows
 
 PLUGIN = '''
 from sparkles_eval.tasks.scorers import Outcome, Question, final_answer, invalid, scorer
@@ -56,6 +56,11 @@ def written(
     return told
 
 
+def numbers(found: Sequence[Row]) -> dict[str, float]:
+    """Rows of a name and a number."""
+    return {str(name): float(str(value)) for name, value in found}
+
+
 @pytest.fixture
 def one_of_our_own(tmp_path: Path) -> tuple[Path, list[str]]:
     """A store that a plugin's scorer scored, and `--plugin` of it."""
@@ -74,7 +79,7 @@ def test_a_scorer_of_one_s_own_is_everywhere_that_a_built_in_one_is(
 ) -> None:
     store, plugin = one_of_our_own
     accounted(store)
-    values = dict(rows(store, "SELECT sample, value FROM item_scores WHERE model = 'replay/a'"))
+    values = numbers(rows(store, "SELECT sample, value FROM item_scores WHERE model = 'replay/a'"))
     assert values == {"s0": 1.0, "s1": 1.0, "s2": 1.0, "s3": 3 / 5, "s4": 1.0, "s5": 0.0}
     mean = sum(values.values()) / 6
     ((value, n),) = rows(store, "SELECT value, n FROM leaderboard WHERE model = 'replay/a' AND metric = 'accuracy'")
@@ -137,7 +142,7 @@ def test_a_multiple_choice_question_at_every_turn(tmp_path: Path) -> None:
     assert scored == [
         ("d0", 1, 1.0, 0), ("d0", 2, 1.0, 0), ("d1", 1, 1.0, 0), ("d1", 2, 0.0, 0), ("d2", 1, 0.0, 0), ("d2", 2, 0.0, 1)
     ]  # fmt: skip
-    means = dict(rows(tmp_path / "s.db", "SELECT model, value FROM leaderboard WHERE metric = 'accuracy'"))
+    means = numbers(rows(tmp_path / "s.db", "SELECT model, value FROM leaderboard WHERE metric = 'accuracy'"))
     assert means["replay/a"] == pytest.approx(0.5) and means["baseline/oracle"] == 1.0
     found = tmp_path / "found.json"
     done = here("compare", "replay/a", "baseline/oracle", "--store", str(tmp_path / "s.db"), "--json", str(found))
@@ -168,7 +173,7 @@ def test_two_tolerances_are_two_runs_and_nothing_is_asked_twice(tmp_path: Path) 
     file = tmp_path / "task" / "task.yaml"
     file.write_text(file.read_text().replace("scorer: numeric", "scorer: {name: numeric, tolerance: 0.05}"))
     assert here(*told, "--no-report").code == 0
-    means = dict(rows(tmp_path / "s.db", "SELECT judge, value FROM leaderboard WHERE metric = 'accuracy'"))
+    means = numbers(rows(tmp_path / "s.db", "SELECT judge, value FROM leaderboard WHERE metric = 'accuracy'"))
     assert means == {"numeric": pytest.approx(1 / 3), "numeric(tolerance=0.05)": pytest.approx(2 / 3)}
     assert rows(tmp_path / "s.db", "SELECT count(*) FROM responses") == [(3,)]
     rules = rows(tmp_path / "s.db", "SELECT answer_rule FROM runs ORDER BY 1")
@@ -179,7 +184,7 @@ def test_two_tolerances_are_two_runs_and_nothing_is_asked_twice(tmp_path: Path) 
     ("scorer", "told"),
     [
         ("numerik", "scorer: unknown scorer 'numerik' (did you mean 'numeric'?); known: choice, exact_match"),
-        ("{name: numeric, tolerence: 1}", "unknown key 'tolerence' (did you mean 'tolerance'?)"),
+        ("{name: numeric, tolerances: 1}", "unknown key 'tolerances' (did you mean 'tolerance'?)"),
         ("shared_letters", "unknown scorer 'shared_letters'"),
         ("numeric", "s0: the target 'cat' is not one number"),
         ("choice", "s0: target 'cat' but no options"),

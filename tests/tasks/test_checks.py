@@ -17,7 +17,7 @@ from sparkles_eval.records import Conversation, Generation, Image, Sample, Text,
 from sparkles_eval.tasks.load import load_task
 from tests.tasks.conftest import Write
 
-TURNS = [
+TURNS: list[dict[str, object]] = [
     {"text": "Where?", "options": ["Left", "Right"], "target": "Left"},
     {"text": "Sure?"},
     {"text": "How many?", "options": [1, 2, 3], "target": [2, 3]},

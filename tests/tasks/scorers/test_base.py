@@ -46,7 +46,7 @@ def test_a_later_version_is_part_of_the_rule() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
-        ("numeric", {"tolerence": 1}, "unknown key 'tolerence' (did you mean 'tolerance'?); allowed: tolerance, abs"),
+        ("numeric", {"tolerances": 1}, "unknown key 'tolerances' (did you mean 'tolerance'?); allowed: tolerance, abs"),
         ("numeric", {"tolerance": "much"}, "tolerance: 'much' is not a number"),
         ("numeric", {"tolerance": -1}, "tolerance: input should be greater than or equal to 0"),
         ("numeric", {"tolerance": math.nan}, "tolerance: input should be"),
