@@ -32,15 +32,12 @@ class Reread:
 
 
 def reread(store: Store, run_ids: Sequence[str] | None = None) -> list[Reread]:
-    """Score every run (or those named) by the current version of its answer rule; runs that judges score are left out.
+    """Score every run (or those named) by the current version of its answer rule.
 
-    Raises errors.StoreError for a run that is not there. Runs whose rule is not here are left out too: `verify` says so.
+    Runs that judges score are left out, and those whose rule is not here (`verify` names them). Raises
+    errors.StoreError for a run that is not there.
     """
-    done: list[Reread] = []
-    for run in queries.runs(store, run_ids):
-        if run.answer_rule in RULES:
-            done.append(_run(store, run, run.answer_rule))
-    return done
+    return [_run(store, run, run.answer_rule) for run in queries.runs(store, run_ids) if run.answer_rule in RULES]
 
 
 def _run(store: Store, run: StoredRun, rule: str) -> Reread:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from sparkles_eval.tasks.scorers import strict_marks as marks
 from sparkles_eval.tasks.scorers.strict_clauses import Clause, clauses, signed
@@ -227,7 +228,7 @@ def _label(words: Sequence[Token], reading: _Reading) -> int:
         return 0
     reading.named = True
     reading.labels.add(form.option)
-    inline = sum(1 for a, b in zip(rest, rest[1:], strict=False) if mentions(a) and b in (")", ".", ":"))
+    inline = sum(1 for a, b in pairwise(rest) if mentions(a) and b in (")", ".", ":"))
     if inline:
         reading.labels |= {ord(sign) - BASE for sign in mentions(" ".join(rest))}
     return behind
@@ -367,6 +368,6 @@ def _decide(reading: _Reading, boxed: set[int | None], *, cut: bool) -> Read:
             answer, reason = next(iter(options)), ""
         else:
             answer, reason = None, _TWO
-    if answer is None and reason in (_NONE,) and reading.lone is not None and reading.sentences == 1 and not cut:
+    if answer is None and reason == _NONE and reading.lone is not None and reading.sentences == 1 and not cut:
         return ord(reading.lone.option) - BASE, ""
     return (answer, "") if answer is not None else (None, reason)
