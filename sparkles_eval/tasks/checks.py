@@ -37,6 +37,16 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
         wrong.append("an empty id")
     if not sample.turns:
         wrong.append("no turns")
+    wrong += _wrong_options(sample, protocol)
+    if "groups" in needs and not sample.group:
+        wrong.append("no group, which the metrics consistency and group_score need")
+    if "two turns" in needs and len(sample.turns) != 2:
+        wrong.append(f"{len(sample.turns)} turns, the metric sparkles_score needs two (judge_score takes any number)")
+    return wrong
+
+
+def _wrong_options(sample: Sample, protocol: Protocol) -> list[str]:
+    wrong: list[str] = []
     options, target = sample.options, sample.target
     if options:
         if len({option.lower().strip() for option in options}) < len(options):
@@ -55,10 +65,6 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
         wrong.append(f"target {target!r} but no options")
     elif protocol.answer is not None:
         wrong.append(f"no options, which the answer rule {protocol.answer!r} needs")
-    if "groups" in needs and not sample.group:
-        wrong.append("no group, which the metrics consistency and group_score need")
-    if "two turns" in needs and len(sample.turns) != 2:
-        wrong.append(f"{len(sample.turns)} turns, the metric sparkles_score needs two (judge_score takes any number)")
     return wrong
 
 
