@@ -33,15 +33,16 @@ class Reread:
 
 
 def reread(store: Store, run_ids: Sequence[str] | None = None) -> list[Reread]:
-    """Score every run (or those named) by the current version of its answer rule; runs that judges score are left out.
+    """Score every run (or those named) by the current version of its answer rule.
 
-    Raises errors.StoreError for a run that is not there. Runs whose rule is not here are left out too: `verify` says so.
+    Runs that judges score are left out, and those whose rule is not here (`verify` names them). Raises
+    errors.StoreError for a run that is not there.
     """
-    done: list[Reread] = []
-    for run in queries.runs(store, run_ids):
-        if run.answer_rule in RULES:
-            done.append(_run(store, run, make_scorer(run.answer_rule, {})))
-    return done
+    return [
+        _run(store, run, make_scorer(run.answer_rule, {}))
+        for run in queries.runs(store, run_ids)
+        if run.answer_rule is not None and run.answer_rule in RULES
+    ]
 
 
 def _run(store: Store, run: StoredRun, scorer: BoundScorer) -> Reread:
@@ -68,7 +69,7 @@ def _run(store: Store, run: StoredRun, scorer: BoundScorer) -> Reread:
 
 
 def _score(scorer: BoundScorer, sample: Sample, turn: int, reply: Response | None, was: Score | None) -> Score | None:
-    """What a turn's reply is worth now; one without a reply stays unscored with its reason, and None was never asked."""
+    """What a turn's reply is worth now; a turn without one stays unscored with its reason. None: it was never asked."""
     if reply is not None:
         return scorer.score(reply, sample, turn)
     return None if was is None else Score(turn, CRITERION, None, was.reason or "no reply")

@@ -80,7 +80,7 @@ def _why_not(run: StoredRun, judge: JudgeRow, readers: Readers, scorer: BoundSco
     if not extracts(judge):
         return readers.why_not(judge)
     if scorer is None or judge.name != scorer.name:
-        return f"this program has no answer rule {shown(judge.id)} (an older or newer version has, or --plugin FILE brings it)"
+        return f"this program has no answer rule {shown(judge.id)} (another version has, or --plugin FILE)"
     return None if run.answer_rule == scorer.rule else f"the run's answer rule is {shown(run.answer_rule)}"
 
 

@@ -100,7 +100,7 @@ class Scorer:
     raw: bool = False
     """True: given the reply as it came, reasoning and all, and also one that was refused or cut off."""
     read_cut: Function | None = None
-    """What reads a reply that was cut off, where that may still be read; None: `function`, or invalid where not `raw`."""
+    """What reads a reply that was cut off; None: `function` where `raw`, else such a reply is invalid."""
     identity: str = ""
     """What a run's identity says of it; "": the name for version 1, else the id.
 

@@ -1,4 +1,6 @@
-"""Cuts a sentence into clauses and says of each whether it can state an answer: conditions, concessions and reports cannot.
+"""Cuts a sentence into clauses and says of each whether it can state an answer.
+
+Conditions, concessions, explanations and what others say cannot.
 
 In a clause every option stands as one sign (see `strict_grammar`).
 """
@@ -11,70 +13,21 @@ from dataclasses import dataclass
 
 from sparkles_eval.tasks.scorers.strict_grammar import BASE
 from sparkles_eval.tasks.scorers.strict_options import Forms
-from sparkles_eval.tasks.scorers.strict_text import Token
+from sparkles_eval.tasks.scorers.strict_text import Token, word_set
 
-_MAIN = frozenset(["so", "therefore", "thus", "hence", "consequently", "accordingly", "but", "however", "yet"])
+_MAIN = word_set("so therefore thus hence consequently accordingly but however yet")
 """Words that begin a main clause."""
-_ASIDE = frozenset(
-    [
-        "because",
-        "since",
-        "as",
-        "while",
-        "whereas",
-        "although",
-        "though",
-        "albeit",
-        "given",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "whom",
-        "despite",
-        "considering",
-        "due",
-        "weil",
-        "obwohl",
-        "da",
-        "denn",
-        "porque",
-        "aunque",
-        "puisque",
-        "bien",
-        "perché",
-        "sebbene",
-        "embora",
-        "except",
-        "even",
-    ]
+_ASIDE = word_set(
+    "because since as while whereas although though albeit given where which who whose whom despite considering "
+    "due weil obwohl da denn porque aunque puisque bien perché sebbene embora except even"
 )
 """Words that begin a clause which explains or concedes."""
-_CONDITION = frozenset(
-    [
-        "if",
-        "unless",
-        "provided",
-        "assuming",
-        "suppose",
-        "supposing",
-        "otherwise",
-        "were",
-        "had",
-        "lest",
-        "whether",
-        "when",
-        "only",
-        "wenn",
-        "falls",
-        "si",
-        "se",
-        "если",
-    ]
+_CONDITION = word_set(
+    "if unless provided assuming suppose supposing otherwise were had lest whether when only wenn falls si se если"
 )
 """Words that begin a condition: it takes back what stands directly before it, and governs what follows it."""
 _CONDITION_SIGNS = frozenset("\u5982\u82e5\u5047\u308b\u3082\ub9cc")
-_BREAKS = frozenset(["but", "however", "yet", "aber", "mais", "pero", "ma", "mas", "но"])
+_BREAKS = word_set("but however yet aber mais pero ma mas но")
 """Words that end a condition's reach."""
 _TENTATIVE = re.compile(
     r"\b(?:glance|sight|initially|hypothetically|theoretically|superficially|normally|otherwise|originally|previously|"
@@ -83,9 +36,7 @@ _TENTATIVE = re.compile(
     r"pretend|mistaken(?:ly)?|at first|first i)\b"
 )
 """Words of an opening that make what follows it somebody else's or an earlier opinion."""
-_DENYING = frozenset(
-    ["wrong", "incorrect", "not", "no", "unlikely", "impossible", "eliminated", "rejected", "out", "false"]
-)
+_DENYING = word_set("wrong incorrect not no unlikely impossible eliminated rejected out false")
 
 
 @dataclass(frozen=True, slots=True)

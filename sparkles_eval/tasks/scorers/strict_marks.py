@@ -1,5 +1,6 @@
 """The words and marks by which a reader knows a correction, a quotation, a box, or the end of the model's own turn."""
 
+# ruff: noqa: E501 - a pattern is read as one line
 from __future__ import annotations
 
 import re
@@ -7,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST
+from sparkles_eval.tasks.scorers.strict_text import word_set
 
 _SIGN = f"[{chr(BASE)}-{chr(BASE + MOST)}]"
-CONCLUDING = frozenset(["so", "therefore", "thus", "hence", "consequently", "accordingly"])
+CONCLUDING = word_set("so therefore thus hence consequently accordingly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,83 +68,13 @@ _HEAD = re.compile(
     r"\b(?:answers?|choice|option|verdict|decision|result|conclusion|conclude|summary|ans|statement|claim|match|prediction|label|"
     rf"output|response|so|therefore|thus|hence|finally|final|choose|pick|select|say|go with)\b|{_SIGN} (?:/|or) {_SIGN}"
 )
-_NEGATIVE = frozenset(
-    [
-        "incorrect",
-        "wrong",
-        "no",
-        "not",
-        "false",
-        "never",
-        "eliminated",
-        "eliminate",
-        "excluded",
-        "ruled",
-        "is",
-        "does",
-        "do",
-        "can",
-        "cannot",
-        "unlikely",
-        "less",
-        "has",
-        "lacks",
-        "doesn",
-        "fails",
-        "partially",
-        "partly",
-        "only",
-        "worse",
-        "bad",
-        "nope",
-        "does",
-        "would",
-        "could",
-        "might",
-        "was",
-    ]
+_NEGATIVE = word_set(
+    "incorrect wrong no not false never eliminated eliminate excluded ruled is does do can cannot unlikely less "
+    "has lacks doesn fails partially partly only worse bad nope does would could might was"
 )
-_VERBS = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "does",
-        "do",
-        "did",
-        "has",
-        "have",
-        "can",
-        "could",
-        "would",
-        "may",
-        "might",
-        "seems",
-        "seem",
-        "appears",
-        "looks",
-        "matches",
-        "match",
-        "fits",
-        "fit",
-        "fails",
-        "lacks",
-        "shows",
-        "contains",
-        "will",
-        "should",
-        "must",
-        "also",
-        "only",
-        "remains",
-        "cannot",
-        "differs",
-        "describes",
-        "depicts",
-        "never",
-        "not",
-    ]
+_VERBS = word_set(
+    "is are was were does do did has have can could would may might seems seem appears looks matches match fits "
+    "fit fails lacks shows contains will should must also only remains cannot differs describes depicts never not"
 )
 _BOX = re.compile(
     r"\\boxed\s{0,9}\{(?:\\(?:text|mathrm|textbf|mathbf)\s{0,9}\{)?(?P<box>[^{}\n]{1,400})\}"
@@ -152,21 +84,7 @@ _BOX = re.compile(
     r"|\[\[(?P<square>[^\[\]\n]{1,200})\]\]",
     re.IGNORECASE,
 )
-_FIELD = frozenset(
-    [
-        "answer",
-        "final_answer",
-        "finalanswer",
-        "final",
-        "choice",
-        "option",
-        "prediction",
-        "selected",
-        "selection",
-        "label",
-        "verdict",
-    ]
-)
+_FIELD = word_set("answer final_answer finalanswer final choice option prediction selected selection label verdict")
 _QUOTE = re.compile(r"\"[^\"\n]{1,400}\"|(?<!\w)'[^'\n]{10,400}'(?!\w)")
 _OTHER_TURN = re.compile(
     r"(?:^|\n)[ #>*]{0,9}(?:(?:next |new |follow-up |another )?(?:question|problem|q|example|exercise)(?: ?#?\d{1,3})? ?[*]{0,3}(?:[:.)\uff1a]|(?=\n))"

@@ -6,58 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
+from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens, word_set
 
-TRUTH = frozenset(
-    [
-        "true",
-        "false",
-        "correct",
-        "incorrect",
-        "right",
-        "wrong",
-        "yes",
-        "no",
-        "valid",
-        "invalid",
-        "supported",
-        "unsupported",
-        "entailed",
-        "contradicted",
-        "accurate",
-        "inaccurate",
-    ]
+TRUTH = word_set(
+    "true false correct incorrect right wrong yes no valid invalid supported unsupported entailed contradicted "
+    "accurate inaccurate"
 )
 """Options of which "the statement is X" can speak."""
 _NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _ORDINALS = ["zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _PREFIXED = {"true": "un", "correct": "in", "valid": "in", "supported": "un", "accurate": "in"}
-_PRONOUN = frozenset(
-    [
-        "think",
-        "would",
-        "will",
-        "choose",
-        "pick",
-        "select",
-        "believe",
-        "am",
-        "can",
-        "conclude",
-        "see",
-        "say",
-        "go",
-        "have",
-        "chose",
-        "was",
-        "do",
-        "vote",
-        "opt",
-        "prefer",
-    ]
+_PRONOUN = word_set(
+    "think would will choose pick select believe am can conclude see say go have chose was do vote opt prefer"
 )
 """Behind "I", these make it the speaker and no option."""
-_ARTICLE = frozenset(["resposta", "opção", "alternativa", "letra", "solução", "escolha", "melhor", "minha"])
+_ARTICLE = word_set("resposta opção alternativa letra solução escolha melhor minha")
 """Behind "A", these make it the Portuguese article."""
 
 

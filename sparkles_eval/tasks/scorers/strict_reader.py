@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from sparkles_eval.tasks.scorers import strict_marks as marks
 from sparkles_eval.tasks.scorers.strict_clauses import Clause, clauses, signed
@@ -209,26 +210,21 @@ def _label(words: Sequence[Token], reading: _Reading) -> int:
     form = reading.forms.at(words, i) if i < len(words) else None
     if form is None or form.denied:
         return 0
-    behind = i + len(form.words)
-    begin = behind
+    begin = behind = i + len(form.words)
     while behind < len(words) and words[behind].word in (")", "]", ".", ":", "-") and behind - begin < 3:
         behind += 1
     if behind == begin or behind >= len(words):
         return 0
-    only_stop = words[begin].word == "."
-    if only_stop and not (form.letter or form.words[0].isdecimal()):
-        return 0  # "TRUE. Both show dogs": a sentence
-    if marks.denies([token.word for token in words[behind : behind + 4]]):
-        return 0
     rest = signed(words[behind:], reading.forms)
-    if marks.only_signs(" ".join(rest)) or (words[behind - 1].word == ":" and mentions(" ".join(rest[:3]))):
-        return 0
-    if marks.correction(" ".join(rest), settled=True)[0] is not None:
+    letter = bool(form.letter) or form.words[0].isdecimal()
+    sentence = words[begin].word == "." and not letter  # "TRUE. Both show dogs"
+    listed = marks.only_signs(" ".join(rest)) or (words[behind - 1].word == ":" and mentions(" ".join(rest[:3])))
+    said_of = marks.denies([token.word for token in words[behind : behind + 4]])
+    if sentence or listed or said_of or marks.correction(" ".join(rest), settled=True)[0] is not None:
         return 0
     reading.named = True
     reading.labels.add(form.option)
-    inline = sum(1 for a, b in zip(rest, rest[1:], strict=False) if mentions(a) and b in (")", ".", ":"))
-    if inline:
+    if any(mentions(a) and b in (")", ".", ":") for a, b in pairwise(rest)):
         reading.labels |= {ord(sign) - BASE for sign in mentions(" ".join(rest))}
     return behind
 
@@ -285,31 +281,37 @@ def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None
 
 
 def _stated(clause: Clause, reading: _Reading) -> Said | None:
-    """What a clause states, by itself or around its colon or dash."""
-    truth = reading.forms.truth
-    whole = said(clause.text, truth=truth)
+    """What a clause states, by itself or around its bracket, colon or dash."""
+    whole = said(clause.text, truth=reading.forms.truth)
     if whole is not None:
         return whole
     words = clause.text.split()
+    return _described(words, reading) or _around_colon(words, reading)
+
+
+def _described(words: Sequence[str], reading: _Reading) -> Said | None:
+    """ "The answer is (B) a red cup": the option in brackets, then what it stands for."""
     bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
-    if bracket is not None and len(mentions(clause.text)) == 1 and not marks.denies(words[bracket + 1 :]):
-        described = said(" ".join(words[: bracket + 1]), truth=truth)  # "The answer is (B) a red cup"
-        if described is not None and not described.alone:
-            return described
-    at = next((i for i, word in enumerate(words) if word in (":", "-")), None)
-    if at is None:
+    if bracket is None or len(mentions(" ".join(words))) > 1 or marks.denies(words[bracket + 1 :]):
         return None
-    head = said(" ".join(words[:at]), truth=truth)
-    if head is not None and not head.denied and not marks.denies(words[at + 1 : at + 4]):
-        if not head.alone:
-            return head
-        reading.labels.add(ord(head.option) - BASE)
+    found = said(" ".join(words[: bracket + 1]), truth=reading.forms.truth)
+    return found if found is not None and not found.alone else None
+
+
+def _around_colon(words: Sequence[str], reading: _Reading) -> Said | None:
+    """ "The answer is B: it shows a dog", "Sure, here is my answer: B"; "B: a dog" is a label."""
+    places = [i for i, word in enumerate(words) if word in (":", "-")]
+    if not places:
         return None
-    last = len(words) - 1 - next(i for i, word in enumerate(reversed(words)) if word in (":", "-"))
-    if marks.announces(" ".join(words[:last])):
-        behind = said(" ".join(words[last + 1 :]), truth=truth)
-        return replace(behind, alone=False) if behind is not None else None
-    return None
+    head = said(" ".join(words[: places[0]]), truth=reading.forms.truth)
+    if head is not None and not head.denied and not marks.denies(words[places[0] + 1 :]):
+        if head.alone:
+            reading.labels.add(ord(head.option) - BASE)
+        return None if head.alone else head
+    if not marks.announces(" ".join(words[: places[-1]])):
+        return None
+    behind = said(" ".join(words[places[-1] + 1 :]), truth=reading.forms.truth)
+    return replace(behind, alone=False) if behind is not None else None
 
 
 def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool) -> bool:
@@ -367,6 +369,6 @@ def _decide(reading: _Reading, boxed: set[int | None], *, cut: bool) -> Read:
             answer, reason = next(iter(options)), ""
         else:
             answer, reason = None, _TWO
-    if answer is None and reason in (_NONE,) and reading.lone is not None and reading.sentences == 1 and not cut:
+    if answer is None and reason == _NONE and reading.lone is not None and reading.sentences == 1 and not cut:
         return ord(reading.lone.option) - BASE, ""
     return (answer, "") if answer is not None else (None, reason)

@@ -10,6 +10,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list in one string."""
+    return frozenset(text.split())
+
+
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0f\ufeff]")
 _SAME = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00ab": '"', "\u00bb": '"', "\u201e": '"',
@@ -31,7 +37,7 @@ _THOUSANDS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?%?")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+%?")
 """Thousands to some readers and decimals to others: left as it is written."""
 _DECIMALS = re.compile(r"(?P<whole>-?[0-9]+)\.(?P<part>[0-9]*?)0*(?P<percent>%?)")
-_SHORT = frozenset(["e.g", "i.e", "vs", "fig", "approx", "dr", "mr", "mrs", "ms", "nr", "etc", "cf", "ans"])
+_SHORT = word_set("e.g i.e vs fig approx dr mr mrs ms nr etc cf ans")
 """Words whose full stop ends no sentence; "etc" only where a sentence goes on in small letters or digits."""
 
 
