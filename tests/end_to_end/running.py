@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from typer import testing
 from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
@@ -22,6 +24,9 @@ from tests.server import LoopbackServer
 Row: TypeAlias = tuple[object, ...]
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+# Every `invoke` puts the whole command line together anew, which takes longer than most commands: once is enough.
+testing._get_command = functools.cache(testing._get_command)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""Freezes the numbers as the program gives them now: `python -m tests.golden.write_frozen [STORE...]`.
+
+A commit that changes a frozen number says why. Read `git diff tests/golden/frozen` before it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.golden.frozen_files import write
+from tests.golden.frozen_numbers import observe
+from tests.golden.frozen_stores import CASES
+from tests.server import LoopbackServer
+
+
+def main() -> None:
+    """Make the stores and write what they give."""
+    with tempfile.TemporaryDirectory() as temporary, LoopbackServer() as server:
+        os.environ["SPARKLES_CACHE"] = f"{temporary}/cache"
+        for name in sys.argv[1:] or CASES:
+            case, folder = CASES[name], Path(temporary) / name
+            folder.mkdir()
+            found = observe(case.make(folder, server), folder, case.commands, same_ids=case.same_ids, ranks=case.ranks)
+            print(write(name, found))
+
+
+if __name__ == "__main__":
+    main()
