@@ -140,8 +140,8 @@ def _show(
 
     from sparkles_eval.analysis.judges import audit_tables
     from sparkles_eval.analysis.judges.audit import audit_report
-    from sparkles_eval.cli.audit_page import page, write_page
     from sparkles_eval.analysis.judges.audit_quotes import rehearsals
+    from sparkles_eval.cli.audit_page import page, write_page
     from sparkles_eval.engine.cells import judge_row
     from sparkles_eval.judges.quoting import rehearse
     from sparkles_eval.store.store import Store
