@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.measure import median, run, sparkles_eval
 from benchmarks.results import Figure, circumstances, command_line, table
-from sparkles_eval.records import Criterion, Generation, Model, Run, Sample, Score, Text, Turn
+from sparkles_eval.core import Criterion, Generation, Model, Run, Sample, Score, Text, Turn
 from sparkles_eval.store.rows import EnvironmentRow, JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 

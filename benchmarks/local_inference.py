@@ -223,20 +223,20 @@ def continuous(bench: Bench, items: Sequence[Item]) -> int:
     """Images once; finished rows leave and waiting ones enter."""
     import torch
 
-    from sparkles_eval.adapters.local_choice import Draws, Settings
-    from sparkles_eval.adapters.local_decoding import Decoder, Row
-    from sparkles_eval.adapters.local_machine import row_memory
-    from sparkles_eval.records import Generation
+    from sparkles_eval.adapters.local.continuous_batching import Decoder, DecodingRow
+    from sparkles_eval.adapters.local.device import row_memory
+    from sparkles_eval.adapters.local.token_sampling import SamplingSettings, UniformDraws
+    from sparkles_eval.core import Generation
     from tests.adapters.making import request
 
     features = bench.features(items)
     decoder = Decoder(bench.model.language_model, row_memory(str(bench.device)))
     waiting = sorted(items, key=lambda item: len(item.ids))
-    asked, greedy, tokens = request("?"), Settings.of(Generation(temperature=0)), 0
+    asked, greedy, tokens = request("?"), SamplingSettings.of(Generation(temperature=0)), 0
 
-    def row(item: Item) -> Row:
+    def row(item: Item) -> DecodingRow:
         embeds = bench.embed(item, torch.stack([features[number] for number in item.images]))
-        return Row(asked, embeds, item.answer, greedy, Draws(0), lambda ids: not ids)
+        return DecodingRow(asked, embeds, item.answer, greedy, UniformDraws(0), lambda ids: not ids)
 
     while waiting or decoder.rows:
         room = decoder.room(bench.shape.prompt + bench.shape.answer, bench.shape.rows)

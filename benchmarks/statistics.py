@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.results import Figure, circumstances, command_line, table
-from sparkles_eval.stats import pairwise, ranks, resample
+from sparkles_eval.stats import bootstrap, pairwise, ranks
 
 TITLE = "Statistics"
 MODELS, ITEMS, RESAMPLES = 50, 7_000, 10_000
@@ -42,13 +42,13 @@ def report(quick: bool) -> str:
     right = (rng.random((ITEMS, MODELS)) < np.linspace(0.45, 0.75, MODELS)).astype(np.float64)
     scores = rng.integers(6, 61, (ITEMS, MODELS)) / 6
     sets, groups = rng.integers(0, SETS, ITEMS), rng.integers(0, GROUPS, ITEMS)
-    means = resample.bootstrap_means(resample.cluster_totals(right, sets), resamples=RESAMPLES)
+    means = bootstrap.bootstrap_means(bootstrap.cluster_totals(right, sets), resamples=RESAMPLES)
 
     def timed(job: Callable[[], object]) -> float:
         return 1e3 * _seconds(job, repeats)
 
     def boot(values: np.ndarray, labels: np.ndarray) -> float:
-        return timed(lambda: resample.bootstrap_means(resample.cluster_totals(values, labels), resamples=RESAMPLES))
+        return timed(lambda: bootstrap.bootstrap_means(bootstrap.cluster_totals(values, labels), resamples=RESAMPLES))
 
     one = 1e3 * _seconds(lambda: _scipy_one_model(right[:, 0]), 1)
     clustered, single = boot(right, sets), boot(right, np.arange(ITEMS))
@@ -57,7 +57,7 @@ def report(quick: bool) -> str:
         Figure(f"bootstrap, accuracy, {GROUPS:,} clusters", boot(right, groups), "ms", MODELS * one, at_most=1000),
         Figure(f"bootstrap, scores in sixths, {SETS:,} clusters", boot(scores, sets), "ms", MODELS * one),
         Figure("bootstrap, accuracy, every item a cluster", single, "ms", MODELS * one),
-        Figure("percentile intervals of 1,225 pairs", timed(lambda: resample.pair_intervals(means)), "ms"),
+        Figure("percentile intervals of 1,225 pairs", timed(lambda: bootstrap.pair_intervals(means)), "ms"),
         Figure("1,225 pairs, clustered t", timed(lambda: pairwise.pair_tests(right, sets)), "ms", at_most=100),
         Figure("1,225 pairs, 10,000 sign flips, n = 150", timed(lambda: pairwise.pair_sign_flips(scores[:150])), "ms"),
         Figure("rank sets and letters, n = 450", timed(lambda: ranks.rank_sets(scores[:450])), "ms"),

@@ -23,8 +23,8 @@ from benchmarks.training_run import CROPS, SHAPES, WARM, Bench
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import SparklesChatConfig
-    from sparkles_eval.training.draws import Draw
-    from sparkles_eval.training.steps import Run
+    from sparkles_eval.training.dataset import SampleDraw
+    from sparkles_eval.training.projection_step import ProjectionRun
 
 TITLE = "Training"
 WAYS = ("one sample at a time", "batched, on-line vision", "batched, cached features")
@@ -50,7 +50,7 @@ class Told:
     memory_mb: float = 0.0
 
 
-def original(run: Run, _step: int, drawn: Sequence[Draw]) -> float:
+def original(run: ProjectionRun, _step: int, drawn: Sequence[SampleDraw]) -> float:
     """Each sample alone: decode and crop its images, through the tower, logits at every position, back."""
     import torch
 
@@ -73,21 +73,23 @@ def original(run: Run, _step: int, drawn: Sequence[Draw]) -> float:
     return total
 
 
-def ours(run: Run, step: int, drawn: Sequence[Draw]) -> float:
+def ours(run: ProjectionRun, step: int, drawn: Sequence[SampleDraw]) -> float:
     """What `sparkles-eval train` does with a step."""
-    from sparkles_eval.training.steps import advance
+    from sparkles_eval.training.projection_step import advance_run
 
-    return advance(run, step, drawn).loss
+    return advance_run(run, step, drawn).loss
 
 
-_STEP: Mapping[str, Callable[[Run, int, Sequence[Draw]], float]] = dict(zip(WAYS, (original, ours, ours), strict=True))
+_STEP: Mapping[str, Callable[[ProjectionRun, int, Sequence[SampleDraw]], float]] = dict(
+    zip(WAYS, (original, ours, ours), strict=True)
+)
 
 
 def work(shape_name: str, way: str, out: Path) -> None:
     """One way in this process; what it took goes into a JSON file."""
     import torch
 
-    from sparkles_eval.training.steps import fill_cache
+    from sparkles_eval.training.projection_step import fill_cache
 
     shape = SHAPES[shape_name]
     with tempfile.TemporaryDirectory(prefix="sparkles-training-") as folder:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from sparkles_eval.sparkleschat import SparklesChatConfig
-    from sparkles_eval.training.prepared import Prepared
+    from sparkles_eval.training.dataset import TokenDataset
+    from sparkles_eval.training.projection_step import ProjectionRun
     from sparkles_eval.training.recipes import ProjectionRecipe
-    from sparkles_eval.training.steps import Run
 
 CROPS = 4
 BATCH = 8
@@ -45,12 +45,12 @@ SHAPES = {
 }
 
 
-def samples_of(shape: Shape, config: SparklesChatConfig, folder: Path) -> Prepared:
+def samples_of(shape: Shape, config: SparklesChatConfig, folder: Path) -> TokenDataset:
     """Samples of one to four images each, lengths spread as real ones do, about half of each with a loss."""
-    from sparkles_eval.records import Image
-    from sparkles_eval.sparkleschat.processing import Encoded
+    from sparkles_eval.core import Image
+    from sparkles_eval.sparkleschat.processing import EncodedRow
     from sparkles_eval.tasks.images import ImageFolder
-    from sparkles_eval.training.prepared import Prepared, Row, Rows
+    from sparkles_eval.training.dataset import TokenDataset, TokenRow, TokenSubset
 
     workload.make(folder, shape.images // 2)
     images = ImageFolder(folder / "images", folder)
@@ -70,9 +70,9 @@ def samples_of(shape: Shape, config: SparklesChatConfig, folder: Path) -> Prepar
         text = [int(word) for word in draw.integers(3, 200, size=words - 4 * len(shown))]
         answer = len(text) * 3 // 5
         labels = [-100] * (len(ids) + len(text) - answer) + text[len(text) - answer :]
-        encoded = Encoded(tuple(ids + text), tuple(slots + [-1] * len(text)), len(shown), tuple(labels))
-        rows.append(Row(encoded, tuple(shown)))
-    return Prepared((Rows("random", 1.0, tuple(rows)),), 0, shape.name)
+        encoded = EncodedRow(tuple(ids + text), tuple(slots + [-1] * len(text)), len(shown), tuple(labels))
+        rows.append(TokenRow(encoded, tuple(shown)))
+    return TokenDataset((TokenSubset("random", 1.0, tuple(rows)),), 0, shape.name)
 
 
 def recipe_of(shape: Shape, precision: str, *, online: bool) -> ProjectionRecipe:
@@ -101,24 +101,24 @@ class Bench:
         import torch
 
         from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
-        from sparkles_eval.training import steps
+        from sparkles_eval.training import projection_step
 
         if shape.name == "tiny":
             torch.set_num_threads(1)
         config = config_of(shape.name)
         precision = "fp32" if shape.name == "tiny" else "fp16" if scaled else "bf16"
         recipe = recipe_of(shape, precision, online=online)
-        self.accelerator: Accelerator = steps.start(recipe)
+        self.accelerator: Accelerator = projection_step.start_process(recipe)
         make: Any = SparklesChatForConditionalGeneration
         torch.manual_seed(0)
         with self.accelerator.device:
-            model = make._from_config(config, dtype=steps.dtype_of(recipe, self.accelerator))  # noqa: SLF001
+            model = make._from_config(config, dtype=projection_step.dtype_of(recipe, self.accelerator))  # noqa: SLF001
         for part in (model.qformer, model.language_projection):
             part.float()  # as loading does
         model.query_tokens.data = model.query_tokens.data.float()
         prepared = samples_of(shape, config, folder / "data")
         processor = _processor(config, folder)
-        self.run: Run = steps.begin(
+        self.run: ProjectionRun = projection_step.begin_run(
             recipe, self.accelerator, model, processor, prepared, cache=folder / "features", positions=8192
         )
 
@@ -131,8 +131,8 @@ class Bench:
 def _processor(config: SparklesChatConfig, folder: Path) -> Any:
     """Only its batches are needed; its vocabulary is a few words."""
     from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
-    from sparkles_eval.sparkleschat.tokens import JsonTokens
-    from sparkles_eval.training.mini.vocabulary import build
+    from sparkles_eval.sparkleschat.tokenizers import JsonTokens
+    from sparkles_eval.training.mini.tiny_model import build_vocabulary
 
-    build(["a few words"], []).save(str(folder / "words.json"))
+    build_vocabulary(["a few words"], []).save(str(folder / "words.json"))
     return SparklesChatProcessor.for_model(JsonTokens(folder / "words.json"), config)

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from benchmarks.results import Figure, circumstances, command_line, table
 from benchmarks.viewer_store import Shape, make
-from sparkles_eval.store import sidecar
-from sparkles_eval.viewer import web
-from sparkles_eval.viewer.app import keeper_of, viewer
-from sparkles_eval.viewer.catalogue import catalogue
-from sparkles_eval.viewer.keeper import Keeper
-from sparkles_eval.viewer.shelf import Shelf
+from sparkles_eval.store import viewer_index
+from sparkles_eval.viewer import web_server
+from sparkles_eval.viewer.app import make_refresher, viewer_app
+from sparkles_eval.viewer.cached_pages import Refresher
+from sparkles_eval.viewer.connection_pool import ConnectionPool
+from sparkles_eval.viewer.store_pages import store_index
 
 TITLE = "Viewer"
 FULL, QUICK = Shape(50, 7_000, 450), Shape(6, 300, 40)
@@ -32,11 +32,11 @@ TOKEN = "benchmark"  # noqa: S105 - on loopback, for a store that was drawn here
 
 
 @contextmanager
-def served(shelf: Shelf, keeper: Keeper) -> Iterator[str]:
+def served(shelf: ConnectionPool, keeper: Refresher) -> Iterator[str]:
     """The viewer on a free port; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        server = web.server(viewer(shelf, keeper)(TOKEN, "127.0.0.1", port))
+        server = web_server.server(viewer_app(shelf, keeper)(TOKEN, "127.0.0.1", port))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -53,9 +53,9 @@ def _ask(url: str) -> float:
     return time.perf_counter() - start
 
 
-def _pages(shelf: Shelf) -> dict[str, str]:
-    with shelf.lend() as store:
-        found = catalogue(store)
+def _pages(shelf: ConnectionPool) -> dict[str, str]:
+    with shelf.acquire() as store:
+        found = store_index(store)
         pairs, dialogues = found.groups[0], found.groups[1]
         runs = [row.run.id for row in pairs.asked.entries]
         rows = store.connection.execute(
@@ -92,9 +92,9 @@ def _pages(shelf: Shelf) -> dict[str, str]:
     }
 
 
-def _kept_up(shelf: Shelf, keeper: Keeper) -> tuple[float, float]:
+def _kept_up(shelf: ConnectionPool, keeper: Refresher) -> tuple[float, float]:
     """Seconds of the first round, and of one in which nothing has changed."""
-    side = sidecar.open_side(shelf.path, shelf.side)
+    side = viewer_index.open_viewer_index(shelf.path, shelf.side)
     times = []
     for _ in range(2):
         start = time.perf_counter()
@@ -104,7 +104,7 @@ def _kept_up(shelf: Shelf, keeper: Keeper) -> tuple[float, float]:
     return times[0], times[1]
 
 
-def _side_files(shelf: Shelf) -> list[Path]:
+def _side_files(shelf: ConnectionPool) -> list[Path]:
     return sorted(shelf.side.parent.glob(f"{shelf.side.name}*"))
 
 
@@ -115,8 +115,8 @@ def report(quick: bool) -> str:
     with tempfile.TemporaryDirectory(prefix="sparkles-viewer-") as folder:
         path = Path(folder, "s.db")
         make(path, shape)
-        shelf = Shelf(path)
-        keeper = keeper_of(shelf)
+        shelf = ConnectionPool(path)
+        keeper = make_refresher(shelf)
         first, still = _kept_up(shelf, keeper)
         with served(shelf, keeper) as url:
             figures = []

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkles_eval.records import (
+from sparkles_eval.core import (
     Criterion,
     Generation,
     Image,
@@ -29,7 +29,7 @@ from sparkles_eval.records import (
     VerdictStatus,
     fingerprint,
 )
-from sparkles_eval.store.encode import Row, insert_all, now, response_row, score_row, verdict_row
+from sparkles_eval.store.mapping import Row, insert_all, now, response_row, score_row, verdict_row
 from sparkles_eval.store.rows import EnvironmentRow, JudgeRow, ScoreRow, TaskRow, VerdictRow
 from sparkles_eval.store.store import Store
 

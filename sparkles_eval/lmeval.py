@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.errors import MissingExtra, UserError
+from sparkles_eval.core.errors import MissingExtra, UserError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 _OURS = ("export", "text")
@@ -28,7 +28,7 @@ def export(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first items.")] = None,
 ) -> None:
     """Write our tasks as lm-eval tasks, every item in both image orders."""
-    from sparkles_eval.bridges.export import export as write
+    from sparkles_eval.bridges.lm_eval_export import export as write
 
     pairs = dict(pair.partition("=")[::2] for pair in task_arg or ())
     for file in write(task, out, protocol=protocol, data_root=data_root, args=pairs, limit=limit):
@@ -45,7 +45,7 @@ def text(
     device: Annotated[str | None, typer.Option(help="Such as cuda:0.")] = None,
 ) -> None:
     """Compare the language models of two folders on text tasks. Exit code 1 where a document came out otherwise."""
-    from sparkles_eval.bridges.text import compare_text
+    from sparkles_eval.bridges.lm_eval_text import compare_text
 
     found = compare_text(model, base, task, include=include, limit=limit, device=device)
     for row in found:
@@ -73,7 +73,7 @@ def _lm_eval() -> None:
     try:
         from lm_eval.__main__ import cli_evaluate
 
-        import sparkles_eval.bridges.lm_eval  # noqa: F401 - registers our models
+        import sparkles_eval.bridges.lm_eval_model  # noqa: F401 - registers our models
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("sparkles_eval"):
             raise

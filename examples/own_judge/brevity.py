@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
-from sparkles_eval.records import Criterion, Model, Rating, Sample, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core import Criterion, Model, Rating, Sample, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
 
 VERSION = 1
 BREVITY = Criterion("words", "Brevity", "10 up to the limit, then falling to 1 at four times the limit.")
@@ -39,11 +39,11 @@ class Brevity:
     def check(self, sample: Sample) -> str | None:  # noqa: ARG002 - every answer has a length
         return None
 
-    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+    def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
         turns = range(1, len(dialogue.sample.turns) + 1)
-        return [Call("dialogue", dialogue, tuple((turn, BREVITY.id) for turn in turns))]
+        return [JudgeCall("dialogue", dialogue, tuple((turn, BREVITY.id) for turn in turns))]
 
-    def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - nobody was asked
+    def read(self, call: JudgeCall, text: str) -> Verdict:  # noqa: ARG002 - nobody was asked
         counts = [len(answer.split()) for answer in call.dialogue.answers]
         ratings = tuple(
             Rating(turn, BREVITY.id, self._points(count), f"{count} words") for turn, count in enumerate(counts, 1)

@@ -15,10 +15,10 @@ from io import BytesIO
 
 from PIL import Image
 
-from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import ModelOptions, Request
-from sparkles_eval.errors import Rejected
-from sparkles_eval.records import Generation, Model, Reply, Usage
+from sparkles_eval.adapters.options import ModelArguments
+from sparkles_eval.core import Generation, Model, Reply, Usage
+from sparkles_eval.core.errors import Rejected
 
 PALETTE: Mapping[str, tuple[int, int, int]] = {
     "red": (200, 45, 40),
@@ -119,7 +119,9 @@ class ColourSenseAdapter:
 
 def make(model: Model, options: ModelOptions) -> ColourSenseAdapter:
     """The factory: `--model colours/NAME`, with `--model-arg edge=32`."""
-    args = Arguments(model.name, options, {"edge": "pixels that images are shrunk to", "name": "its name in tables"})
+    args = ModelArguments(
+        model.name, options, {"edge": "pixels that images are shrunk to", "name": "its name in tables"}
+    )
     sense = ColourSense(args.integer("edge") or EDGE)
     # Whatever may change an answer belongs in `settings`: stored answers are looked up by them.
     settings = {"edge": str(sense.edge)}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from sparkles_eval.records import Sample, Text, Turn
+from sparkles_eval.core import Sample, Text, Turn
 from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.images import ImageFolder
-from sparkles_eval.tasks.loaders.reading import Pictures, check_args
+from sparkles_eval.tasks.loaders.common import ImageReader, check_args
 
 COLOURS = {"red": "#c8372d", "blue": "#2f5fb3", "green": "#3c9646", "yellow": "#e8c22f"}
 SHAPES = ("circle", "square")
@@ -27,12 +27,12 @@ def load(source: Source) -> Loaded:
     number, seed = int(source.args["n"]), int(source.args["seed"])
     home = source.cache / "odd-one-out"
     home.mkdir(parents=True, exist_ok=True)
-    pictures = Pictures(ImageFolder(home))
+    pictures = ImageReader(ImageFolder(home))
     made = [_sample(f"odd-{seed}-{index}", home, pictures) for index in range(number)]
     return Loaded(tuple(sample for sample in made if sample is not None), tuple(pictures.problems), home)
 
 
-def _sample(name: str, home: Path, pictures: Pictures) -> Sample | None:
+def _sample(name: str, home: Path, pictures: ImageReader) -> Sample | None:
     draw = random.Random(name)  # noqa: S311 - the same item on every machine, no secret
     odd = draw.randrange(PICTURES)
     usual, other = draw.sample(sorted(COLOURS), 2)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sparkles_eval.errors import AdapterError
-from sparkles_eval.records import JSON, Conversation, Generation, Model, Reply, Sample
+from sparkles_eval.core import JSON, Conversation, Generation, Model, Reply, Sample
+from sparkles_eval.core.errors import AdapterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class StreamingAdapter(Adapter, Protocol):
         ...
 
 
-class Feed(Protocol):
+class RequestQueue(Protocol):
     """Where a local model takes requests from and hands its replies to; the engine's queue is behind it."""
 
     @property
@@ -103,7 +103,7 @@ class Feed(Protocol):
 
 
 @runtime_checkable
-class WatchedFeed(Feed, Protocol):
+class WatchedRequestQueue(RequestQueue, Protocol):
     """A feed that also wants to see answers while they are written."""
 
     def grown(self, request: Request, text: str) -> None:
@@ -124,7 +124,7 @@ class BatchAdapter(Adapter, Protocol):
         """Positions of the prompt, roughly (tokens and image vectors): what requests are sorted by."""
         ...
 
-    def work(self, feed: Feed, replica: int) -> None:
+    def work(self, feed: RequestQueue, replica: int) -> None:
         """Take, answer and deliver until `feed` has nothing more. Blocks; always called in that replica's thread.
 
         Raises errors.OutOfMemory when it had too many rows: what was taken and not delivered is given again.

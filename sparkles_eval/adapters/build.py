@@ -12,19 +12,19 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import cast
 
-from sparkles_eval.adapters import weights
+from sparkles_eval.adapters import presets
 from sparkles_eval.adapters.base import Adapter, AdapterFactory, ModelOptions
 from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
-from sparkles_eval.errors import ContentError, MissingExtra, UserError
-from sparkles_eval.plugins import load_plugin
-from sparkles_eval.records import Model, Prices
+from sparkles_eval.core import Model, Prices
+from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
+from sparkles_eval.core.plugins import load_plugin
 
 GROUP = "sparkles_eval.adapters"
 """Entry-point group in which an installed package offers kinds: name = kind, value = an `AdapterFactory`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class AdapterKind:
     """An adapter kind of ours: the module with its `make`, and what has to be there to use it."""
 
     module: str
@@ -38,45 +38,45 @@ class Kind:
     """True where a preset's weights lie in a folder of their own (`weights.find_weights`)."""
 
 
-KINDS: Mapping[str, Kind] = {
-    "openai": Kind(
-        "openai",
+KINDS: Mapping[str, AdapterKind] = {
+    "openai": AdapterKind(
+        "remote.openai",
         "Any model of a server that speaks OpenAI's chat completions (vLLM, Ollama, llama.cpp): add base_url",
         "openai/MODEL",
         key_env="OPENAI_API_KEY",
         libraries=("openai",),
     ),
-    "anthropic": Kind(
-        "anthropic",
+    "anthropic": AdapterKind(
+        "remote.anthropic",
         "Any model that speaks Anthropic's messages",
         "anthropic/MODEL",
         key_env="ANTHROPIC_API_KEY",
         libraries=("anthropic",),
     ),
-    "sparkleschat": Kind(
-        "sparkleschat",
+    "sparkleschat": AdapterKind(
+        "local.sparkleschat",
         "SparklesChat or MiniGPT-4 from a folder of weights, on this machine",
         "sparkleschat/FOLDER",
         libraries=("torch", "transformers", "sentencepiece"),
         extra="local",
         weights=True,
     ),
-    "transformers": Kind(
-        "transformers",
+    "transformers": AdapterKind(
+        "local.transformers",
         "Any image-text-to-text model of Hugging Face transformers, on this machine",
         "transformers/FOLDER-OR-ID",
         libraries=("torch", "transformers"),
         extra="local",
     ),
-    "lm-eval": Kind(
-        "lm_eval",
+    "lm-eval": AdapterKind(
+        "local.lm_eval",
         "Any model that is registered with lm-eval (hf-multimodal, vllm-vlm, ...): add pretrained=...",
         "lm-eval/MODEL",
         libraries=("lm_eval",),
         extra="lmeval",
     ),
-    "replay": Kind("replay", "Answers from a file: JSON lines, CSV or a published result file", "replay/FILE"),
-    "baseline": Kind("baselines"),
+    "replay": AdapterKind("replay", "Answers from a file: JSON lines, CSV or a published result file", "replay/FILE"),
+    "baseline": AdapterKind("baselines"),
 }
 _FREE = ("replay", "sparkleschat", "transformers")
 """Kinds that run without a bill. What lm-eval asks may have one, and it does not say."""
@@ -215,7 +215,7 @@ def _listed_presets(content: Sequence[Path], plugins: Sequence[Path]) -> Iterato
         model = preset.record(name)
         why_not = "" if preset.kind in kinds else _why_not(preset.kind, own_server="base_url" in preset.settings)
         if not why_not and preset.kind in KINDS and KINDS[preset.kind].weights:
-            why_not = weights.why_not(preset.model, preset.settings)
+            why_not = presets.why_no_weights(preset.model, preset.settings)
         yield ModelInfo(
             name,
             preset.kind,
@@ -241,7 +241,7 @@ def _why_not(kind: str, *, own_server: bool = False) -> str:
     return ""
 
 
-def _lacks(kind: Kind) -> bool:
+def _lacks(kind: AdapterKind) -> bool:
     return any(importlib.util.find_spec(library) is None for library in kind.libraries)
 
 

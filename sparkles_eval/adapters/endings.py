@@ -13,10 +13,10 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from sparkles_eval.adapters.failures import Reporter
+from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.core import Reply, Status, Usage
+from sparkles_eval.core.errors import AdapterError, Rejected, Transient
 from sparkles_eval.core.reply_parts import Ended, take_apart
-from sparkles_eval.errors import AdapterError, Rejected, Transient
-from sparkles_eval.records import Reply, Status, Usage
 
 OPENAI: Mapping[str, Ended] = MappingProxyType(
     {
@@ -57,7 +57,7 @@ class Said:
     """The provider's words for a refusal, where it has more than the name of the ending."""
 
 
-def read_reply(said: Said, endings: Mapping[str, Ended], reporter: Reporter) -> Reply:
+def read_reply(said: Said, endings: Mapping[str, Ended], reporter: ErrorMapper) -> Reply:
     """The reply that a body holds.
 
     Raises errors.Transient where the server gave it up on the way, errors.Rejected where it is no answer at all.
@@ -77,7 +77,7 @@ def read_reply(said: Said, endings: Mapping[str, Ended], reporter: Reporter) -> 
     return Reply(parts.answer, status, said.usage, said.model_version, detail, parts.reasoning, finish)
 
 
-def error_within(error: object, reporter: Reporter, body: str) -> AdapterError:
+def error_within(error: object, reporter: ErrorMapper, body: str) -> AdapterError:
     """What an `error` inside a body of status 200 means: as the status that it names, else worth another attempt."""
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600:
@@ -138,13 +138,13 @@ def _ending(said: Said, endings: Mapping[str, Ended]) -> Ended:
     return endings.get(said.finish.lower(), Ended.OTHER)
 
 
-def _failed(said: Said, reporter: Reporter) -> str:
+def _failed(said: Said, reporter: ErrorMapper) -> str:
     ended = f"finish reason {reporter.clean(said.finish)[:60]!r}" if said.finish else "no finish reason and no text"
     text = reporter.clean(said.text)[:80]
     return f"the server gave the reply up ({ended})" + (f" after {text!r}" if text else "")
 
 
-def _other(said: Said, reporter: Reporter) -> str:
+def _other(said: Said, reporter: ErrorMapper) -> str:
     finish = reporter.clean(said.finish or "")[:60]
     if said.calls_tool or finish in _TOOLS:
         return f"the model called a tool instead of answering (finish reason {finish!r})"

@@ -24,11 +24,11 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sparkles_eval.adapters.arguments import Arguments
 from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.options import ModelArguments
+from sparkles_eval.core import Generation, Model, Reply, Usage
+from sparkles_eval.core.errors import Rejected, UserError
 from sparkles_eval.core.reply_parts import take_apart
-from sparkles_eval.errors import Rejected, UserError
-from sparkles_eval.records import Generation, Model, Reply, Usage
 
 _Place: TypeAlias = tuple[str, int, int]
 _Located: TypeAlias = "tuple[str, _Answer]"
@@ -95,7 +95,7 @@ class Replay:
 
 def make(model: Model, options: ModelOptions) -> Replay:
     """The adapter factory of kind `replay`. Raises errors.UserError with the line for anything wrong in the file."""
-    args = Arguments(model.name, options, {"name": "how tables name the model"})
+    args = ModelArguments(model.name, options, {"name": "how tables name the model"})
     file = Path(model.model_id).expanduser()
     try:
         data = file.read_bytes()

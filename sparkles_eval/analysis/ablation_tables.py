@@ -10,9 +10,9 @@ from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.run_scores import ScoredRun
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats.judge_bias import PositionBias
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store.read_runs import StoredRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.run_scores import ScoredRun, read_scores
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Span
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.judge_bias import position_bias
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.variants import SWAPPED
 
@@ -40,7 +40,7 @@ def ablations(
     with opened(store) as db:
         runs = [
             run
-            for run in queries.runs(db)
+            for run in read_runs.runs(db)
             if (not models or run.model.name in models or run.id in models) and task in (None, run.task.name)
         ]
         altered = [run for run in runs if run.variant]
@@ -54,7 +54,7 @@ def ablations(
             made
             for run in altered
             if "orders=both" in run.variant and run.answer_rule
-            for by in queries.judges(db, run.id)
+            for by in read_runs.judges(db, run.id)
             if (made := _orders(db, ScoredRun(run, by, run.model.name))) is not None
         ]
     return Ablations(tuple(found), tuple(orders))
@@ -66,8 +66,8 @@ def _beside(store: Store, run: StoredRun, runs: Sequence[StoredRun], judge: str 
     if not bases:
         return []
     base, made = bases[-1], []
-    theirs = {by.id for by in queries.judges(store, run.id)}
-    for by in queries.judges(store, base.id):
+    theirs = {by.id for by in read_runs.judges(store, run.id)}
+    for by in read_runs.judges(store, base.id):
         if by.id not in theirs or not (judge is None or by.name == judge or by.id.startswith(judge)):
             continue
         columns = (ScoredRun(base, by, "as it is"), ScoredRun(run, by, run.variant))

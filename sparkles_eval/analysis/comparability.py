@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import Protocol, TypeAlias
 
 from sparkles_eval.core.names import judge_name, slug
-from sparkles_eval.store.queries import StoredModel, StoredRun
+from sparkles_eval.store.read_runs import StoredModel, StoredRun
 from sparkles_eval.store.rows import JudgeRow
 
 REFERENCE_KINDS = ("baseline", "control")

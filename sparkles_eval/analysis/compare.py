@@ -22,7 +22,7 @@ from sparkles_eval.analysis.run_selection import Choice, Matched, match
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.analysis.warnings import warnings
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.store import Store
 
 DETAILED = 10

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Panel, Summary
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_label
-from sparkles_eval.errors import UserError
 from sparkles_eval.store.rows import JudgeRow
 
 

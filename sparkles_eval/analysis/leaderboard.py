@@ -17,8 +17,8 @@ from sparkles_eval.analysis.published import Published
 from sparkles_eval.analysis.ranking import PanelRanks, Standing, panel_ranks
 from sparkles_eval.analysis.reference_rows import guessing, invalid_rate, published_for, published_measure
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
-from sparkles_eval.records import Estimate
-from sparkles_eval.store.queries import Sum
+from sparkles_eval.core import Estimate
+from sparkles_eval.store.read_runs import Sum
 from sparkles_eval.tasks.metrics import Metric
 
 Kind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]

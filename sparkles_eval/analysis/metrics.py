@@ -13,18 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.consistency import chance_consistency
-from sparkles_eval.stats.estimates import (
-    FEW,
-    accuracy_estimate,
-    groups_estimate,
-    mean_estimate,
-    stratified_estimate,
-)
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.stats.estimates import FEW, accuracy_estimate, groups_estimate, mean_estimate, stratified_estimate
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.tasks.metrics import METRICS, Level, Metric, SampleScores
 

@@ -11,7 +11,7 @@ from sparkles_eval.analysis.leaderboard import Head, Leaderboard, by_panel
 from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import slug
-from sparkles_eval.store.queries import StoredModel
+from sparkles_eval.store.read_runs import StoredModel
 
 
 @dataclass(frozen=True, slots=True)

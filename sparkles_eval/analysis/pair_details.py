@@ -16,8 +16,15 @@ from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.stats.intervals import Interval, upper_bound
 from sparkles_eval.stats.mcnemar import McNemar, PairedCounts, mcnemar, paired_counts, paired_difference
-from sparkles_eval.stats.noninferiority import NonInferiority, paired_non_inferiority
-from sparkles_eval.stats.paired import ClusteredDifference, EffectSize, clustered_difference, effect_sizes, sign_flip
+from sparkles_eval.stats.paired import (
+    ClusteredDifference,
+    EffectSize,
+    NonInferiority,
+    clustered_difference,
+    effect_sizes,
+    paired_non_inferiority,
+    sign_flip,
+)
 from sparkles_eval.stats.power import mde_mean, mde_paired_accuracy
 from sparkles_eval.stats.signflip import SignFlip
 

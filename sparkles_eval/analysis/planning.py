@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.tables import Cell, Head, Table
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.human import effective_labels, labels_needed
 from sparkles_eval.stats.power import (
     half_width,

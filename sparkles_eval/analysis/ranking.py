@@ -15,7 +15,7 @@ from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.run_scores import RunValues
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.summary import Panel
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats.estimates import FEW
 from sparkles_eval.stats.multiplicity import benjamini_hochberg, holm
 from sparkles_eval.stats.ranks import compact_letters

@@ -12,7 +12,7 @@ from pathlib import Path
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.published import Published, PublishedRow, published
 from sparkles_eval.analysis.summary import Entry, Panel
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.tasks.metrics import Metric
 

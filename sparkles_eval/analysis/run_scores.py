@@ -12,18 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkles_eval.analysis.metrics import (
-    Measure,
-    Rows,
-    chance_level,
-    estimate,
-    headline,
-    metrics_of,
-)
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Estimate
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import Place, ScoreLine, StoredRun
+from sparkles_eval.analysis.metrics import Measure, Rows, chance_level, estimate, headline, metrics_of
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import RunSample, ScoreLine, StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric, SampleScores
@@ -74,7 +67,7 @@ class RunScores:
     """Every score of a run by a judge, as read from the store once."""
 
     run: ScoredRun
-    places: tuple[Place, ...]
+    places: tuple[RunSample, ...]
     lines: tuple[ScoreLine, ...]
     answered: frozenset[str]
     """Samples that the run has an answer to at least one turn of."""
@@ -179,9 +172,9 @@ def read_scores(store: Store, run: StoredRun, judge: JudgeRow, label: str = "") 
     """Every score of a run by a judge."""
     return RunScores(
         ScoredRun(run, judge, label or run.model.name),
-        tuple(queries.places(store, run.id)),
-        tuple(queries.scores(store, run.id, judge.id)),
-        frozenset(sample for sample, _ in queries.answered(store, run.id)),
+        tuple(read_runs.places(store, run.id)),
+        tuple(read_runs.scores(store, run.id, judge.id)),
+        frozenset(sample for sample, _ in read_runs.answered(store, run.id)),
     )
 
 
@@ -218,7 +211,7 @@ def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[Attempt]:
         yield Attempt(*key, SampleScores(values, weights, invalid, draws))
 
 
-def _sample_rows(places: Sequence[Place], *, by_name: bool) -> Rows:
+def _sample_rows(places: Sequence[RunSample], *, by_name: bool) -> Rows:
     return Rows(
         tuple(place.name if by_name else place.sample_id for place in places),
         tuple(place.name for place in places),
@@ -227,7 +220,7 @@ def _sample_rows(places: Sequence[Place], *, by_name: bool) -> Rows:
     )
 
 
-def _group_rows(places: Sequence[Place]) -> Rows:
+def _group_rows(places: Sequence[RunSample]) -> Rows:
     clusters = {place.group: place.cluster for place in reversed(places)}
     names = tuple(dict.fromkeys(place.group for place in places))
     return Rows(names, names, tuple(clusters[name] for name in names), names)

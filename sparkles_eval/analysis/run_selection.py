@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sparkles_eval.analysis.comparability import FACTORS, PHRASES, Comparability, differences, is_reference
 from sparkles_eval.analysis.run_scores import ScoredRun
-from sparkles_eval.errors import UserError
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
 
@@ -73,7 +73,7 @@ def match(store: Store, choice: Choice) -> list[Matched]:
 
 
 def _candidates(store: Store, choice: Choice) -> list[ScoredRun]:
-    runs = queries.runs(store)
+    runs = read_runs.runs(store)
     if not runs:
         raise UserError(f"{store.path} holds no runs yet; `sparkles-eval run` makes some")
     for what, wanted, have in (
@@ -88,7 +88,7 @@ def _candidates(store: Store, choice: Choice) -> list[ScoredRun]:
         models = ", ".join(sorted({run.model.name for run in runs}))
         raise UserError(f"{store.path}: no run of {', '.join(unknown)}; it has runs of {models}")
     kept = _unaltered([run for run in runs if _wanted(run, choice)], choice)
-    columns = [ScoredRun(run, judge, run.model.name) for run in kept for judge in queries.judges(store, run.id)]
+    columns = [ScoredRun(run, judge, run.model.name) for run in kept for judge in read_runs.judges(store, run.id)]
     if choice.judge:
         judges = {column.judge.name for column in columns}
         columns = [c for c in columns if choice.judge == c.judge.name or c.judge.id.startswith(choice.judge)]

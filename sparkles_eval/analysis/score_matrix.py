@@ -1,4 +1,7 @@
-"""Several runs' values by one metric as one matrix, rows x runs: what tables, ranks, `compare` and figures compute with."""
+"""Several runs' values by one metric as one matrix, rows x runs.
+
+What tables, ranks, `compare` and figures compute with.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,9 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkles_eval.analysis.metrics import (
-    Rows,
-    applied,
-    estimate,
-    find_metric,
-    headline,
-)
+from sparkles_eval.analysis.metrics import Rows, applied, estimate, find_metric, headline
 from sparkles_eval.analysis.run_scores import NOT_ASKED, RunValues, ScoredRun, read_scores
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats.estimates import stratified_mean
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric, Unit

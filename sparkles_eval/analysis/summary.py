@@ -15,10 +15,10 @@ from sparkles_eval import __version__
 from sparkles_eval.analysis.comparability import Comparability, is_reference, titles, told_apart
 from sparkles_eval.analysis.metrics import Measure, unknown
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
-from sparkles_eval.errors import Problem
-from sparkles_eval.store import queries
-from sparkles_eval.store.encode import now
-from sparkles_eval.store.queries import Place, ScoreLine, Spending, StoredEnvironment, StoredRun
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.mapping import now
+from sparkles_eval.store.read_runs import RunSample, ScoreLine, Spending, StoredEnvironment, StoredRun
 from sparkles_eval.store.rows import EstimateRow, JudgeRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric
@@ -114,13 +114,13 @@ def summarise(store: Store, run_ids: Sequence[str] | None = None) -> Summary:
     They are written to the store too, unless it is open for reading only, so that its view `leaderboard` shows them.
     Raises errors.StoreError for a run that is not there.
     """
-    runs = queries.runs(store, run_ids)
+    runs = read_runs.runs(store, run_ids)
     return Summary(
         made_at=now(),
         version=__version__,
         store=store.path,
         tasks=arrange(entry for run in runs for entry in _entries(store, run)),
-        environments=tuple(queries.environments(store, [run.id for run in runs])),
+        environments=tuple(read_runs.environments(store, [run.id for run in runs])),
     )
 
 
@@ -136,28 +136,28 @@ def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
 
 
 def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
-    answered = queries.answered(store, run.id)
-    spent, skipped = queries.spending(store, run), tuple(queries.skipped(store, run.id))
-    judges = queries.judges(store, run.id)
+    answered = read_runs.answered(store, run.id)
+    spent, skipped = read_runs.spending(store, run), tuple(read_runs.skipped(store, run.id))
+    judges = read_runs.judges(store, run.id)
     for judge in judges:
-        basis = queries.basis(store, run.id, judge.id)  # before the scores, see Store.set_estimates
+        basis = read_runs.scores_version(store, run.id, judge.id)  # before the scores, see Store.set_estimates
         read = read_scores(store, run, judge)
         found = {metric: read.values(metric) for metric in read.metrics}
         measures = tuple(Measure(metric, made.estimate, made.chance) for metric, made in found.items())
         rows = [EstimateRow(run.id, judge.id, m.column.name, m.estimate) for m in measures]
         if not store.read_only and not any(map(unknown, found)):
             store.set_estimates(run.id, judge.id, rows, basis)
-        judging = queries.judge_spending(store, run.id, judge.id)
+        judging = read_runs.judge_spending(store, run.id, judge.id)
         coverage = _coverage(read.places, run.epochs, read.lines, answered)
         values = next(iter(found.values()))
         yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped, values)
     if not judges:
-        coverage = _coverage(queries.places(store, run.id), run.epochs, (), answered)
+        coverage = _coverage(read_runs.places(store, run.id), run.epochs, (), answered)
         yield Entry(run, None, run.model.name, (), coverage, spent, None, skipped)
 
 
 def _coverage(
-    places: Sequence[Place], epochs: int, lines: Sequence[ScoreLine], answered: set[tuple[str, int]]
+    places: Sequence[RunSample], epochs: int, lines: Sequence[ScoreLine], answered: set[tuple[str, int]]
 ) -> Coverage:
     """An item is graded when at least one repeat gave all its scores a value."""
     repeats: dict[tuple[str, int], dict[int, list[ScoreLine]]] = {}

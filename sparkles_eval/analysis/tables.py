@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sparkles_eval.records import JSON, Estimate
+from sparkles_eval.core import JSON, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,10 @@ from sparkles_eval.analysis.compare import opened
 from sparkles_eval.analysis.metrics import ACCURACY, rating_metric
 from sparkles_eval.analysis.run_scores import ScoredRun, read_scores, sample_value
 from sparkles_eval.analysis.tables import Cell, Head, Table
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.clusters import clustered_mean
 from sparkles_eval.stats.variance import VarianceBudget, variance_budget
-from sparkles_eval.store import queries
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric
 
@@ -57,13 +57,13 @@ def variance(
     with opened(store) as db:
         runs = [
             run
-            for run in queries.runs(db)
+            for run in read_runs.runs(db)
             if (not models or run.model.name in models or run.id in models) and task in (None, run.task.name)
         ]
         columns = [
             ScoredRun(run, by, f"{run.model.name} ({run.variant})" if run.variant else run.model.name)
             for run in runs
-            for by in queries.judges(db, run.id)
+            for by in read_runs.judges(db, run.id)
             if judge is None or by.name == judge or by.id.startswith(judge)
         ]
         if not columns:

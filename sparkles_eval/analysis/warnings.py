@@ -14,8 +14,8 @@ from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.metrics import ACCURACY, extracts, find_metric, rating_metric
 from sparkles_eval.analysis.run_scores import read_scores
 from sparkles_eval.judges.answer_ratings import COPIED
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 
@@ -72,7 +72,7 @@ def control_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
     lines = []
     for run in runs:
         if run.model.kind == "control":
-            for judge in queries.judges(store, run.id):
+            for judge in read_runs.judges(store, run.id):
                 lines += _control(store, run, judge)
     return lines
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from sparkles_eval.core.pictures import decode
-from sparkles_eval.tasks.answers import extract
+from sparkles_eval.tasks.scorers.rules import extract
 
 if TYPE_CHECKING:
     import PIL.Image

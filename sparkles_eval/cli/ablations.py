@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.cli.tables import CsvPath, Files, JsonPath, LatexPath, present
+from sparkles_eval.cli.table_output import CsvPath, JsonPath, LatexPath, TableFiles, present
 
 
 def ablations(
@@ -32,4 +32,4 @@ def ablations(
     """
     from sparkles_eval.analysis.ablations import ablations as made
 
-    present(made(store, *(model or ()), task=task, judge=judge).tables, Files(json, csv, latex))
+    present(made(store, *(model or ()), task=task, judge=judge).tables, TableFiles(json, csv, latex))

@@ -19,7 +19,7 @@ from sparkles_eval.cli import (
     data,
     export,
     human,
-    importing,
+    import_results,
     judge,
     judges,
     leaderboard,
@@ -37,7 +37,7 @@ from sparkles_eval.cli import (
     verify,
     view,
 )
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 
 app = typer.Typer(
     name="sparkles-eval",
@@ -63,7 +63,7 @@ app.command("merge")(merge.merge)
 app.command("verify")(verify.verify)
 app.command("rescore")(rescore.rescore)
 app.command("export")(export.export)
-app.command("import")(importing.bring_in)
+app.command("import")(import_results.import_results)
 app.command("submit")(submit.submit)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(judges.app, name="judges")

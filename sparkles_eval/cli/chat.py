@@ -63,23 +63,23 @@ def chat(
     """
     import tempfile
 
-    from sparkles_eval.viewer.chat.cast import Cast, CastWishes
-    from sparkles_eval.viewer.chat.pictures import Album
+    from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
+    from sparkles_eval.viewer.chat.storage import SessionImages
 
-    wishes = CastWishes(
+    wishes = ChatModelsConfig(
         models=tuple(model),
         model_args=tuple(model_arg or ()),
         generation=tuple(generation or ()),
         content=tuple(content or ()),
         plugins=tuple(plugin or ()),
     )
-    cast = Cast(wishes)
+    cast = ChatModels(wishes)
     with tempfile.TemporaryDirectory(prefix="sparkles-chat-") as folder:
-        album = Album(Path(folder))
+        album = SessionImages(Path(folder))
         if terminal:
-            from sparkles_eval.viewer.chat.terminal import Wishes, talk
+            from sparkles_eval.viewer.chat.terminal import ChatConfig, talk
 
-            if not talk(cast, album, Wishes(tuple(image or ()), save)):
+            if not talk(cast, album, ChatConfig(tuple(image or ()), save)):
                 raise typer.Exit(3)
             return
 
@@ -87,8 +87,8 @@ def chat(
 
         need_server("sparkles-eval chat")
 
-        from sparkles_eval.viewer.chat.page import Room, application
-        from sparkles_eval.viewer.web import serve
+        from sparkles_eval.viewer.chat.page import ChatRoom, application
+        from sparkles_eval.viewer.web_server import serve
 
-        room = Room(cast, album, [album.read(path) for path in image or ()], save, tuple(content or ()))
+        room = ChatRoom(cast, album, [album.read(path) for path in image or ()], save, tuple(content or ()))
         serve(lambda token, at, bound: application(room, token, at, bound), host, port, open_browser=browser)

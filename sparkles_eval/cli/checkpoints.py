@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import Conversion
@@ -37,9 +37,9 @@ def sources() -> None:
 
       sparkles-eval checkpoints sources
     """
-    from sparkles_eval.sparkleschat.families import KNOWN
+    from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
 
-    for part, known in KNOWN.items():
+    for part, known in PUBLISHED_FILES.items():
         typer.echo(f"--{part}: {known}")
 
 
@@ -68,7 +68,7 @@ def convert(
       sparkles-eval checkpoints convert --projection pretrained_minigpt4_7b.pth --base weights/sparkleschat-7b
       --out weights/minigpt4-7b
     """
-    from sparkles_eval.adapters.local_machine import torch_dtype
+    from sparkles_eval.adapters.local.device import torch_dtype
     from sparkles_eval.sparkleschat import Sources, convert_projection, register
     from sparkles_eval.sparkleschat import convert as convert_whole
 

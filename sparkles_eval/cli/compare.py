@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.cli.tables import CsvPath, Files, JsonPath, LatexPath, present
+from sparkles_eval.cli.table_output import CsvPath, JsonPath, LatexPath, TableFiles, present
 
 
 def compare(
@@ -58,7 +58,7 @@ def compare(
       sparkles-eval compare small large --non-inferior 3 --latex table.tex
     """
     from sparkles_eval.analysis.compare import compare as made
-    from sparkles_eval.errors import UserError
+    from sparkles_eval.core.errors import UserError
 
     if non_inferior is not None and not non_inferior > 0:
         raise UserError(f"--non-inferior {non_inferior:g}: give a margin above 0, in points of the table")
@@ -73,4 +73,4 @@ def compare(
         margin=non_inferior,
         allow_mixed=allow_mixed,
     )
-    present(found.tables, Files(json, csv, latex))
+    present(found.tables, TableFiles(json, csv, latex))

@@ -1,4 +1,4 @@
-"""`sparkles-eval data list` and `data fetch`: where data come from, under which terms, and having them."""
+"""`sparkles-eval data list` and `data fetch`: data sources, their terms, and downloads with progress bars."""
 
 from __future__ import annotations
 
@@ -7,15 +7,60 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import Progress, TaskID
 
 from sparkles_eval.cli import options
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.data.sources.image_urls import FetchedImage, FetchProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sparkles_eval.sources.fetch import Report
-    from sparkles_eval.sources.spec import SourceSpec
+    from sparkles_eval.data.sources.fetch import FetchReport
+    from sparkles_eval.data.sources.spec import SourceSpec
+
+
+class DownloadBars:
+    """One bar a file (sources.download.Watch)."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+        self._now: TaskID | None = None
+
+    def begin(self, name: str, done: int, total: int | None) -> None:
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=total)
+        self._now = self._bars[name]
+        self._progress.update(self._now, completed=done, total=total)
+
+    def advance(self, count: int) -> None:
+        if self._now is not None:
+            self._progress.advance(self._now, count)
+
+
+class PhotographCounter(FetchProgress):
+    """One line that counts: photographs come by the thousand, some within a second, some never."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._name = name
+        self._bar: TaskID | None = None
+        self._total = self._done = self._kept = 0
+
+    def begin(self, total: int, done: int) -> None:
+        self._total, self._done, self._kept = total, done, 0
+        self._bar = self._progress.add_task(self._text(), total=None)
+
+    def one(self, fate: FetchedImage) -> None:
+        self._done += 1
+        self._kept += fate.outcome == "kept"
+        if self._bar is not None:
+            self._progress.update(self._bar, description=self._text())
+
+    def _text(self) -> str:
+        return f"{self._name} photographs: {self._done:,} of {self._total:,} asked, {self._kept:,} new ones kept"
+
 
 EXIT_INCOMPLETE = 3
 
@@ -43,14 +88,14 @@ def listing(
     from rich.table import Table
     from rich.text import Text
 
-    from sparkles_eval.sources.fetch import look
-    from sparkles_eval.sources.spec import list_sources, read_source
+    from sparkles_eval.data.sources.fetch import inspect_folder
+    from sparkles_eval.data.sources.spec import list_sources, read_source
 
     console = Console()
     if name is not None:
         source = read_source(name, tuple(content or ()))
         _describe(source, console)
-        _steps(look(source, to or Path(), source.parts), console, states=to is not None)
+        _steps(inspect_folder(source, to or Path(), source.parts), console, states=to is not None)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, heading in enumerate(("source", "what", "licence", "how")):
@@ -91,8 +136,8 @@ def fetch(
     """
     from rich.console import Console
 
-    from sparkles_eval.sources.fetch import chosen_parts, look
-    from sparkles_eval.sources.spec import read_source
+    from sparkles_eval.data.sources.fetch import chosen_parts, inspect_folder
+    from sparkles_eval.data.sources.spec import read_source
 
     console = Console()
     source = read_source(name, tuple(content or ()))
@@ -100,7 +145,7 @@ def fetch(
     mirrors = _mirrors(mirror or ())
     _describe(source, console)
     if offline:
-        report = look(source, to, part or ())
+        report = inspect_folder(source, to, part or ())
     else:
         _agree(source, accept=accept)
         report = _fetch(source, to, mirrors, part or (), again=again, console=console)
@@ -148,12 +193,11 @@ def _agree(source: SourceSpec, *, accept: bool) -> None:
 
 def _fetch(
     source: SourceSpec, to: Path, mirrors: Mapping[str, str], parts: Sequence[str], *, again: bool, console: Console
-) -> Report:
+) -> FetchReport:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from sparkles_eval.cli.data_progress import Bars, Photographs
-    from sparkles_eval.sources.download import make_line
-    from sparkles_eval.sources.fetch import fetch as carry_out
+    from sparkles_eval.data.sources.download import make_session
+    from sparkles_eval.data.sources.fetch import fetch_source as carry_out
 
     columns = (
         TextColumn("{task.description}"),
@@ -162,14 +206,20 @@ def _fetch(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    line = make_line(mirrors)
+    line = make_session(mirrors)
     with Progress(*columns, console=console, transient=True) as progress, line.client:
         return carry_out(
-            source, to, line, Bars(progress), parts=parts, again=again, fetched=Photographs(progress, source.name)
+            source,
+            to,
+            line,
+            DownloadBars(progress),
+            parts=parts,
+            again=again,
+            fetched=PhotographCounter(progress, source.name),
         )
 
 
-def _steps(report: Report, console: Console, *, states: bool = True) -> None:
+def _steps(report: FetchReport, console: Console, *, states: bool = True) -> None:
     from rich.table import Table
     from rich.text import Text
 

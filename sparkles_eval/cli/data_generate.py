@@ -11,10 +11,10 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.dialogues.finish import Result
-    from sparkles_eval.dialogues.generate import Outcome
-    from sparkles_eval.dialogues.prepare import Plan, Wishes
-    from sparkles_eval.engine.session import Terms
+    from sparkles_eval.data.dialogues.finalize import SetResult
+    from sparkles_eval.data.dialogues.generate import GenerationOutcome
+    from sparkles_eval.data.dialogues.prepare import GenerateConfig, GenerationPlan
+    from sparkles_eval.engine.session import RunLimits
 
 _OF, _BY, _HOW = "Of what", "By whom", "What is kept"
 _SHOW = "Look before you pay"
@@ -123,12 +123,12 @@ def generate(
       sparkles-eval data generate --style vg --images VG --captions detail_description.json -m openai/qwen2.5-72b
       --model-arg base_url=http://localhost:8000/v1 --against sparkleseval=./sparkles --out runs/vg
     """
-    from sparkles_eval.dialogues.outputs import valid_name
-    from sparkles_eval.dialogues.prepare import Wishes
-    from sparkles_eval.engine.policy import Patience
-    from sparkles_eval.engine.session import Terms
+    from sparkles_eval.data.dialogues.outputs import valid_name
+    from sparkles_eval.data.dialogues.prepare import GenerateConfig
+    from sparkles_eval.engine.limits import RetryPolicy
+    from sparkles_eval.engine.session import RunLimits
 
-    wishes = Wishes(
+    wishes = GenerateConfig(
         style=style,
         model=model,
         images=images,
@@ -152,26 +152,26 @@ def generate(
     if dry_run or estimate:
         _look(wishes, store if estimate else None, max_connections)
         return
-    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
+    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
     _generate(wishes, terms, store, out, called, plain=plain)
 
 
-def _look(wishes: Wishes, store: Path | None, connections: int | None) -> None:
+def _look(wishes: GenerateConfig, store: Path | None, connections: int | None) -> None:
     """The first call's words, or (with a store) what all of them would cost."""
-    from sparkles_eval.dialogues.generate import check_takable, first_request
-    from sparkles_eval.dialogues.prepare import prepare
+    from sparkles_eval.data.dialogues.generate import check_supported, first_request
+    from sparkles_eval.data.dialogues.prepare import prepare
 
     plan = prepare(wishes)
-    check_takable(plan)
+    check_supported(plan)
     if store is not None:
-        from sparkles_eval.cli.estimate import print_lines
-        from sparkles_eval.dialogues.expect import expected
+        from sparkles_eval.cli.run_display import print_lines
+        from sparkles_eval.data.dialogues.generate import estimate_cost
 
-        print_lines(expected(plan, store, connections))
+        print_lines(estimate_cost(plan, store, connections))
         return
     from rich.console import Console
 
-    from sparkles_eval.records import Image
+    from sparkles_eval.core import Image
 
     console = Console()
     request = first_request(plan)
@@ -182,29 +182,29 @@ def _look(wishes: Wishes, store: Path | None, connections: int | None) -> None:
             console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
-def _generate(wishes: Wishes, terms: Terms, store: Path, out: Path, name: str, *, plain: bool) -> None:
-    from sparkles_eval.cli.progress import shown
-    from sparkles_eval.dialogues.finish import finish
-    from sparkles_eval.dialogues.generate import check_takable, generate
-    from sparkles_eval.dialogues.prepare import prepare
+def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
+    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.data.dialogues.finalize import finalize
+    from sparkles_eval.data.dialogues.generate import check_supported, generate
+    from sparkles_eval.data.dialogues.prepare import prepare
     from sparkles_eval.engine.prepare import check_prices
     from sparkles_eval.store.store import Store
 
     plan = prepare(wishes)
-    check_takable(plan)
+    check_supported(plan)
     check_prices(plan.adapters, terms.max_cost_usd)
     _tell(plan)
     with Store(store) as opened:
-        with shown(plain=plain, missing="without a reply") as progress:
+        with show_progress(plain=plain, missing="without a reply") as progress:
             outcome = generate(plan, opened, progress, terms, sys.argv)
         if not outcome.set_id:
             typer.secho("interrupted; run the same command again to go on from here", fg=typer.colors.YELLOW)
             raise typer.Exit(EXIT_INTERRUPTED)
-        result = finish(plan, opened, outcome.set_id, outcome.calls, out, name, wishes.content)
+        result = finalize(plan, opened, outcome.set_id, outcome.calls, out, name, wishes.content)
     _report(outcome, result, out, store)
 
 
-def _tell(plan: Plan) -> None:
+def _tell(plan: GenerationPlan) -> None:
     """What was left out before anything is asked."""
     for note in plan.notes:
         typer.echo(note, err=True)
@@ -218,11 +218,11 @@ def _tell(plan: Plan) -> None:
         typer.echo(f"left out: {len(plan.demonstrated)} images of demonstrations", err=True)
 
 
-def _report(outcome: Outcome, result: Result, out: Path, store: Path) -> None:
+def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Path) -> None:
     """Tables, where everything is, what is missing, exit code."""
-    from sparkles_eval.cli.tables import Files, present
+    from sparkles_eval.cli.table_output import TableFiles, present
 
-    present(result.tables[:2], Files())
+    present(result.tables[:2], TableFiles())
     typer.echo("")
     for group in result.groups:
         images = f"{group.images} image{'' if group.images == 1 else 's'}"

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.publishing.exports import Form
+from sparkles_eval.publishing.exports import ExportFormat
 
 
 def export(
     form: Annotated[
-        Form,
+        ExportFormat,
         typer.Option(
             "--as",
             help="model-index: YAML for a Hugging Face model card; results-json: as lm-eval; jsonl: samples; "

@@ -9,22 +9,22 @@ from rich.console import Console
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
-from sparkles_eval.engine.execute import Outcome
-from sparkles_eval.reports.render import render_report
-from sparkles_eval.reports.table import print_tables
-from sparkles_eval.store import queries
+from sparkles_eval.engine.run import RunOutcome
+from sparkles_eval.reports.report import render_report
+from sparkles_eval.reports.terminal_table import print_tables
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 EXIT_UNSCORED = 3
 EXIT_INTERRUPTED = 130
 
 
-def finish(store: Store, outcome: Outcome, report: Path | None) -> None:
+def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
     """Compute and print the metrics, write the report, name the store. Raises typer.Exit unless all is scored."""
     console = Console()
     summary = summarise(store, outcome.run_ids)
     print_tables(summary, console)
-    for warning in warnings(store, queries.runs(store, outcome.run_ids)):
+    for warning in warnings(store, read_runs.runs(store, outcome.run_ids)):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:
         render_report(store, summary, report)

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.cli import options, tables
+from sparkles_eval.cli import options, table_output
 
 app = typer.Typer(
     help="Human labels: hand out sheets, bring ratings back, estimate on the human scale.", no_args_is_help=True
 )
 
 
-class Form(StrEnum):
+class SheetFormat(StrEnum):
     """How a sheet is written."""
 
     CSV = "csv"
@@ -35,7 +35,7 @@ def export(
     criteria_of: Annotated[
         str, typer.Option("--criteria-of", metavar="JUDGE", help="The judge whose criteria and scale people use.")
     ] = "sparkles",
-    form: Annotated[Form, typer.Option("--format", help="csv (spreadsheets) or json.")] = Form.CSV,
+    form: Annotated[SheetFormat, typer.Option("--format", help="csv (spreadsheets) or json.")] = SheetFormat.CSV,
     seed: Annotated[int, typer.Option(help="Of the random order; keep it for one task.")] = 0,
     data_root: Annotated[
         Path | None, typer.Option(help="Where the images are now; else small previews.", show_default=False)
@@ -52,7 +52,7 @@ def export(
     """
     from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw, labelling_runs, shown
     from sparkles_eval.analysis.humans.files import find_pictures, write_sheet
-    from sparkles_eval.errors import UserError
+    from sparkles_eval.core.errors import UserError
     from sparkles_eval.judges.load import find_judge
     from sparkles_eval.store.ratings import add_sheet
     from sparkles_eval.store.store import Store
@@ -78,7 +78,7 @@ def export(
 
 
 @app.command("import")
-def bring_in(
+def import_sheet(
     files: Annotated[list[Path], typer.Argument(help="Rated sheets, .csv or .json.")],
     replace: Annotated[
         bool, typer.Option("--replace", help="Let new ratings stand in place of imported ones.")
@@ -114,9 +114,9 @@ def estimate(
     ] = 0.3,
     following: Annotated[int, typer.Option("--next", min=0, help="How many dialogues to name for labelling.")] = 10,
     store: options.StorePath = options.DEFAULT_STORE,
-    json: tables.JsonPath = None,
-    csv: tables.CsvPath = None,
-    latex: tables.LatexPath = None,
+    json: table_output.JsonPath = None,
+    csv: table_output.CsvPath = None,
+    latex: table_output.LatexPath = None,
     plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
 ) -> None:
     """Scores on the human scale from your labels and a judge's scores, with honest intervals (PPI++).
@@ -142,4 +142,4 @@ def estimate(
             following=following,
             raters=tuple(rater or ()),
         )
-    tables.present(human_tables.tables(report), tables.Files(json, csv, latex))
+    table_output.present(human_tables.tables(report), table_output.TableFiles(json, csv, latex))

@@ -47,21 +47,21 @@ def judge(
       sparkles-eval judge --judge ./my_judge --judge-arg model=openai/qwen --judge-arg base_url=http://localhost:8000/v1
     """
     from sparkles_eval.cli.finish import finish
-    from sparkles_eval.cli.progress import shown
-    from sparkles_eval.engine.execute import judge_again
-    from sparkles_eval.engine.policy import Patience
-    from sparkles_eval.engine.prepare import Bench, check_prices
-    from sparkles_eval.engine.session import Terms
-    from sparkles_eval.engine.stored import stored_answers
-    from sparkles_eval.engine.wishes import Wishes
-    from sparkles_eval.errors import UserError
+    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.engine.config import RunConfig
+    from sparkles_eval.engine.limits import RetryPolicy
+    from sparkles_eval.engine.prepare import RunJudges, check_prices
+    from sparkles_eval.engine.rejudge import stored_answers
+    from sparkles_eval.engine.run import judge_again
+    from sparkles_eval.engine.session import RunLimits
     from sparkles_eval.store.store import Store
 
     if not judge:
         raise UserError("name who shall judge, such as --judge facts; `sparkles-eval list judges` shows them")
     extra = [f"repeats={repeats}"] if repeats else []
-    bench = Bench(
-        Wishes(
+    bench = RunJudges(
+        RunConfig(
             tasks=(),
             models=(),
             judges=tuple(judge),
@@ -74,12 +74,12 @@ def judge(
     seats = [bench.seat(name) for name in bench.members(judge)]
     panels = bench.panels
     check_prices(bench.adapters, max_cost)
-    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost)
+    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost)
     with Store(store, create=False) as opened:
         answered = stored_answers(opened, run or None, data_root=data_root)
         if not any(answered.values()):
             raise UserError(f"{store}: no run with answers to judge; `sparkles-eval list runs` shows what it holds")
-        with shown(plain=plain) as progress:
+        with show_progress(plain=plain) as progress:
             outcome = judge_again(seats, answered, opened, progress, terms, sys.argv)
         if panels:
             from sparkles_eval.analysis.judges.panel_scores import score_panel

@@ -1,16 +1,174 @@
-"""`sparkles-eval judges`: compare judges with each other and with people, and find out what one of them can see."""
+"""`sparkles-eval judges`: compare judges with each other and with people, audit one, start a new one."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.cli import audit, options, tables
+from sparkles_eval.cli import options, table_output
+
+if TYPE_CHECKING:
+    from sparkles_eval.engine.config import RunConfig
+    from sparkles_eval.engine.jobs import BoundJudge
+    from sparkles_eval.engine.rejudge import AuditJob
+    from sparkles_eval.engine.session import RunLimits
+
+
+DEFAULT_STORE = Path("runs/audit.db")
+
+
+def audit(
+    judge: Annotated[str, typer.Argument(help="NAME or NAME@MODEL, or a folder.")],
+    task: Annotated[
+        str, typer.Option("--task", "-t", help="Dialogues with exact facts, or with references.")
+    ] = "sparkleseval-mini",
+    task_arg: Annotated[list[str] | None, typer.Option("--task-arg", metavar="K=V")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the task's data are.", show_default=False)] = None,
+    budget: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Judgements at the most; dialogues are drawn at random to fit.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(help="Another number draws other dialogues.")] = 0,
+    judge_arg: options.JudgeArgs = None,
+    protocol: Annotated[str, typer.Option(help="The judge's variant: strict, paper.")] = "strict",
+    estimate: Annotated[bool, typer.Option("--estimate", help="What it would ask and cost. Spends nothing.")] = False,
+    max_connections: options.Connections = None,
+    max_cost: options.MaxCost = None,
+    max_attempts: options.MaxAttempts = 6,
+    max_wait: options.MaxWait = 600,
+    content: options.Content = None,
+    plugin: options.Plugins = None,
+    store: options.StorePath = DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the page as Markdown.")] = None,
+    json: table_output.JsonPath = None,
+    csv: table_output.CsvPath = None,
+    latex: table_output.LatexPath = None,
+    plain: options.Plain = False,
+) -> None:
+    """Try a judge on answers whose truth is known: facts missing, exchanged or contradicted in doses, padding, the
+    answers of another dialogue, eleven attacks, and for a judge that looks, missing and wrong images.
+
+    Every verdict is kept, in a store of its own; the same command again asks only for what is missing.
+
+    [bold]Examples[/bold]
+
+      sparkles-eval judges audit facts
+
+      sparkles-eval judges audit sparkles@openai/gpt-4o --budget 600 --out gpt-4o-as-judge.md
+    """
+    from sparkles_eval.cli.run_display import print_cost_estimate
+    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.engine.config import RunConfig
+    from sparkles_eval.engine.limits import RetryPolicy
+    from sparkles_eval.engine.prepare import RunJudges, check_prices
+    from sparkles_eval.engine.session import RunLimits
+    from sparkles_eval.judges.panel import is_panel
+
+    if is_panel(judge):
+        raise UserError(f"{judge}: a panel is worked out of its members' scores; audit them one by one")
+    wishes = RunConfig(
+        tasks=(task,),
+        models=(),
+        judges=(judge,),
+        protocol=protocol,
+        task_args=tuple(task_arg or ()),
+        judge_args=tuple(judge_arg or ()),
+        data_root=data_root,
+        content=tuple(content or ()),
+        plugins=tuple(plugin or ()),
+        shuffle_seed=seed,
+    )
+    bench = RunJudges(wishes)
+    seat = bench.seat(judge)
+    placed = _placed(wishes, seat, budget)
+    if estimate:
+        print_cost_estimate([one.cell for one in placed], store, max_connections)
+        return
+    check_prices(bench.adapters, max_cost)
+    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost)
+    if _judge(placed, seat, store, terms, plain=plain) == "interrupted":
+        typer.echo("interrupted; run the same command again to go on from here", err=True)
+        raise typer.Exit(130)
+    _show(placed, seat, store, out, table_output.TableFiles(json, csv, latex), wishes.content)
+
+
+def _placed(wishes: RunConfig, seat: BoundJudge, budget: int) -> list[AuditJob]:
+    """The probes of as many dialogues as the budget allows."""
+    from dataclasses import replace
+
+    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.engine.prepare import load_tasks
+    from sparkles_eval.engine.rejudge import audit_jobs
+    from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
+    from sparkles_eval.judges.base import AnsweredSample
+
+    (task,) = load_tasks(wishes)
+    if task.protocol.scorer:
+        raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
+    samples, spec = known_truth(task.samples), load_answers(wishes.content)
+    able = [sample for sample in samples if seat.judge.check(sample) is None]
+    if not able:
+        raise UserError(f"{seat.judge.card.name} can judge no dialogue of {task.name}: {seat.judge.check(samples[0])}")
+    probes = make_probes(able[:2], seat.judge.card, spec)
+    calls = len(seat.judge.calls(AnsweredSample(able[0], tuple("" for _ in able[0].turns))))
+    each = len(probes) * calls * seat.judge.card.repeats
+    if budget < 2 * each:
+        raise UserError(f"--budget {budget}: one dialogue takes {each} judgements, and two are needed at the least")
+    chosen = able[: budget // each]
+    return audit_jobs(replace(task, samples=tuple(chosen)), make_probes(chosen, seat.judge.card, spec), seat)
+
+
+def _judge(placed: list[AuditJob], seat: BoundJudge, path: Path, terms: RunLimits, *, plain: bool) -> str:
+    """Ask for what the store lacks; how that ended."""
+    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.engine.prepare import RunPlan
+    from sparkles_eval.engine.run import execute
+    from sparkles_eval.store.store import Store
+
+    adapters = (seat.adapter,) if seat.adapter else ()
+    plan = RunPlan(tuple(one.cell for one in placed), adapters)
+    with Store(path) as opened, show_progress(plain=plain) as progress:
+        return execute(plan, opened, progress, terms, sys.argv).ending
+
+
+def _show(
+    placed: list[AuditJob],
+    seat: BoundJudge,
+    path: Path,
+    out: Path | None,
+    files: table_output.TableFiles,
+    content: tuple[Path, ...],
+) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from sparkles_eval.analysis.judges import audit_tables
+    from sparkles_eval.analysis.judges.audit import audit_report
+    from sparkles_eval.analysis.judges.audit_quotes import rehearsals
+    from sparkles_eval.engine.jobs import judge_row
+    from sparkles_eval.judges.quoting import rehearse
+    from sparkles_eval.reports.audit_page import page, write_page
+    from sparkles_eval.store.store import Store
+
+    with Store(path, create=False) as opened:
+        pairs = [(one.probe, one.cell.run.id) for one in placed]
+        report = audit_report(opened, judge_row(seat.judge), placed[0].cell.task.name, pairs)
+    rehearsed = rehearse(seat.judge, [one.probe for one in placed])
+    table_output.present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
+    text = page(report, content, rehearsed)
+    console = Console()
+    console.print()
+    console.print(Markdown(text))
+    if out is not None:
+        write_page(out, text)
+        console.print(f"page    {out}", highlight=False, markup=False)
+    console.print(f"store   {path}", highlight=False, markup=False)
+
 
 app = typer.Typer(help="Make, compare and audit judges.", no_args_is_help=True)
-app.command("audit")(audit.audit)
+app.command("audit")(audit)
 
 
 @app.command("compare")
@@ -31,9 +189,9 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(help="Show the largest disagreements, images and all, in an HTML file.")
     ] = None,
-    json: tables.JsonPath = None,
-    csv: tables.CsvPath = None,
-    latex: tables.LatexPath = None,
+    json: table_output.JsonPath = None,
+    csv: table_output.CsvPath = None,
+    latex: table_output.LatexPath = None,
 ) -> None:
     """Compare judges on the answers that they have scored: order, marks, severity, constancy, biases, cost.
 
@@ -53,12 +211,12 @@ def compare(
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
         if report is not None:
             from sparkles_eval.analysis.summary import summarise
-            from sparkles_eval.reports.render import render_report
+            from sparkles_eval.reports.report import render_report
 
             answers = [gap.answer for gap in judges_agreement.largest_gaps(marks, largest)]
             summary = summarise(opened, list(dict.fromkeys(answer.run.id for answer in answers)))
             render_report(opened, summary, report, only={answer.sample_id for answer in answers})
-    tables.present(found, tables.Files(json, csv, latex))
+    table_output.present(found, table_output.TableFiles(json, csv, latex))
 
 
 @app.command("new")
@@ -72,9 +230,9 @@ def new(
 
       sparkles-eval judges new my-judge && sparkles-eval judge --judge ./my-judge@openai/gpt-4o
     """
-    from sparkles_eval.judges.skeleton import write_skeleton
+    from sparkles_eval.judges.spec import write_judge_scaffold
 
-    folder = write_skeleton(name, where)
+    folder = write_judge_scaffold(name, where)
     typer.echo(f"{folder}\ntry it:  sparkles-eval judge --judge {folder}@openai/gpt-4o")
 
 

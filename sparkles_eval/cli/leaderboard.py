@@ -47,20 +47,22 @@ def build(
 
       sparkles-eval leaderboard build bundles --out site --like reference.zip
     """
-    from sparkles_eval.publishing.board import Terms
-    from sparkles_eval.publishing.board import build as build_board
-    from sparkles_eval.reports import inert
+    from sparkles_eval.core.text import one_line
+    from sparkles_eval.publishing.public_leaderboard import LeaderboardOptions
+    from sparkles_eval.publishing.public_leaderboard import build_leaderboard as build_board
 
-    board = build_board(bundles, out, Terms(apart=apart, like=like, largest=largest * 1_000_000, figures=figures))
+    board = build_board(
+        bundles, out, LeaderboardOptions(apart=apart, like=like, largest=largest * 1_000_000, figures=figures)
+    )
     for one in board.taken:
-        models, tasks = ", ".join(map(inert.line, one.models)), ", ".join(map(inert.line, one.tasks))
-        typer.secho(f"accepted  {inert.line(one.bundle)}: {models} on {tasks}", fg=typer.colors.GREEN)
+        models, tasks = ", ".join(map(one_line, one.models)), ", ".join(map(one_line, one.tasks))
+        typer.secho(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", fg=typer.colors.GREEN)
     for refused in board.left_out:
-        typer.secho(f"refused   {inert.line(refused.bundle)}", fg=typer.colors.RED)
+        typer.secho(f"refused   {one_line(refused.bundle)}", fg=typer.colors.RED)
         for reason in refused.reasons:
-            typer.secho(f"          {inert.line(reason)}", fg=typer.colors.RED)
+            typer.secho(f"          {one_line(reason)}", fg=typer.colors.RED)
     for note in board.notes:
-        typer.secho(f"note      {inert.line(note)}", fg=typer.colors.YELLOW)
+        typer.secho(f"note      {one_line(note)}", fg=typer.colors.YELLOW)
     typer.echo(f"site      {board.index}" if board.index else "no site was written: no bundle is sound")
     if board.left_out:
         raise typer.Exit(EXIT_REFUSED)

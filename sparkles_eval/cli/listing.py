@@ -12,10 +12,10 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.store.trainings import Score
+    from sparkles_eval.store.trainings import CheckpointScore
 
 
-class What(StrEnum):
+class ListedKind(StrEnum):
     """What can be listed."""
 
     MODELS = "models"
@@ -28,7 +28,7 @@ class What(StrEnum):
 
 
 def listing(
-    what: Annotated[What, typer.Argument(help="models, tasks, judges, scorers, metrics, runs or trainings.")],
+    what: Annotated[ListedKind, typer.Argument(help="models, tasks, judges, scorers, metrics, runs or trainings.")],
     store: options.StorePath = options.DEFAULT_STORE,
     content: options.Content = None,
     plugin: options.Plugins = None,
@@ -43,19 +43,19 @@ def listing(
     """
     places, plugins = tuple(content or ()), tuple(plugin or ())
     match what:
-        case What.MODELS:
+        case ListedKind.MODELS:
             _models(places, plugins)
-        case What.TASKS:
+        case ListedKind.TASKS:
             _tasks(places, plugins)
-        case What.JUDGES:
+        case ListedKind.JUDGES:
             _judges(places, plugins)
-        case What.METRICS:
+        case ListedKind.METRICS:
             _metrics()
-        case What.SCORERS:
+        case ListedKind.SCORERS:
             _scorers(plugins)
-        case What.RUNS:
+        case ListedKind.RUNS:
             _runs(store)
-        case What.TRAININGS:
+        case ListedKind.TRAININGS:
             _trainings(store)
 
 
@@ -78,7 +78,7 @@ def _usable(usable: bool, why_not: str) -> str:
 
 def _models(content: Sequence[Path], plugins: Sequence[Path]) -> None:
     from sparkles_eval.adapters.build import list_models
-    from sparkles_eval.records import Prices
+    from sparkles_eval.core import Prices
 
     def price(prices: Prices, free: bool) -> str:
         if free:
@@ -107,8 +107,8 @@ def _tasks(content: Sequence[Path], plugins: Sequence[Path]) -> None:
 
 
 def _judges(content: Sequence[Path], plugins: Sequence[Path]) -> None:
+    from sparkles_eval.core.plugins import load_plugin
     from sparkles_eval.judges.load import list_judges
-    from sparkles_eval.plugins import load_plugin
 
     judges = list_judges(content, [load_plugin(path) for path in plugins])
     rows = [(j.name, j.title, _usable(j.usable, j.why_not) + (f"; {j.weakness}" if j.weakness else "")) for j in judges]
@@ -131,14 +131,14 @@ def _scorers(plugins: Sequence[Path]) -> None:
 
 
 def _runs(path: Path) -> None:
-    from sparkles_eval.store import queries
+    from sparkles_eval.store import read_runs
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as store:
         rows = []
-        for run in queries.runs(store):
-            answered = len(queries.answered(store, run.id))
-            judges = ", ".join(judge.name for judge in queries.judges(store, run.id))
+        for run in read_runs.runs(store):
+            answered = len(read_runs.answered(store, run.id))
+            judges = ", ".join(judge.name for judge in read_runs.judges(store, run.id))
             total = run.total * run.epochs
             counts = f"{answered}/{total}"
             rows.append((run.id, run.task.name, run.model.name, run.protocol, counts, judges, run.created_at[:16]))
@@ -171,7 +171,7 @@ def _trainings(path: Path) -> None:
         )
 
 
-def _with_interval(score: Score) -> str:
+def _with_interval(score: CheckpointScore) -> str:
     """A value with its interval as the leaderboard has it: shares from 0 to 1, points as they are."""
     if score.value is None:
         return "\N{EN DASH}"

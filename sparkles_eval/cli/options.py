@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from sparkles_eval.plugins import load_plugin
+from sparkles_eval.core.plugins import load_plugin
 
 DEFAULT_STORE = Path("runs/sparkles.db")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.cli.tables import CsvPath, Files, JsonPath, LatexPath, present
+from sparkles_eval.cli.table_output import CsvPath, JsonPath, LatexPath, TableFiles, present
 
 
 def plan(
@@ -51,4 +51,4 @@ def plan(
         icc=icc,
         half_width=half_width,
     )
-    present(made(question).tables, Files(json, csv, latex))
+    present(made(question).tables, TableFiles(json, csv, latex))

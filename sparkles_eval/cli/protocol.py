@@ -25,7 +25,7 @@ def import_(
 
       sparkles-eval protocol import ../Sparkles && sparkles-eval run -t bison --protocol paper --content published …
     """
-    from sparkles_eval.tasks.published import import_published
+    from sparkles_eval.tasks.published_prompts import import_published
 
     for path in import_published(checkout, out):
         typer.echo(path)

@@ -84,10 +84,10 @@ def report(
 
     from sparkles_eval.analysis.filter import narrow
     from sparkles_eval.analysis.summary import summarise
-    from sparkles_eval.reports.parts import SiteOptions
-    from sparkles_eval.reports.render import SAMPLES, render_file
+    from sparkles_eval.reports.report import SAMPLES, render_file
+    from sparkles_eval.reports.report_data import SiteOptions
     from sparkles_eval.reports.site import render_site
-    from sparkles_eval.reports.table import print_tables
+    from sparkles_eval.reports.terminal_table import print_tables
     from sparkles_eval.store.store import Store
 
     console = Console()

@@ -14,20 +14,20 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.engine.wishes import Wishes
+    from sparkles_eval.engine.config import RunConfig
 
 _WHAT, _PICK, _SHOW = "What to ask whom", "Which items", "Look before you pay"
 _ALTER = "Alter the task on purpose (each is a run of its own)"
 
 
-class OrderWish(StrEnum):
+class OrderOption(StrEnum):
     """In which order the two images of an item are shown."""
 
     GIVEN = "given"
     BOTH = "both"
 
 
-class ImageWish(StrEnum):
+class ImageOption(StrEnum):
     """Which images are shown."""
 
     TRUE = "true"
@@ -36,7 +36,7 @@ class ImageWish(StrEnum):
     WRONG = "wrong"
 
 
-class HistoryWish(StrEnum):
+class HistoryOption(StrEnum):
     """What later turns follow."""
 
     OWN = "own"
@@ -90,18 +90,18 @@ def run(
         bool, typer.Option("--skip-bad", help="Leave bad items out, counted and named.", rich_help_panel=_PICK)
     ] = False,
     orders: Annotated[
-        OrderWish, typer.Option(help="both: every item also with its two images swapped.", rich_help_panel=_ALTER)
-    ] = OrderWish.GIVEN,
+        OrderOption, typer.Option(help="both: every item also with its two images swapped.", rich_help_panel=_ALTER)
+    ] = OrderOption.GIVEN,
     images: Annotated[
-        ImageWish,
+        ImageOption,
         typer.Option(
             help="dropped: words alone; wrong: another item's; shuffled: the item's own at wrong places.",
             rich_help_panel=_ALTER,
         ),
-    ] = ImageWish.TRUE,
+    ] = ImageOption.TRUE,
     history: Annotated[
-        HistoryWish, typer.Option(help="reference: later turns follow the reference answers.", rich_help_panel=_ALTER)
-    ] = HistoryWish.OWN,
+        HistoryOption, typer.Option(help="reference: later turns follow the reference answers.", rich_help_panel=_ALTER)
+    ] = HistoryOption.OWN,
     controls: Annotated[
         bool,
         typer.Option(
@@ -142,11 +142,11 @@ def run(
 
       sparkles-eval run -t ./my_task -m openai/llava --model-arg base_url=http://localhost:8000/v1
     """
-    from sparkles_eval.engine.cells import Share
-    from sparkles_eval.engine.wishes import Wishes, read_share
+    from sparkles_eval.engine.config import RunConfig, read_shard
+    from sparkles_eval.engine.jobs import Shard
     from sparkles_eval.tasks.variants import Variation
 
-    wishes = Wishes(
+    wishes = RunConfig(
         tasks=tuple(task),
         models=tuple(model),
         judges=tuple(judge or ()),
@@ -164,30 +164,30 @@ def run(
         shuffle_seed=shuffle_seed,
         epochs=epochs,
         variation=Variation(orders.value, images.value, history.value),
-        share=read_share(part) if part else Share(),
+        share=read_shard(part) if part else Shard(),
         controls=controls,
     )
     if dry_run:
         _show_prompts(wishes)
         return
 
-    from sparkles_eval.cli.progress import shown
-    from sparkles_eval.engine.execute import execute
-    from sparkles_eval.engine.policy import Patience
+    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.engine.limits import RetryPolicy
     from sparkles_eval.engine.prepare import check_prices, prepare
-    from sparkles_eval.engine.session import Terms
+    from sparkles_eval.engine.run import execute
+    from sparkles_eval.engine.session import RunLimits
     from sparkles_eval.store.store import Store
 
     plan = prepare(wishes)
     if estimate:
-        from sparkles_eval.cli.estimate import print_forecast
+        from sparkles_eval.cli.run_display import print_cost_estimate
 
-        print_forecast(plan.cells, store, max_connections)
+        print_cost_estimate(plan.cells, store, max_connections)
         return
     check_prices(plan.adapters, max_cost)
-    terms = Terms(max_connections, Patience(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
+    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
     with Store(store) as opened:
-        with shown(plain=plain) as progress:
+        with show_progress(plain=plain) as progress:
             outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)
         if plan.panels and not part:  # of a part of the votes no panel is made; merging makes it
             from sparkles_eval.analysis.judges.panel_scores import score_panel
@@ -202,13 +202,13 @@ def _ending() -> ModuleType:
     return importlib.import_module("sparkles_eval.cli.finish")
 
 
-def _show_prompts(wishes: Wishes) -> None:
+def _show_prompts(wishes: RunConfig) -> None:
     """What one sample of every task is asked, turn by turn; the reference stands for the model's own answers."""
     from rich.console import Console
     from rich.markup import escape
 
+    from sparkles_eval.core import Image
     from sparkles_eval.engine.prepare import load_tasks
-    from sparkles_eval.records import Image
 
     console = Console()
     for task in load_tasks(wishes):

@@ -33,13 +33,13 @@ def submit(
 
       sparkles-eval submit 3f2a9c11d0e4 58661e94987a --out my-model.zip --contact me@example.org --licence CC-BY-4.0
     """
-    from sparkles_eval.errors import UserError
-    from sparkles_eval.publishing.manifest import LONGEST_LINE, LONGEST_NOTE, About
-    from sparkles_eval.publishing.submit import submit as write_bundle
+    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.publishing.bundle import LONGEST_LINE, LONGEST_NOTE, BundleNotes
+    from sparkles_eval.publishing.make_bundle import submit as write_bundle
 
     if max(len(contact), len(licence)) > LONGEST_LINE or len(note) > LONGEST_NOTE:
         raise UserError(f"--contact and --licence are a line ({LONGEST_LINE} characters), --note {LONGEST_NOTE}")
-    about = About(contact=contact, licence=licence, note=note)
+    about = BundleNotes(contact=contact, licence=licence, note=note)
     made = write_bundle(store, run or None, out, about, thumbnails=thumbnails)
     for one in made.manifest.runs:
         typer.echo(f"{one.id}  {one.model} on {one.task}, {one.samples} samples")

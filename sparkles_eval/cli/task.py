@@ -25,7 +25,7 @@ def new(
 
       sparkles-eval task new my-task && sparkles-eval run --task ./my-task --model baseline/oracle
     """
-    from sparkles_eval.tasks.skeleton import write_skeleton
+    from sparkles_eval.tasks.folders import write_task_scaffold
 
-    folder = write_skeleton(name, where)
+    folder = write_task_scaffold(name, where)
     typer.echo(f"{folder}\ntry it:  sparkles-eval run --task {folder} --model baseline/oracle")

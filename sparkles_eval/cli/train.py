@@ -11,7 +11,7 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.training.plan import Plan
+    from sparkles_eval.training.launch import TrainResult
 
 _FROM, _HOW, _WATCH = "From what", "How", "Watching it"
 
@@ -102,9 +102,9 @@ def train(
 
       torchrun --nproc-per-node 8 -m sparkles_eval train sparkleschat-7b --model … --data … --out …
     """
-    from sparkles_eval.training.plan import Wishes, main_process, plan
+    from sparkles_eval.training.launch import TrainConfig, launch_training, main_process
 
-    wishes = Wishes(
+    wishes = TrainConfig(
         recipe=recipe,
         out=out,
         store=store,
@@ -122,11 +122,11 @@ def train(
         logs=tuple(one.value for one in log or ()),
         content=tuple(content or ()),
     )
-    done = plan(wishes, typer.echo)
+    done = launch_training(wishes, typer.echo)
     if main_process():
         _show(done)
 
 
-def _show(done: Plan) -> None:
+def _show(done: TrainResult) -> None:
     typer.echo(f"model   {done.model}")
     typer.echo(f"metrics {done.out / 'metrics.csv'}, loss curve {done.out / 'loss.svg'}")

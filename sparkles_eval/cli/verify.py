@@ -10,7 +10,7 @@ import typer
 from sparkles_eval.cli import options
 
 if TYPE_CHECKING:
-    from sparkles_eval.publishing.findings import Verification
+    from sparkles_eval.publishing.discrepancies import Verification
 
 EXIT_FINDINGS = 1
 _TOLD = 40
@@ -65,7 +65,7 @@ def _write(found: Verification, out: Path) -> None:
     from dataclasses import asdict
     from json import dumps
 
-    from sparkles_eval.errors import UserError
+    from sparkles_eval.core.errors import UserError
 
     said = {
         "sound": found.sound,

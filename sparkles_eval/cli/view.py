@@ -68,7 +68,7 @@ def view(
 
       sparkles-eval view --annotate --rater ada --n 50
     """
-    from sparkles_eval.errors import UserError
+    from sparkles_eval.core.errors import UserError
     from sparkles_eval.viewer import need_server
 
     if not annotate and (rater or pairwise or run or task):
@@ -76,11 +76,11 @@ def view(
     if annotate and not rater:
         raise UserError("view --annotate: name who rates with --rater")
     need_server("sparkles-eval view")
-    from sparkles_eval.viewer import open as opening
+    from sparkles_eval.viewer import app as opening
 
-    places = opening.Places(store, data_root, tuple(content or ()), host, port, open_browser=not no_browser)
+    places = opening.ViewerConfig(store, data_root, tuple(content or ()), host, port, open_browser=not no_browser)
     if annotate:
-        wish = opening.Rating(rater or "", task, tuple(run or ()), n, criteria_of, seed, pairwise=pairwise)
-        opening.rate(places, wish)
+        wish = opening.AnnotateConfig(rater or "", task, tuple(run or ()), n, criteria_of, seed, pairwise=pairwise)
+        opening.serve_annotator(places, wish)
     else:
-        opening.look(places)
+        opening.serve_viewer(places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from sparkles_eval.records import fingerprint
+from sparkles_eval.core import fingerprint
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from sparkles_eval.adapters.base import BatchAdapter, Request
-from sparkles_eval.errors import AdapterError, Denied, OutOfMemory, Rejected, UserError
-from sparkles_eval.records import Reply
+from sparkles_eval.core import Reply
+from sparkles_eval.core.errors import AdapterError, Denied, OutOfMemory, Rejected, UserError
 
 WINDOW = 4096
 """Requests that queue at the most: enough to sort, and small beside a model."""
@@ -44,7 +44,7 @@ class Batcher:
         self._news = threading.Condition()
         self._waiting: list[_Entry] = []
         self._answers = _AnswerLengths()
-        self._lanes: list[_Lane] = []
+        self._lanes: list[_ReplicaQueue] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.halted = False
 
@@ -61,7 +61,7 @@ class Batcher:
             self._waiting.append(entry)
             self._news.notify_all()
         if not self._lanes:
-            self._lanes = [_Lane(self, self._adapter, number) for number in range(self._adapter.replicas)]
+            self._lanes = [_ReplicaQueue(self, self._adapter, number) for number in range(self._adapter.replicas)]
         return await entry.future
 
     def drop(self, reason: Callable[[], Exception]) -> None:
@@ -127,7 +127,7 @@ class Batcher:
             self._loop.call_soon_threadsafe(call)
 
 
-class _Lane:
+class _ReplicaQueue:
     """One copy of the model and its thread: the `Feed` that it works from."""
 
     def __init__(self, batcher: Batcher, adapter: BatchAdapter, replica: int) -> None:

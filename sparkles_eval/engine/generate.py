@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from sparkles_eval.adapters.base import Request
+from sparkles_eval.core import Run, Sample, Score, Status
 from sparkles_eval.core.reply_parts import with_reasoning
-from sparkles_eval.engine.asking import Asker, Interrupted, Unanswered
-from sparkles_eval.engine.cells import Answered, Cell, Item, judge_row, scorer_row, unscored
-from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
+from sparkles_eval.engine.client import Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.jobs import CompletedSample, EvalJob, WorkItem, judge_row, scorer_row, unscored
+from sparkles_eval.engine.limits import Job
 from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
-from sparkles_eval.engine.pool import Job
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.replies import Replies, reseeded
-from sparkles_eval.records import Run, Sample, Score, Status
 from sparkles_eval.store.rows import AnswerRow, ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.scorers import CRITERION
@@ -31,29 +30,29 @@ class Generator:
 
     def __init__(
         self,
-        cell: Cell,
+        cell: EvalJob,
         run: Run,
         sample_ids: list[str],
         *,
         store: Store,
-        asker: Asker,
-        once: Once,
+        asker: ModelClient,
+        once: KeyedLock,
         progress: Progress,
         pictures: PictureWindow,
-        answered: Callable[[Answered], None],
+        answered: Callable[[CompletedSample], None],
     ) -> None:
         self.cell = cell
         self.run = run
         self._ids = sample_ids
         self._store = store
         self._asker = asker
-        self._replies = Replies(store, asker, once)
+        self._replies = ResponseCache(store, asker, once)
         self._progress = progress
         self._pictures = pictures
         self._answered = answered
         self._scorer = cell.task.protocol.scorer
         self._scorer_row = scorer_row(self._scorer) if self._scorer else None
-        self._judges = [(judge_row(seat.judge), seat.judge.card.repeats) for seat in cell.seats]
+        self._judges = [(judge_row(seat.judge), seat.judge.card.repeats) for seat in cell.bound_judges]
 
     def jobs(self) -> Iterator[Job]:
         """One job for every item that lacks an answer; those that lack none are passed on at once."""
@@ -62,13 +61,13 @@ class Generator:
         for answer in self._store.answers(run.id):
             known.setdefault((answer.sample_id, answer.epoch), {})[answer.turn] = answer
         scored = self._store.scored(run.id, self._scorer_row.id) if self._scorer_row else None
-        waiting: list[tuple[Item, Mapping[int, AnswerRow]]] = []
+        waiting: list[tuple[WorkItem, Mapping[int, AnswerRow]]] = []
         items = list(self._items())
         for item in items:
             have = known.pop((item.sample_id, item.epoch), {})
             whole = len(have) == len(item.sample.turns)
             if whole and (scored is None or (item.sample_id, item.epoch, 0) in scored):
-                self._answered(Answered(item, tuple(have[turn + 1].text for turn in range(len(have)))))
+                self._answered(CompletedSample(item, tuple(have[turn + 1].text for turn in range(len(have)))))
             else:
                 waiting.append((item, have))
         self._progress.planned(self._asker.name, run.task, len(items), len(items) - len(waiting))
@@ -79,12 +78,12 @@ class Generator:
                 self._pictures.begin(waiting[place + WINDOW][0].sample.images)
             yield partial(self._answer, item, answers)
 
-    def _items(self) -> Iterator[Item]:
+    def _items(self) -> Iterator[WorkItem]:
         for epoch in range(self.run.epochs):
             for sample, sample_id in zip(self.cell.asked, self.cell.share.take(self._ids), strict=True):
-                yield Item(sample, sample_id, epoch)
+                yield WorkItem(sample, sample_id, epoch)
 
-    async def _answer(self, item: Item, have: Mapping[int, AnswerRow]) -> None:
+    async def _answer(self, item: WorkItem, have: Mapping[int, AnswerRow]) -> None:
         """Ask every turn that has no answer yet; without one, every scorer's scores carry the reason."""
         answers: list[AnswerRow] = []
         try:
@@ -101,9 +100,9 @@ class Generator:
             return
         else:
             self._progress.finished(self._asker.name, self.run.task, scored=True)
-            self._answered(Answered(item, tuple(answer.text for answer in answers)))
+            self._answered(CompletedSample(item, tuple(answer.text for answer in answers)))
 
-    def _unscored(self, item: Item, reason: str) -> Iterator[ScoreRow]:
+    def _unscored(self, item: WorkItem, reason: str) -> Iterator[ScoreRow]:
         if self._scorer_row:
             for turn in item.sample.scored_turns:
                 score = Score(turn, CRITERION, None, reason)
@@ -111,7 +110,7 @@ class Generator:
         for judge, repeats in self._judges:
             yield from unscored(self.run.id, item, judge, range(repeats), reason)
 
-    async def _ask_turn(self, item: Item, earlier: Sequence[AnswerRow]) -> AnswerRow:
+    async def _ask_turn(self, item: WorkItem, earlier: Sequence[AnswerRow]) -> AnswerRow:
         """Ask one turn, as often as the protocol draws, and let the last response stand.
 
         A protocol's scorer scores the turns with targets, of most tasks the last one.
@@ -146,7 +145,7 @@ class Generator:
         self._store.add_answer(self.run.id, answer, list(self._scores(item, turn, score)))
         return answer
 
-    def _scores(self, item: Item, turn: int, score: Score | None) -> Iterator[ScoreRow]:
+    def _scores(self, item: WorkItem, turn: int, score: Score | None) -> Iterator[ScoreRow]:
         """The score of a turn, and none yet for the later turns that are scored: a dialogue that stops half way is not
         one that was graded by its first turns.
         """

@@ -9,15 +9,13 @@ from dataclasses import replace
 from time import monotonic
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.engine.asking import Asker, Attempt, Interrupted, Unanswered
-from sparkles_eval.engine.cells import Answered, Graded, Item, Seat, judge_row, unscored
-from sparkles_eval.engine.keys import verdict_key
-from sparkles_eval.engine.once import Once
+from sparkles_eval.core import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
+from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
+from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.replies import reseeded
-from sparkles_eval.judges.base import Call, Dialogue
+from sparkles_eval.judges.base import AnsweredSample, JudgeCall
 from sparkles_eval.judges.expected import CUT_OFF
-from sparkles_eval.records import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
 
@@ -40,7 +38,14 @@ class Grader:
     """One judge on one run. `asker` is None for a rule."""
 
     def __init__(
-        self, run: Graded, seat: Seat, *, store: Store, asker: Asker | None, once: Once, progress: Progress
+        self,
+        run: RunRef,
+        seat: BoundJudge,
+        *,
+        store: Store,
+        asker: ModelClient | None,
+        once: KeyedLock,
+        progress: Progress,
     ) -> None:
         self.run = run
         self._judge = seat.judge
@@ -60,11 +65,11 @@ class Grader:
     def _complete(self, sample_id: str, epoch: int) -> bool:
         return all((sample_id, epoch, repeat) in self._done for repeat in range(self._card.repeats))
 
-    def wants(self, item: Item) -> bool:
+    def wants(self, item: WorkItem) -> bool:
         """True unless every repeat of it is scored already."""
         return not self._complete(item.sample_id, item.epoch)
 
-    async def grade(self, answered: Answered) -> None:
+    async def grade(self, answered: CompletedSample) -> None:
         """Score one answered item, all repeats."""
         item = answered.item
         scored = True
@@ -78,13 +83,13 @@ class Grader:
             return
         self._progress.finished(self._who, self.run.task, scored=scored)
 
-    async def _grade_once(self, answered: Answered, repeat: int) -> list[ScoreRow]:
+    async def _grade_once(self, answered: CompletedSample, repeat: int) -> list[ScoreRow]:
         item = answered.item
         if problem := self._judge.check(item.sample):
             return unscored(self.run.id, item, self._row, [repeat], problem)
         rows: list[ScoreRow] = []
         try:
-            for call in self._judge.calls(Dialogue(item.sample, answered.answers)):
+            for call in self._judge.calls(AnsweredSample(item.sample, answered.answers)):
                 verdict_id, verdict = await self._verdict(answered, call, repeat)
                 for rating in verdict.ratings:
                     score = Score(rating.turn, rating.criterion, rating.value)
@@ -94,13 +99,15 @@ class Grader:
             return unscored(self.run.id, item, self._row, [repeat], str(error), error.verdict_id)
         return rows
 
-    async def _verdict(self, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
+    async def _verdict(self, answered: CompletedSample, call: JudgeCall, repeat: int) -> tuple[int, Verdict]:
         """The graded verdict of a call; raises _NoVerdict when the judge gives none within its attempts."""
         key = verdict_key(self._card, answered.item.sample_id, answered.answers, call, repeat)
         async with self._once.alone(key):
             return self._store.graded(key) or await self._new_verdict(key, answered, call, repeat)
 
-    async def _new_verdict(self, key: str, answered: Answered, call: Call, repeat: int) -> tuple[int, Verdict]:
+    async def _new_verdict(
+        self, key: str, answered: CompletedSample, call: JudgeCall, repeat: int
+    ) -> tuple[int, Verdict]:
         attempts = self._card.attempts if call.conversation else 1
         attempt = 0
         asked = call
@@ -119,7 +126,7 @@ class Grader:
             if self._card.retries_with_reason:
                 asked = _with_reason(call, verdict.reason or "")
 
-    async def _ask(self, sample: Sample, call: Call, repeat: int, attempt: int) -> Verdict:
+    async def _ask(self, sample: Sample, call: JudgeCall, repeat: int, attempt: int) -> Verdict:
         asker = self._asker
         if call.conversation is None or asker is None:
             return replace(self._judge.read(call, ""), usage=Usage(0, 0, 0.0))  # a rule bills nobody
@@ -137,7 +144,7 @@ class Grader:
         return replace(_with_reply(read, reply, prompt, errors[-1].latency_s), canary=call.canary)
 
 
-def _with_reason(call: Call, reason: str) -> Call:
+def _with_reason(call: JudgeCall, reason: str) -> JudgeCall:
     """The call with the reason why its last reply was no verdict, so that no attempt repeats the one before it."""
     assert call.conversation is not None
     *before, last = call.conversation.messages
@@ -168,7 +175,7 @@ def _with_reply(read: Verdict, reply: Reply, prompt: str, latency_s: float) -> V
     )
 
 
-def _written(call: Call) -> str:
+def _written(call: JudgeCall) -> str:
     """The prompt as a person reads it; images by their hash."""
     assert call.conversation is not None
     lines = [f"[system]\n{call.conversation.system}"] if call.conversation.system else []

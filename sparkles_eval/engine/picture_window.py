@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sparkles_eval.core import pictures
+from sparkles_eval.core import Image, Model, pictures
 from sparkles_eval.core.pictures import Examined
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.records import Image, Model
 from sparkles_eval.tasks import picture_checks
 
 WINDOW = 64

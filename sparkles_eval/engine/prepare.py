@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
+from sparkles_eval.adapters.baselines import make_controls
 from sparkles_eval.adapters.build import build_adapter
-from sparkles_eval.adapters.controls import make_controls
-from sparkles_eval.engine.cells import Cell, Seat
-from sparkles_eval.engine.wishes import Wishes, read_generation, scoped
-from sparkles_eval.errors import UserError
-from sparkles_eval.judges.load import default_model, load_judge, splits_args
-from sparkles_eval.judges.panel import PREFIX, Panel, PanelWish, is_panel, read_panel
-from sparkles_eval.plugins import load_plugin
-from sparkles_eval.records import Model, Usage
+from sparkles_eval.core import Model, Usage
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.engine.config import RunConfig, read_generation, scoped
+from sparkles_eval.engine.jobs import BoundJudge, EvalJob
+from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
+from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task, select
 from sparkles_eval.tasks.picture_checks import check_first
@@ -22,12 +22,12 @@ from sparkles_eval.tasks.variants import vary
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What will be worked on, and the adapters to close afterwards."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[EvalJob, ...]
     adapters: tuple[Adapter, ...]
-    panels: tuple[Panel, ...] = ()
+    panels: tuple[JudgePanel, ...] = ()
     """Judges that are worked out of the cells' judges once those have scored."""
 
     async def aclose(self) -> None:
@@ -35,7 +35,7 @@ class Plan:
             await adapter.aclose()
 
 
-def prepare(wishes: Wishes) -> Plan:
+def prepare(wishes: RunConfig) -> RunPlan:
     """Load every task, build every model and judge, and see that they fit together.
 
     Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
@@ -43,27 +43,27 @@ def prepare(wishes: Wishes) -> Plan:
     tasks = load_tasks(wishes)
     models = [_model(name, wishes) for name in dict.fromkeys(wishes.models)]
     _same_name([adapter.model for adapter in models])
-    bench = Bench(wishes, [judge for task in tasks for judge in task.judges])
-    cells: list[Cell] = []
+    bench = RunJudges(wishes, [judge for task in tasks for judge in task.judges])
+    cells: list[EvalJob] = []
     controls: list[Adapter] = []
     for task in tasks:
         _fit(task, models)
-        seats = bench.seats(task)
+        seats = bench.bound_judges(task)
         known = make_controls(task.samples, task.data_hash) if wishes.controls else ()
         controls += known
         cells += [
-            Cell(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats, wishes.share)
+            EvalJob(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats, wishes.share)
             for adapter in (*models, *known)
         ]
-    return Plan(tuple(cells), (*models, *controls, *bench.adapters), bench.panels)
+    return RunPlan(tuple(cells), (*models, *controls, *bench.adapters), bench.panels)
 
 
-def load_tasks(wishes: Wishes) -> list[Task]:
+def load_tasks(wishes: RunConfig) -> list[Task]:
     """The tasks alone, each with the samples that the user picked."""
     return [_task(name, wishes) for name in dict.fromkeys(wishes.tasks)]
 
 
-def _task(name: str, wishes: Wishes) -> Task:
+def _task(name: str, wishes: RunConfig) -> Task:
     task = load_task(
         name,
         protocol=wishes.protocol,
@@ -77,7 +77,7 @@ def _task(name: str, wishes: Wishes) -> Task:
     return check_first(vary(chosen, wishes.variation), skip_bad=wishes.skip_bad)
 
 
-def _model(name: str, wishes: Wishes) -> Adapter:
+def _model(name: str, wishes: RunConfig) -> Adapter:
     options = ModelOptions(
         args=tuple(scoped("--model-arg", wishes.model_args, name, wishes.models).items()),
         generation=read_generation("--generation", scoped("--generation", wishes.generation, name, wishes.models)),
@@ -127,17 +127,17 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
         )
 
 
-class Bench:
+class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, wishes: Wishes, own: Sequence[str] = ()) -> None:
+    def __init__(self, wishes: RunConfig, own: Sequence[str] = ()) -> None:
         """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
         self._wishes = wishes
         self._panels = {name: _panel(name, wishes) for name in dict.fromkeys((*wishes.judges, *own)) if is_panel(name)}
         wished = self.members((*wishes.judges, *own))
         self._names = [*wished, *(wish.partition("@")[0] for wish in wished), *self._panels, _PANEL]
         self._plugins = [load_plugin(path) for path in wishes.plugins]
-        self._seats: dict[str, Seat] = {}
+        self._seats: dict[str, BoundJudge] = {}
 
     def members(self, names: Sequence[str]) -> list[str]:
         """The judges that are to be asked, each once: a panel's members in its place."""
@@ -145,10 +145,10 @@ class Bench:
         return list(dict.fromkeys(member for members in each for member in members))
 
     @property
-    def panels(self) -> tuple[Panel, ...]:
+    def panels(self) -> tuple[JudgePanel, ...]:
         """The panels that were named, their members made. Raises errors.UserError where members do not fit."""
         return tuple(
-            Panel(wish, tuple(self.seat(member).judge.card for member in wish.members))
+            JudgePanel(wish, tuple(self.seat(member).judge.card for member in wish.members))
             for wish in self._panels.values()
         )
 
@@ -156,23 +156,23 @@ class Bench:
     def adapters(self) -> tuple[Adapter, ...]:
         return tuple(seat.adapter for seat in self._seats.values() if seat.adapter is not None)
 
-    def seats(self, task: Task) -> tuple[Seat, ...]:
+    def bound_judges(self, task: Task) -> tuple[BoundJudge, ...]:
         """Who scores a task: the judges that the user named, else the task's own; none where only a rule scores."""
         if not task.judges:
             return ()
         return tuple(self.seat(name) for name in self.members(self._wishes.judges or task.judges))
 
-    def seat(self, wish: str) -> Seat:
+    def seat(self, wish: str) -> BoundJudge:
         """The judge `NAME` or `NAME@MODEL`, made once however many tasks it scores."""
         if wish not in self._seats:
             self._seats[wish] = self._make(wish)
         return self._seats[wish]
 
-    def _make(self, wish: str) -> Seat:
+    def _make(self, wish: str) -> BoundJudge:
         wishes = self._wishes
         name, _, model_name = wish.partition("@")
         given = scoped("--judge-arg", wishes.judge_args, (wish, name), self._names)
-        own, rest = splits_args(name, given, content=wishes.content, plugins=self._plugins)
+        own, rest = split_judge_args(name, given, content=wishes.content, plugins=self._plugins)
         model_name = model_name or own.pop("model", "") or default_model(name, wishes.content) or ""
         adapter = None
         if own.get("structured") == "true" and "base_url" in rest:
@@ -191,13 +191,13 @@ class Bench:
             content=wishes.content,
             plugins=self._plugins,
         )
-        return Seat(judge, adapter)
+        return BoundJudge(judge, adapter)
 
 
 _PANEL = PREFIX.removesuffix(":")
 """How `--judge-arg` calls any panel: `panel:quorum=2`."""
 
 
-def _panel(name: str, wishes: Wishes) -> PanelWish:
+def _panel(name: str, wishes: RunConfig) -> PanelSpec:
     own = scoped("--judge-arg", [pair for pair in wishes.judge_args if pair.startswith(PREFIX)], (name, _PANEL), ())
     return read_panel(name, own)

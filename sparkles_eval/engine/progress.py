@@ -30,7 +30,7 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class NoProgress:
     """Listens to nothing."""
 
     def planned(self, who: str, task: str, total: int, done: int) -> None: ...

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.engine.cells import scorer_row
-from sparkles_eval.records import Response, Sample, Score, Status, Usage
-from sparkles_eval.store import browse, queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core import Response, Sample, Score, Status, Usage
+from sparkles_eval.engine.jobs import scorer_row
+from sparkles_eval.store import read_runs, read_samples
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import ScoreRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.answers import RULES
 from sparkles_eval.tasks.scorers import CRITERION, BoundScorer
 from sparkles_eval.tasks.scorers.registry import make_scorer
+from sparkles_eval.tasks.scorers.rules import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,20 @@ def reread(store: Store, run_ids: Sequence[str] | None = None) -> list[Reread]:
     """
     return [
         _run(store, run, make_scorer(run.answer_rule, {}))
-        for run in queries.runs(store, run_ids)
+        for run in read_runs.runs(store, run_ids)
         if run.answer_rule is not None and run.answer_rule in RULES
     ]
 
 
 def _run(store: Store, run: StoredRun, scorer: BoundScorer) -> Reread:
     judge = scorer_row(scorer)
-    earlier = [j for j in queries.judges(store, run.id) if j.name == scorer.name]
+    earlier = [j for j in read_runs.judges(store, run.id) if j.name == scorer.name]
     before = earlier[0].id if earlier else None
     old = _read_before(store, run.id, before) if before else {}
     replies = _replies(store, run.id)
     rows: list[ScoreRow] = []
     changed = 0
-    for stored in browse.samples(store, run.id, limit=run.total):
+    for stored in read_samples.samples(store, run.id, limit=run.total):
         for epoch in range(run.epochs):
             for turn in stored.sample.scored_turns:
                 place = (stored.id, epoch, turn)

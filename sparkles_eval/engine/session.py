@@ -1,8 +1,4 @@
-"""Works through cells: every model and judge side by side, resumable at any moment. Knows nothing of the screen.
-
-A session asks only for what the store lacks, so running the same cells again resumes. It ends when everything is
-scored or has a reason, when it is interrupted, or when every model has stopped.
-"""
+"""Works through jobs: every model and judge side by side, images stored meanwhile, resumable at any moment."""
 
 from __future__ import annotations
 
@@ -14,30 +10,63 @@ from functools import partial
 from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter
-from sparkles_eval.engine.asking import Asker
-from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, scorer_row
+from sparkles_eval.core import Image, Model, Run
+from sparkles_eval.engine.cache import KeyedLock, ResponseCache
+from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
-from sparkles_eval.engine.limiter import Limiter
-from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, scorer_row
+from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool, RetryPolicy
 from sparkles_eval.engine.picture_window import PictureWindow
-from sparkles_eval.engine.pixels import keep_pixels
-from sparkles_eval.engine.policy import Budget, Patience
-from sparkles_eval.engine.pool import Job, Pool
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.replies import Replies
-from sparkles_eval.records import Image, Model, Run
+from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.checks import repeated
+from sparkles_eval.tasks.images import thumbnail
+from sparkles_eval.tasks.load import repeated
+
+_AT_ONCE = 16
+"""Images of one thread call and commit: few enough that nothing big is held."""
+
+
+async def store_images(
+    store: Store, images: Mapping[str, Image], progress: Progress, *, embed: bool, stopped: Callable[[], bool]
+) -> None:
+    """Store the thumbnails (and with `embed` the bytes) that are missing, until `stopped` says so."""
+    small = store.lacking("thumbnail", images)
+    whole = store.lacking("bytes", images) if embed else set()
+    waiting = [images[sha256] for sha256 in sorted(small | whole) if images[sha256].path is not None]
+    for start in range(0, len(waiting), _AT_ONCE):
+        if stopped():
+            return
+        some = waiting[start : start + _AT_ONCE]
+        rows, failures = await asyncio.to_thread(_read, some, small, whole)
+        store.add_pixels(rows)
+        for relpath, why in failures:
+            progress.event("image", relpath, f"no thumbnail: {why}")
+
+
+def _read(some: Sequence[Image], small: set[str], whole: set[str]) -> tuple[list[PixelsRow], list[tuple[str, str]]]:
+    rows: list[PixelsRow] = []
+    failures: list[tuple[str, str]] = []
+    for image in some:
+        assert image.path is not None  # those without one were left out
+        try:
+            data = image.path.read_bytes()
+        except OSError as error:
+            failures.append((image.relpath, str(error)))
+            continue
+        drawn = thumbnail(data) if image.sha256 in small else None
+        rows.append(PixelsRow(image.sha256, drawn, data if image.sha256 in whole else None))
+    return rows, failures
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RunLimits:
     """How a session works: bounds that change no answer."""
 
     connections: int | None = None
     """Requests in flight a model; None adapts it."""
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     max_cost_usd: float | None = None
     embed_images: bool = False
 
@@ -45,17 +74,17 @@ class Terms:
 class Session:
     """One invocation's work on one store. Make it, `await work(...)`, and `interrupt()` it from a signal handler."""
 
-    def __init__(self, store: Store, environment_id: int, progress: Progress, terms: Terms) -> None:
-        self.budget = Budget(terms.max_cost_usd)
+    def __init__(self, store: Store, environment_id: int, progress: Progress, terms: RunLimits) -> None:
+        self.budget = CostBudget(terms.max_cost_usd)
         self.interrupted = False
         self._store = store
         self._environment_id = environment_id
         self._progress = _Recorded(progress, store, environment_id, self.budget)
         self._terms = terms
-        self._once = Once()
+        self._once = KeyedLock()
         self._pictures = PictureWindow(self._progress)
-        self._models: dict[int, _Desk] = {}
-        self._judges: dict[int, _Desk] = {}
+        self._models: dict[int, _Lane] = {}
+        self._judges: dict[int, _Lane] = {}
 
     @property
     def in_flight(self) -> int:
@@ -78,7 +107,7 @@ class Session:
             if desk.asker:
                 desk.asker.interrupt()
 
-    async def work(self, cells: Sequence[Cell]) -> list[Run]:
+    async def work(self, cells: Sequence[EvalJob]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
         runs: list[Run] = []
         self._tell_notes(cells)
@@ -98,13 +127,13 @@ class Session:
                 once=self._once,
                 progress=self._progress,
                 pictures=self._pictures,
-                answered=partial(_hand_over, self._graders(_graded(cell), cell.seats)),
+                answered=partial(_hand_over, self._graders(_run_ref(cell), cell.bound_judges)),
             )
             desk.pool.feed(generator.jobs())
             runs.append(run)
         images = {image.sha256: image for cell in cells for sample in cell.asked for image in sample.images}
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.keep_pixels(images))
+            group.create_task(self.store_images(images))
             for desk in self._judges.values():
                 group.create_task(desk.pool.run())
             await _finish(self._models.values())
@@ -118,17 +147,17 @@ class Session:
             self._pictures.tell(model, listed.values())
         return runs
 
-    def _tell_notes(self, cells: Sequence[Cell]) -> None:
+    def _tell_notes(self, cells: Sequence[EvalJob]) -> None:
         for task in {id(cell.task): cell.task for cell in cells}.values():
             for note in repeated(task.samples):
                 self._progress.event("data", task.name, note)
 
-    async def keep_pixels(self, images: Mapping[str, Image]) -> None:
+    async def store_images(self, images: Mapping[str, Image]) -> None:
         """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""
         embed = self._terms.embed_images
-        await keep_pixels(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
+        await store_images(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
 
-    async def judge(self, seats: Sequence[Seat], answered: Mapping[Graded, Iterable[Answered]]) -> None:
+    async def judge(self, seats: Sequence[BoundJudge], answered: Mapping[RunRef, Iterable[CompletedSample]]) -> None:
         """Score the stored answers of runs; none of their models is needed."""
         for run, items in answered.items():
             graders = self._graders(run, seats)
@@ -136,17 +165,17 @@ class Session:
                 _hand_over(graders, item)
         await _finish(self._judges.values())
 
-    async def ask(self, adapter: Adapter, jobs: Callable[[Replies, Progress], Iterable[Job]]) -> None:
+    async def ask(self, adapter: Adapter, jobs: Callable[[ResponseCache, Progress], Iterable[Job]]) -> None:
         """Work through jobs that ask one model for something else than answers to a task, within the same bounds.
 
         `jobs` makes them from where replies come from and who is told; see dialogues.generate.
         """
         desk = self._desk(self._models, adapter)
         assert desk.asker is not None  # a model has an adapter
-        desk.pool.feed(jobs(Replies(self._store, desk.asker, self._once), self._progress))
+        desk.pool.feed(jobs(ResponseCache(self._store, desk.asker, self._once), self._progress))
         await _finish([desk])
 
-    def _graders(self, run: Graded, seats: Sequence[Seat]) -> list[tuple[Grader, Pool]]:
+    def _graders(self, run: RunRef, seats: Sequence[BoundJudge]) -> list[tuple[Grader, Pool]]:
         graders = []
         for seat in seats:
             desk = self._desk(self._judges, seat.adapter)
@@ -154,13 +183,13 @@ class Session:
             graders.append((grader, desk.pool))
         return graders
 
-    def _desk(self, desks: dict[int, _Desk], adapter: Adapter | None) -> _Desk:
+    def _desk(self, desks: dict[int, _Lane], adapter: Adapter | None) -> _Lane:
         """The one desk of an adapter; all rules share one (adapter None)."""
         known = desks.get(id(adapter))
         if known is None:
             asker = None
             if adapter is not None:
-                asker = Asker(
+                asker = ModelClient(
                     adapter,
                     patience=self._terms.patience,
                     budget=self.budget,
@@ -168,32 +197,32 @@ class Session:
                     connections=self._terms.connections,
                 )
             limiter = asker.limiter if asker else Limiter(1, clock=monotonic)
-            known = desks[id(adapter)] = _Desk(asker, limiter, Pool(limiter))
+            known = desks[id(adapter)] = _Lane(asker, limiter, Pool(limiter))
         return known
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Lane:
     """Where an adapter's work queues: its asker (None for rules), its slots and its jobs."""
 
-    asker: Asker | None
+    asker: ModelClient | None
     limiter: Limiter
     pool: Pool
 
 
-def _graded(cell: Cell) -> Graded:
+def _run_ref(cell: EvalJob) -> RunRef:
     run = cell.run
-    return Graded(run.id, run.task, run.model.name, len(cell.asked) * run.epochs)
+    return RunRef(run.id, run.task, run.model.name, len(cell.asked) * run.epochs)
 
 
-async def _finish(desks: Iterable[_Desk]) -> None:
+async def _finish(desks: Iterable[_Lane]) -> None:
     async with asyncio.TaskGroup() as group:
         for desk in desks:
             desk.pool.close()
             group.create_task(desk.pool.run())
 
 
-def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: Answered) -> None:
+def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: CompletedSample) -> None:
     for grader, pool in graders:
         if grader.wants(answered.item):
             pool.put(partial(grader.grade, answered))
@@ -202,7 +231,7 @@ def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: Answered) -> No
 class _Recorded:
     """Passes progress on, writes events to the store, and tells the cost with every finished item."""
 
-    def __init__(self, inner: Progress, store: Store, environment_id: int, budget: Budget) -> None:
+    def __init__(self, inner: Progress, store: Store, environment_id: int, budget: CostBudget) -> None:
         self._inner = inner
         self._store = store
         self._environment_id = environment_id

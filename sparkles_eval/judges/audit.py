@@ -14,20 +14,20 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
-from sparkles_eval.content import find_file
-from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.judges import alter
-from sparkles_eval.judges.alter import Answers
+from sparkles_eval.core import Sample, Turn
+from sparkles_eval.core.content import find_file
+from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.judges import perturbations
 from sparkles_eval.judges.base import JudgeCard
-from sparkles_eval.records import Sample, Turn
-from sparkles_eval.tasks.strict import Strict, read_yaml
-from sparkles_eval.tasks.templates import compile_template, render
+from sparkles_eval.judges.perturbations import Answers
+from sparkles_eval.tasks.prompts import compile_template, render
+from sparkles_eval.tasks.validation import Strict, read_yaml
 
 CLEAN, CANNOT_TELL, WEAK = "clean", "cannot tell", "weak"
-DOSES = (1 / 3, 2 / 3, 1.0)
+LEVELS = (1 / 3, 2 / 3, 1.0)
 """Shares of the facts (of the sentences of a reference) that are altered."""
 
-Kind: TypeAlias = Literal["clean", "dose", "falls", "padding", "honest", "attack", "control"]
+ProbeKind: TypeAlias = Literal["clean", "dose", "falls", "padding", "honest", "attack", "control"]
 """What is expected of the score, against `Probe.base`: clean is the highest there is; doses fall step by step; `falls`
 is clearly lower; padding and attacks gain nothing; honest is a bad answer that claims nothing; a control takes the
 images (or captions) away, which must cost a right answer points."""
@@ -41,7 +41,7 @@ class Probe:
     """
 
     name: str
-    kind: Kind
+    kind: ProbeKind
     title: str
     samples: tuple[Sample, ...]
     answers: tuple[Answers, ...]
@@ -95,7 +95,7 @@ def known_truth(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 
     Raises errors.UserError where there is none.
     """
-    found = tuple(sample for sample in samples if alter.clean(sample) is not None)
+    found = tuple(sample for sample in samples if perturbations.clean(sample) is not None)
     if not found:
         raise UserError(
             "no dialogue whose truth is known: every turn needs facts or a reference answer; "
@@ -109,7 +109,7 @@ def make_probes(samples: Sequence[Sample], card: JudgeCard, spec: AnswersSpec) -
 
     The same dialogues, judge and texts always give the same probes. Probes that fit no dialogue are left out.
     """
-    whole = [(sample, clean) for sample in samples if (clean := alter.clean(sample))]
+    whole = [(sample, clean) for sample in samples if (clean := perturbations.clean(sample))]
     maker = _Maker(whole, card, spec)
     probes = [
         maker.probe(CLEAN, "clean", "Right answers", lambda _sample, clean: clean),
@@ -132,7 +132,7 @@ class _Maker:
     def probe(
         self,
         name: str,
-        kind: Kind,
+        kind: ProbeKind,
         title: str,
         make: Callable[[Sample, Answers], Answers | None],
         *,
@@ -150,19 +150,21 @@ class _Maker:
 
         def exchanged(sample: Sample, dose: float) -> Answers | None:
             # With one pair to exchange every dose is the whole dose: it stands in that one alone.
-            return None if dose < 1 and alter.exchangeable(sample) == 1 else alter.exchanged(sample, dose)
+            return (
+                None if dose < 1 and perturbations.exchangeable(sample) == 1 else perturbations.exchanged(sample, dose)
+            )
 
         def foreign(sample: Sample, dose: float) -> Answers | None:
             other = self._other[sample.id]
-            if alter.has_facts(sample) or other[0] is sample:
+            if perturbations.has_facts(sample) or other[0] is sample:
                 return None
-            return alter.replaced(sample, dose, other[1])
+            return perturbations.replaced(sample, dose, other[1])
 
         ways: Mapping[str, tuple[str, tuple[float, ...], Callable[[Sample, float], Answers | None]]] = {
-            "removed": ("left out", DOSES, lambda sample, dose: alter.without(sample, dose, weak)),
+            "removed": ("left out", LEVELS, lambda sample, dose: perturbations.without(sample, dose, weak)),
             "exchanged": ("said of another image", (1 / 2, 1.0), exchanged),
-            "contradicted": ("given another value", DOSES, alter.contradicted),
-            "replaced": ("taken from another dialogue", DOSES, foreign),
+            "contradicted": ("given another value", LEVELS, perturbations.contradicted),
+            "replaced": ("taken from another dialogue", LEVELS, foreign),
         }
         return [
             self.probe(
@@ -188,17 +190,17 @@ class _Maker:
             return None if other is sample else _fitted(answers, len(sample.turns))
 
         def padded(sample: Sample, _clean: Answers) -> Answers:
-            thin = alter.without(sample, DOSES[1], self._spec.weak)
+            thin = perturbations.without(sample, LEVELS[1], self._spec.weak)
             return tuple(f"{text} {self._spec.filler}" for text in thin)
 
-        thin = f"removed {_share(DOSES[1])}"
+        thin = f"removed {_share(LEVELS[1])}"
         return [
             self.probe("turns exchanged", "falls", "Each turn answered with another turn's answer", turned),
             self.probe(
                 "against itself",
                 "falls",
                 "Later turns contradict what was rightly said before",
-                lambda s, _: alter.incoherent(s),
+                lambda s, _: perturbations.incoherent(s),
             ),
             self.probe("another dialogue", "falls", "The right answers of another dialogue", strange),
             self.probe("padding", "padding", "More words for the same content", padded, base=thin),
@@ -231,7 +233,7 @@ class _Maker:
         }
 
         def text(turn: Turn, number: int, turns: int) -> str:
-            names = shared | {"turn": number, "turns": turns, "nouns": alter.nouns(turn)}
+            names = shared | {"turn": number, "turns": turns, "nouns": perturbations.nouns(turn)}
             return render(template, where, names).strip()
 
         def make(sample: Sample, _clean: Answers) -> Answers | None:
@@ -247,14 +249,14 @@ class _Maker:
         if self._card.sees not in ("images", "captions"):
             return []
         seen = self._card.sees
-        blind = alter.without_images if seen == "images" else _uncaptioned
+        blind = perturbations.without_images if seen == "images" else _uncaptioned
         probes = [self._control(f"no {seen}", f"Right answers, the judge gets no {seen}", blind)]
         if len(self._whole) > 1:
             probes.append(
                 self._control(
                     f"wrong {seen}",
                     f"Right answers, the judge gets another dialogue's {seen}",
-                    lambda sample: alter.with_images_of(sample, self._other[sample.id][0]),
+                    lambda sample: perturbations.with_images_of(sample, self._other[sample.id][0]),
                 )
             )
         return probes
@@ -265,7 +267,7 @@ class _Maker:
 
 
 def _uncaptioned(sample: Sample) -> Sample:
-    return alter.without_captions(sample, "No description.")
+    return perturbations.without_captions(sample, "No description.")
 
 
 def _fitted(answers: Answers, turns: int) -> Answers:

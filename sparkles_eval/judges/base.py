@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from sparkles_eval.records import JSON, Conversation, Criterion, Generation, Sample, Verdict
+from sparkles_eval.core import JSON, Conversation, Criterion, Generation, Sample, Verdict
 
 Sees: TypeAlias = Literal["captions", "images", "facts", "text"]
 """What a judge knows of the images: their captions, their pixels, their exact facts, or only the words."""
@@ -46,7 +46,7 @@ class JudgeCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialogue:
+class AnsweredSample:
     """An answered sample as a judge reads it: `answers[i]` is the model's reply to `sample.turns[i]`."""
 
     sample: Sample
@@ -54,7 +54,7 @@ class Dialogue:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class JudgeCall:
     """One thing to ask a judge's model. `id` is stable ("dialogue", "turn-2", "C1") and unique in its dialogue.
 
     `conversation` is None for a rule: nobody has to be asked, `read(call, "")` gives the verdict.
@@ -62,7 +62,7 @@ class Call:
     """
 
     id: str
-    dialogue: Dialogue
+    dialogue: AnsweredSample
     expects: tuple[tuple[int, str], ...]
     """(turn, criterion id) pairs that the verdict must rate, each exactly once."""
     conversation: Conversation | None = None
@@ -84,11 +84,11 @@ class Judge(Protocol):
         """Why this judge cannot judge this sample ("image 3 has no caption"), or None. Asks nobody."""
         ...
 
-    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+    def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
         """What to ask, one entry a request; a rule gives one call without a conversation."""
         ...
 
-    def read(self, call: Call, text: str) -> Verdict:
+    def read(self, call: JudgeCall, text: str) -> Verdict:
         """The verdict in a reply: GRADED, exactly `call.expects` rated, or INVALID with the reason. Never raises.
 
         The reason is sent to the judge with the next attempt, so it must hold no words of the reply.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sparkles_eval.records import Rating
+from sparkles_eval.core import Rating
 
 LONGEST = 100_000
 """Characters of a reply that are read; no judgement is longer."""

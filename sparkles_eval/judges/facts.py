@@ -23,20 +23,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
-from sparkles_eval.judges.claims import read_claims
-from sparkles_eval.judges.lexicon import Lexicon, Scope, lexicon_for
-from sparkles_eval.judges.rule import one_call, rule_card
-from sparkles_eval.judges.said import Said, counted_most, said_of
-from sparkles_eval.judges.spec import FILE, JudgeSpec, read_spec
-from sparkles_eval.records import Fact, Rating, Sample, Verdict, VerdictStatus
+from sparkles_eval.core import Fact, Rating, Sample, Verdict, VerdictStatus
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
+from sparkles_eval.judges.spec import FILE, JudgeSpec, one_call, read_spec, rule_card
+from sparkles_eval.synthetic.facts.claims import read_claims
+from sparkles_eval.synthetic.facts.lexicon import Lexicon, Scope, lexicon_for
+from sparkles_eval.synthetic.facts.stated_values import StatedValues, counted_most, stated_values
 
 FORMULA = 1
 """Raised when the formulas or the reader change so that older numbers are incomparable; part of the fingerprint."""
 
 
-class Standing(StrEnum):
+class FactStatus(StrEnum):
     """What an answer does with a fact."""
 
     STATED = "stated"
@@ -45,24 +44,24 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TurnFinding:
+class TurnFacts:
     """What one answer does with every fact that was asked for, and where it contradicts itself."""
 
-    standing: tuple[tuple[Fact, Standing, Said], ...]
+    standing: tuple[tuple[Fact, FactStatus, StatedValues], ...]
     spoken_of: tuple[Fact, ...]
     """Facts of this and earlier turns that the answer speaks of, rightly or wrongly."""
     incoherent: tuple[Fact, ...]
     """Those of them on which it contradicts itself or the model's own earlier answer."""
 
-    def facts(self, standing: Standing) -> list[Fact]:
+    def facts(self, standing: FactStatus) -> list[Fact]:
         return [fact for fact, found, _ in self.standing if found is standing]
 
 
-def find(sample: Sample, answers: Sequence[str]) -> list[TurnFinding]:
+def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
     """The finding of every answered turn of a dialogue."""
     lexicon = lexicon_for(fact for turn in sample.turns for fact in turn.facts)
-    findings: list[TurnFinding] = []
-    earlier: dict[str, Said] = {}
+    findings: list[TurnFacts] = []
+    earlier: dict[str, StatedValues] = {}
     shown: tuple[str, ...] = ()
     known: dict[str, Fact] = {}
     for turn, answer in zip(sample.turns, answers, strict=False):
@@ -70,14 +69,16 @@ def find(sample: Sample, answers: Sequence[str]) -> list[TurnFinding]:
         shown = tuple(dict.fromkeys((*shown, *new)))
         known |= {fact.id: fact for fact in turn.facts}
         reading = read_claims(answer, Scope(new, shown), lexicon, _asked_nouns(turn.facts, lexicon))
-        said = {fact.id: said_of(fact, reading, lexicon, turn.facts, tuple(known.values())) for fact in known.values()}
+        said = {
+            fact.id: stated_values(fact, reading, lexicon, turn.facts, tuple(known.values())) for fact in known.values()
+        }
         standing = tuple((fact, _standing(fact, said[fact.id]), said[fact.id]) for fact in turn.facts)
         spoken = tuple(fact for fact in known.values() if said[fact.id])
         own_counts = earlier | {name: value for name, value in said.items() if value}
         incoherent = tuple(
             fact for fact in spoken if _incoherent(fact, said[fact.id], earlier.get(fact.id), own_counts, known)
         )
-        findings.append(TurnFinding(standing, spoken, incoherent))
+        findings.append(TurnFacts(standing, spoken, incoherent))
         earlier = own_counts
     return findings
 
@@ -90,14 +91,16 @@ def _asked_nouns(facts: Sequence[Fact], lexicon: Lexicon) -> dict[str, str]:
     return {attribute: next(iter(found)) for attribute, found in nouns.items() if len(found) == 1}
 
 
-def _standing(fact: Fact, said: Said) -> Standing:
+def _standing(fact: Fact, said: StatedValues) -> FactStatus:
     value = fact.value.lower()
     if said.values - {value} or value in said.denied:
-        return Standing.CONTRADICTED
-    return Standing.STATED if value in said.values else Standing.LEFT_OUT
+        return FactStatus.CONTRADICTED
+    return FactStatus.STATED if value in said.values else FactStatus.LEFT_OUT
 
 
-def _incoherent(fact: Fact, said: Said, before: Said | None, counts: dict[str, Said], known: dict[str, Fact]) -> bool:
+def _incoherent(
+    fact: Fact, said: StatedValues, before: StatedValues | None, counts: dict[str, StatedValues], known: dict[str, Fact]
+) -> bool:
     if len(said.values) > 1 or said.values & said.denied:
         return True
     if before is not None and (
@@ -127,32 +130,32 @@ class FactsJudge:
             return f"turn {', '.join(map(str, without))} has no exact facts; judge {self._card.name} needs them"
         return None
 
-    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+    def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
         """One call, with nobody to ask."""
         return one_call(dialogue, self._card)
 
-    def read(self, call: Call, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
+    def read(self, call: JudgeCall, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
         """The verdict by rule; `text` is not looked at, since nobody was asked."""
         if reason := self.check(call.dialogue.sample):
             return Verdict(VerdictStatus.INVALID, reason=reason)
-        findings = find(call.dialogue.sample, call.dialogue.answers)
+        findings = judge_facts(call.dialogue.sample, call.dialogue.answers)
         ratings = tuple(self._rating(turn, criterion, findings[turn - 1]) for turn, criterion in call.expects)
         return Verdict(VerdictStatus.GRADED, ratings)
 
-    def _rating(self, turn: int, criterion: str, finding: TurnFinding) -> Rating:
+    def _rating(self, turn: int, criterion: str, finding: TurnFacts) -> Rating:
         share, explanation = _SHARES[criterion](finding)
         points = self._card.low + (self._card.high - self._card.low) * share
         return Rating(turn, criterion, round(points, 6), explanation)
 
 
-def _understanding(finding: TurnFinding) -> tuple[float, str]:
-    stated, wrong = len(finding.facts(Standing.STATED)), len(finding.facts(Standing.CONTRADICTED))
+def _understanding(finding: TurnFacts) -> tuple[float, str]:
+    stated, wrong = len(finding.facts(FactStatus.STATED)), len(finding.facts(FactStatus.CONTRADICTED))
     if not stated + wrong:
         return 0.0, "States none of the asked facts."
-    return stated / (stated + wrong), _told(finding, Standing.STATED, Standing.CONTRADICTED)
+    return stated / (stated + wrong), _described(finding, FactStatus.STATED, FactStatus.CONTRADICTED)
 
 
-def _coherence(finding: TurnFinding) -> tuple[float, str]:
+def _coherence(finding: TurnFacts) -> tuple[float, str]:
     known, broken = finding.spoken_of, finding.incoherent
     if not known:
         return 0.0, "Speaks of no fact that could be coherent or not."
@@ -162,9 +165,11 @@ def _coherence(finding: TurnFinding) -> tuple[float, str]:
     return 1 - len(broken) / len(known), f"Contradicts itself or an earlier answer on {names} ({len(known)} spoken of)."
 
 
-def _completeness(finding: TurnFinding) -> tuple[float, str]:
-    stated = len(finding.facts(Standing.STATED))
-    return stated / len(finding.standing), _told(finding, Standing.STATED, Standing.CONTRADICTED, Standing.LEFT_OUT)
+def _completeness(finding: TurnFacts) -> tuple[float, str]:
+    stated = len(finding.facts(FactStatus.STATED))
+    return stated / len(finding.standing), _described(
+        finding, FactStatus.STATED, FactStatus.CONTRADICTED, FactStatus.LEFT_OUT
+    )
 
 
 _SHARES = {"C1": _understanding, "C2": _coherence, "C3": _completeness}
@@ -177,7 +182,7 @@ def _name(fact: Fact) -> str:
     return f"IMAGE#{fact.image} {fact.subject}{attribute}"
 
 
-def _told(finding: TurnFinding, *which: Standing) -> str:
+def _described(finding: TurnFacts, *which: FactStatus) -> str:
     """The facts by what the answer does with them, such as "Stated: IMAGE#1 star count = two."."""
     sentences = []
     for standing in which:
@@ -185,7 +190,7 @@ def _told(finding: TurnFinding, *which: Standing) -> str:
         for fact, found, said in finding.standing:
             if found is standing:
                 other = sorted(said.values - {fact.value.lower()})
-                wrong = f", not {' or '.join(other)}" if standing is Standing.CONTRADICTED and other else ""
+                wrong = f", not {' or '.join(other)}" if standing is FactStatus.CONTRADICTED and other else ""
                 names.append(f"{_name(fact)} = {fact.value}{wrong}")
         if names:
             sentences.append(f"{standing.capitalize()}: {'; '.join(names)}.")

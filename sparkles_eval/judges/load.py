@@ -1,6 +1,5 @@
-"""Finds and makes judges: shipped folders, `--content` folders, a user's folder, plugins and installed packages.
-
-Knows nothing of how a judge asks or reads; it applies the user's `--judge-arg`s and says what cannot be used and why.
+"""Finds and makes judges (shipped, `--content`, a folder, plugins, packages), with the user's `--judge-arg`s
+applied.
 """
 
 from __future__ import annotations
@@ -12,18 +11,67 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
-from sparkles_eval.content import find_file, overlay
-from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.judges.args import OWN, apply_args
+from pydantic import ValidationError
+
+from sparkles_eval.core import Generation, Model
+from sparkles_eval.core.content import find_file, overlay
+from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.plugins import Plugin
 from sparkles_eval.judges.base import Judge
 from sparkles_eval.judges.expected import CANARY
 from sparkles_eval.judges.rubric import Rubric, RubricJudge
 from sparkles_eval.judges.spec import FILE, JudgeSpec, VariantSpec, read_spec
-from sparkles_eval.plugins import Plugin
-from sparkles_eval.records import Generation, Model
+from sparkles_eval.tasks.prompts import names_used
 from sparkles_eval.tasks.spec import valid_name
-from sparkles_eval.tasks.strict import read_text
-from sparkles_eval.tasks.templates import names_used
+from sparkles_eval.tasks.validation import read_text, validation_messages
+
+_JUDGE = ("repeats", "scope", "overall")
+_VARIANT = ("attempts", "structured")
+_GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+OWN = frozenset({"model", "criteria", *_JUDGE, *_VARIANT, *_GENERATION})
+"""Arguments of a rubric judge itself; all others belong to the model that it asks. `model` names that model."""
+
+
+def apply_args(spec: JudgeSpec, protocol: str, args: Mapping[str, str], where: str) -> JudgeSpec:
+    """judge.yaml with the arguments in the place of what it says: `criteria=C1,C3`, `repeats=3`, `temperature=0.7`.
+
+    Raises errors.ContentError that names the argument and what is allowed.
+    """
+    unknown = sorted(set(args) - OWN)
+    if unknown:
+        raise ContentError(f"{where}: unknown argument {unknown[0]!r}; a judge takes {', '.join(sorted(OWN))}")
+    if not args:
+        return spec
+    judge: dict[str, object] = spec.model_dump(exclude_unset=True)
+    variant: dict[str, object] = spec.protocols[protocol].model_dump(exclude_unset=True)
+    generation: dict[str, object] = spec.protocols[protocol].generation.model_dump(exclude_unset=True)
+    judge |= {name: args[name] for name in _JUDGE if name in args}
+    variant |= {name: args[name] for name in _VARIANT if name in args}
+    generation |= {name: args[name] or None for name in _GENERATION if name in args}
+    # The other variants are not asked now; what they could not hold to (`scope`, `criteria`) is no mistake.
+    strict = spec.protocols["strict"].model_dump(exclude_unset=True)
+    judge["protocols"] = {"strict": strict, protocol: variant | {"generation": generation}}
+    if "criteria" in args:
+        judge["criteria"] = _chosen(spec, args["criteria"], where)
+    try:
+        return JudgeSpec.model_validate(judge)
+    except ValidationError as error:
+        told = "; ".join(validation_messages(error, JudgeSpec))
+        raise ContentError(f"{where} with {_written(args)}: {told}") from None
+
+
+def _chosen(spec: JudgeSpec, names: str, where: str) -> list[dict[str, object]]:
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {criterion.id: criterion for criterion in spec.criteria}
+    for name in wanted:
+        if name not in known:
+            raise ContentError(f"{where}: unknown criterion {name!r}; the rubric declares {', '.join(known)}")
+    return [criterion.model_dump() for name, criterion in known.items() if name in wanted]
+
+
+def _written(args: Mapping[str, str]) -> str:
+    return " ".join(f"--judge-arg {name}={value}" for name, value in sorted(args.items()))
+
 
 GROUP = "sparkles_eval.judges"
 """Entry-point group of judges in other installed packages."""
@@ -56,7 +104,7 @@ class JudgeInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class JudgeFolder:
     """A judge's folder with its checked judge.yaml."""
 
     path: Path
@@ -73,7 +121,7 @@ class Folder:
         return own if own.is_file() else None
 
 
-def find_judge(name_or_path: str, content: Sequence[Path] = ()) -> Folder | None:
+def find_judge(name_or_path: str, content: Sequence[Path] = ()) -> JudgeFolder | None:
     """The judge folder of that name or path, or None where there is none. Raises errors.ContentError for a bad one."""
     if valid_name(name_or_path) and (found := find_file("judges", f"{name_or_path}/{FILE}", content)):
         spec = read_spec(found)
@@ -81,10 +129,10 @@ def find_judge(name_or_path: str, content: Sequence[Path] = ()) -> Folder | None
             raise ContentError(
                 f"{found}: name: {spec.name!r} is not the folder's name {name_or_path!r}; make them equal"
             )
-        return Folder(found.parent, spec, spec.name, tuple(content))
+        return JudgeFolder(found.parent, spec, spec.name, tuple(content))
     path = Path(name_or_path).expanduser()
     path = path.parent if path.name == FILE else path
-    return Folder(path, read_spec(path / FILE)) if path.is_dir() else None
+    return JudgeFolder(path, read_spec(path / FILE)) if path.is_dir() else None
 
 
 def load_judge(
@@ -101,7 +149,8 @@ def load_judge(
     """The judge of that name or folder, under a protocol's variant where it has one of that name, else under `strict`.
 
     `adapter_model`, `effective` and `structured` are the model that a rubric asks, what that model's adapter really
-    sends for given settings, and whether it holds to a JSON schema. `args` are the judge's own (see `splits_args`).
+    sends for given settings, and whether it holds to a JSON schema. `args` are the judge's own
+    (see `split_judge_args`).
     Raises errors.ContentError for a folder or argument that is wrong, with what would be right.
     """
     own = dict(args or {})
@@ -121,7 +170,7 @@ def load_judge(
     return RubricJudge(rubric, adapter_model, effective(wanted) if effective else wanted, structured=structured)
 
 
-def _read(folder: Folder, protocol: str, args: Mapping[str, str]) -> Rubric:
+def _read(folder: JudgeFolder, protocol: str, args: Mapping[str, str]) -> Rubric:
     """The folder's variant for a protocol, with the user's arguments over it and the template's text."""
     where = folder.path / FILE
     name = protocol if protocol in folder.spec.protocols else "strict"
@@ -133,7 +182,7 @@ def _read(folder: Folder, protocol: str, args: Mapping[str, str]) -> Rubric:
     return Rubric(spec, variant, read_text(file), str(file))
 
 
-def _rule(folder: Folder, protocol: str) -> Judge:
+def _rule(folder: JudgeFolder, protocol: str) -> Judge:
     from sparkles_eval.judges.facts import make_facts_judge
     from sparkles_eval.judges.reference import make_reference_judge
 
@@ -175,7 +224,7 @@ def default_model(name_or_path: str, content: Sequence[Path] = ()) -> str | None
     return folder.spec.model if folder and folder.spec.kind == "rubric" else None
 
 
-def splits_args(
+def split_judge_args(
     name_or_path: str, args: Mapping[str, str], *, content: Sequence[Path] = (), plugins: Sequence[Plugin] = ()
 ) -> tuple[dict[str, str], dict[str, str]]:
     """(the judge's own arguments, `model` among them; the arguments of the model that it asks, such as `base_url`).

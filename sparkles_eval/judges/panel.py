@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal, TypeAlias
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core import JSON, Criterion, fingerprint
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.judges.base import JudgeCard
-from sparkles_eval.records import JSON, Criterion, fingerprint
 
 PREFIX = "panel:"
 VERSION = 1
 """Counted up when the same votes would give another score."""
 
-Rule: TypeAlias = Literal["mean", "median"]
+PanelRule: TypeAlias = Literal["mean", "median"]
 _ARGS = ("family", "quorum", "rule")
 _MAKERS = (
     (r"gpt|chatgpt|o[134](?![a-z])|davinci", "OpenAI"),
@@ -53,11 +53,11 @@ def family(model: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PanelWish:
+class PanelSpec:
     """A panel as the user named it. `members` are judges as `--judge` names them."""
 
     members: tuple[str, ...]
-    rule: Rule = "mean"
+    rule: PanelRule = "mean"
     quorum: int = 0
     """Votes that a score needs; 0: more than half of the members."""
     leave_family_out: bool = False
@@ -73,7 +73,7 @@ def is_panel(wish: str) -> bool:
     return wish.startswith(PREFIX)
 
 
-def read_panel(wish: str, args: Mapping[str, str]) -> PanelWish:
+def read_panel(wish: str, args: Mapping[str, str]) -> PanelSpec:
     """The panel in `panel:J1,J2,J3` with its `--judge-arg`s: rule=median, quorum=2, family=out.
 
     The order in which members are named makes no difference. Raises errors.UserError with what is allowed.
@@ -92,14 +92,14 @@ def read_panel(wish: str, args: Mapping[str, str]) -> PanelWish:
         raise UserError(f"--judge {wish}: quorum={quorum}; give a whole number from 1 to {len(members)}")
     if own not in ("in", "out"):
         raise UserError(f"--judge {wish}: family={own}; judges of the judged model's family are in or out")
-    return PanelWish(members, "median" if rule == "median" else "mean", int(quorum), own == "out")
+    return PanelSpec(members, "median" if rule == "median" else "mean", int(quorum), own == "out")
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class JudgePanel:
     """A panel whose members are made. `cards` go with `wish.members`."""
 
-    wish: PanelWish
+    wish: PanelSpec
     cards: tuple[JudgeCard, ...]
 
     def __post_init__(self) -> None:
@@ -152,7 +152,7 @@ def _ids(card: JudgeCard) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
+class CombinedScore:
     """A panel's score, or None with the reason."""
 
     value: float | None
@@ -160,8 +160,8 @@ class Combined:
 
 
 def combine(
-    votes: Mapping[str, float], rule: Rule, quorum: int, leniency: Mapping[str, float], scale: tuple[float, float]
-) -> Combined:
+    votes: Mapping[str, float], rule: PanelRule, quorum: int, leniency: Mapping[str, float], scale: tuple[float, float]
+) -> CombinedScore:
     """One score of the votes that were given, by member; the same whatever their order.
 
     mean: every vote less its judge's leniency, so that a missing vote does not move the score by who is missing; with
@@ -170,12 +170,12 @@ def combine(
     """
     if len(votes) < quorum:
         count = f"{len(votes)} vote{'s' if len(votes) != 1 else ''}"
-        return Combined(None, f"{count}, the panel's quorum is {quorum}")
+        return CombinedScore(None, f"{count}, the panel's quorum is {quorum}")
     if rule == "median":
-        return Combined(float(median(votes.values())))
+        return CombinedScore(float(median(votes.values())))
     # fsum rounds once, so the order of the members cannot show in the last digit.
     mean = math.fsum(value - leniency.get(name, 0.0) for name, value in votes.items()) / len(votes)
-    return Combined(min(max(mean, scale[0]), scale[1]))
+    return CombinedScore(min(max(mean, scale[0]), scale[1]))
 
 
 def absent(members: Sequence[str], votes: Mapping[str, float]) -> list[str]:

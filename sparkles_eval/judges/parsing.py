@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sparkles_eval.errors import ContentError
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.judges.expected import Expected, Parsed
 from sparkles_eval.judges.parsing_paper import PAPER_PAIRS, parse_paper, read_paper
 from sparkles_eval.judges.parsing_strict import parse_strict

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from sparkles_eval.core import Rating
 from sparkles_eval.judges.expected import Expected, Parsed, complete, on_scale
-from sparkles_eval.records import Rating
 
 PAPER_PAIRS = tuple((turn, criterion) for turn in (1, 2) for criterion in ("C1", "C2", "C3"))
 """What the published search looks for, and nothing else."""

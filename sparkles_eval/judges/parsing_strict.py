@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkles_eval.core import Rating
 from sparkles_eval.judges.answer_ratings import COPIED, AnswerRatings
 from sparkles_eval.judges.expected import CANARY, CUT_OFF, LONGEST, Expected, Parsed, complete, on_scale
 from sparkles_eval.judges.rating_marks import Mark, Overall, doubt, find_marks, is_the_judges
-from sparkles_eval.records import Rating
 
 _TOLD_APART = "the rubric prints no canary that would tell them from the judge's own"
 

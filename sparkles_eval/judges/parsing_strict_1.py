@@ -12,8 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from sparkles_eval.core import Rating
 from sparkles_eval.judges.expected import LONGEST, Expected, Parsed, complete, on_scale
-from sparkles_eval.records import Rating
 
 
 def parse_strict_1(reply: str, expected: Expected) -> Parsed:

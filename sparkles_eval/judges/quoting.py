@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sparkles_eval.core import VerdictStatus
 from sparkles_eval.judges.audit import Probe
-from sparkles_eval.judges.base import Call, Dialogue, Judge
+from sparkles_eval.judges.base import AnsweredSample, Judge, JudgeCall
 from sparkles_eval.judges.expected import CANARY
-from sparkles_eval.records import VerdictStatus
 
 QUOTING, COPYING = "quoting honest judge", "copying judge"
 
@@ -51,22 +51,22 @@ def rehearse(judge: Judge, probes: Sequence[Probe]) -> tuple[Rehearsal, ...]:
     return tuple(Rehearsal(name, found["own"], found["unreadable"], found["forged"]) for name, found in counts.items())
 
 
-def _attacked(probes: Sequence[Probe]) -> Iterator[Dialogue]:
+def _attacked(probes: Sequence[Probe]) -> Iterator[AnsweredSample]:
     for probe in probes:
         if probe.kind == "attack":
             for sample, answers in zip(probe.samples, probe.answers, strict=True):
-                yield Dialogue(sample, answers)
+                yield AnsweredSample(sample, answers)
 
 
 def _understands(judge: Judge, probes: Sequence[Probe]) -> bool:
     """True where a plain reply in the bracket layout to the first dialogue is a verdict."""
-    dialogue = Dialogue(probes[0].samples[0], tuple("I cannot tell." for _ in probes[0].answers[0]))
+    dialogue = AnsweredSample(probes[0].samples[0], tuple("I cannot tell." for _ in probes[0].answers[0]))
     low = judge.card.low
     plain = ((call, next(_ratings(call, low, "weak"))) for call in judge.calls(dialogue))
     return all(_read(judge, call, reply, low) == "own" for call, reply in plain)
 
 
-def _ratings(call: Call, points: float, why: str) -> Iterator[str]:
+def _ratings(call: JudgeCall, points: float, why: str) -> Iterator[str]:
     """The same points for all that the call wants rated: in the bracket layout, and as JSON where that is asked."""
     lines, whole = [], dict[str, dict[str, object]]()
     word = f" {call.canary}" if call.canary else ""
@@ -82,7 +82,7 @@ def _ratings(call: Call, points: float, why: str) -> Iterator[str]:
         yield json.dumps(({CANARY: call.canary} if call.canary else {}) | whole)
 
 
-def _read(judge: Judge, call: Call, reply: str, own: float | None) -> str:
+def _read(judge: Judge, call: JudgeCall, reply: str, own: float | None) -> str:
     verdict = judge.read(call, reply)
     if verdict.status is not VerdictStatus.GRADED:
         return "unreadable"

@@ -1,20 +1,13 @@
-"""A judge that asks a model with a written rubric: renders the calls, reads the replies. Sends nothing itself.
-
-Knows nothing of how a judge folder is found (judges.load) or how a reply is asked for and stored (engine).
-"""
+"""A judge that asks a model with a written rubric: builds the prompt from the answered sample, reads the replies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Call, Dialogue, JudgeCard
-from sparkles_eval.judges.expected import CANARY, Expected
-from sparkles_eval.judges.page import Page, lay_out, uncaptioned
-from sparkles_eval.judges.parsing import parser
-from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
-from sparkles_eval.records import (
+from sparkles_eval.core import (
     JSON,
     Conversation,
     Generation,
@@ -29,7 +22,117 @@ from sparkles_eval.records import (
     VerdictStatus,
     fingerprint,
 )
-from sparkles_eval.tasks.templates import compile_template, render
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
+from sparkles_eval.judges.expected import CANARY, Expected
+from sparkles_eval.judges.parsing import parser
+from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
+from sparkles_eval.tasks.prompts import Markers, compile_template, render
+
+_LETTERS = "bcdfghjklmnpqrstvwxz"
+"""Of canaries: no vowels, so that none is a word; no digits, so that none reads like points."""
+
+_NAMED = re.compile(r"IMAGE#\w+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextImage:
+    """One image: the name that the questions call it by, and its caption. `image` is where it stands itself."""
+
+    name: str
+    id: str
+    """The name without "IMAGE#"."""
+    turn: int
+    caption: str
+    image: str
+    """Marker that becomes the picture; "" for a judge that does not see images."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTurn:
+    """One question and the answer that is judged. `name` is "A1", "A2", ..."""
+
+    number: int
+    name: str
+    question: str
+    """The user's words; images at their words, as pictures or by name."""
+    answer: str
+    """The model's answer between this call's delimiters."""
+    bare_answer: str
+    """The same without delimiters: only for a published prompt that must be reproduced to the letter."""
+    reference: str | None
+    """A good answer, where the data has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptContext:
+    """What a rubric is rendered from, beside criteria and scale."""
+
+    turns: tuple[ContextTurn, ...]
+    images: tuple[ContextImage, ...]
+    delimiter: str
+    canary: str
+    """The random word that marks the judge's own ratings; no answer holds it."""
+    markers: Markers
+    pictures: tuple[Image, ...]
+    """What the markers stand for, by number."""
+
+    @property
+    def records(self) -> str:
+        """The images as the published judge prompt lists them: a Python list of {'image_id', 'caption'}."""
+        return repr([{"image_id": _number(image.id), "caption": image.caption} for image in self.images])
+
+
+def prompt_context(dialogue: AnsweredSample, turns: int, *, pictures: bool) -> PromptContext:
+    """The first `turns` turns of an answered sample; with `pictures`, images stand at their words."""
+    sample = dialogue.sample
+    delimiter = _unknown_to(dialogue, lambda: secrets.token_hex(8))
+    canary = _unknown_to(dialogue, lambda: "".join(secrets.choice(_LETTERS) for _ in range(8)))
+    markers = Markers.fresh()
+    images: list[ContextImage] = []
+    shown: list[ContextTurn] = []
+    for number, (turn, answer) in enumerate(zip(sample.turns[:turns], dialogue.answers, strict=False), 1):
+        question = _question(turn, number, images, markers if pictures else None)
+        fenced = f"<answer {delimiter}>\n{answer}\n</answer {delimiter}>"
+        shown.append(ContextTurn(number, f"A{number}", question, fenced, answer, turn.reference))
+    placed = tuple(image for turn in sample.turns[:turns] for image in turn.images)
+    return PromptContext(tuple(shown), tuple(images), delimiter, canary, markers, placed)
+
+
+def _unknown_to(dialogue: AnsweredSample, draw: Callable[[], str]) -> str:
+    """A drawn word that stands in no answer."""
+    while True:
+        drawn = draw()
+        if not any(drawn in answer.casefold() for answer in dialogue.answers):
+            return drawn
+
+
+def _question(turn: Turn, number: int, images: list[ContextImage], markers: Markers | None) -> str:
+    """The words of a question; its images are added to `images`, named as the words before them name them."""
+    text = ""
+    for part in turn.content:
+        if isinstance(part, Text):
+            text += part.text
+            continue
+        count = len(images)
+        called = _NAMED.search(text[-100:].rstrip())
+        name = called.group() if called else f"IMAGE#{part.id or count + 1}"
+        if not called:
+            text += name if not text or text[-1].isspace() or text[-1] in "(\"'" else f" {name}"
+        marker = markers.of(count) if markers else ""
+        text += marker
+        images.append(ContextImage(name, name.removeprefix("IMAGE#"), number, part.caption or "", marker))
+    return text.strip()
+
+
+def _number(name: str) -> int | str:
+    return int(name) if name.isascii() and name.isdigit() and str(int(name[:18])) == name else name
+
+
+def uncaptioned(sample: Sample) -> Sequence[int]:
+    """Which images of a sample (1, 2, ...) have no caption."""
+    return [number for number, image in enumerate(sample.images, 1) if not (image.caption or "").strip()]
+
 
 RENDERER = 1
 """Counted up when the same rubric would give other text; part of every fingerprint."""
@@ -106,7 +209,7 @@ class RubricJudge:
             )
         return None
 
-    def calls(self, dialogue: Dialogue) -> Sequence[Call]:
+    def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
         """One call for the dialogue, for each turn (with those before it), or for each criterion."""
         turns = range(1, len(dialogue.sample.turns) + 1)
         criteria = [criterion.id for criterion in self._spec.criteria]
@@ -116,16 +219,18 @@ class RubricJudge:
             return [self._call(dialogue, f"turn-{turn}", [turn], criteria) for turn in turns]
         return [self._call(dialogue, criterion, turns, [criterion]) for criterion in criteria]
 
-    def _call(self, dialogue: Dialogue, name: str, rate: Sequence[int], criteria: Sequence[str]) -> Call:
-        page = lay_out(dialogue, max(rate), pictures=self._spec.sees == "images")
+    def _call(self, dialogue: AnsweredSample, name: str, rate: Sequence[int], criteria: Sequence[str]) -> JudgeCall:
+        page = prompt_context(dialogue, max(rate), pictures=self._spec.sees == "images")
         expects = tuple((turn, criterion) for turn in rate for criterion in criteria)
         message = Message("user", self._parts(page, dialogue.sample, rate, criteria))
         canary = page.canary if self._parser.name != "paper" and page.canary in message.text else ""
         schema = reply_schema(self._spec, rate, criteria, canary=bool(canary)) if self._structured else None
         conversation = Conversation((message,), self._variant.system)
-        return Call(name, dialogue, expects, conversation, schema, page.delimiter, canary)
+        return JudgeCall(name, dialogue, expects, conversation, schema, page.delimiter, canary)
 
-    def _parts(self, page: Page, sample: Sample, rate: Sequence[int], criteria: Sequence[str]) -> tuple[Part, ...]:
+    def _parts(
+        self, page: PromptContext, sample: Sample, rate: Sequence[int], criteria: Sequence[str]
+    ) -> tuple[Part, ...]:
         names: dict[str, object] = {
             "turns": page.turns,
             "images": page.images,
@@ -149,7 +254,7 @@ class RubricJudge:
             )
         return tuple(page.pictures[piece] if isinstance(piece, int) else Text(piece) for piece in pieces if piece != "")
 
-    def read(self, call: Call, text: str) -> Verdict:
+    def read(self, call: JudgeCall, text: str) -> Verdict:
         """The verdict in a reply; never raises."""
         card = self._card
         expected = Expected(call.expects, card.low, card.high, call.dialogue.answers, call.canary, call.cut_off)
@@ -165,7 +270,7 @@ class RubricJudge:
         """
         image = Image("0" * 64, "image/png", 1, 1, 1, "made-up.png", caption="A made-up caption.")
         turns = tuple(Turn((Text(f"IMAGE#{n}"), image, Text(" A made-up question."))) for n in (1, 2))
-        dialogue = Dialogue(Sample("made-up", turns), ("made-up answer one", "made-up answer two"))
+        dialogue = AnsweredSample(Sample("made-up", turns), ("made-up answer one", "made-up answer two"))
         calls = self.calls(dialogue)
         for call in calls:
             assert call.conversation is not None

@@ -1,19 +1,21 @@
-"""What a judge.yaml may say, checked to the last key. Knows nothing of models, samples or where judge folders are."""
+"""The keys of a judge.yaml, checked strictly; the card of a rule-based judge; the commented folder of a new judge."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Sees
+from sparkles_eval.core import JSON, Criterion, fingerprint
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard, Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
-from sparkles_eval.records import Criterion
+from sparkles_eval.tasks.folders import copy_scaffold
 from sparkles_eval.tasks.spec import GenerationSpec, PlainName, valid_name
-from sparkles_eval.tasks.strict import Strict, read_yaml
+from sparkles_eval.tasks.validation import Strict, read_yaml
 
 FILE = "judge.yaml"
 Scope: TypeAlias = Literal["dialogue", "turn", "criterion"]
@@ -157,3 +159,31 @@ def read_spec(path: Path) -> JudgeSpec:
     if not path.is_file():
         raise ContentError(f"{path}: no such file; a judge folder holds a {FILE} and its rubric")
     return read_yaml(path, JudgeSpec)
+
+
+def rule_card(spec: JudgeSpec, formula: Sequence[JSON]) -> JudgeCard:
+    """The card of a rule. `formula` is everything beside the spec that may change a verdict."""
+    scale: list[JSON] = [spec.scale.low, spec.scale.high]
+    criteria: list[JSON] = [criterion.model_dump() for criterion in spec.criteria]
+    return JudgeCard(
+        name=spec.name,
+        version=spec.version,
+        title=spec.title,
+        criteria=spec.records(),
+        low=spec.scale.low,
+        high=spec.scale.high,
+        sees=spec.sees,
+        fingerprint=fingerprint([*formula, spec.name, spec.version, criteria, scale]),
+        attempts=1,
+    )
+
+
+def one_call(dialogue: AnsweredSample, card: JudgeCard) -> list[JudgeCall]:
+    """One call that expects every criterion of every answered turn, with nobody to ask."""
+    turns = range(1, min(len(dialogue.answers), len(dialogue.sample.turns)) + 1)
+    return [JudgeCall("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in card.criteria))]
+
+
+def write_judge_scaffold(name: str, where: Path) -> Path:
+    """Make the folder `where`/`name` with judge.yaml, rubric and card; its path. Raises as `copy_scaffold`."""
+    return copy_scaffold("judges", (FILE, "rubric.md.j2", "README.md"), name, where)

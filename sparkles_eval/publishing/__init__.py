@@ -1,0 +1,1 @@
+"""Publishing: bundles, verification, merging, public leaderboards, exports."""

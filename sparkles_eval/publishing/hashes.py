@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from sparkles_eval.codec import read_sample
-from sparkles_eval.errors import StoreError
-from sparkles_eval.publishing.findings import Finding, shown
-from sparkles_eval.records import Image, Sample, fingerprint
-from sparkles_eval.store import browse
-from sparkles_eval.store.encode import dump
+from sparkles_eval.core import Image, Sample, fingerprint
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.core.json import read_sample
+from sparkles_eval.publishing.discrepancies import Discrepancy, shown_value
+from sparkles_eval.store import read_samples
+from sparkles_eval.store.mapping import dump
 from sparkles_eval.store.rows import TaskRow
 from sparkles_eval.store.store import Store
 
@@ -24,7 +24,7 @@ BAD_ROW = (ValueError, TypeError, KeyError, IndexError, AttributeError, Recursio
 """What reading a row that somebody made up can raise; pydantic's ValidationError is a ValueError."""
 
 
-class Samples:
+class StoredSamples:
     """The store's samples as records, each read once; None for one that cannot be read."""
 
     def __init__(self, store: Store) -> None:
@@ -43,11 +43,11 @@ class Samples:
 
     def _image(self, sha256: str) -> Image:
         if sha256 not in self._images:
-            self._images[sha256] = browse.image(self._store, sha256)
+            self._images[sha256] = read_samples.image(self._store, sha256)
         return self._images[sha256]
 
 
-def check_hashes(store: Store, samples: Samples) -> Iterator[Finding]:
+def check_hashes(store: Store, samples: StoredSamples) -> Iterator[Discrepancy]:
     """Every key that is not the hash of its row, and every row that does not fit what it belongs to."""
     yield from _each(store, "tasks", "id", "SELECT * FROM tasks", _task)
     yield from _each(store, "models", "id", "SELECT * FROM models", _model)
@@ -68,14 +68,14 @@ def check_hashes(store: Store, samples: Samples) -> Iterator[Finding]:
 
 def _each(
     store: Store, table: str, key: str, sql: str, check: Callable[[sqlite3.Row], Sequence[str]]
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     for row in store.connection.execute(sql):
         try:
             wrong = check(row)
         except BAD_ROW as error:
             wrong = [f"cannot be read ({type(error).__name__})"]
         for what in wrong:
-            yield Finding(table, f"{key} {shown(row[key])}", what)
+            yield Discrepancy(table, f"{key} {shown_value(row[key])}", what)
 
 
 def _differs(expected: object, row: sqlite3.Row, key: str = "id") -> list[str]:
@@ -103,7 +103,7 @@ def _model(row: sqlite3.Row) -> list[str]:
     return wrong + _differs(fingerprint([row["name"], row["identity"]], 16), row)
 
 
-def _sample(row: sqlite3.Row, samples: Samples) -> list[str]:
+def _sample(row: sqlite3.Row, samples: StoredSamples) -> list[str]:
     wrong = _differs(fingerprint(json.loads(row["body"])), row)
     sample = samples(row["id"])
     if sample is None:
@@ -142,7 +142,7 @@ def _image(row: sqlite3.Row) -> list[str]:
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
-def _requests(store: Store) -> Iterator[Finding]:
+def _requests(store: Store) -> Iterator[Discrepancy]:
     """Keys worked out again. Baselines and replayed answers look at the sample itself, so theirs covers it too."""
     asked: dict[bytes, set[tuple[str, int]]] = {}
     rows = store.connection.execute(
@@ -157,11 +157,11 @@ def _requests(store: Store) -> Iterator[Finding]:
         try:
             keys = {_key(row, *place) for place in places}
         except BAD_ROW as error:
-            yield Finding("requests", f"key {shown(row['key'])}", f"cannot be read ({type(error).__name__})")
+            yield Discrepancy("requests", f"key {shown_value(row['key'])}", f"cannot be read ({type(error).__name__})")
             continue
         # A request that answers nothing may have been for any sample: nothing rests on it.
         if row["key"] not in keys and len(places) > 1:
-            yield Finding("requests", f"key {shown(row['key'])}", "is not the hash of what was asked")
+            yield Discrepancy("requests", f"key {shown_value(row['key'])}", "is not the hash of what was asked")
 
 
 def _digest(row: sqlite3.Row) -> bytes:
@@ -186,7 +186,7 @@ def _key(row: sqlite3.Row, sample_id: str | None, turn: int | None) -> str:
 # --- answers ----------------------------------------------------------------------------------------------------
 
 
-def check_answers(store: Store, samples: Samples) -> Iterator[Finding]:
+def check_answers(store: Store, samples: StoredSamples) -> Iterator[Discrepancy]:
     """Every answer whose request was not this run's question to this turn of this sample."""
     rows = store.connection.execute(
         "SELECT a.*, r.status, r.text, q.conversation, q.generation, q.epoch AS asked_epoch, q.draw,"
@@ -200,13 +200,13 @@ def check_answers(store: Store, samples: Samples) -> Iterator[Finding]:
         item = (row["run_id"], row["sample_id"], row["epoch"])
         if item not in said:
             said = {item: []}
-        place = f"run_id {item[0]}, sample_id {shown(item[1])}, epoch {item[2]}, turn {row['turn']}"
+        place = f"run_id {item[0]}, sample_id {shown_value(item[1])}, epoch {item[2]}, turn {row['turn']}"
         try:
             wrong = _answer(row, samples(row["sample_id"]), said[item])
         except BAD_ROW as error:
             wrong = [f"cannot be read ({type(error).__name__})"]
         for what in wrong:
-            yield Finding("answers", place, what)
+            yield Discrepancy("answers", place, what)
         said[item].append(row["text"] or "")
 
 

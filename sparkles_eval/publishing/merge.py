@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.errors import StoreError
-from sparkles_eval.publishing.bringing import Conflict, Merged, bring
-from sparkles_eval.publishing.opening import reading
-from sparkles_eval.publishing.panels import work_out
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.publishing.merge_rows import Conflict, MergeResult, merge_rows
+from sparkles_eval.publishing.open_store import open_readonly
+from sparkles_eval.publishing.stored_panels import recompute_panels
 from sparkles_eval.store.store import Store
 
 _TOLD = 20
 """Conflicts that an error lists."""
 
 
-def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> Merged:
+def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> MergeResult:
     """Bring everything of `sources` into the store `into`, which is made where it is not there; all or nothing.
 
     What stands in `into` counts as first, then the sources in their order. Raises errors.StoreError that names every
@@ -30,7 +30,7 @@ def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> M
     if into.resolve() in {source.resolve() for source in sources}:
         raise StoreError(f"{into}: is one of the stores that are merged; name another with --into")
     for source in sources:
-        with reading(source):
+        with open_readonly(source):
             pass  # what cannot be read is told before anything is made
     new = not into.exists()
     try:
@@ -43,21 +43,21 @@ def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> M
         raise
 
 
-def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merged:
+def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> MergeResult:
     added: Counter[str] = Counter()
     conflicts: list[Conflict] = []
     filled = 0
     with target.transaction():
         for path in sources:
-            with reading(path) as source:
-                done = bring(source, target)
+            with open_readonly(path) as source:
+                done = merge_rows(source, target)
             added.update(done.added)
             conflicts += done.conflicts
             filled += done.filled
         if conflicts and not keep_first:
             raise StoreError(_told(conflicts, target.path))
-        notes = work_out(target)
-    return Merged(added, filled, tuple(conflicts), tuple(notes))
+        notes = recompute_panels(target)
+    return MergeResult(added, filled, tuple(conflicts), tuple(notes))
 
 
 def _told(conflicts: Sequence[Conflict], into: Path) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.tasks.strict import Foreign, Name, complaints, parse_json, read_text
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.tasks.validation import Foreign, Name, parse_json, read_text, validation_messages
 
 _KINDS = {"sparkleseval": "sparkleseval", "bison": "bison", "nlvr2": "nlvr2"}
 """How a file's name begins, and the task that its answers are to."""
@@ -35,7 +35,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ResultItem:
     """One item. `predicted`, `label` and `sentence` are the file's own, None where it has none."""
 
     id: str
@@ -55,7 +55,7 @@ class ResultFile:
     task: str
     model: str
     accuracy: float | None
-    items: tuple[Item, ...]
+    items: tuple[ResultItem, ...]
 
 
 class _Said(Foreign):
@@ -92,7 +92,7 @@ def read_result_file(path: Path, task: str | None = None) -> ResultFile:
     return ResultFile(path, found, model, float(claimed[1]) if claimed else None, tuple(_items(path)))
 
 
-def _items(path: Path) -> Iterator[Item]:
+def _items(path: Path) -> Iterator[ResultItem]:
     try:
         if path.stat().st_size > _LARGEST:
             raise UserError(f"{path}: is larger than {_LARGEST:,} bytes, which no result file is")
@@ -112,13 +112,13 @@ def _items(path: Path) -> Iterator[Item]:
         yield item
 
 
-def _item(path: Path, number: int, row: object) -> Item:
+def _item(path: Path, number: int, row: object) -> ResultItem:
     try:
         read = _Row.model_validate(row)
     except ValidationError as error:
-        raise UserError(f"{path}: item {number}: {complaints(error, _Row)[0]}") from None
+        raise UserError(f"{path}: item {number}: {validation_messages(error, _Row)[0]}") from None
     assert isinstance(row, dict)
-    return Item(
+    return ResultItem(
         read.evaluation_id,
         _word(read.predict),
         _word(read.label),
@@ -143,7 +143,7 @@ def _judgement(where: str, judge: str, value: object) -> Judgement:
     try:
         read = _Judged.model_validate(value)
     except ValidationError as error:
-        raise UserError(f"{where}: {complaints(error, _Judged)[0]}") from None
+        raise UserError(f"{where}: {validation_messages(error, _Judged)[0]}") from None
     claims = {turn: said for turn, said in ((1, read.A1_C123_scores), (2, read.A2_C123_scores)) if said}
     # With the overall rating in front, or the three criteria alone.
     return Judgement(judge, read.prompt, read.response, {turn: said[-3:] for turn, said in claims.items()})

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sparkles_eval.analysis.metrics import unknown
 from sparkles_eval.analysis.run_scores import read_scores
-from sparkles_eval.publishing.findings import Finding, Verification, shown
-from sparkles_eval.publishing.hashes import BAD_ROW, Samples, check_answers, check_hashes
-from sparkles_eval.publishing.opening import reading
-from sparkles_eval.publishing.rescore import Rescored, check_scores
-from sparkles_eval.publishing.shape import check_shape
-from sparkles_eval.store import queries
+from sparkles_eval.publishing.discrepancies import Discrepancy, Verification, shown_value
+from sparkles_eval.publishing.hashes import BAD_ROW, StoredSamples, check_answers, check_hashes
+from sparkles_eval.publishing.integrity import check_integrity
+from sparkles_eval.publishing.open_store import open_readonly
+from sparkles_eval.publishing.recompute import Recomputed, recompute_scores
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 MOST = 1000
@@ -29,20 +29,20 @@ _COUNTED = ("runs", "samples", "requests", "answers", "verdicts", "scores", "est
 
 def verify_file(path: Path, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check a store file; nothing is written to it. Raises errors.StoreError for what is no store or is newer."""
-    with reading(path) as store:
+    with open_readonly(path) as store:
         return verify(store, most=most, plugins=plugins)
 
 
 def verify(store: Store, *, most: int = MOST, plugins: Sequence[Path] = ()) -> Verification:
     """Check an open store: its shape first, and only where that is sound what its rows mean."""
-    found = list(islice(check_shape(store), most))
+    found = list(islice(check_integrity(store), most))
     if found:
         return Verification(tuple(found), cut=len(found) == most)
-    samples, done = Samples(store), Rescored()
+    samples, done = StoredSamples(store), Recomputed()
     checks = chain(
         check_hashes(store, samples),
         check_answers(store, samples),
-        check_scores(store, samples, done, plugins),
+        recompute_scores(store, samples, done, plugins),
         check_estimates(store, done.unchecked),
     )
     found = list(islice(_readable(checks), most))
@@ -53,42 +53,44 @@ def verify(store: Store, *, most: int = MOST, plugins: Sequence[Path] = ()) -> V
     return Verification(tuple(found), tuple(done.unchecked), counts, cut=len(found) == most)
 
 
-def _readable(checks: Iterable[Finding]) -> Iterator[Finding]:
+def _readable(checks: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
     """Findings to the end, or to the first row that no check can read: somebody made it up."""
     try:
         yield from checks
     except (*BAD_ROW, sqlite3.Error) as error:
-        yield Finding("", "", f"rows that cannot be read ({type(error).__name__}: {shown(str(error))})")
+        yield Discrepancy("", "", f"rows that cannot be read ({type(error).__name__}: {shown_value(str(error))})")
 
 
-def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Finding]:
+def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Discrepancy]:
     """Every metric that the view `leaderboard` shows and its scores do not give.
 
     What cannot be worked out here, for want of a plugin, is added to `unchecked` in a sentence.
     """
-    for run in queries.runs(store):
-        for judge in queries.judges(store, run.id, every=True):
+    for run in read_runs.runs(store):
+        for judge in read_runs.judges(store, run.id, every=True):
             rows = store.connection.execute(
                 "SELECT * FROM estimates WHERE run_id = ? AND judge_id = ? AND basis = ?",
-                (run.id, judge.id, queries.basis(store, run.id, judge.id)),
+                (run.id, judge.id, read_runs.scores_version(store, run.id, judge.id)),
             ).fetchall()
             if not rows:
                 continue
             read = read_scores(store, run, judge)
             made = {metric.name: read.measure(metric).estimate for metric in read.metrics if not unknown(metric)}
             lacking = {metric.name for metric in read.metrics if unknown(metric)}
-            unchecked += [f"run_id {run.id}: the metric {shown(name)} is unknown here" for name in sorted(lacking)]
+            unchecked += [
+                f"run_id {run.id}: the metric {shown_value(name)} is unknown here" for name in sorted(lacking)
+            ]
             for row in rows:
-                place = f"run_id {run.id}, judge {shown(judge.name)}, metric {shown(row['metric'])}"
+                place = f"run_id {run.id}, judge {shown_value(judge.name)}, metric {shown_value(row['metric'])}"
                 estimate = made.get(row["metric"])
                 if row["metric"] in lacking:
                     continue
                 if estimate is None:
-                    yield Finding("estimates", place, "is no metric of this task")
+                    yield Discrepancy("estimates", place, "is no metric of this task")
                     continue
                 for name in ("value", "low", "high", "n", "total", "clusters"):
                     if not _close(row[name], getattr(estimate, name)):
-                        yield Finding(
+                        yield Discrepancy(
                             "estimates", place, f"{name} is {row[name]}, its scores give {getattr(estimate, name)}"
                         )
 

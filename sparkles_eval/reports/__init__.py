@@ -1,0 +1,1 @@
+"""Reports: one HTML file or a static site, with tables, samples and figures."""

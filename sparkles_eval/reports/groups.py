@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sparkles_eval.analysis.summary import Entry, TaskSummary
-from sparkles_eval.records import fingerprint
-from sparkles_eval.reports.inert import line
-from sparkles_eval.reports.links import task_slug
-from sparkles_eval.reports.samples import SampleView
-from sparkles_eval.reports.samples_read import sample_views
-from sparkles_eval.store import browse
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core import fingerprint
+from sparkles_eval.core.text import one_line
+from sparkles_eval.reports.samples.reader import sample_views
+from sparkles_eval.reports.samples.sample_views import SampleView
+from sparkles_eval.reports.toolkit.links import task_slug
+from sparkles_eval.store import read_samples
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
 
@@ -39,7 +39,7 @@ class Asked:
         runs = {entry.run.id: entry for entry in reversed(self.entries)}
         order = dict.fromkeys(entry.run.id for entry in self.entries)
         return tuple(
-            line(runs[run_id].label) + (f", epoch {epoch + 1}" if runs[run_id].run.epochs > 1 else "")
+            one_line(runs[run_id].label) + (f", epoch {epoch + 1}" if runs[run_id].run.epochs > 1 else "")
             for run_id in order
             for epoch in range(runs[run_id].run.epochs)
         )
@@ -73,7 +73,7 @@ def asked(store: Store, task: TaskSummary) -> Iterator[Asked]:
         by_data.setdefault(panel.run.data_hash, []).extend(panel.entries)
         labels.setdefault(panel.run.data_hash, []).append(panel.label)
     for data_hash, entries in by_data.items():
-        total = browse.count_samples(store, entries[0].run.id)
+        total = read_samples.count_samples(store, entries[0].run.id)
         note = "; ".join(label for label in labels[data_hash] if label) if len(by_data) > 1 else ""
         name = f"{task_slug(task)}-{fingerprint([data_hash])[:6]}"
         yield Asked(name, task.title, note, total, tuple(_told_apart(entries)))

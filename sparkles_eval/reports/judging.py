@@ -14,12 +14,12 @@ from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Entry, Panel, Summary
 from sparkles_eval.analysis.tables import Cell, Head, Table
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.errors import UserError
-from sparkles_eval.reports import numbers
-from sparkles_eval.reports.tables_file import read_tables
-from sparkles_eval.store.queries import Spending, Sum
+from sparkles_eval.reports.toolkit import numbers
+from sparkles_eval.reports.toolkit.table_files import read_tables
 from sparkles_eval.store.ratings import ratings
+from sparkles_eval.store.read_runs import Spending, Sum
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 
@@ -92,13 +92,13 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             judge.version,
             "a rule" if rule else judge.model or "no model",
             judge.sees,
-            f"{numbers.plain(judge.low)} to {numbers.plain(judge.high)}",
+            f"{numbers.format_plain(judge.low)} to {numbers.format_plain(judge.high)}",
             _reading(judge),
             ", ".join(criterion.name for criterion in judge.criteria),
             ", ".join(dict.fromkeys(entry.run.task.name for entry in entries)),
             None if rule else sum(one.replies for one in spent),
             None if rule else sum(one.failures for one in spent),
-            "" if rule else numbers.dollars(_cost(spent)),
+            "" if rule else numbers.format_dollars(_cost(spent)),
             judge.id[:16],
         )
 

@@ -16,23 +16,22 @@ import sqlite3
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import Summary
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import slug
-from sparkles_eval.errors import UserError
-from sparkles_eval.reports.folder import claim, settle
-from sparkles_eval.reports.inert import line
-from sparkles_eval.reports.links import PageName, task_slug
-from sparkles_eval.reports.parts import Parts, SiteOptions, Written, collect
-from sparkles_eval.reports.samples_site import write_samples
-from sparkles_eval.reports.shell import Shell
-from sparkles_eval.store import queries
+from sparkles_eval.core.text import one_line
+from sparkles_eval.reports.report_data import ReportData, SiteOptions, WrittenReport, collect_report
+from sparkles_eval.reports.samples.site import write_samples
+from sparkles_eval.reports.toolkit.links import PageName, task_slug
+from sparkles_eval.reports.toolkit.site_writer import SiteWriter, claim_folder, settle_folder
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
-__all__ = ["SiteOptions", "Written", "render_site", "write_site"]
+__all__ = ["SiteOptions", "WrittenReport", "render_site", "write_site"]
 
 STORE = "sparkles.db"
 
 
-def render_site(store: Store, summary: Summary, out: Path, options: SiteOptions | None = None) -> Written:
+def render_site(store: Store, summary: Summary, out: Path, options: SiteOptions | None = None) -> WrittenReport:
     """Write the site of a summary into the folder `out`, which is made; an older site there is written over.
 
     The store is copied only where the summary shows all of its runs: nothing shall be published that nobody looked at.
@@ -40,14 +39,14 @@ def render_site(store: Store, summary: Summary, out: Path, options: SiteOptions 
     errors.ContentError for a template that is missing.
     """
     chosen = options or SiteOptions()
-    return write_site(store, collect(store, summary, chosen), out, chosen)
+    return write_site(store, collect_report(store, summary, chosen), out, chosen)
 
 
-def write_site(store: Store, parts: Parts, out: Path, options: SiteOptions) -> Written:
+def write_site(store: Store, parts: ReportData, out: Path, options: SiteOptions) -> WrittenReport:
     """The same for parts that are worked out already."""
     summary = parts.summary
-    before = claim(out)
-    shell = Shell(out, summary, options.title, options.content, _pages(parts, options))
+    before = claim_folder(out)
+    shell = SiteWriter(out, summary, options.title, options.content, _pages(parts, options))
     for name in ("style.css", "app.js"):
         shell.asset(name)
     _numbers(shell, parts)
@@ -60,11 +59,11 @@ def write_site(store: Store, parts: Parts, out: Path, options: SiteOptions) -> W
     left_out += [parts.figures_note] if parts.figures_note else []
     _write_pages(shell, parts, tuple(left_out))
     shell.file(".nojekyll", b"")
-    settle(out, before, shell.written)
-    return Written(out / "index.html", tuple(left_out))
+    settle_folder(out, before, shell.written)
+    return WrittenReport(out / "index.html", tuple(left_out))
 
 
-def _pages(parts: Parts, options: SiteOptions) -> frozenset[PageName]:
+def _pages(parts: ReportData, options: SiteOptions) -> frozenset[PageName]:
     found: set[PageName] = {"samples", "judges", "methods"}
     if parts.figures:
         found.add("figures")
@@ -73,7 +72,7 @@ def _pages(parts: Parts, options: SiteOptions) -> frozenset[PageName]:
     return frozenset(found)
 
 
-def _numbers(shell: Shell, parts: Parts) -> None:
+def _numbers(shell: SiteWriter, parts: ReportData) -> None:
     sums = []
     for download in parts.downloads:
         for file in download.files:
@@ -83,12 +82,12 @@ def _numbers(shell: Shell, parts: Parts) -> None:
     shell.file("downloads/SHA256SUMS", "".join(sums).encode())
 
 
-def _store(shell: Shell, store: Store, summary: Summary, *, wished: bool) -> tuple[str, ...]:
+def _store(shell: SiteWriter, store: Store, summary: Summary, *, wished: bool) -> tuple[str, ...]:
     """Copy the store page by page while others may read and write it."""
     if not wished:
         return ("The store was left out, as was asked.",)
     shown = {entry.run.id for panel in summary.panels for entry in panel.entries}
-    hidden = len({run.id for run in queries.runs(store)} - shown)
+    hidden = len({run.id for run in read_runs.runs(store)} - shown)
     if hidden:
         many = "runs" if hidden != 1 else "run"
         return (f"The store was left out: it holds {hidden} {many} that this report does not show.",)
@@ -112,16 +111,18 @@ def _store(shell: Shell, store: Store, summary: Summary, *, wished: bool) -> tup
     return ()
 
 
-def _write_pages(shell: Shell, parts: Parts, left_out: tuple[str, ...]) -> None:
+def _write_pages(shell: SiteWriter, parts: ReportData, left_out: tuple[str, ...]) -> None:
     store_name = STORE if f"downloads/{STORE}" in shell.written else ""
     shell.shared.update(parts.names(), left_out=left_out, store_name=store_name)
     write = shell.write
     write("index.html", "index.html.j2", title=shell.title, here="index")
     for task in parts.summary.tasks:
         path = f"tasks/{task_slug(task)}.html"
-        write(path, "task.html.j2", title=line(task.title), here=task_slug(task), task=task)
+        write(path, "task.html.j2", title=one_line(task.title), here=task_slug(task), task=task)
     for model in parts.models:
-        write(f"models/{slug(model.name)}.html", "model.html.j2", title=line(model.name), here="models", model=model)
+        write(
+            f"models/{slug(model.name)}.html", "model.html.j2", title=one_line(model.name), here="models", model=model
+        )
     write("judges.html", "judges.html.j2", title="Judges", here="judges")
     if parts.figures:
         write("figures.html", "figures.html.j2", title="Figures", here="figures")

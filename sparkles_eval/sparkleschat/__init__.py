@@ -12,11 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sparkles_eval.errors import MissingExtra
+from sparkles_eval.core.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from sparkles_eval.sparkleschat.checkpoints import Conversion, Sources, convert, convert_projection
     from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
+    from sparkles_eval.sparkleschat.conversion import Conversion, Sources, convert, convert_projection
     from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
     from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 

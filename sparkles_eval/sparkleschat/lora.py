@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 
 FOLDER = "lora"
 """Inside a model's folder. A model that has one is never loaded without it."""

@@ -27,8 +27,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionEmbeddings
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.sparkleschat import lora, weights
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.sparkleschat import lora, saved_weights
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
 from sparkles_eval.sparkleschat.generation import StopOnSequences, published_generation
 from sparkles_eval.sparkleschat.stem import ConvStem
@@ -261,19 +261,19 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
         if projection_only:
             if not is_main_process:
                 return
-            parts = weights.known_parts(self.config.frozen_parts)
+            parts = saved_weights.known_parts(self.config.frozen_parts)
             if not parts:
                 raise UserError(f"{folder}: save the whole model first; a projection alone refers to one on disk")
-            weights.save_projection(folder, self.state_dict(), Path(self.config.name_or_path or ""), parts)
+            saved_weights.save_projection(folder, self.state_dict(), Path(self.config.name_or_path or ""), parts)
             self.config.save_pretrained(folder)
             self.generation_config.save_pretrained(folder)
             return
         super().save_pretrained(folder, is_main_process=is_main_process, **kwargs)
         if not is_main_process:
             return
-        known = weights.known_parts(self.config.frozen_parts)
+        known = saved_weights.known_parts(self.config.frozen_parts)
         names = {part: (record.name, record.revision) for part, record in known.items()}
-        self.config.frozen_parts = weights.record_parts(folder, names)
+        self.config.frozen_parts = saved_weights.record_parts(folder, names)
         self.config.name_or_path = str(folder.resolve())
 
     @classmethod
@@ -300,16 +300,16 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     def _from_either(cls, place: str | Path, *args: Any, **kwargs: Any) -> SparklesChatForConditionalGeneration:
         base, rehash = kwargs.pop("base", None), kwargs.pop("rehash", True)
         folder = Path(place)
-        record = weights.load_record(folder)
+        record = saved_weights.load_record(folder)
         if record is None:
             if base is not None:
                 raise UserError(f"{folder}: base is for a projection alone, and this folder has no projection.json")
             return cls._from_whole(place, *args, **kwargs)
-        projection = weights.load_projection(folder, record)
-        home = weights.find_base(folder, record, base)
-        recorded = weights.known_parts(SparklesChatConfig.from_pretrained(home).frozen_parts)
-        found = weights.part_hashes(home) if rehash else {part: known.sha256 for part, known in recorded.items()}
-        weights.check_parts(folder, record, home, found)
+        projection = saved_weights.load_projection(folder, record)
+        home = saved_weights.find_base(folder, record, base)
+        recorded = saved_weights.known_parts(SparklesChatConfig.from_pretrained(home).frozen_parts)
+        found = saved_weights.part_hashes(home) if rehash else {part: known.sha256 for part, known in recorded.items()}
+        saved_weights.check_parts(folder, record, home, found)
         model = cls._from_whole(home, *args, **kwargs)
         with torch.no_grad():
             for name, tensor in projection.items():

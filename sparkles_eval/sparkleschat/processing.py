@@ -1,6 +1,5 @@
-"""Prompts and images into tensors, and ids back into answers, by the published token protocol.
-
-Knows nothing of the model: where images stand travels as ids and `slots` (see modeling).
+"""The processor: prompts and images to tensors, token ids back to answers, by the published token and image
+protocol.
 """
 
 from __future__ import annotations
@@ -11,17 +10,37 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoProcessor, BatchFeature, ProcessorMixin
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Conversation
+from sparkles_eval.core import Conversation
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.sparkleschat import prompts
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
-from sparkles_eval.sparkleschat.images import pixel_values
-from sparkles_eval.sparkleschat.tokens import Tokens, load_tokens
+from sparkles_eval.sparkleschat.tokenizers import Tokens, load_tokens
+
+MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
+STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
+"""CLIP's channel statistics (Radford et al. 2021), red, green, blue."""
+
+
+def normalise_image(image: Image.Image) -> npt.NDArray[np.float32]:
+    """An RGB image of the final size -> (3, height, width) fp32, normalised."""
+    values = np.asarray(image, dtype=np.float32) / np.float32(255.0)
+    return np.ascontiguousarray(((values - MEAN) / STD).transpose(2, 0, 1))
+
+
+def pixel_values(images: Sequence[Image.Image], size: int = 224) -> npt.NDArray[np.float32]:
+    """n images -> (n, 3, size, size). The aspect ratio is not kept and nothing is cropped, as published."""
+    squares = [image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC) for image in images]
+    if not squares:
+        return np.zeros((0, 3, size, size), dtype=np.float32)
+    return np.stack([normalise_image(square) for square in squares])
+
 
 PROCESSOR_FILE = "processor_config.json"
 IGNORED = -100
@@ -47,7 +66,7 @@ class ProcessorSettings(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedRow:
     """One row of a batch. `slots`: image * num_query_tokens + query at image positions (images counted within the
     row), -1 elsewhere. `labels` are None for prompts."""
 
@@ -61,7 +80,7 @@ class Encoded:
         """Positions with a loss; 0 when the answer was cut off entirely: leave such a sample out."""
         return sum(label != IGNORED for label in self.labels or ())
 
-    def cut(self, *, first: int | None = None, last: int | None = None) -> Encoded:
+    def cut(self, *, first: int | None = None, last: int | None = None) -> EncodedRow:
         """The first or the last positions only. An image may be cut in two; its remaining vectors keep their slots."""
         part = slice(first) if first is not None else slice(max(0, len(self.input_ids) - (last or 0)), None)
         labels = None if self.labels is None else self.labels[part]
@@ -100,7 +119,7 @@ class SparklesChatProcessor(ProcessorMixin):
         """The evaluation prompt of a conversation, with this model's system text unless it brings its own."""
         return prompts.chat_prompt(conversation, self.settings.system)
 
-    def encode(self, text: str) -> Encoded:
+    def encode(self, text: str) -> EncodedRow:
         """bos, then every segment tokenized alone, with the image's ids between segments."""
         count = self.settings.num_query_tokens
         ids, slots = [self.settings.bos_token_id], [-1]
@@ -112,9 +131,9 @@ class SparklesChatProcessor(ProcessorMixin):
             words = self.tokenizer.encode(segment) if segment else []
             ids += words
             slots += [-1] * len(words)
-        return Encoded(tuple(ids), tuple(slots), images=len(parts) - 1)
+        return EncodedRow(tuple(ids), tuple(slots), images=len(parts) - 1)
 
-    def encode_prompt(self, text: str, max_new_tokens: int = 1000) -> Encoded:
+    def encode_prompt(self, text: str, max_new_tokens: int = 1000) -> EncodedRow:
         """A prompt for generation, cut on the left so that the answer still fits `max_context`.
 
         The cut may take bos, the system text and part of an image, as the published code does.
@@ -127,7 +146,7 @@ class SparklesChatProcessor(ProcessorMixin):
             )
         return self.encode(text).cut(last=room)
 
-    def encode_training(self, instruction: str, answer: str) -> Encoded:
+    def encode_training(self, instruction: str, answer: str) -> EncodedRow:
         """A training sample: instruction + answer + "###", loss on what follows the instruction, cut to `max_length`.
 
         The instruction ends in "Assistant: ". Its last space joins the answer's first token, so labels begin where the
@@ -150,7 +169,7 @@ class SparklesChatProcessor(ProcessorMixin):
 
     def collate(
         self,
-        rows: Sequence[Encoded],
+        rows: Sequence[EncodedRow],
         side: Literal["left", "right"],
         image_indices: Sequence[Sequence[int]] | None = None,
     ) -> dict[str, torch.Tensor]:

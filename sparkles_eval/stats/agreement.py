@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Table, Values, floats, is_constant, same_length, table
 from sparkles_eval.stats.distributions import t_critical, t_two_sided
 

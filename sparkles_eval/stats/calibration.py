@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Values, complete, is_constant, same_length
 from sparkles_eval.stats.distributions import z_critical
 from sparkles_eval.stats.intervals import Interval

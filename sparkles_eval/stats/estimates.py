@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, floats, is_constant, same_length
 from sparkles_eval.stats.clusters import cluster_wilson, clustered_mean
 from sparkles_eval.stats.consistency import GroupConsistency, group_consistency

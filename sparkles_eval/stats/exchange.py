@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, complete, same_length
 
 Difference: TypeAlias = Callable[[FloatArray, FloatArray], float]

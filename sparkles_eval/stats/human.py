@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, complete, same_length
 from sparkles_eval.stats.correlation import pearson
 from sparkles_eval.stats.distributions import t_critical, z_critical

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.distributions import normal_cdf, t_critical, z_critical
 from sparkles_eval.stats.mcnemar import IndependentDifference, independent_difference, mcnemar
 

@@ -10,15 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import Values, complete, same_length
-from sparkles_eval.stats.distributions import (
-    binomial_cdf,
-    binomial_pmf,
-    chi2_tail,
-    normal_two_sided,
-    z_critical,
-)
+from sparkles_eval.stats.distributions import binomial_cdf, binomial_pmf, chi2_tail, normal_two_sided, z_critical
 from sparkles_eval.stats.intervals import Interval, wilson
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Table, codes, same_length, table
 from sparkles_eval.stats.signflip import sign_flip_test
 

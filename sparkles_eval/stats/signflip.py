@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, complete, is_constant, same_length
 from sparkles_eval.stats.intervals import Interval
 

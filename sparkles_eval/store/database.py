@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sparkles_eval.errors import StoreError
+from sparkles_eval.core.errors import StoreError
 
 APPLICATION_ID = 0x53504B4C
 """Marks a SQLite file as a store of sparkles-eval ("SPKL" in the file's header)."""

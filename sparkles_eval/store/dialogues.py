@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sparkles_eval.records import JSON, Image, Model, fingerprint
-from sparkles_eval.store.encode import Row, dump, insert, insert_all, model_row, now
+from sparkles_eval.core import JSON, Image, Model, fingerprint
+from sparkles_eval.store.mapping import Row, dump, insert, insert_all, model_row, now
 from sparkles_eval.store.store import Store
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparkles_eval.records import JSON, Criterion, Estimate, Model, Score, Verdict, fingerprint
+from sparkles_eval.core import JSON, Criterion, Estimate, Model, Score, Verdict, fingerprint
 
 
 @dataclass(frozen=True, slots=True)

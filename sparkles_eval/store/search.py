@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sparkles_eval.store.encode import dump
-from sparkles_eval.store.sidecar import TOKENS
+from sparkles_eval.store.mapping import dump
 from sparkles_eval.store.store import Store
+from sparkles_eval.store.viewer_index import TOKENS
 
-Kind: TypeAlias = Literal["answer", "verdict"]
+TextKind: TypeAlias = Literal["answer", "verdict"]
 LONGEST = 200_000
 """Characters of one text that are searched."""
 LEAST_BEGINNING = 2
@@ -30,7 +30,7 @@ _TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A stretch of a text, `found` where it is what was searched for."""
 
     text: str
@@ -41,7 +41,7 @@ class Piece:
 class Hit:
     """A text that matches, in one of the places where it stands. `more`: how many other places it stands in."""
 
-    kind: Kind
+    kind: TextKind
     run_id: str
     sample_id: str
     epoch: int
@@ -49,12 +49,12 @@ class Hit:
     """Of an answer; 0 for a verdict."""
     judge_id: str
     """Of a verdict; "" for an answer."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     more: int
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchPage:
     """A page of hits in the order of their making; `after` goes on, 0 where there are no more."""
 
     hits: tuple[Hit, ...]
@@ -64,7 +64,7 @@ class Found:
 # --- keeping up -------------------------------------------------------------------------------------------------
 
 
-def read_on(side: sqlite3.Connection) -> int:
+def index_next(side: sqlite3.Connection) -> int:
     """Take in the next responses and verdicts (see `sidecar.open_side`); gives how many, 0 when all are in."""
     side.execute("BEGIN IMMEDIATE")
     try:
@@ -103,7 +103,7 @@ def _verdict_text(row: sqlite3.Row) -> str:
 # --- asking -----------------------------------------------------------------------------------------------------
 
 
-def expression(text: str) -> str:
+def match_expression(text: str) -> str:
     """What a person typed, as the index understands it; "" where there is no word to look for.
 
     All words must be there; "several words" stand together; word* begins so (from two letters on); -word must not be
@@ -124,22 +124,24 @@ def expression(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class SearchScope:
     """Where to search: only in these runs, by these judges (of verdicts), in one kind of text. None: everywhere."""
 
     runs: Sequence[str] | None = None
     judges: Sequence[str] | None = None
-    kind: Kind | None = None
+    kind: TextKind | None = None
 
 
-def search(store: Store, text: str, where: Where = Where(), *, after: int = 0, limit: int = 20) -> Found:
-    """The next texts that match (`expression`), each in the first of its places within `where`.
+def search(
+    store: Store, text: str, where: SearchScope = SearchScope(), *, after: int = 0, limit: int = 20
+) -> SearchPage:
+    """The next texts that match (`match_expression`), each in the first of its places within `where`.
 
     `store` must have its side file attached (`sidecar.attach_side`). Gives nothing for a text without words.
     """
-    wanted = expression(text)
+    wanted = match_expression(text)
     if not wanted:
-        return Found((), 0)
+        return SearchPage((), 0)
     db = store.connection
     odd = {None: (0, 1), "answer": (0, 0), "verdict": (1, 1)}[where.kind]
     runs = where.runs
@@ -151,9 +153,9 @@ def search(store: Store, text: str, where: Where = Where(), *, after: int = 0, l
     ids = [row[0] for row in found]
     if len(ids) > limit:
         ids = ids[:limit]
-        return Found(_hits(store, ids, place, wanted), ids[-1])
+        return SearchPage(_hits(store, ids, place, wanted), ids[-1])
     count, last = db.execute(f"SELECT count(*), max(at) FROM ({_LOOK})", looked).fetchone()  # noqa: S608
-    return Found(_hits(store, ids, place, wanted), last if count == _LOOKED else 0)
+    return SearchPage(_hits(store, ids, place, wanted), last if count == _LOOKED else 0)
 
 
 _Place: TypeAlias = tuple[str, bool, str]
@@ -219,7 +221,7 @@ def _text(store: Store, at: int) -> str:
     return str(row["text"])[:LONGEST]
 
 
-def _snippets(texts: Sequence[str], wanted: str) -> list[tuple[Piece, ...]]:
+def _snippets(texts: Sequence[str], wanted: str) -> list[tuple[TextPiece, ...]]:
     """Where the words stand, with a few words around: asked of a small index of these texts alone."""
     begin, end = (f"\x02{secrets.token_hex(8)}" for _ in range(2))
     small = sqlite3.connect(":memory:")
@@ -242,6 +244,6 @@ def _snippets(texts: Sequence[str], wanted: str) -> list[tuple[Piece, ...]]:
             if part in (begin, end):
                 inside = part == begin
             elif part:
-                pieces.append(Piece(part, inside))
+                pieces.append(TextPiece(part, inside))
         found.append(tuple(pieces))
     return found

@@ -1,7 +1,5 @@
-"""The store as the engine uses it: every write is one short transaction, made when the thing happens.
-
-One SQLite file is result, journal and exchange format. Two processes may write it at once. Knows nothing of why
-something is asked or how it is scored; what reports read is in `queries`.
+"""The store: every write is one short transaction, made when the thing happens; panel scores are replaced as a
+whole.
 """
 
 from __future__ import annotations
@@ -14,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from sparkles_eval.codec import sample_key
-from sparkles_eval.errors import Problem, StoreError
-from sparkles_eval.records import Response, Run, Sample, Verdict
+from sparkles_eval.core import Response, Run, Sample, Verdict
+from sparkles_eval.core.errors import Problem, StoreError
+from sparkles_eval.core.json import sample_key
 from sparkles_eval.store.database import connect, connect_read_only
-from sparkles_eval.store.encode import (
+from sparkles_eval.store.mapping import (
     Row,
     Value,
     dump,
@@ -309,3 +307,18 @@ class Store:
 def _row_id(cursor: sqlite3.Cursor) -> int:
     assert cursor.lastrowid is not None  # an insert into a rowid table was just made
     return cursor.lastrowid
+
+
+def replace_scores(store: Store, judge: JudgeRow, run_ids: Sequence[str], scores: Sequence[ScoreRow]) -> None:
+    """Let these be all scores of a derived judge on these runs; what it had there before goes, in one transaction.
+
+    Never for a judge that was asked: its scores are written once (`Store.add_scores`).
+    """
+    at = now()
+    with store.transaction() as db:
+        insert(db, "judges", judge_row(judge), known="IGNORE")
+        db.execute(
+            "DELETE FROM scores WHERE judge_id = ? AND run_id IN (SELECT value FROM json_each(?))",
+            (judge.id, dump(list(run_ids))),
+        )
+        insert_all(db, "scores", [score_row(score, at) for score in scores])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.store.encode import Row, insert, insert_all, now
+from sparkles_eval.store.mapping import Row, insert, insert_all, now
 from sparkles_eval.store.store import Store
 
 
@@ -23,7 +23,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredStep:
     """One step. `tokens` counts positions that were read, `labels` those with a loss; `seconds` since the last step."""
 
     step: int
@@ -36,7 +36,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class CheckpointScore:
     """One metric of one checkpoint, as the leaderboard has it. `headline`: it is the task's first metric."""
 
     step: int
@@ -53,7 +53,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TrainingStatus:
     """How far a training is. `loss` is the last step's; `checkpoints` are the steps at which weights were saved."""
 
     training: Training
@@ -61,7 +61,7 @@ class Standing:
     done: int
     loss: float | None
     checkpoints: tuple[int, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[CheckpointScore, ...]
 
 
 def begin(store: Store, training: Training, environment_id: int, first: int) -> None:
@@ -83,7 +83,7 @@ def begin(store: Store, training: Training, environment_id: int, first: int) -> 
         db.execute("DELETE FROM training_steps WHERE training_id = ? AND step >= ?", (training.id, first))
 
 
-def add_steps(store: Store, training_id: str, steps: Sequence[Measured]) -> None:
+def add_steps(store: Store, training_id: str, steps: Sequence[MeasuredStep]) -> None:
     """Commit what steps measured; a step that is measured again takes the place of the one before."""
     rows: list[Row] = [
         {
@@ -102,14 +102,14 @@ def add_steps(store: Store, training_id: str, steps: Sequence[Measured]) -> None
         insert_all(db, "training_steps", rows, known="REPLACE")
 
 
-def steps(store: Store, training_id: str) -> list[Measured]:
+def steps(store: Store, training_id: str) -> list[MeasuredStep]:
     """Every step of a training so far, in order; a loss that was not a number is NaN again."""
     rows = store.connection.execute(
         "SELECT step, stage, loss, rate, tokens, labels, seconds FROM training_steps WHERE training_id = ?"
         " ORDER BY step",
         (training_id,),
     )
-    return [Measured(row[0], row[1], float("nan") if row[2] is None else row[2], *row[3:]) for row in rows]
+    return [MeasuredStep(row[0], row[1], float("nan") if row[2] is None else row[2], *row[3:]) for row in rows]
 
 
 def add_checkpoint(store: Store, training_id: str, step: int, weights: str, place: str) -> None:
@@ -146,7 +146,7 @@ def evaluated(store: Store, training_id: str, step: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def scores(store: Store, training_id: str) -> list[Score]:
+def scores(store: Store, training_id: str) -> list[CheckpointScore]:
     """What a training's checkpoints reached, by step and task. Metrics are there once they have been worked out."""
     rows = store.connection.execute(
         "SELECT s.step, s.task, s.judge, s.metric, s.value, s.low, s.high, s.n, s.total, s.run,"
@@ -155,7 +155,7 @@ def scores(store: Store, training_id: str) -> list[Score]:
         " WHERE s.training_id = ? ORDER BY s.step, s.task, s.judge, s.metric",
         (training_id,),
     )
-    return [Score(*row) for row in rows]
+    return [CheckpointScore(*row) for row in rows]
 
 
 def find(store: Store, training_id: str) -> Training | None:
@@ -164,7 +164,7 @@ def find(store: Store, training_id: str) -> Training | None:
     return None if row is None else Training(*(row[name] for name in Training.__slots__))
 
 
-def trainings(store: Store) -> list[Standing]:
+def trainings(store: Store) -> list[TrainingStatus]:
     """Every training in the order of their beginning."""
     found = []
     rows = store.connection.execute("SELECT * FROM trainings ORDER BY created_at, id").fetchall()
@@ -178,5 +178,5 @@ def trainings(store: Store) -> list[Standing]:
         training = Training(*(row[name] for name in Training.__slots__))
         done, loss = (last[0], last[1]) if last else (0, None)
         places = tuple(place[0] for place in saved)
-        found.append(Standing(training, row["created_at"], done, loss, places, tuple(scores(store, row["id"]))))
+        found.append(TrainingStatus(training, row["created_at"], done, loss, places, tuple(scores(store, row["id"]))))
     return found

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 from typing import Protocol as Interface
 
-from sparkles_eval.codec import sample_key
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import Conversation, Generation, Sample, fingerprint
-from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.core import Conversation, Generation, Sample, fingerprint
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.core.json import sample_key
 from sparkles_eval.tasks.scorers import BoundScorer
+from sparkles_eval.tasks.scorers.rules import RULES
 
 
 @dataclass(frozen=True, slots=True)

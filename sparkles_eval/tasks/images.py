@@ -16,10 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkles_eval.core import pictures
-from sparkles_eval.errors import DataError, Problem
-from sparkles_eval.records import Image
-from sparkles_eval.tasks.formats import read_header
+from sparkles_eval.core import Image, pictures
+from sparkles_eval.core.errors import DataError, Problem
+from sparkles_eval.tasks.image_headers import read_header
 from sparkles_eval.tasks.picture_memory import known_files, remember_files, stamp
 
 if TYPE_CHECKING:

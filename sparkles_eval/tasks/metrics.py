@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.plugins import Registry
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.plugins import Registry
 
 Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
 """What a metric needs: a scorer (stored as "options"), samples in groups, a judge, or two-turn dialogues."""

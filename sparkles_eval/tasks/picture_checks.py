@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 
-from sparkles_eval.core import pictures
+from sparkles_eval.core import Image, pictures
+from sparkles_eval.core.errors import DataError, Problem
 from sparkles_eval.core.pictures import Examined
-from sparkles_eval.errors import DataError, Problem
-from sparkles_eval.records import Image
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.picture_memory import known_pictures, remember_pictures
 

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from time import time_ns
 
+from sparkles_eval.core import Image
+from sparkles_eval.core.files import cache_dir
 from sparkles_eval.core.pictures import READING, Examined
-from sparkles_eval.records import Image
-from sparkles_eval.tasks.cache import cache_dir
-from sparkles_eval.tasks.formats import CHECKS
+from sparkles_eval.tasks.image_headers import CHECKS
 
 _FILE = "pictures.db"
 _SCHEMA = """

@@ -1,20 +1,77 @@
-"""Renders a task's Jinja template into a conversation, images at their words. Knows nothing of files or models.
-
-A template sees: `content` (the turn's own words with its images in place), `images` (the turn's images, one by one),
-`turn` (1, 2, ...), `turns` (how many there are), `options` (the turn's), `fields`, and every field by its own name
-where that name is none of these. Every image of the turn must be placed exactly once, by `content` or one by one.
-
-An image is placed as a random number that is new for every rendering and cut out of the rendered text again, so no
-word of the data can pass for an image. Data are values of the template, never its text.
-"""
+"""Renders Jinja templates safely, and a task's template into a conversation with images at their words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Conversation, Message, Part, Sample, Text, Turn, fingerprint
-from sparkles_eval.tasks.templates import Markers, compile_template, render
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
+
+from sparkles_eval.core import Conversation, Message, Part, Sample, Text, Turn, fingerprint
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.tasks.template_limits import LimitedEnvironment, TooMuch, limited
+
+_RENDER_FAULTS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError),
+)
+_ENVIRONMENT = LimitedEnvironment()
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Stand-ins for images while text is rendered: digits only, so that no filter (upper, tojson) changes them."""
+
+    nonce: str
+
+    @classmethod
+    def fresh(cls) -> Markers:
+        return cls(f"{secrets.randbits(128):039d}")
+
+    def of(self, number: int) -> str:
+        return f"__{self.nonce}_{number:04d}__"
+
+    def cut(self, text: str) -> list[str | int]:
+        """Text, number of the image, text, number, ..., text."""
+        # Plain splitting: a pattern with a new nonce would be compiled anew for every turn.
+        first, *rest = text.split(f"__{self.nonce}_")
+        pieces: list[str | int] = [first]
+        for piece in rest:
+            if piece[:4].isdecimal() and piece[4:6] == "__":
+                pieces += [int(piece[:4]), piece[6:]]
+            else:  # a filter such as truncate cut it through: its image then counts as not placed
+                pieces.append(piece)
+        return pieces
+
+
+def compile_template(source: str, name: str) -> Template:
+    """The template in a text. Raises errors.ContentError with `name` and the line of a syntax mistake."""
+    try:
+        return _ENVIRONMENT.from_string(_ENVIRONMENT.parse_limited(source))
+    except TemplateSyntaxError as error:
+        raise ContentError(f"{name} line {error.lineno}: {error.message}") from None
+    except (TemplateError, RecursionError) as error:
+        raise ContentError(f"{name}: {error}") from None
+
+
+def names_used(source: str, name: str) -> frozenset[str]:
+    """The names that a template uses without setting them itself. Raises errors.ContentError as `compile_template`."""
+    compile_template(source, name)
+    return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
+
+
+def render(template: Template, where: str, names: Mapping[str, object]) -> str:
+    """The template's text with these values. Raises errors.ContentError with the names that it may use."""
+    try:
+        with limited():
+            return template.render(names)
+    except TooMuch as error:
+        raise ContentError(f"{where}: the template {error}") from None
+    except _RENDER_FAULTS as error:
+        known = ", ".join(sorted(names))
+        raise ContentError(f"{where}: {str(error).rstrip('.')}; the names that it may use are {known}") from None
+
 
 RENDERER = 1
 """Counted up when the same template would give other text; part of every prompt's hash."""

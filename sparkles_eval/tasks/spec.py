@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.records import Generation
-from sparkles_eval.tasks.answers import RULES
+from sparkles_eval.core import Generation
+from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.tasks.base import Orders
 from sparkles_eval.tasks.metrics import find_metrics, nameable
-from sparkles_eval.tasks.strict import Name, Strict, read_yaml
+from sparkles_eval.tasks.scorers.rules import RULES
+from sparkles_eval.tasks.validation import Name, Strict, read_yaml
 
 FILE = "task.yaml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from sparkles_eval.errors import Problem, UserError
-from sparkles_eval.records import Conversation, Image, Message, Part, Sample, Text, Turn
+from sparkles_eval.core import Conversation, Image, Message, Part, Sample, Text, Turn
+from sparkles_eval.core.errors import Problem, UserError
 from sparkles_eval.tasks.base import Orders, Prompt, Task
 
-OrderWish: TypeAlias = Literal["given", "both"]
-ImageWish: TypeAlias = Literal["true", "shuffled", "dropped", "wrong"]
-HistoryWish: TypeAlias = Literal["own", "reference"]
+OrderVariant: TypeAlias = Literal["given", "both"]
+ImageVariant: TypeAlias = Literal["true", "shuffled", "dropped", "wrong"]
+HistoryVariant: TypeAlias = Literal["own", "reference"]
 
 SWAPPED = "~swapped"
 """Ends the id of an item whose two images changed places; the rest of the id is the item's own."""
@@ -35,9 +35,9 @@ _BY_PLACE = re.compile(
 class Variation:
     """How a task shall be altered; the defaults leave it as it is."""
 
-    orders: OrderWish = "given"
-    images: ImageWish = "true"
-    history: HistoryWish = "own"
+    orders: OrderVariant = "given"
+    images: ImageVariant = "true"
+    history: HistoryVariant = "own"
 
     @property
     def name(self) -> str:
@@ -165,7 +165,7 @@ class AblatedPrompt:
         return replace(message, parts=parts)
 
 
-def _ablated(task: Task, wish: ImageWish) -> AblatedPrompt:
+def _ablated(task: Task, wish: ImageVariant) -> AblatedPrompt:
     if not any(sample.images for sample in task.samples):
         raise UserError(f"task {task.name}: --images {wish} changes nothing, it has no images")
     if wish == "dropped":

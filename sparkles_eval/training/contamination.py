@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import Image, Sample, Text
-from sparkles_eval.tasks.looks import twins
-from sparkles_eval.training.data import Exchange
+from sparkles_eval.core import Image, Sample, Text
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.tasks.perceptual_hash import near_duplicates
+from sparkles_eval.training.training_data import TrainingSample
 
 _SHORTEST = 40
 """Characters of a text that can be called a copy: shorter ones ("Describe the image.") occur everywhere."""
@@ -21,7 +21,7 @@ _ID_DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Contamination:
     """What training and evaluation share, and how much was compared."""
 
     shared: tuple[Problem, ...]
@@ -29,7 +29,7 @@ class Findings:
     evaluation_images: int
 
 
-def compare(exchanges: Sequence[Exchange], samples: Sequence[Sample]) -> Findings:
+def find_contamination(exchanges: Sequence[TrainingSample], samples: Sequence[Sample]) -> Contamination:
     """Every image and text of `samples` that also stands in the training data."""
     training = {image.sha256: (exchange.id, image) for exchange in exchanges for image in exchange.images}
     asked = {image.sha256: (sample.id, image) for sample in samples for image in sample.images}
@@ -43,7 +43,7 @@ def compare(exchanges: Sequence[Exchange], samples: Sequence[Sample]) -> Finding
     shared += _same_ids(training.values(), asked.values(), shared)
     shared += _alike([pair for digest, pair in training.items() if digest not in asked], list(asked.values()))
     shared += _same_texts(exchanges, samples)
-    return Findings(tuple(shared), len(training), len(asked))
+    return Contamination(tuple(shared), len(training), len(asked))
 
 
 def _same_ids(
@@ -61,14 +61,14 @@ def _same_ids(
 
 def _alike(training: list[tuple[str, Image]], asked: list[tuple[str, Image]]) -> list[Problem]:
     problems = []
-    for pair in twins([image for _, image in training], [image for _, image in asked]):
+    for pair in near_duplicates([image for _, image in training], [image for _, image in asked]):
         (record, twin), (sample, image) = training[pair.known], asked[pair.asked]
         what = f"looks like {twin.relpath} of training record {record} ({pair.bits} of 64 bits differ)"
         problems.append(Problem(sample, f"image {image.relpath} {what}"))
     return problems
 
 
-def _same_texts(exchanges: Sequence[Exchange], samples: Sequence[Sample]) -> list[Problem]:
+def _same_texts(exchanges: Sequence[TrainingSample], samples: Sequence[Sample]) -> list[Problem]:
     known: dict[str, str] = {}
     for exchange in exchanges:
         for text in (*re.split(r"###\w+:", exchange.instruction), exchange.answer):

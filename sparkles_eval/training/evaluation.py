@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import Entry, summarise
-from sparkles_eval.engine.execute import execute
+from sparkles_eval.core import Sample
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.engine.prepare import check_prices, load_tasks, prepare
-from sparkles_eval.engine.progress import Silent
-from sparkles_eval.engine.session import Terms
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.records import Sample
-from sparkles_eval.reports import numbers
+from sparkles_eval.engine.progress import NoProgress
+from sparkles_eval.engine.run import execute
+from sparkles_eval.engine.session import RunLimits
+from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.store.store import Store
 from sparkles_eval.training.recipes import EvaluateSpec
 
@@ -27,7 +27,7 @@ _STAND_IN = "baseline/constant"
 
 
 @dataclass(frozen=True, slots=True)
-class Examiner:
+class CheckpointEvaluator:
     """What checkpoints are asked, and where that finds its data. `device` is torch's name of where it may work."""
 
     spec: EvaluateSpec
@@ -52,17 +52,17 @@ class Examiner:
         """
         wishes = self._wishes(f"sparkleschat/{folder.resolve()}")
         plan = prepare(replace(wishes, model_args=(f"name={name}", f"device={self.device}")))
-        outcome = execute(plan, store, _Telling(say), Terms(max_cost_usd=self.spec.max_cost), sys.argv)
+        outcome = execute(plan, store, _ProgressLines(say), RunLimits(max_cost_usd=self.spec.max_cost), sys.argv)
         if outcome.ending == "interrupted":
             raise KeyboardInterrupt
         for panel in summarise(store, outcome.run_ids).panels:
             for entry in panel.entries:
-                say(f"{name}: {_told(entry)}")
+                say(f"{name}: {_summary_line(entry)}")
         return outcome.run_ids
 
-    def _wishes(self, model: str) -> Wishes:
+    def _wishes(self, model: str) -> RunConfig:
         spec = self.spec
-        return Wishes(
+        return RunConfig(
             tasks=spec.tasks,
             models=(model,),
             judges=spec.judges,
@@ -75,15 +75,15 @@ class Examiner:
         )
 
 
-def _told(entry: Entry) -> str:
+def _summary_line(entry: Entry) -> str:
     """ "bison-mini accuracy 56.7 [48.7, 64.3], graded 150 of 150"."""
     first = entry.headline
     name = first.column.title.lower() if first else "no score"
-    graded = numbers.counted(entry.coverage.graded, entry.coverage.asked)
-    return f"{entry.run.task.name} {name} {numbers.written(first)}, graded {graded}"
+    graded = numbers.format_count(entry.coverage.graded, entry.coverage.asked)
+    return f"{entry.run.task.name} {name} {numbers.format_measure(first)}, graded {graded}"
 
 
-class _Telling(Silent):
+class _ProgressLines(NoProgress):
     """Passes on what is worth a line."""
 
     def __init__(self, say: Callable[[str], object]) -> None:

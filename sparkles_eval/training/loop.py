@@ -14,49 +14,53 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.sparkleschat.checkpoints import published_projection
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.sparkleschat.conversion import published_projection
 from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
-from sparkles_eval.training import state, steps
-from sparkles_eval.training.book import MODEL, Book, Keeping, Say
-from sparkles_eval.training.prepared import Prepared
+from sparkles_eval.training import projection_step, resume_state
+from sparkles_eval.training.dataset import TokenDataset
 from sparkles_eval.training.recipes import ProjectionRecipe
+from sparkles_eval.training.training_log import MODEL, LogTargets, Say, TrainingLog
 
 PUBLISHED = "checkpoint.pth"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrainingPaths:
     """Where a run reads and writes. `cache` keeps features from run to run."""
 
     model: Path
     out: Path
     cache: Path
-    keeping: Keeping
+    keeping: LogTargets
     resume: bool = False
     positions: int = 8192
     """Padded positions (samples x longest) that go through the model together: what memory allows."""
 
 
-def train(recipe: ProjectionRecipe, place: Place, prepared: Prepared, say: Say = lambda _: None) -> Path:
+def train(recipe: ProjectionRecipe, place: TrainingPaths, prepared: TokenDataset, say: Say = lambda _: None) -> Path:
     """Train to the recipe's last step and return the folder of the trained projection (`out/model`).
 
     Raises UserError where a run is there already and `resume` is not asked, or where the precision is not to be had.
     """
-    found = state.latest(place.out)
+    found = resume_state.latest(place.out)
     if found is not None and not place.resume:
         raise UserError(f"{place.out}: holds a run ({found.name}); go on with --resume, or name another --out")
-    accelerator = steps.start(recipe)
-    model = SparklesChatForConditionalGeneration.from_pretrained(place.model, dtype=steps.dtype_of(recipe, accelerator))
+    accelerator = projection_step.start_process(recipe)
+    model = SparklesChatForConditionalGeneration.from_pretrained(
+        place.model, dtype=projection_step.dtype_of(recipe, accelerator)
+    )
     processor = SparklesChatProcessor.from_pretrained(place.model)
-    run = steps.begin(recipe, accelerator, model, processor, prepared, cache=place.cache, positions=place.positions)
+    run = projection_step.begin_run(
+        recipe, accelerator, model, processor, prepared, cache=place.cache, positions=place.positions
+    )
     first = _resume(run, found) if found is not None else 0
     _agree(place.out, first)
     if found is not None:
         say(f"resumed at step {first}")
     if not recipe.views.online:
-        steps.fill_cache(run, say)
+        projection_step.fill_cache(run, say)
     book = _book(run, place, say) if accelerator.is_main_process else None
     done = False
     try:
@@ -76,21 +80,21 @@ def train(recipe: ProjectionRecipe, place: Place, prepared: Prepared, say: Say =
     return place.out / MODEL
 
 
-def _book(run: steps.Run, place: Place, say: Say) -> Book:
+def _book(run: projection_step.ProjectionRun, place: TrainingPaths, say: Say) -> TrainingLog:
     """The main process's book; checkpoints are examined on its own device, the others being busy or not its own."""
     keeping = place.keeping
-    if keeping.examiner is not None:
+    if keeping.evaluator is not None:
         device = run.accelerator.device
         name = device.type if device.type == "cpu" else f"{device.type}:{device.index or 0}"
-        keeping = replace(keeping, examiner=replace(keeping.examiner, device=name))
-    return Book(keeping, place.out, run.recipe, run.recipe.steps, say)
+        keeping = replace(keeping, evaluator=replace(keeping.evaluator, device=name))
+    return TrainingLog(keeping, place.out, run.recipe, run.recipe.steps, say)
 
 
-def _work(run: steps.Run, out: Path, first: int, book: Book | None, say: Say) -> None:
+def _work(run: projection_step.ProjectionRun, out: Path, first: int, book: TrainingLog | None, say: Say) -> None:
     """From step `first` to the last."""
     recipe = run.recipe
     for step, drawn in islice(enumerate(run.steps), first, recipe.steps):
-        done = steps.advance(run, step, drawn)
+        done = projection_step.advance_run(run, step, drawn)
         after = step + 1
         if book is not None:
             measured = book.add(step, "projection", done.loss, done.rate, done.tokens, done.labels)
@@ -113,8 +117,8 @@ def _work(run: steps.Run, out: Path, first: int, book: Book | None, say: Say) ->
             run.accelerator.wait_for_everyone()
 
 
-def _resume(run: steps.Run, found: Path) -> int:
-    position = state.load(found, _trained(run), run.recipe.fingerprint, run.prepared.fingerprint)
+def _resume(run: projection_step.ProjectionRun, found: Path) -> int:
+    position = resume_state.load(found, _trained(run), run.recipe.fingerprint, run.prepared.fingerprint)
     if run.accelerator.scaler is not None and position.scaler:
         run.accelerator.scaler.load_state_dict(position.scaler)
     return position.step
@@ -130,12 +134,12 @@ def _agree(out: Path, first: int) -> None:
         )
 
 
-def _trained(run: steps.Run) -> state.Trained:
+def _trained(run: projection_step.ProjectionRun) -> resume_state.TrainedState:
     trained = {name: own for name, own in run.model.named_parameters() if own.requires_grad}
-    return state.Trained(trained, run.optimizer)
+    return resume_state.TrainedState(trained, run.optimizer)
 
 
-def _save_model(run: steps.Run, folder: Path) -> None:
+def _save_model(run: projection_step.ProjectionRun, folder: Path) -> None:
     """The projection in our form, and beside it the adapters where there are any."""
     run.model.save_pretrained(folder, projection_only=True)
     run.processor.save_pretrained(folder)
@@ -143,10 +147,12 @@ def _save_model(run: steps.Run, folder: Path) -> None:
         run.lora.save(folder)
 
 
-def _save(run: steps.Run, out: Path, step: int) -> Path:
+def _save(run: projection_step.ProjectionRun, out: Path, step: int) -> Path:
     scaler = run.accelerator.scaler
     scale: dict[str, int | float] = {} if scaler is None else dict(scaler.state_dict())
-    position = state.Position(step=step, recipe=run.recipe.fingerprint, data=run.prepared.fingerprint, scaler=scale)
+    position = resume_state.RunPosition(
+        step=step, recipe=run.recipe.fingerprint, data=run.prepared.fingerprint, scaler=scale
+    )
 
     def beside(folder: Path) -> None:
         """Our form, and with the published keys for the original code, which knows no adapters."""
@@ -158,4 +164,4 @@ def _save(run: steps.Run, out: Path, step: int) -> Path:
         content = {"model": published_projection(run.model), "optimizer": run.optimizer.state_dict()}
         torch.save({**content, "config": config, "scaler": scale or None, "epoch": epoch}, folder / PUBLISHED)
 
-    return state.save(out, position, _trained(run), beside)
+    return resume_state.save(out, position, _trained(run), beside)

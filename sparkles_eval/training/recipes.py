@@ -1,23 +1,49 @@
-"""Recipes: what is trained, on which data, in which order and by which rule, as YAML. Knows nothing of torch.
-
-Two kinds: `projection` trains the projection of a SparklesChat on dialogues in their published form; `mini` trains a
-tiny model from nothing on drawn scenes.
-"""
+"""Recipes of trainings as YAML: what is trained, on which data, in which order, with which learning rates."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from sparkles_eval.content import find_file, overlay
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import fingerprint
+from sparkles_eval.core import fingerprint
+from sparkles_eval.core.content import find_file, overlay
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.sparkleschat.prompts import IMAGE, PLACEHOLDER
-from sparkles_eval.sparkleschat.schedule import Schedule
-from sparkles_eval.tasks.strict import Foreign, Strict, read_yaml
+from sparkles_eval.tasks.validation import Foreign, Strict, read_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Linear warm-up, then a cosine over ALL steps, as the published training code computes it.
+
+    The cosine is evaluated at step / steps, not at the share of steps after the warm-up. So the rate jumps down where
+    the warm-up ends (2.993e-5 at step 399, 2.809e-5 at step 400) and `peak` itself is never reached.
+    """
+
+    start: float = 1e-6
+    peak: float = 3e-5
+    end: float = 1e-5
+    warmup: int = 400
+    steps: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not 0 <= self.warmup <= self.steps:
+            raise ValueError(f"a schedule needs steps >= 1 and 0 <= warmup <= steps, not {self.steps}, {self.warmup}")
+
+    def rate(self, step: int) -> float:
+        """Learning rate used for the update of `step` (0-based); steps past the last one keep the end rate."""
+        if step < 0:
+            raise ValueError(f"step {step}: steps count from 0")
+        if step < self.warmup:
+            return self.start + (self.peak - self.start) * step / self.warmup
+        progress = min(step / self.steps, 1.0)
+        return self.end + (self.peak - self.end) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
 
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]

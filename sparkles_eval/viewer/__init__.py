@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from sparkles_eval.errors import MissingExtra
+from sparkles_eval.core.errors import MissingExtra
 
 
 def need_server(who: str) -> None:

@@ -1,11 +1,10 @@
-"""Puts the viewer together: routes, the thread that keeps things up to date, pages for what goes wrong.
-
-Knows nothing of what the pages show.
-"""
+"""Puts the viewer and the annotator together (routes, refresher thread, error pages) and serves them until Ctrl-C."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -14,17 +13,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.viewer import board, people
-from sparkles_eval.viewer.frame import Frame
-from sparkles_eval.viewer.guard import HEADERS
-from sparkles_eval.viewer.keeper import Keeper
-from sparkles_eval.viewer.pages import Desk
-from sparkles_eval.viewer.rate_pages import RatePages
-from sparkles_eval.viewer.sample_pages import Pictures, SampleDesk
-from sparkles_eval.viewer.shelf import Shelf
-from sparkles_eval.viewer.sitting import Sitting
-from sparkles_eval.viewer.web import AppFactory, application
+from sparkles_eval.analysis.humans.annotation_sampling import Wish, check_rater, labelling_runs
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.judges.load import find_judge
+from sparkles_eval.store.store import Store
+from sparkles_eval.viewer import annotation_results, cached_pages
+from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, SessionPages
+from sparkles_eval.viewer.annotate.preferences import PreferenceSession, draw_pairs
+from sparkles_eval.viewer.annotate.rating import RatingSession, open_sheet
+from sparkles_eval.viewer.cached_pages import Refresher
+from sparkles_eval.viewer.connection_pool import ConnectionPool
+from sparkles_eval.viewer.sample_pages import ImagePages, SamplePages
+from sparkles_eval.viewer.security import HEADERS
+from sparkles_eval.viewer.store_pages import StorePages
+from sparkles_eval.viewer.templates import PageTemplates
+from sparkles_eval.viewer.web_server import AppFactory, application, serve
 
 BODY = 2**16
 NAVIGATION = (
@@ -42,11 +45,13 @@ STYLES = ("style.css", "samples.css", "view.css")
 SCRIPTS = ("app.js", "difference.js", "sample.js", "pictures.js", "view.js")
 
 
-def viewer(shelf: Shelf, keeper: Keeper, data_root: Path | None = None, content: Sequence[Path] = ()) -> AppFactory:
+def viewer_app(
+    shelf: ConnectionPool, keeper: Refresher, data_root: Path | None = None, content: Sequence[Path] = ()
+) -> AppFactory:
     """The application that looks at a store and changes nothing; see `web.serve`."""
-    frame = Frame(shelf.path, content, navigation=NAVIGATION, styles=STYLES, scripts=SCRIPTS)
-    desk = Desk(shelf, keeper, frame)
-    samples, pictures = SampleDesk(desk, data_root), Pictures(shelf, data_root)
+    frame = PageTemplates(shelf.path, content, navigation=NAVIGATION, styles=STYLES, scripts=SCRIPTS)
+    desk = StorePages(shelf, keeper, frame)
+    samples, pictures = SamplePages(desk, data_root), ImagePages(shelf, data_root)
     routes = [
         Route("/", desk.overview),
         Route("/live", desk.live),
@@ -66,15 +71,15 @@ def viewer(shelf: Shelf, keeper: Keeper, data_root: Path | None = None, content:
         Route("/tasks/{name}", desk.kept("tasks/{name}", "leaderboard", "Task")),
         Route("/models/{name}", desk.kept("models/{name}", "leaderboard", "Model")),
     ]
-    return built(routes, frame, content)
+    return build_app(routes, frame, content)
 
 
-def annotator(
-    shelf: Shelf, sitting: Sitting, data_root: Path | None = None, content: Sequence[Path] = ()
+def annotator_app(
+    shelf: ConnectionPool, sitting: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
 ) -> AppFactory:
     """The application in which one person rates. It serves nothing else of the store, so that nothing tells a model."""
-    frame = Frame(Path("rating"), content, styles=("style.css", "view.css"), scripts=("rate.js",))
-    rating, pictures = RatePages(sitting, frame), Pictures(shelf, data_root)
+    frame = PageTemplates(Path("rating"), content, styles=("style.css", "view.css"), scripts=("rate.js",))
+    rating, pictures = SessionPages(sitting, frame), ImagePages(shelf, data_root)
     routes = [
         Route("/", rating.start),
         Route("/item/{position}", rating.show),
@@ -83,16 +88,20 @@ def annotator(
         Route("/done", rating.done),
         Route("/images/{sha256}", pictures.one),
     ]
-    return built(routes, frame, content)
+    return build_app(routes, frame, content)
 
 
-def keeper_of(shelf: Shelf, content: Sequence[Path] = ()) -> Keeper:
+def make_refresher(shelf: ConnectionPool, content: Sequence[Path] = ()) -> Refresher:
     """The thread that makes what is too slow for a page; not started yet."""
-    makes = {"board": board.maker(content), "people": people.maker(content), "figures": board.drawer(content)}
-    return Keeper(shelf, makes)
+    makes = {
+        "board": cached_pages.report_pages_maker(content),
+        "people": annotation_results.annotation_page_maker(content),
+        "figures": cached_pages.figures_page_maker(content),
+    }
+    return Refresher(shelf, makes)
 
 
-def built(routes: Sequence[Route], frame: Frame, content: Sequence[Path]) -> AppFactory:
+def build_app(routes: Sequence[Route], frame: PageTemplates, content: Sequence[Path]) -> AppFactory:
     """A guarded application of these routes, with pages for what goes wrong."""
 
     def make(token: str, host: str, port: int) -> Starlette:
@@ -126,3 +135,66 @@ def _answer(page: Callable[[Request, Exception], Response]) -> Callable[[Request
 def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerConfig:
+    """Which store, where its pictures are, and where it is served."""
+
+    store: Path
+    data_root: Path | None = None
+    content: tuple[Path, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 0
+    open_browser: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateConfig:
+    """Who rates what. `dialogues`: how many this person has rated in the end."""
+
+    rater: str
+    task: str | None = None
+    runs: tuple[str, ...] = ()
+    dialogues: int = 50
+    criteria_of: str = "sparkles"
+    seed: int = 0
+    pairwise: bool = False
+
+
+def serve_viewer(places: ViewerConfig) -> None:
+    """Serve the viewer. Raises errors.UserError for what is no store, or an address that cannot be had."""
+    with contextlib.closing(ConnectionPool(places.store)) as shelf:
+        keeper = make_refresher(shelf, places.content)
+        keeper.start()
+        try:
+            made = viewer_app(shelf, keeper, places.data_root, places.content)
+            serve(made, places.host, places.port, open_browser=places.open_browser)
+        finally:
+            keeper.close()
+
+
+def serve_annotator(places: ViewerConfig, wish: AnnotateConfig) -> None:
+    """Serve the annotator. Raises errors.UserError where there is nothing to rate, and as `serve_viewer` does."""
+    with contextlib.closing(ConnectionPool(places.store)) as shelf:
+        made = annotator_app(shelf, open_session(shelf, wish, places.content), places.data_root, places.content)
+        serve(made, places.host, places.port, open_browser=places.open_browser)
+
+
+def open_session(shelf: ConnectionPool, wish: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
+    """The sitting that is wished for: begun, or taken up where it was left."""
+    check_rater(wish.rater)
+    folder = find_judge(wish.criteria_of, content)
+    if folder is None:
+        raise UserError(
+            f"--criteria-of {wish.criteria_of}: there is no such judge; `sparkles-eval list judges` shows them"
+        )
+    with Store(shelf.path, create=False) as store:
+        runs = labelling_runs(store, wish.task, list(wish.runs) or None)
+        task = runs[0].task.title or runs[0].task.name
+        scale = folder.spec.scale
+        drawn = Wish((wish.rater,), wish.dialogues, folder.spec.records(), scale.low, scale.high, wish.seed)
+        if wish.pairwise:
+            duels = draw_pairs(store, runs, wish.rater, wish.dialogues, wish.seed)
+            return PreferenceSession(shelf, wish.rater, task, duels, wish.seed)
+        return RatingSession(shelf, open_sheet(store, runs, drawn))

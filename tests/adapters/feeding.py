@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 
 from sparkles_eval.adapters.base import Adapter, BatchAdapter, Request
-from sparkles_eval.errors import AdapterError
-from sparkles_eval.records import Image, Reply
+from sparkles_eval.core import Image, Reply
+from sparkles_eval.core.errors import AdapterError
 from tests.adapters.making import image
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.build import build_adapter
-from sparkles_eval.records import JSON, Conversation, Generation, Image, Message, Part, Sample, Text, Turn
+from sparkles_eval.core import JSON, Conversation, Generation, Image, Message, Part, Sample, Text, Turn
 
 KEY = "sk-test-0123456789abcdef"
 

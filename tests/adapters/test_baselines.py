@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.errors import Rejected, UserError
-from sparkles_eval.records import Generation, Sample, Text, Turn
-from sparkles_eval.tasks.answers import extract
+from sparkles_eval.core import Generation, Sample, Text, Turn
+from sparkles_eval.core.errors import Rejected, UserError
+from sparkles_eval.tasks.scorers.rules import extract
 from tests.adapters.making import build, request
 
 PAIR = Sample("7", (Turn((Text("Which?"),)),), options=("IMAGE#1", "IMAGE#2"), target="IMAGE#2")

@@ -11,12 +11,12 @@ import pytest
 
 from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.adapters.build import build_adapter, list_models
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Generation
+from sparkles_eval.core import Generation
+from sparkles_eval.core.errors import UserError
 from tests.adapters.making import KEY, build, request
 
 PLUGIN = """
-from sparkles_eval.records import Generation, Reply
+from sparkles_eval.core import Generation, Reply
 
 class Parrot:
     structured = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.adapters.controls import GOLD, NULL, SHUFFLED, make_controls
-from sparkles_eval.errors import Rejected
-from sparkles_eval.records import Conversation, Generation, Message, Sample, Text
-from sparkles_eval.tasks.answers import extract
+from sparkles_eval.adapters.baselines import GOLD, NULL, SHUFFLED, make_controls
+from sparkles_eval.core import Conversation, Generation, Message, Sample, Text
+from sparkles_eval.core.errors import Rejected
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.scorers.rules import extract
 
 
 async def said(task: Task, name: str, sample: Sample, turn: int) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.adapters.presets import preset_files, read_preset
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Limits
+from sparkles_eval.core import Limits
+from sparkles_eval.core.errors import ContentError
 
 SHIPPED = preset_files()
 

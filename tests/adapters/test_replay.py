@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import Rejected, UserError
-from sparkles_eval.records import Generation, Sample, Text, Turn
+from sparkles_eval.core import Generation, Sample, Text, Turn
+from sparkles_eval.core.errors import Rejected, UserError
 from tests.adapters.making import build, request
 
 

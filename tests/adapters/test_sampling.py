@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.adapters.sampling import Sampling, given, override, read_sampling
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Generation
+from sparkles_eval.adapters.options import Sampling, given, override, read_sampling
+from sparkles_eval.core import Generation
+from sparkles_eval.core.errors import UserError
 
 PAPER = Generation(temperature=1.0, top_p=0.9, max_tokens=1000, seed=2023)
 

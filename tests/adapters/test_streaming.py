@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.adapters.base import Adapter, Request, StreamingAdapter
-from sparkles_eval.errors import AdapterError, Denied, RateLimited, TimedOut, Transient
-from sparkles_eval.records import Generation, Reply, Status
+from sparkles_eval.core import Generation, Reply, Status
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, TimedOut, Transient
 from tests.adapters.making import KEY, Scripted, build, image, image_bytes, request
 from tests.server import Behaviour, LoopbackServer, Settings
 

@@ -23,7 +23,7 @@ def write_model(folder: Path, *, seed: int = 0, max_new_tokens: int = 40, max_co
         SparklesChatProcessor,
     )
     from sparkles_eval.sparkleschat.processing import ProcessorSettings
-    from sparkles_eval.sparkleschat.tokens import JsonTokens
+    from sparkles_eval.sparkleschat.tokenizers import JsonTokens
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {word: number for number, word in enumerate(("<pad>", "<s>", "</s>", "<unk>", *WORDS))}

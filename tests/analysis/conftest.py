@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.engine.wishes import Wishes
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.variants import Variation
 from tests.analysis.making import ask
@@ -17,7 +17,7 @@ from tests.reports.conftest import crowd_file, crowded, demo_file, store, summar
 
 __all__ = ["crowd_file", "crowded", "demo_file", "store", "summary"]  # fixtures that rooms share
 
-QUESTIONS = Wishes(
+QUESTIONS = RunConfig(
     tasks=("nlvr2-mini", "bison-mini"),
     models=("baseline/chance", "baseline/constant", "baseline/oracle"),
     task_args=("n=36",),

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.ratings import HumanRating, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.ratings import Sheet as SheetRecord
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 from tests.analysis.making import ask
 from tests.server import LoopbackServer
@@ -31,7 +31,7 @@ def judged_store(
         patch.setenv("SPARKLES_CACHE", str(store.path.parent / "cache"))
         ask(
             store,
-            Wishes(
+            RunConfig(
                 tasks=("sparkleseval-mini",),
                 models=MODELS,
                 judges=tuple(judges),
@@ -44,7 +44,7 @@ def judged_store(
 def label(store: Store, runs: Sequence[StoredRun], rater: str, points: dict[tuple[str, str], float]) -> None:
     """Ratings by hand: (model, sample id) -> the points of every criterion of both turns."""
     by_model = {run.model.name: run for run in runs}
-    judge = next(judge for judge in queries.judges(store, runs[0].id) if judge.name == "facts")
+    judge = next(judge for judge in read_runs.judges(store, runs[0].id) if judge.name == "facts")
     rows = tuple(SheetRow(f"{i:04d}", by_model[model].id, sample, 0) for i, (model, sample) in enumerate(points))
     made = SheetRecord(rater, runs[0].task.name, 0, judge.low, judge.high, judge.criteria, rows)
     add_sheet(store, made)

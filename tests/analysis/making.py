@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sparkles_eval.engine.execute import execute
+from sparkles_eval.core import Criterion, Generation, Model, Run, Sample, Score, Text, Turn
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.engine.prepare import prepare
-from sparkles_eval.engine.progress import Silent
-from sparkles_eval.engine.session import Terms
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.records import Criterion, Generation, Model, Run, Sample, Score, Text, Turn
+from sparkles_eval.engine.progress import NoProgress
+from sparkles_eval.engine.run import execute
+from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.store.rows import EnvironmentRow, JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 
@@ -20,9 +20,9 @@ RUN = Run("pairs", 1, Model("x", "m", "x"), "strict", 1, "strict", 1, Generation
 ENVIRONMENT = EnvironmentRow("test", "0", None, "3", {}, {})
 
 
-def ask(store: Store, wishes: Wishes) -> None:
+def ask(store: Store, wishes: RunConfig) -> None:
     """Run the engine on the wishes, in this process."""
-    outcome = execute(prepare(wishes), store, Silent(), Terms(), ["sparkles-eval", "run"])
+    outcome = execute(prepare(wishes), store, NoProgress(), RunLimits(), ["sparkles-eval", "run"])
     assert outcome.ending == "complete"
 
 

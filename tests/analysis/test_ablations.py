@@ -10,8 +10,8 @@ import pytest
 from sparkles_eval.analysis.ablation_tables import OrderEffect
 from sparkles_eval.analysis.ablations import ablations
 from sparkles_eval.analysis.compare import compare
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Criterion, Generation, Image, Model, Run, Sample, Score, Text, Turn
+from sparkles_eval.core import Criterion, Generation, Image, Model, Run, Sample, Score, Text, Turn
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.base import Orders

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import sparkles_eval as se
 from sparkles_eval.analysis.compare import compare
 from sparkles_eval.analysis.tables import Span
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, RUN, counts, fill
 

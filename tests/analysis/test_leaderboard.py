@@ -12,7 +12,7 @@ from sparkles_eval.analysis.compare import compare
 from sparkles_eval.analysis.leaderboard import Leaderboard, View, bar, leaderboard
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.summary import Summary, summarise
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.ranks import rank_sets

@@ -9,8 +9,8 @@ import pytest
 
 from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.run_scores import RunScores, ScoredRun
-from sparkles_eval.records import Criterion
-from sparkles_eval.store.queries import Place, ScoreLine, StoredModel, StoredRun
+from sparkles_eval.core import Criterion
+from sparkles_eval.store.read_runs import RunSample, ScoreLine, StoredModel, StoredRun
 from sparkles_eval.store.rows import JudgeRow, TaskRow
 
 RULE = JudgeRow("strict@1", "strict", 1, "", "text", None, 0, 1, (Criterion("accuracy", "Accuracy"),))
@@ -23,14 +23,14 @@ RATER = JudgeRow(
 class Asked:
     """What a run was asked."""
 
-    places: tuple[Place, ...]
+    places: tuple[RunSample, ...]
     epochs: int
     draws: int
     metrics: tuple[str, ...]
 
 
 def asked(count: int, *metrics: str, epochs: int = 1, draws: int = 1, group: int = 1) -> Asked:
-    places = tuple(Place(f"s{n}", f"s{n}", f"g{n // group}", f"s{n}") for n in range(count))
+    places = tuple(RunSample(f"s{n}", f"s{n}", f"g{n // group}", f"s{n}") for n in range(count))
     return Asked(places, epochs, draws, metrics or ("accuracy",))
 
 
@@ -186,7 +186,7 @@ def test_extractors_are_told_from_judges() -> None:
 
 def test_the_mean_over_groups_counts_a_group_once() -> None:
     # One group of 60 at 4 points, one of 20 at 8: 6 over groups, 5 over samples.
-    places = tuple(Place(f"s{n}", f"s{n}", "large" if n < 60 else "small") for n in range(80))
+    places = tuple(RunSample(f"s{n}", f"s{n}", "large" if n < 60 else "small") for n in range(80))
     lines = [line for n in range(80) for line in rated(n, 1, ((4, 8)[n >= 60] + (n % 3 - 1),) * 3)]
     both = replace(asked(80), places=places, metrics=("group_score", "judge_score"))
     found = by_name(measure(both, RATER, lines))

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from sparkles_eval.analysis.compare import compare
 from sparkles_eval.analysis.leaderboard import leaderboard
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.errors import UserError
-from sparkles_eval.plugins import load_plugin
-from sparkles_eval.publishing.exports.harness import harness_results
+from sparkles_eval.core import Criterion, Model, Sample, Score, Text, Turn
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.publishing.exports.results import harness_results
 from sparkles_eval.publishing.verify import check_estimates
-from sparkles_eval.records import Criterion, Model, Sample, Score, Text, Turn
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import METRICS, SampleScores

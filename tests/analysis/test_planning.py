@@ -6,7 +6,7 @@ import pytest
 
 from sparkles_eval.analysis.planning import Question, plan
 from sparkles_eval.analysis.tables import Table
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 
 
 def tables(question: Question) -> dict[str, Table]:

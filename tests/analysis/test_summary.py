@@ -9,9 +9,9 @@ import pytest
 
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED
 from sparkles_eval.analysis.summary import Summary, summarise
-from sparkles_eval.errors import StoreError
-from sparkles_eval.records import Score
-from sparkles_eval.reports.render import render_report
+from sparkles_eval.core import Score
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.reports.report import render_report
 from sparkles_eval.store.rows import ScoreRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sparkles_eval.analysis.variance import variance
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Score
+from sparkles_eval.core import Score
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.variance import variance_budget
 from sparkles_eval.store.rows import ScoreRow
 from sparkles_eval.store.store import Store

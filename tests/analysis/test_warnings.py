@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.analysis.warnings import control_warnings, scan_run, scan_warnings
-from sparkles_eval.store import queries
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, fill
 
 
 def test_controls_that_get_what_they_should_are_no_news(evaluated: Store) -> None:
-    runs = queries.runs(evaluated)
+    runs = read_runs.runs(evaluated)
     assert {run.model.name for run in runs if run.model.kind == "control"} == {
         "control/null",
         "control/shuffled",
@@ -33,19 +33,19 @@ def test_controls_that_get_what_they_should_are_no_news(evaluated: Store) -> Non
 def test_a_judge_that_pays_for_the_wrong_thing(tmp_path: Path, name: str, marks: float, told: str) -> None:
     with Store(tmp_path / "s.db") as store:
         fill(store, {name: [marks] * 30}, judge=RATER, kind="control")
-        (warning,) = control_warnings(store, queries.runs(store))
+        (warning,) = control_warnings(store, read_runs.runs(store))
     assert told in warning
 
 
 def test_a_rule_that_reads_what_is_not_there(tmp_path: Path) -> None:
     with Store(tmp_path / "s.db") as store:
         fill(store, {"control/null": [1.0] * 3 + [0.0] * 27}, kind="control")
-        (warning,) = control_warnings(store, queries.runs(store))
+        (warning,) = control_warnings(store, read_runs.runs(store))
     assert "reads an option out of empty praise (10.0% right)" in warning
 
 
 def test_runs_are_scanned_but_baselines_are_what_they_are(evaluated: Store) -> None:
-    runs = queries.runs(evaluated)
+    runs = read_runs.runs(evaluated)
     assert scan_warnings(evaluated, runs) == []
     (null,) = [run for run in runs if run.model.name == "control/null" and run.task.name == "sparkleseval-mini"]
     assert scan_run(evaluated, null).counts == {"identical": 72}
@@ -56,5 +56,5 @@ def test_runs_are_scanned_but_baselines_are_what_they_are(evaluated: Store) -> N
     ]
     assert scan_run(evaluated, fixed).counts == {}, "the same sentence may answer many questions with two options"
     evaluated.connection.execute("UPDATE models SET kind = 'openai', name = 'openai/x' WHERE name = 'control/null'")
-    (warning,) = [line for line in scan_warnings(evaluated, queries.runs(evaluated)) if "sparkleseval" in line]
+    (warning,) = [line for line in scan_warnings(evaluated, read_runs.runs(evaluated)) if "sparkleseval" in line]
     assert warning.startswith("openai/x on sparkleseval-mini: of 72 answers 72 with the same answer again and again")

@@ -30,14 +30,14 @@ def test_the_operations_that_are_counted_are_done(tmp_path: Path) -> None:
 
     from benchmarks.training import _flops
     from benchmarks.training_run import SHAPES, Bench
-    from sparkles_eval.training.stepping import alike
+    from sparkles_eval.training.loss import token_weights
 
     run = Bench(SHAPES["tiny-quick"], tmp_path, online=True, scaled=False).run
     row = run.prepared.subsets[0].rows[0]
     batch = run.processor.collate([row.encoded], "right")
-    batch["weights"] = alike(batch["labels"], 1)
+    batch["weights"] = token_weights(batch["labels"], 1)
     batch["qformer_embeds"] = run.encoder.encode([run.encoder.pixels(picture, 0) for picture in row.pictures])
     with FlopCounterMode(display=False) as counter:
-        run.stepper(batch).backward()
+        run.loss_module(batch).backward()
     counted = _flops(run.model.config, len(row.encoded.input_ids), row.encoded.labelled)
     assert counted < counter.get_total_flops() < 1.5 * counted, "attention and the projection come on top"

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.errors import MissingExtra, UserError
+from sparkles_eval.core.errors import MissingExtra, UserError
 
 
 def chat(*args: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.errors import DataError, UserError
+from sparkles_eval.core.errors import DataError, UserError
 
 
 def invoke(*args: str) -> str:

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.errors import UserError
-from tests.sources.conftest import Files
-from tests.sources.conftest import web as _web
-from tests.sources.test_check import nlvr2
-from tests.sources.test_photographs import picture
+from sparkles_eval.core.errors import UserError
+from tests.data.sources.conftest import Files
+from tests.data.sources.conftest import web as _web
+from tests.data.sources.test_check import nlvr2
+from tests.data.sources.test_image_urls import picture
 
 web = _web  # the fixture of tests/sources
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.cli.app import app
-from sparkles_eval.cli.tables import Files, present, write
-from sparkles_eval.errors import UserError
-from sparkles_eval.reports.export import csv_text, json_text, latex_text
+from sparkles_eval.cli.table_output import TableFiles, present, write
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text
 
 
 def run(*args: str) -> str:
@@ -89,7 +89,7 @@ TABLE = Table(
 
 
 def test_text_from_anywhere_is_inert_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
-    present([TABLE], Files())
+    present([TABLE], TableFiles())
     shown = capsys.readouterr().out
     assert "\x1b[31m" not in shown and "50.0 [40.0, 61.0]" in shown and "<.001" in shown and "1,225" in shown
     assert csv_text(TABLE).splitlines()[1].startswith("'=cmd")
@@ -111,9 +111,9 @@ def test_a_wide_table_is_turned_and_a_long_one_cut(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     heads = tuple(Head(f"column{number}", f"column {number}", "count") for number in range(12))
-    present([Table("wide", "wide", heads, ((*range(12),),))], Files())
+    present([Table("wide", "wide", heads, ((*range(12),),))], TableFiles())
     assert "column 11" in capsys.readouterr().out.replace("\n", " ")
-    present([Table("long", "long", heads[:1], tuple((n,) for n in range(500)))], Files())
+    present([Table("long", "long", heads[:1], tuple((n,) for n in range(500)))], TableFiles())
     shown = capsys.readouterr().out
     assert "490 more rows" in shown and len(shown.splitlines()) < 20
     assert Console().width == 60
@@ -122,4 +122,4 @@ def test_a_wide_table_is_turned_and_a_long_one_cut(
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        write([TABLE], Files(json=tmp_path / "file" / "x.json"))
+        write([TABLE], TableFiles(json=tmp_path / "file" / "x.json"))

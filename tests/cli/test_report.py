@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from tests.reports.crowd import crowd
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import StoreError, UserError
+from sparkles_eval.core.errors import StoreError, UserError
 from sparkles_eval.store.store import Store
 from tests.end_to_end.running import end, here, start
 

@@ -318,9 +318,9 @@ def test_a_picture_is_examined_once_and_one_that_changed_is_not_remembered(tmp_p
 
 
 def test_every_reader_of_pictures_shows_the_same(tmp_path: Path) -> None:
-    from sparkles_eval.adapters.images import ready
-    from sparkles_eval.adapters.local import picture
-    from sparkles_eval.records import Limits
+    from sparkles_eval.adapters.image_encoding import ready
+    from sparkles_eval.adapters.local.base import open_picture
+    from sparkles_eval.core import Limits
     from sparkles_eval.tasks.images import image_bytes, pixels, thumbnail
 
     readers: list[Callable[[], Image.Image]]
@@ -329,7 +329,7 @@ def test_every_reader_of_pictures_shows_the_same(tmp_path: Path) -> None:
         import base64
 
         readers = [
-            lambda one=one: picture(one),  # type: ignore[misc]
+            lambda one=one: open_picture(one),  # type: ignore[misc]
             lambda one=one: pixels(one),  # type: ignore[misc]
             lambda one=one: Image.open(io.BytesIO(base64.b64decode(ready(one, image_bytes(one), Limits()).base64))),  # type: ignore[misc]
             lambda one=one: Image.open(io.BytesIO(thumbnail(image_bytes(one)))),  # type: ignore[misc]

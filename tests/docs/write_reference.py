@@ -22,7 +22,7 @@ from typer.models import OptionInfo, ParameterInfo
 
 from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.cli.app import app
-from sparkles_eval.dialogues.spec import StyleSpec
+from sparkles_eval.data.dialogues.spec import StyleSpec
 from sparkles_eval.judges.spec import JudgeSpec
 from sparkles_eval.tasks.metrics import METRICS
 from sparkles_eval.tasks.scorers import Scorer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from tests.end_to_end.running import accounted, cli, here, rows, sound, tables
 
 MINIS = ("nlvr2-mini", "bison-mini", "sparkleseval-mini")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from tests.end_to_end.running import accounted, here, judged, models, rows, tables, total
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.plugins import load_plugin
+from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.tasks.metrics import METRICS
 from tests.end_to_end.running import cli, here
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from tests.end_to_end.running import Row, accounted, here, rows
 
 PLUGIN = '''

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.build import build_adapter
-from sparkles_eval.records import Conversation, Generation, Message, Model, Reply, Sample, Text, Turn, Usage
+from sparkles_eval.core import Conversation, Generation, Message, Model, Reply, Sample, Text, Turn, Usage
 from tests.server import LoopbackServer
 
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from sparkles_eval.adapters.base import BatchAdapter, Feed, Request
-from sparkles_eval.engine.asking import Asker, Attempt, Interrupted, Unanswered
-from sparkles_eval.engine.policy import Budget, Patience
-from sparkles_eval.errors import OutOfMemory, Rejected, UserError
-from sparkles_eval.records import Generation, Limits, Model, Reply, Usage
+from sparkles_eval.adapters.base import BatchAdapter, Request, RequestQueue
+from sparkles_eval.core import Generation, Limits, Model, Reply, Usage
+from sparkles_eval.core.errors import OutOfMemory, Rejected, UserError
+from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.limits import CostBudget, RetryPolicy
 from tests.engine.making import Heard, request
 
-QUICK = Patience(attempts=2, total_s=5, first_wait_s=0.01)
+QUICK = RetryPolicy(attempts=2, total_s=5, first_wait_s=0.01)
 
 
 class Machine:
@@ -48,7 +48,7 @@ class Machine:
     async def answer(self, request: Request) -> Reply:
         raise AssertionError(f"the engine asks in batches, not for {words(request)} alone")
 
-    def work(self, feed: Feed, replica: int) -> None:  # noqa: ARG002 - all copies are alike
+    def work(self, feed: RequestQueue, replica: int) -> None:  # noqa: ARG002 - all copies are alike
         self.threads.add(threading.current_thread().name)
         while batch := feed.take(feed.size):
             self.gate.wait(5)
@@ -59,7 +59,7 @@ class Machine:
             for one in batch:
                 self.serve(feed, one)
 
-    def serve(self, feed: Feed, one: Request) -> None:
+    def serve(self, feed: RequestQueue, one: Request) -> None:
         text = words(one)
         if text == "reject":
             feed.deliver(one, Rejected("not this one"))
@@ -79,16 +79,16 @@ def words(one: Request) -> str:
 
 
 @contextmanager
-def asking(machine: Machine) -> Iterator[tuple[Asker, Heard]]:
+def asking(machine: Machine) -> Iterator[tuple[ModelClient, Heard]]:
     heard = Heard()
-    asker = Asker(machine, patience=QUICK, budget=Budget(), progress=heard)
+    asker = ModelClient(machine, patience=QUICK, budget=CostBudget(), progress=heard)
     try:
         yield asker, heard
     finally:
         asker.close()
 
 
-async def ask_all(asker: Asker, texts: Sequence[str]) -> list[Reply | BaseException]:
+async def ask_all(asker: ModelClient, texts: Sequence[str]) -> list[Reply | BaseException]:
     attempts: list[Attempt] = []
     return await asyncio.gather(*(asker.ask(request(text), attempts.append) for text in texts), return_exceptions=True)
 

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.engine.execute import Outcome, execute, judge_again
-from sparkles_eval.engine.policy import Patience
-from sparkles_eval.engine.prepare import Bench, prepare
-from sparkles_eval.engine.session import Terms
-from sparkles_eval.engine.stored import stored_answers
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import StoreError
-from sparkles_eval.store import queries
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.limits import RetryPolicy
+from sparkles_eval.engine.prepare import RunJudges, prepare
+from sparkles_eval.engine.rejudge import stored_answers
+from sparkles_eval.engine.run import RunOutcome, execute, judge_again
+from sparkles_eval.engine.session import RunLimits
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.engine.making import Heard
 from tests.server import Behaviour, LoopbackServer, Settings
 
-MINI = Wishes(tasks=("nlvr2-mini", "sparkleseval-mini"), models=("baseline/oracle",), task_args=("n=6",))
-QUICK = Terms(patience=Patience(attempts=2, first_wait_s=0.01, failures_in_a_row=4))
+MINI = RunConfig(tasks=("nlvr2-mini", "sparkleseval-mini"), models=("baseline/oracle",), task_args=("n=6",))
+QUICK = RunLimits(patience=RetryPolicy(attempts=2, first_wait_s=0.01, failures_in_a_row=4))
 
 
-def run(wishes: Wishes, store: Store, terms: Terms = QUICK) -> tuple[Outcome, Heard]:
+def run(wishes: RunConfig, store: Store, terms: RunLimits = QUICK) -> tuple[RunOutcome, Heard]:
     heard = Heard()
     return execute(prepare(wishes), store, heard, terms, ["sparkles-eval", "run"]), heard
 
@@ -39,7 +39,7 @@ def test_a_complete_invocation(path: Path) -> None:
         outcome, heard = run(MINI, store)
         assert (outcome.ending, outcome.unscored, outcome.spent_usd) == ("complete", 0, 0.0)
         assert len(outcome.run_ids) == 2
-        (made,) = queries.environments(store, outcome.run_ids)
+        (made,) = read_runs.environments(store, outcome.run_ids)
         assert (made.outcome, made.command) == ("complete", "sparkles-eval run")
         assert made.finished_at is not None and made.packages["pydantic"] and made.machine["cores"]
     assert heard.plans["baseline/oracle", "nlvr2-mini"] == (6, 0)
@@ -54,7 +54,7 @@ def test_a_second_invocation_has_nothing_to_do(path: Path) -> None:
         assert outcome.ending == "complete"
         assert set(heard.plans.values()) == {(6, 6)}
         assert heard.through == []
-        assert len(queries.environments(store, outcome.run_ids)) == 2
+        assert len(read_runs.environments(store, outcome.run_ids)) == 2
 
 
 def test_a_model_that_stops_leaves_every_item_with_the_reason(server: LoopbackServer, path: Path) -> None:
@@ -64,13 +64,13 @@ def test_a_model_that_stops_leaves_every_item_with_the_reason(server: LoopbackSe
         outcome, heard = run(wishes, store)
         assert (outcome.ending, outcome.unscored) == ("unscored", 12)
         whys = [
-            queries.scores(store, run_id, judge.id)
+            read_runs.scores(store, run_id, judge.id)
             for run_id in outcome.run_ids
-            for judge in queries.judges(store, run_id)
+            for judge in read_runs.judges(store, run_id)
         ]
         assert all(line.value is None and line.reason for lines in whys for line in lines)
         assert sum(len(lines) for lines in whys) == 6 + 6 * 2 * len(
-            queries.judges(store, outcome.run_ids[1])[0].criteria
+            read_runs.judges(store, outcome.run_ids[1])[0].criteria
         )
     assert "stopped" in heard.kinds()
     assert server.stats().requests <= 4 * 2 + 10 * 2, "the breaker spares the server the rest"
@@ -104,7 +104,7 @@ def test_a_full_disk_is_told_as_itself_and_nothing_is_lost(path: Path) -> None:
 
 
 def test_from_another_thread_there_are_no_signals_but_it_works(path: Path) -> None:
-    found: list[Outcome] = []
+    found: list[RunOutcome] = []
 
     def work() -> None:
         with Store(path) as store:
@@ -121,7 +121,7 @@ def test_judging_again_needs_no_model(path: Path) -> None:
         outcome, _ = run(MINI, store)
         answered = stored_answers(store, None, data_root=None)
         assert [(run.task, run.items) for run in answered] == [("sparkleseval-mini", 6)]
-        bench = Bench(replace(MINI, judges=("facts",)))
+        bench = RunJudges(replace(MINI, judges=("facts",)))
         again = judge_again([bench.seat("facts")], answered, store, Heard(), QUICK, ["sparkles-eval", "judge"])
         assert (again.ending, again.run_ids) == ("complete", outcome.run_ids[1:])
 

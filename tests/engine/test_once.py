@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from sparkles_eval.engine.once import Once
+from sparkles_eval.engine.cache import KeyedLock
 
 
 async def test_the_second_waits_and_finds_what_the_first_stored() -> None:
-    once, stored, asked = Once(), dict[str, int](), 0
+    once, stored, asked = KeyedLock(), dict[str, int](), 0
 
     async def reply(key: str) -> int:
         nonlocal asked
@@ -26,7 +26,7 @@ async def test_the_second_waits_and_finds_what_the_first_stored() -> None:
 
 
 async def test_a_failure_lets_the_next_one_try() -> None:
-    once = Once()
+    once = KeyedLock()
     with pytest.raises(ValueError, match="first"):
         async with once.alone("a"):
             raise ValueError("first")

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image as Pillow
 
 from sparkles_eval.core import pictures
-from sparkles_eval.engine.execute import execute
-from sparkles_eval.engine.policy import Patience
+from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.limits import RetryPolicy
 from sparkles_eval.engine.prepare import prepare
-from sparkles_eval.engine.session import Terms
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.store import queries
+from sparkles_eval.engine.run import execute
+from sparkles_eval.engine.session import RunLimits
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks import picture_checks
-from sparkles_eval.tasks.skeleton import write_skeleton
+from sparkles_eval.tasks.folders import write_task_scaffold
 from tests.engine.making import Heard
 from tests.server import LoopbackServer
 
@@ -29,7 +29,7 @@ ODD = ("turned", "clear")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Eight items: two with pictures that a plain decoder shows otherwise, one whose picture is damaged."""
-    made = write_skeleton("mine", tmp_path)
+    made = write_task_scaffold("mine", tmp_path)
     images = made / "images"
     exif = Pillow.Exif()
     exif[0x0112] = 6
@@ -57,14 +57,14 @@ def test_a_late_damage_is_one_items_and_changed_pictures_are_told(
 ) -> None:
     monkeypatch.setattr(picture_checks.check_first, "__kwdefaults__", {"first": 2})
     monkeypatch.setattr(pictures, "_known", {})
-    wishes = Wishes(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+    wishes = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
     heard = Heard()
-    terms = Terms(patience=Patience(attempts=2, first_wait_s=0.01))
+    terms = RunLimits(patience=RetryPolicy(attempts=2, first_wait_s=0.01))
     with Store(tmp_path / "s.db") as store:
         outcome = execute(prepare(wishes), store, heard, terms, ["sparkles-eval", "run"])
         assert (outcome.ending, outcome.unscored) == ("unscored", 1)
-        (judge,) = queries.judges(store, outcome.run_ids[0])
-        scores = queries.scores(store, outcome.run_ids[0], judge.id)
+        (judge,) = read_runs.judges(store, outcome.run_ids[0])
+        scores = read_runs.scores(store, outcome.run_ids[0], judge.id)
         (reason,) = [score.reason for score in scores if score.value is None]
         assert reason is not None and "6.png is damaged" in reason
     assert server.stats().requests == 7, "nobody is asked about a damaged picture"
@@ -76,10 +76,10 @@ def test_a_late_damage_is_one_items_and_changed_pictures_are_told(
 
 def test_the_key_names_the_reading_only_where_a_picture_changed(folder: Path) -> None:
     from sparkles_eval.adapters.base import Request
-    from sparkles_eval.codec import conversation_json
-    from sparkles_eval.engine.keys import request_key
+    from sparkles_eval.core.json import conversation_json
+    from sparkles_eval.engine.cache import request_key
 
-    plan = prepare(Wishes(tasks=(str(folder),), models=("baseline/chance",), skip_bad=True))
+    plan = prepare(RunConfig(tasks=(str(folder),), models=("baseline/chance",), skip_bad=True))
     (cell,) = plan.cells
     model = replace(cell.adapter.model, reads_sample=False)
     for sample in cell.task.samples:

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from sparkles_eval.engine.policy import Budget, Patience
-from sparkles_eval.records import Usage
+from sparkles_eval.core import Usage
+from sparkles_eval.engine.limits import CostBudget, RetryPolicy
 
 
 def usd(cost: float | None) -> Usage:
@@ -16,7 +16,7 @@ def usd(cost: float | None) -> Usage:
 
 
 def test_waits_double_up_to_the_longest_with_jitter_below_the_whole() -> None:
-    patience = Patience(first_wait_s=0.5, longest_wait_s=60)
+    patience = RetryPolicy(first_wait_s=0.5, longest_wait_s=60)
     for failures, whole in [(1, 0.5), (2, 1.0), (3, 2.0), (7, 32.0), (8, 60.0), (50, 60.0)]:
         draws = (random.Random(seed) for seed in range(200))  # noqa: S311  (no cryptography)
         waits = [patience.wait_s(failures, draw) for draw in draws]
@@ -25,14 +25,14 @@ def test_waits_double_up_to_the_longest_with_jitter_below_the_whole() -> None:
 
 
 async def test_without_a_limit_there_is_always_room() -> None:
-    budget = Budget()
+    budget = CostBudget()
     for _ in range(100):
         assert await budget.room("a")
         budget.begin("a")
 
 
 async def test_the_first_request_of_a_model_goes_alone() -> None:
-    budget = Budget(1.0)
+    budget = CostBudget(1.0)
     assert await budget.room("a")
     budget.begin("a")
     second = asyncio.create_task(budget.room("a"))
@@ -43,13 +43,13 @@ async def test_the_first_request_of_a_model_goes_alone() -> None:
 
 
 async def test_a_model_of_unknown_cost_does_not_wait_for_another() -> None:
-    budget = Budget(1.0)
+    budget = CostBudget(1.0)
     budget.begin("slow")
     assert await asyncio.wait_for(budget.room("other"), 1)
 
 
 async def test_room_waits_for_what_is_in_flight_before_it_says_no() -> None:
-    budget = Budget(1.0)
+    budget = CostBudget(1.0)
     budget.begin("a")
     budget.end("a", usd(0.4))
     assert await budget.room("a")
@@ -66,7 +66,7 @@ async def test_room_waits_for_what_is_in_flight_before_it_says_no() -> None:
 
 
 async def test_each_model_is_taken_at_its_own_dearest() -> None:
-    budget = Budget(1.0)
+    budget = CostBudget(1.0)
     for who, cost in [("dear", 0.5), ("cheap", 0.01)]:
         budget.begin(who)
         budget.end(who, usd(cost))
@@ -75,7 +75,7 @@ async def test_each_model_is_taken_at_its_own_dearest() -> None:
 
 
 async def test_a_failure_costs_nothing_and_an_unknown_cost_is_counted() -> None:
-    budget = Budget(1.0)
+    budget = CostBudget(1.0)
     budget.begin("a")
     budget.end("a", None)
     assert await budget.room("a")
@@ -86,7 +86,7 @@ async def test_a_failure_costs_nothing_and_an_unknown_cost_is_counted() -> None:
 
 async def test_never_spends_more_than_one_surprise_above_the_limit() -> None:
     draw = random.Random(3)  # noqa: S311  (no cryptography)
-    budget = Budget(2.0)
+    budget = CostBudget(2.0)
     dearest = 0.0
 
     async def ask() -> None:

@@ -9,8 +9,7 @@ from time import monotonic
 
 import pytest
 
-from sparkles_eval.engine.limiter import Limiter
-from sparkles_eval.engine.pool import Job, Pool
+from sparkles_eval.engine.limits import Job, Limiter, Pool
 
 
 class Workshop:

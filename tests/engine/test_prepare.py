@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.engine.prepare import Bench, check_prices, load_tasks, prepare
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import ContentError, DataError, UserError
+from sparkles_eval.core.errors import ContentError, DataError, UserError
+from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.prepare import RunJudges, check_prices, load_tasks, prepare
 
-MINI = Wishes(tasks=("nlvr2-mini",), models=("baseline/chance",), task_args=("n=4",))
+MINI = RunConfig(tasks=("nlvr2-mini",), models=("baseline/chance",), task_args=("n=4",))
 LOCAL = "base_url=http://127.0.0.1:9/v1"
 
 
@@ -33,13 +33,13 @@ def test_what_is_named_twice_is_made_once() -> None:
 def test_judges_are_those_of_the_task_unless_others_are_named() -> None:
     plan = prepare(replace(MINI, tasks=("sparkleseval-mini", "nlvr2-mini")))
     dialogues, statements = plan.cells
-    assert [seat.judge.card.name for seat in dialogues.seats] == ["facts"]
-    assert statements.seats == ()
+    assert [seat.judge.card.name for seat in dialogues.bound_judges] == ["facts"]
+    assert statements.bound_judges == ()
 
 
 def test_a_judges_arguments_reach_it_by_its_short_name() -> None:
     pairs = (f"sparkles:{LOCAL}", "sparkles:repeats=3", "sparkles@openai/good:timeout=7")
-    bench = Bench(replace(MINI, judges=("sparkles@openai/good", "facts"), judge_args=pairs))
+    bench = RunJudges(replace(MINI, judges=("sparkles@openai/good", "facts"), judge_args=pairs))
     seat = bench.seat("sparkles@openai/good")
     assert seat.adapter is not None
     assert seat.adapter.model.limits.timeout_s == 7
@@ -47,7 +47,7 @@ def test_a_judges_arguments_reach_it_by_its_short_name() -> None:
     assert bench.seat("facts").adapter is None, "what is meant for the other judge is not told to this one"
 
 
-WRONG: list[tuple[Callable[[Wishes], Wishes], str]] = [
+WRONG: list[tuple[Callable[[RunConfig], RunConfig], str]] = [
     (lambda w: replace(w, models=("openai/x",)), "no key; set OPENAI_API_KEY"),
     (lambda w: replace(w, models=("openai/x",), model_args=(LOCAL, "tempo=1")), "unknown --model-arg 'tempo'.*timeout"),
     (lambda w: replace(w, models=("nonsense/x",)), "adapter kind 'nonsense' is not part"),
@@ -70,7 +70,7 @@ WRONG: list[tuple[Callable[[Wishes], Wishes], str]] = [
 
 
 @pytest.mark.parametrize(("change", "told"), WRONG, ids=[told for _, told in WRONG])
-def test_what_cannot_work_is_refused_with_the_mend(change: Callable[[Wishes], Wishes], told: str) -> None:
+def test_what_cannot_work_is_refused_with_the_mend(change: Callable[[RunConfig], RunConfig], told: str) -> None:
     with pytest.raises(UserError, match=told):
         prepare(change(MINI))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from sparkles_eval.tasks.answers import extract
+from sparkles_eval.tasks.scorers.rules import extract
 from tests.golden.reading import golden_cases
 
 OPTIONS = {"bison": ("IMAGE#1", "IMAGE#2"), "nlvr2": ("TRUE", "FALSE")}

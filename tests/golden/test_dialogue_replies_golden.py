@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel
 
-from sparkles_eval.dialogues.records import Dialogue, Message
-from sparkles_eval.dialogues.spec import StyleSpec, find_style
-from sparkles_eval.dialogues.validate import read_reply
+from sparkles_eval.data.dialogues.parse_dialogues import read_reply
+from sparkles_eval.data.dialogues.records import DialogueMessage, GeneratedDialogue
+from sparkles_eval.data.dialogues.spec import StyleSpec, find_style
 
 FILE = Path(__file__).parent / "dialogues" / "replies.json"
 
@@ -35,7 +35,7 @@ class Corpus(BaseModel):
 
 
 CORPUS = Corpus.model_validate_json(FILE.read_text(encoding="utf-8"))
-WHOLE = Dialogue(tuple(Message(said.role, said.content, said.images) for said in CORPUS.dialogue))
+WHOLE = GeneratedDialogue(tuple(DialogueMessage(said.role, said.content, said.images) for said in CORPUS.dialogue))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from sparkles_eval.records import Sample, Text, Turn
+from sparkles_eval.core import Sample, Text, Turn
 from sparkles_eval.tasks.scorers import Question
 from sparkles_eval.tasks.scorers.registry import make_scorer
 from tests.golden.reading import golden_cases

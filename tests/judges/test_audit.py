@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import ContentError, UserError
-from sparkles_eval.judges import alter
+from sparkles_eval.core import Criterion, Fact, Image, Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.judges import perturbations
 from sparkles_eval.judges.audit import CLEAN, Probe, hidden, known_truth, load_answers, make_probes
-from sparkles_eval.judges.base import Dialogue, Judge, JudgeCard
+from sparkles_eval.judges.base import AnsweredSample, Judge, JudgeCard
 from sparkles_eval.judges.load import load_judge
-from sparkles_eval.records import Criterion, Fact, Image, Sample, Text, Turn
 from sparkles_eval.tasks.load import load_task
 
 
@@ -34,7 +34,7 @@ def probes(samples: tuple[Sample, ...], facts: Judge) -> dict[str, Probe]:
 
 
 def _points(judge: Judge, sample: Sample, answers: tuple[str, ...]) -> float:
-    (call,) = judge.calls(Dialogue(sample, answers))
+    (call,) = judge.calls(AnsweredSample(sample, answers))
     ratings = judge.read(call, "").ratings
     return sum(rating.value for rating in ratings) / len(ratings)
 
@@ -78,34 +78,39 @@ def test_probes_are_the_same_every_time(samples: tuple[Sample, ...], facts: Judg
 
 def test_facts_change_by_id_in_every_turn_alike(samples: tuple[Sample, ...]) -> None:
     sample = samples[0]
-    assert alter.clean(sample) == alter.contradicted(sample, 0.0)
-    wrong = alter.contradicted(sample, 1.0)
-    assert wrong is not None and all(a != b for a, b in zip(wrong, alter.clean(sample) or (), strict=True))
-    against = alter.incoherent(sample)
+    assert perturbations.clean(sample) == perturbations.contradicted(sample, 0.0)
+    wrong = perturbations.contradicted(sample, 1.0)
+    assert wrong is not None and all(a != b for a, b in zip(wrong, perturbations.clean(sample) or (), strict=True))
+    against = perturbations.incoherent(sample)
     assert against is not None
-    assert against[0] == (alter.clean(sample) or ("",))[0] and against[1] != (alter.clean(sample) or ("", ""))[1]
-    assert alter.without(sample, 1.0, "nothing") == ("nothing", "nothing")
+    assert (
+        against[0] == (perturbations.clean(sample) or ("",))[0]
+        and against[1] != (perturbations.clean(sample) or ("", ""))[1]
+    )
+    assert perturbations.without(sample, 1.0, "nothing") == ("nothing", "nothing")
 
 
 def test_references_without_facts_are_altered_by_sentence() -> None:
     image = Image("0" * 64, "image/png", 1, 1, 1, "x.png", id="1", caption="A star.")
     said = "IMAGE#1 shows a star. IMAGE#2 shows a moon. Both are yellow."
     sample = Sample("s", (Turn((Text("IMAGE#1"), image, Text(" What?")), said),))
-    assert alter.clean(sample) == (said,)
-    assert alter.contradicted(sample, 1.0) is None
-    thinner = alter.without(sample, 1 / 3, "")
+    assert perturbations.clean(sample) == (said,)
+    assert perturbations.contradicted(sample, 1.0) is None
+    thinner = perturbations.without(sample, 1 / 3, "")
     assert len(thinner[0]) < len(said) and all(part in said for part in thinner[0].split(". "))
-    assert alter.exchanged(sample, 1.0) == ("IMAGE#2 shows a star. IMAGE#1 shows a moon. Both are yellow.",)
-    assert alter.replaced(sample, 1.0, ("A boat. A cat.",)) == ("A boat. A cat. A boat.",)
+    assert perturbations.exchanged(sample, 1.0) == ("IMAGE#2 shows a star. IMAGE#1 shows a moon. Both are yellow.",)
+    assert perturbations.replaced(sample, 1.0, ("A boat. A cat.",)) == ("A boat. A cat. A boat.",)
 
 
 def test_facts_of_other_kinds_are_worded_plainly() -> None:
     fact = Fact("f", "1", "sign", "text", "STOP", ("GO",))
     sample = Sample("s", (Turn((Text("What does it say?"),), None, (fact,)),))
-    assert alter.clean(sample) == ("In IMAGE#1, the text of the sign is STOP.",)
-    assert alter.contradicted(sample, 1.0) == ("In IMAGE#1, the text of the sign is GO.",)
+    assert perturbations.clean(sample) == ("In IMAGE#1, the text of the sign is STOP.",)
+    assert perturbations.contradicted(sample, 1.0) == ("In IMAGE#1, the text of the sign is GO.",)
     odd = replace(fact, attribute="count", value="a dozen")
-    assert "a dozen" in (alter.clean(replace(sample, turns=(replace(sample.turns[0], facts=(odd,)),))) or ("",))[0]
+    assert (
+        "a dozen" in (perturbations.clean(replace(sample, turns=(replace(sample.turns[0], facts=(odd,)),))) or ("",))[0]
+    )
 
 
 def test_controls_are_for_judges_that_see(samples: tuple[Sample, ...]) -> None:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.content import content_dir
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Dialogue, Judge
+from sparkles_eval.core import Fact, Image, Sample, Text, Turn, Verdict, VerdictStatus
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, Judge
 from sparkles_eval.judges.facts import make_facts_judge
 from sparkles_eval.judges.load import load_judge
-from sparkles_eval.records import Fact, Image, Sample, Text, Turn, Verdict, VerdictStatus
-from sparkles_eval.tasks.mini.dialogues import dialogue
-from sparkles_eval.tasks.mini.truth import state
+from sparkles_eval.synthetic.dialogue_items import dialogue
+from sparkles_eval.synthetic.truth import state
 from tests.hanging import ends
 
 JUDGE: Judge = make_facts_judge(content_dir("judges") / "facts")
@@ -38,7 +38,7 @@ SAMPLES = [sample(index) for index in range(200)]
 
 
 def verdict(asked: Sample, *answers: str) -> Verdict:
-    (call,) = JUDGE.calls(Dialogue(asked, answers))
+    (call,) = JUDGE.calls(AnsweredSample(asked, answers))
     assert call.conversation is None
     made = JUDGE.read(call, "")
     assert made.status is VerdictStatus.GRADED and [(r.turn, r.criterion) for r in made.ratings] == list(call.expects)
@@ -169,7 +169,7 @@ def test_a_sample_without_facts_is_refused() -> None:
     bare = replace(asked, turns=(asked.turns[0], replace(asked.turns[1], facts=())))
     assert JUDGE.check(asked) is None
     assert JUDGE.check(bare) == "turn 2 has no exact facts; judge facts needs them"
-    (call,) = JUDGE.calls(Dialogue(bare, ("a", "b")))
+    (call,) = JUDGE.calls(AnsweredSample(bare, ("a", "b")))
     assert JUDGE.read(call, "").status is VerdictStatus.INVALID
 
 
@@ -184,7 +184,7 @@ def test_the_folder_decides_scale_and_identity(tmp_path: Path) -> None:
     text = (content_dir("judges") / "facts" / "judge.yaml").read_text()
     (tmp_path / "judge.yaml").write_text(text.replace("{low: 1, high: 10}", "{low: 0, high: 100}"))
     judge = make_facts_judge(tmp_path)
-    (call,) = judge.calls(Dialogue(sample(0), ("", references(sample(0))[1])))
+    (call,) = judge.calls(AnsweredSample(sample(0), ("", references(sample(0))[1])))
     assert [rating.value for rating in judge.read(call, "").ratings] == [0, 0, 0, 100, 100, 100]
     assert judge.card.fingerprint != JUDGE.card.fingerprint
 

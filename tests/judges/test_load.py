@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.content import content_dir
-from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.core import Generation, Model
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.plugins import Plugin
 from sparkles_eval.judges.base import Judge
-from sparkles_eval.judges.load import default_model, list_judges, load_judge, splits_args
-from sparkles_eval.judges.skeleton import write_skeleton
-from sparkles_eval.plugins import Plugin
-from sparkles_eval.records import Generation, Model
+from sparkles_eval.judges.load import default_model, list_judges, load_judge, split_judge_args
+from sparkles_eval.judges.spec import write_judge_scaffold
 
 MODEL = Model("openai/gpt-4o", "openai", "gpt-4o")
 
@@ -167,7 +167,7 @@ def test_a_rubric_without_a_model_says_how_to_name_one() -> None:
 
 
 def test_arguments_are_split_between_judge_and_model() -> None:
-    own, rest = splits_args("sparkles", {"model": "openai/x", "repeats": "2", "base_url": "http://127.0.0.1:1"})
+    own, rest = split_judge_args("sparkles", {"model": "openai/x", "repeats": "2", "base_url": "http://127.0.0.1:1"})
     assert own == {"model": "openai/x", "repeats": "2"} and rest == {"base_url": "http://127.0.0.1:1"}
     assert default_model("sparkles") == "openai/gpt-4o"
     assert default_model("nowhere") is None
@@ -181,25 +181,25 @@ def test_a_plugins_judge_goes_before_a_folder_and_gets_every_argument(tmp_path: 
         return load_judge("sparkles", adapter_model=MODEL)
 
     plugin = Plugin(tmp_path / "mine.py", judges={"sparkles-vision": make})
-    own, rest = splits_args("sparkles-vision", {"colour": "red"}, plugins=(plugin,))
+    own, rest = split_judge_args("sparkles-vision", {"colour": "red"}, plugins=(plugin,))
     assert load_judge("sparkles-vision", args=own, plugins=(plugin,)).card.name == "sparkles"
     assert calls == [({"colour": "red"}, None)] and not rest
 
 
 def test_a_new_judge_works_as_written(tmp_path: Path) -> None:
-    path = write_skeleton("my-judge", tmp_path)
+    path = write_judge_scaffold("my-judge", tmp_path)
     card = load_judge(str(path), adapter_model=MODEL).card
     assert (card.name, card.high, [criterion.id for criterion in card.criteria]) == ("my-judge", 5, ["C1", "C2"])
     assert "@NAME@" not in "".join(file.read_text() for file in path.iterdir())
     with pytest.raises(UserError, match="is there already"):
-        write_skeleton("my-judge", tmp_path)
+        write_judge_scaffold("my-judge", tmp_path)
     with pytest.raises(UserError, match="cannot be a name"):
-        write_skeleton("My Judge", tmp_path)
+        write_judge_scaffold("My Judge", tmp_path)
 
 
 def test_a_rule_takes_neither_arguments_nor_a_model() -> None:
     assert load_judge("facts").card.model is None
-    assert splits_args("facts", {"colour": "red"}) == ({"colour": "red"}, {})
+    assert split_judge_args("facts", {"colour": "red"}) == ({"colour": "red"}, {})
     with pytest.raises(ContentError, match="unknown argument 'colour'; a rule takes none"):
         load_judge("facts", args={"colour": "red"})
     with pytest.raises(ContentError, match="judge facts is a rule and asks no model; leave openai/gpt-4o out"):

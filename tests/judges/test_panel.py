@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core import Criterion
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.judges.base import JudgeCard
-from sparkles_eval.judges.panel import Panel, Rule, absent, combine, family, read_panel
-from sparkles_eval.records import Criterion
+from sparkles_eval.judges.panel import JudgePanel, PanelRule, absent, combine, family, read_panel
 
 CARD = JudgeCard(
     "a", 1, "A", (Criterion("C1", "One"), Criterion("C2", "Two")), 1, 10, "captions", "fa", "openai/gpt-4o"
@@ -23,7 +23,7 @@ votes = st.dictionaries(st.text(min_size=1, max_size=8), st.floats(1, 10), min_s
 
 @given(votes=votes, rule=st.sampled_from(["mean", "median"]), shift=st.floats(-2, 2), data=st.data())
 def test_the_order_of_votes_makes_no_difference(
-    votes: dict[str, float], rule: Rule, shift: float, data: st.DataObject
+    votes: dict[str, float], rule: PanelRule, shift: float, data: st.DataObject
 ) -> None:
     leniency = {name: shift * place for place, name in enumerate(sorted(votes))}
     shuffled = {name: votes[name] for name in data.draw(st.permutations(list(votes)))}
@@ -56,18 +56,18 @@ def test_below_the_quorum_there_is_no_score_but_a_reason() -> None:
 def test_a_panel_is_the_same_in_any_order_of_its_members() -> None:
     one = read_panel("panel:b, a", {})
     assert one == read_panel("panel:a,b,a", {}) and one.members == ("a", "b") and one.needed == 2
-    panel = Panel(one, (CARD, OTHER))
-    assert panel.fingerprint == Panel(one, (OTHER, CARD)).fingerprint
+    panel = JudgePanel(one, (CARD, OTHER))
+    assert panel.fingerprint == JudgePanel(one, (OTHER, CARD)).fingerprint
     assert (panel.name, panel.sees) == ("panel:a,b", "several")
-    assert panel.fingerprint != Panel(read_panel("panel:a,b", {"rule": "median"}), (CARD, OTHER)).fingerprint
-    assert panel.fingerprint != Panel(read_panel("panel:a,b", {"family": "out"}), (CARD, OTHER)).fingerprint
+    assert panel.fingerprint != JudgePanel(read_panel("panel:a,b", {"rule": "median"}), (CARD, OTHER)).fingerprint
+    assert panel.fingerprint != JudgePanel(read_panel("panel:a,b", {"family": "out"}), (CARD, OTHER)).fingerprint
 
 
 def test_same_family_is_left_out_on_request() -> None:
-    panel = Panel(read_panel("panel:a,b", {"family": "out", "quorum": "1"}), (CARD, OTHER))
+    panel = JudgePanel(read_panel("panel:a,b", {"family": "out", "quorum": "1"}), (CARD, OTHER))
     assert not panel.may_vote(CARD, "openai/gpt-5-mini")
     assert panel.may_vote(OTHER, "openai/gpt-5-mini")
-    assert Panel(read_panel("panel:a,b", {}), (CARD, OTHER)).may_vote(CARD, "openai/gpt-5-mini")
+    assert JudgePanel(read_panel("panel:a,b", {}), (CARD, OTHER)).may_vote(CARD, "openai/gpt-5-mini")
     assert absent(("a", "b"), {"b": 1.0}) == ["a"]
 
 
@@ -109,6 +109,6 @@ def test_what_cannot_be_a_panel(wish: str, args: dict[str, str], told: str) -> N
 
 def test_members_must_rate_the_same() -> None:
     with pytest.raises(UserError, match="same criteria on the same scale"):
-        Panel(read_panel("panel:a,b", {}), (CARD, replace(OTHER, high=5)))
+        JudgePanel(read_panel("panel:a,b", {}), (CARD, replace(OTHER, high=5)))
     with pytest.raises(UserError, match="same criteria on the same scale"):
-        Panel(read_panel("panel:a,b", {}), (CARD, replace(OTHER, criteria=(Criterion("T", "Tone"),))))
+        JudgePanel(read_panel("panel:a,b", {}), (CARD, replace(OTHER, criteria=(Criterion("T", "Tone"),))))

@@ -10,18 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.errors import ContentError
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.judges.answer_ratings import COPIED
 from sparkles_eval.judges.expected import CUT_OFF, LONGEST
-from sparkles_eval.judges.parsing import (
-    PAPER_PAIRS,
-    PARSERS,
-    Expected,
-    Parsed,
-    parse_paper,
-    parse_strict,
-    parser,
-)
+from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS, Expected, Parsed, parse_paper, parse_strict, parser
 from tests.hanging import ends
 
 EXPECTED = Expected(PAPER_PAIRS, 1, 10)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sparkles_eval.core import Image, Model, Sample, Text, Turn
 from sparkles_eval.judges.audit import Probe, load_answers, make_probes
 from sparkles_eval.judges.base import Judge
 from sparkles_eval.judges.load import load_judge
 from sparkles_eval.judges.quoting import COPYING, QUOTING, Rehearsal, rehearse
-from sparkles_eval.records import Image, Model, Sample, Text, Turn
 from tests.judges.test_rubric import made_of
 
 MODEL = Model("openai/gpt-4o", "openai", "gpt-4o")

@@ -9,20 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.content import content_dir
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Dialogue, Judge
-from sparkles_eval.judges.likeness import likenesses, plain, rouge_l
+from sparkles_eval.core import Sample, Text, Turn, VerdictStatus
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, Judge
 from sparkles_eval.judges.load import load_judge
-from sparkles_eval.judges.reference import choose, make_reference_judge
-from sparkles_eval.records import Sample, Text, Turn, VerdictStatus
+from sparkles_eval.judges.reference import choose, likenesses, make_reference_judge, plain, rouge_l
 from tests.hanging import ends
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "demon" / "likeness.json").read_text())
 
 
 def rate(judge: Judge, sample: Sample, *answers: str) -> tuple[float, str]:
-    (call,) = judge.calls(Dialogue(sample, answers))
+    (call,) = judge.calls(AnsweredSample(sample, answers))
     made = judge.read(call, "")
     assert made.status is VerdictStatus.GRADED and len(made.ratings) == len(answers)
     return made.ratings[0].value, made.ratings[0].explanation

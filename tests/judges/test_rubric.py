@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.judges.base import Call, Dialogue, Judge
+from sparkles_eval.core import Generation, Image, Model, Sample, Text, Turn, VerdictStatus
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.judges.base import AnsweredSample, Judge, JudgeCall
 from sparkles_eval.judges.load import load_judge
 from sparkles_eval.judges.rubric import Rubric, RubricJudge
 from sparkles_eval.judges.spec import JudgeSpec
-from sparkles_eval.records import Generation, Image, Model, Sample, Text, Turn, VerdictStatus
 
 MODEL = Model("openai/gpt-4o", "openai", "gpt-4o")
 
@@ -22,7 +22,7 @@ def image(number: int, caption: str | None = "a dog", name: str = "") -> Image:
     return Image(f"{number:064d}", "image/png", 8, 8, 80, f"{number}.png", id=name, caption=caption)
 
 
-def dialogue(*answers: str) -> Dialogue:
+def dialogue(*answers: str) -> AnsweredSample:
     one = (
         Text("What is in IMAGE#101"),
         image(101, name="101"),
@@ -31,10 +31,10 @@ def dialogue(*answers: str) -> Dialogue:
         Text("?"),
     )
     two = (Text("And in "), image(7, "two hens", name="7"), Text("?"))
-    return Dialogue(Sample("s1", (Turn(one), Turn(two))), answers or ("A dog.", "Two hens."))
+    return AnsweredSample(Sample("s1", (Turn(one), Turn(two))), answers or ("A dog.", "Two hens."))
 
 
-def shown(call: Call) -> str:
+def shown(call: JudgeCall) -> str:
     assert call.conversation is not None
     return "".join(
         part.text if isinstance(part, Text) else f"<<{part.relpath}>>" for part in call.conversation.messages[0].parts
@@ -192,7 +192,7 @@ def test_a_recurring_image_and_an_unnamed_one_get_names() -> None:
     sample = Sample(
         "s", (Turn((Text("Compare "), cat, Text(" with "), cat)), Turn((Text("IMAGE#B "), image(2), Text(" too?"))))
     )
-    (call,) = judge().calls(Dialogue(sample, ("x", "y")))
+    (call,) = judge().calls(AnsweredSample(sample, ("x", "y")))
     assert "Compare IMAGE#1 with IMAGE#2" in shown(call) and "IMAGE#B  too?" in shown(call)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sparkles_eval.publishing.tables import TABLES, Table
+from sparkles_eval.publishing.table_keys import TABLES, TableKeys
 
 Place = tuple[str, int]
 """Run and position of a sample."""
@@ -54,12 +54,12 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
         return {table.name: _rows(db, table, known) for table in TABLES}
 
 
-def _known(db: sqlite3.Connection, table: Table) -> dict[int, str]:
+def _known(db: sqlite3.Connection, table: TableKeys) -> dict[int, str]:
     rows = db.execute(f"SELECT id, {', '.join(table.key)} FROM {table.name}")  # noqa: S608
     return {row[0]: repr(row[1:]) for row in rows}
 
 
-def _rows(db: sqlite3.Connection, table: Table, known: dict[str, dict[int, str]]) -> list[tuple[object, ...]]:
+def _rows(db: sqlite3.Connection, table: TableKeys, known: dict[str, dict[int, str]]) -> list[tuple[object, ...]]:
     found = []
     # A panel's scores are dated by its votes when they are worked out again.
     columns = [name for name in table.columns if (table.name, name) != ("scores", "created_at")]

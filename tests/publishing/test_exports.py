@@ -13,8 +13,8 @@ from scipy.stats import beta
 
 from sparkles_eval import __version__
 from sparkles_eval.analysis.summary import Summary, summarise
-from sparkles_eval.errors import MissingExtra, StoreError, UserError
-from sparkles_eval.publishing.exports import Form
+from sparkles_eval.core.errors import MissingExtra, StoreError, UserError
+from sparkles_eval.publishing.exports import ExportFormat
 from sparkles_eval.publishing.exports.write import export
 from sparkles_eval.store.store import Store
 from tests.analysis.making import counts, fill
@@ -31,7 +31,7 @@ def small(tmp_path: Path) -> tuple[Path, list[str]]:
     return path, list(ids.values())
 
 
-def written(path: Path, form: Form, out: Path, runs: list[str] | None = None) -> Path:
+def written(path: Path, form: ExportFormat, out: Path, runs: list[str] | None = None) -> Path:
     with Store(path, create=False) as store:
         (made,) = export(store, runs, form, out)
     return made
@@ -44,7 +44,9 @@ def summary(path: Path) -> Summary:
 
 def test_the_model_index_has_value_interval_and_n(small: tuple[Path, list[str]], tmp_path: Path) -> None:
     path, runs = small
-    index = yaml.safe_load(written(path, Form.MODEL_INDEX, tmp_path / "x.yaml", runs[:1]).read_text(encoding="utf-8"))
+    index = yaml.safe_load(
+        written(path, ExportFormat.MODEL_INDEX, tmp_path / "x.yaml", runs[:1]).read_text(encoding="utf-8")
+    )
     (model,) = index["model-index"]
     (result,) = model["results"]
     metric = result["metrics"][0]
@@ -63,14 +65,14 @@ def test_the_model_index_has_value_interval_and_n(small: tuple[Path, list[str]],
 @pytest.mark.parametrize(
     ("form", "golden"),
     [
-        (Form.MODEL_INDEX, "model_index.yaml"),
-        (Form.RESULTS, "results.json"),
-        (Form.JSONL, "samples.jsonl"),
-        (Form.INSPECT, "inspect.jsonl"),
+        (ExportFormat.MODEL_INDEX, "model_index.yaml"),
+        (ExportFormat.RESULTS, "results.json"),
+        (ExportFormat.JSONL, "samples.jsonl"),
+        (ExportFormat.INSPECT, "inspect.jsonl"),
     ],
 )
 def test_each_form_is_written_as_before(
-    small: tuple[Path, list[str]], tmp_path: Path, root: Path, form: Form, golden: str
+    small: tuple[Path, list[str]], tmp_path: Path, root: Path, form: ExportFormat, golden: str
 ) -> None:
     path, runs = small
     with edited(path) as db:
@@ -88,7 +90,7 @@ def _rounded(text: str) -> str:
 def test_the_hub_reads_the_model_index(whole: Path, tmp_path: Path) -> None:
     cards = pytest.importorskip("huggingface_hub.repocard_data", reason="needs huggingface_hub (extra 'local')")
     store = copied(whole, tmp_path / "s.db")
-    index = yaml.safe_load(written(store, Form.MODEL_INDEX, tmp_path / "x.yaml").read_text(encoding="utf-8"))
+    index = yaml.safe_load(written(store, ExportFormat.MODEL_INDEX, tmp_path / "x.yaml").read_text(encoding="utf-8"))
     for one in index["model-index"]:
         name, results = cards.model_index_to_eval_results([one])
         assert name == one["name"] and all(result.metric_value is not None for result in results)
@@ -96,7 +98,7 @@ def test_the_hub_reads_the_model_index(whole: Path, tmp_path: Path) -> None:
 
 def test_every_number_of_the_tables_is_in_the_model_index(whole: Path, tmp_path: Path) -> None:
     store = copied(whole, tmp_path / "s.db")
-    index = yaml.safe_load(written(store, Form.MODEL_INDEX, tmp_path / "x.yaml").read_text(encoding="utf-8"))
+    index = yaml.safe_load(written(store, ExportFormat.MODEL_INDEX, tmp_path / "x.yaml").read_text(encoding="utf-8"))
     said = {
         (model["name"], result["dataset"]["type"], metric["type"]): (
             metric["value"],
@@ -117,7 +119,7 @@ def test_every_number_of_the_tables_is_in_the_model_index(whole: Path, tmp_path:
 
 def test_results_json_is_laid_out_as_lm_eval_does(small: tuple[Path, list[str]], tmp_path: Path) -> None:
     path, runs = small
-    said = json.loads(written(path, Form.RESULTS, tmp_path / "x.json", runs[:1]).read_text(encoding="utf-8"))
+    said = json.loads(written(path, ExportFormat.RESULTS, tmp_path / "x.json", runs[:1]).read_text(encoding="utf-8"))
     result = said["results"]["pairs"]
     assert result["accuracy,strict"] == 0.75 and result["accuracy_stderr,strict"] == "N/A"
     assert result["accuracy_low,strict"] < 0.75 < result["accuracy_high,strict"]
@@ -130,8 +132,8 @@ def test_results_of_several_models_are_files_of_a_folder(small: tuple[Path, list
     path, _ = small
     with Store(path, create=False) as store:
         with pytest.raises(UserError, match="2 models make 2 files"):
-            export(store, None, Form.RESULTS, None)
-        made = export(store, None, Form.RESULTS, tmp_path / "results")
+            export(store, None, ExportFormat.RESULTS, None)
+        made = export(store, None, ExportFormat.RESULTS, tmp_path / "results")
     assert [file.name for file in made] == ["results_a.json", "results_b.json"]
 
 
@@ -140,7 +142,9 @@ def test_plain_lines_have_all_that_became_of_a_sample(judged: Path, tmp_path: Pa
     run = runs_of(store)[0]
     lines = [
         json.loads(line)
-        for line in written(store, Form.JSONL, tmp_path / "x.jsonl", [run]).read_text(encoding="utf-8").splitlines()
+        for line in written(store, ExportFormat.JSONL, tmp_path / "x.jsonl", [run])
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert len(lines) == 4 and {line["run"] for line in lines} == {run}
     scores = [
@@ -166,7 +170,7 @@ def test_plain_lines_have_all_that_became_of_a_sample(judged: Path, tmp_path: Pa
 def test_inspect_lines_have_messages_output_and_a_score_a_judge(judged: Path, tmp_path: Path) -> None:
     store = copied(judged, tmp_path / "s.db")
     run = runs_of(store)[0]
-    made = written(store, Form.INSPECT, tmp_path / "x.jsonl", [run])
+    made = written(store, ExportFormat.INSPECT, tmp_path / "x.jsonl", [run])
     lines = [json.loads(line) for line in made.read_text(encoding="utf-8").splitlines()]
     first = lines[0]
     assert [message["role"] for message in first["messages"]] == ["user", "assistant", "user", "assistant"]
@@ -182,12 +186,13 @@ def test_what_is_not_scored_is_no_zero_in_any_line(tmp_path: Path) -> None:
     with Store(path) as store:
         fill(store, {"a": [1.0, None]})
     plain = [
-        json.loads(line) for line in written(path, Form.JSONL, tmp_path / "x").read_text(encoding="utf-8").splitlines()
+        json.loads(line)
+        for line in written(path, ExportFormat.JSONL, tmp_path / "x").read_text(encoding="utf-8").splitlines()
     ]
     assert [s["value"] for line in plain for s in line["scores"]] == [1.0, None]
     inspect = [
         json.loads(line)
-        for line in written(path, Form.INSPECT, tmp_path / "y").read_text(encoding="utf-8").splitlines()
+        for line in written(path, ExportFormat.INSPECT, tmp_path / "y").read_text(encoding="utf-8").splitlines()
     ]
     assert inspect[1]["scores"] == {} and inspect[1]["metadata"]["unscored"] == {"strict": "timed out"}
     assert inspect[1]["output"]["choices"] == []
@@ -196,7 +201,7 @@ def test_what_is_not_scored_is_no_zero_in_any_line(tmp_path: Path) -> None:
 def test_parquet_is_read_back_as_the_store_has_it(judged: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'parquet'")
     store = copied(judged, tmp_path / "s.db")
-    table = parquet.read_table(written(store, Form.PARQUET, tmp_path / "x.parquet"))
+    table = parquet.read_table(written(store, ExportFormat.PARQUET, tmp_path / "x.parquet"))
     names = (
         "run",
         "judge_id",
@@ -222,17 +227,17 @@ def test_without_pyarrow_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match=r"--as parquet needs .*sparkles-eval\[parquet\]"):
-        written(small[0], Form.PARQUET, tmp_path / "x.parquet")
+        written(small[0], ExportFormat.PARQUET, tmp_path / "x.parquet")
     assert not list(tmp_path.glob("*.parquet*"))
 
 
 def test_mistakes_are_told(small: tuple[Path, list[str]], tmp_path: Path) -> None:
     path, _ = small
     with Store(path, create=False) as store, pytest.raises(StoreError, match="no run nobody"):
-        export(store, ["nobody"], Form.JSONL, None)
+        export(store, ["nobody"], ExportFormat.JSONL, None)
     with Store(path, create=False) as store, pytest.raises(UserError, match="no text for the screen"):
-        export(store, None, Form.PARQUET, None)
+        export(store, None, ExportFormat.PARQUET, None)
     with Store(path, create=False) as store, pytest.raises(UserError, match="cannot be written"):
-        export(store, None, Form.JSONL, path / "x.jsonl")
+        export(store, None, ExportFormat.JSONL, path / "x.jsonl")
     with Store(tmp_path / "new.db") as store, pytest.raises(UserError, match="holds no runs"):
-        export(store, None, Form.JSONL, None)
+        export(store, None, ExportFormat.JSONL, None)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.errors import StoreError
+from sparkles_eval.core.errors import StoreError
 from sparkles_eval.publishing.merge import merge, refresh
 from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store import database

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sparkles_eval.publishing.manifest import JudgeIdentity, RunIdentity
-from sparkles_eval.publishing.mixing import mixed
+from sparkles_eval.publishing.bundle import JudgeIdentity, RunIdentity
+from sparkles_eval.publishing.public_leaderboard import incomparable
 
 BASE = RunIdentity(
     id="r",
@@ -33,16 +33,16 @@ def judges(*prints: str) -> tuple[JudgeIdentity, ...]:
 
 
 def test_what_was_asked_alike_may_stand_together() -> None:
-    assert mixed({"a.zip": [run()], "b.zip": [run(model="other", id="s")]}) == {}
+    assert incomparable({"a.zip": [run()], "b.zip": [run(model="other", id="s")]}) == {}
 
 
 def test_other_protocols_tasks_and_variants_stand_in_tables_of_their_own() -> None:
     others = [run(protocol="paper", prompt_hash="q"), run(task="nlvr2", data_hash="e"), run(variant="images=dropped")]
-    assert mixed({"a.zip": [run()], "b.zip": others}) == {}
+    assert incomparable({"a.zip": [run()], "b.zip": others}) == {}
 
 
 def test_other_data_is_told_of_everybody_and_from_whom() -> None:
-    found = mixed({"a.zip": [run()], "b.zip": [run()], "c.zip": [run(data_hash="e" * 64, samples=10)]})
+    found = incomparable({"a.zip": [run()], "b.zip": [run()], "c.zip": [run(data_hash="e" * 64, samples=10)]})
     assert set(found) == {"a.zip", "b.zip", "c.zip"}
     (why,) = found["c.zip"]
     assert why == (
@@ -52,32 +52,32 @@ def test_other_data_is_told_of_everybody_and_from_whom() -> None:
 
 
 def test_hashes_that_only_begin_alike_differ() -> None:
-    found = mixed({"a.zip": [run()], "b.zip": [run(data_hash="d" * 63 + "e")]})
+    found = incomparable({"a.zip": [run()], "b.zip": [run(data_hash="d" * 63 + "e")]})
     assert set(found) == {"a.zip", "b.zip"} and "d" * 63 + "e (b.zip)" in found["a.zip"][0]
 
 
 def test_another_prompt_is_told() -> None:
-    found = mixed({"a.zip": [run()], "b.zip": [run(prompt_hash="q" * 64)], "c.zip": [run(draws=10)]})
+    found = incomparable({"a.zip": [run()], "b.zip": [run(prompt_hash="q" * 64)], "c.zip": [run(draws=10)]})
     said = {why.partition(": ")[2].partition(":")[0] for reasons in found.values() for why in reasons}
     assert said == {"prompt", "draws"} and len(found) == 3
 
 
 def test_a_named_bundle_decides() -> None:
     bundles = {"a.zip": [run()], "b.zip": [run(data_hash="e" * 64)], "c.zip": [run()]}
-    assert set(mixed(bundles, like="a.zip")) == {"b.zip"}
-    assert set(mixed(bundles, like="b.zip")) == {"a.zip", "c.zip"}
+    assert set(incomparable(bundles, like="a.zip")) == {"b.zip"}
+    assert set(incomparable(bundles, like="b.zip")) == {"a.zip", "c.zip"}
 
 
 def test_a_bundle_that_is_mixed_in_itself_is_told() -> None:
-    assert set(mixed({"a.zip": [run(), run(data_hash="e" * 64)]})) == {"a.zip"}
+    assert set(incomparable({"a.zip": [run(), run(data_hash="e" * 64)]})) == {"a.zip"}
 
 
 def test_one_judge_must_be_shared_by_all() -> None:
     together = {"a.zip": [run(judges=judges("x"))], "b.zip": [run(judges=judges("x", "y"))]}
-    assert mixed(together) == {}
+    assert incomparable(together) == {}
     apart = together | {"c.zip": [run(judges=judges("y"))]}
-    found = mixed(apart)
+    found = incomparable(apart)
     assert set(found) == {"a.zip", "b.zip", "c.zip"}
     assert "scored by sparkles y, not by a judge that a.zip, b.zip has" in found["c.zip"][0]
-    assert set(mixed(apart, like="a.zip")) == {"c.zip"}
-    assert "scored by nobody" in mixed({"a.zip": [run(judges=())]})["a.zip"][0]
+    assert set(incomparable(apart, like="a.zip")) == {"c.zip"}
+    assert "scored by nobody" in incomparable({"a.zip": [run(judges=())]})["a.zip"][0]

@@ -12,12 +12,12 @@ import PIL.Image
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import StoreError
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.skeleton import write_skeleton
+from sparkles_eval.tasks.folders import write_task_scaffold
 from sparkles_eval.tasks.variants import Variation
 from tests.analysis.making import ask
 from tests.end_to_end.running import rows
@@ -40,7 +40,7 @@ def test_what_the_engine_made_is_sound(whole: Path, judged: Path) -> None:
 def test_altered_tasks_draws_epochs_and_controls_are_sound(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     dialogues, pairs = ("sparkleseval-mini",), ("bison-mini",)
-    base = Wishes(tasks=dialogues, models=("baseline/chance", "baseline/echo"), task_args=("n=4",))
+    base = RunConfig(tasks=dialogues, models=("baseline/chance", "baseline/echo"), task_args=("n=4",))
     with Store(path) as store:
         for images in ("dropped", "shuffled", "wrong"):
             ask(store, replace(base, variation=Variation(images=images)))
@@ -58,7 +58,7 @@ def test_altered_tasks_draws_epochs_and_controls_are_sound(tmp_path: Path) -> No
 
 def test_pictures_that_are_shown_otherwise_than_their_files_are_sound(tmp_path: Path) -> None:
     """Their requests name the reading; a reading that nobody writes is named."""
-    folder = write_skeleton("mine", tmp_path)
+    folder = write_task_scaffold("mine", tmp_path)
     for file in (folder / "images").iterdir():
         with PIL.Image.open(file) as opened:
             clear = opened.convert("RGBA")
@@ -66,7 +66,7 @@ def test_pictures_that_are_shown_otherwise_than_their_files_are_sound(tmp_path: 
         clear.save(file)
     store = tmp_path / "s.db"
     with LoopbackServer() as server:
-        wishes = Wishes(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+        wishes = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
         with Store(store) as opened_store:
             ask(opened_store, wishes)
     assert findings(store) == []

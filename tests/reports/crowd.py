@@ -8,22 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sparkles_eval.records import Model, Rating, Sample, Score, Usage, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core import Model, Rating, Sample, Score, Usage, Verdict, VerdictStatus, fingerprint
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
-from tests.reports.demo import (
-    CAREFUL,
-    HASTY,
-    RATER,
-    Said,
-    add_run,
-    begin,
-    careful,
-    chance,
-    demo,
-    hasty,
-)
+from tests.reports.demo import CAREFUL, HASTY, RATER, Said, add_run, begin, careful, chance, demo, hasty
 
 STERN = replace(RATER, id="57e2" * 16, name="stern-reader", model="maker/large", title="as the other, two points less")
 MIDDLE = Model("demo/middle", "openai", "middle", {"base_url": "http://localhost:8001/v1"}, free=True)

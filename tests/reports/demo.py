@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkles_eval.codec import sample_key
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import (
+from sparkles_eval.core import (
     Criterion,
     Generation,
     Model,
@@ -27,7 +25,9 @@ from sparkles_eval.records import (
     VerdictStatus,
     fingerprint,
 )
-from sparkles_eval.store.encode import now
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.core.json import sample_key
+from sparkles_eval.store.mapping import now
 from sparkles_eval.store.rows import (
     AnswerRow,
     EnvironmentRow,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sparkles_eval.codec import sample_key
-from sparkles_eval.records import Model, Response, Run, Sample, Score, Status, Usage, fingerprint
-from sparkles_eval.store.encode import now
+from sparkles_eval.core import Model, Response, Run, Sample, Score, Status, Usage, fingerprint
+from sparkles_eval.core.json import sample_key
+from sparkles_eval.store.mapping import now
 from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.rows import AnswerRow, JudgeRow, RequestRow, ScoreRow
 from sparkles_eval.store.store import Store

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import (
+from sparkles_eval.core import (
     Criterion,
     Generation,
     Image,
@@ -26,7 +25,8 @@ from sparkles_eval.records import (
     VerdictStatus,
     fingerprint,
 )
-from sparkles_eval.store.encode import now
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.store.mapping import now
 from sparkles_eval.store.rows import (
     AnswerRow,
     EnvironmentRow,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.reports.samples_site import write_samples
-from sparkles_eval.reports.shell import Shell
+from sparkles_eval.reports.samples.site import write_samples
+from sparkles_eval.reports.toolkit.site_writer import SiteWriter
 from sparkles_eval.store.store import Store
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def written(store: Store, out: Path) -> Path:
     """The pages of samples, with the style sheet and the script that all pages of a site have."""
     summary = summarise(store)
-    shell = Shell(out, summary)
+    shell = SiteWriter(out, summary)
     write_samples(shell, store, summary, limit=100)
     for name in ("style.css", "app.js"):
         shell.asset(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.reports.render import render_report
+from sparkles_eval.reports.report import render_report
 from tests.reports import hostile
 from tests.reports.watching import ARGUMENTS, opened
 

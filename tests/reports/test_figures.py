@@ -14,11 +14,11 @@ from sparkles_eval.analysis.judges.agreement import agreements, lenient
 from sparkles_eval.analysis.judges.judge_scores import WHOLE, read_marks
 from sparkles_eval.analysis.summary import Entry, Summary, summarise
 from sparkles_eval.analysis.tables import Cell, Span
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.reports.figures import Figure, figures
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.intervals import clopper_pearson
-from sparkles_eval.store import queries
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.analysis.making import fill
 from tests.reports.figured import KIND, STERN, figured
@@ -280,7 +280,7 @@ def test_judges_on_different_scales_are_not_drawn_together(tmp_path: Path, made:
         found = figures(store, summarise(store))
         assert not {"agreement", "judges", "severity"} & {figure.kind for figure in found}
         assert {"ranks", "criteria", "turns", "marks"} <= {figure.kind for figure in found}
-        assert len(queries.judges(store, queries.runs(store)[0].id)) == 2
+        assert len(read_runs.judges(store, read_runs.runs(store)[0].id)) == 2
 
 
 # --- many ---------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.reports.figures.theme import DARK, INK, SERIES
-from sparkles_eval.reports.render import render_report
+from sparkles_eval.reports.figures.style import DARK, INK, SERIES
+from sparkles_eval.reports.report import render_report
 from sparkles_eval.store.store import Store
 from tests.reports.figured import figured
 from tests.reports.hostile import BAD

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.cli.app import app
-from sparkles_eval.errors import MissingExtra, UserError
+from sparkles_eval.core.errors import MissingExtra, UserError
 from sparkles_eval.reports.figures import Figure, figures, missing, save
 from sparkles_eval.store.store import Store
 

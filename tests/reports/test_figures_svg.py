@@ -12,10 +12,23 @@ import pytest
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.reports.figures import Figure, figures
-from sparkles_eval.reports.figures.clean import ON_PAGE, UnfitDrawing, cleaned, themed
-from sparkles_eval.reports.figures.draw import apart
-from sparkles_eval.reports.figures.names import Stems, folded, labels, shown, stem
-from sparkles_eval.reports.figures.theme import DARK, INK, LINE, PAPER, QUIET, SERIES, SHAPES, VARIABLES
+from sparkles_eval.reports.figures.charts import spread_texts
+from sparkles_eval.reports.figures.style import (
+    DARK,
+    INK,
+    LINE,
+    PAPER,
+    QUIET,
+    SERIES,
+    SHAPES,
+    VARIABLES,
+    FileNames,
+    file_stem,
+    short_name,
+    short_names,
+    two_lines,
+)
+from sparkles_eval.reports.figures.svg_sanitizer import ON_PAGE, UnsafeSvg, clean_svg, theme_svg
 from sparkles_eval.store.store import Store
 from tests.reports.figured import figured
 from tests.reports.hostile import BAD
@@ -110,8 +123,8 @@ def test_text_stays_text_in_a_family_that_every_machine_has(plain: tuple[Figure,
 )
 def test_what_is_no_drawing_of_ours_is_refused(drawing: str, why: str) -> None:
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10" viewBox="0 0 10 10">{drawing}</svg>'
-    with pytest.raises(UnfitDrawing, match=why):
-        cleaned(svg, prefix="p", alt="x")
+    with pytest.raises(UnsafeSvg, match=why):
+        clean_svg(svg, prefix="p", alt="x")
 
 
 def test_what_a_drawing_need_not_have_is_left_behind() -> None:
@@ -122,11 +135,11 @@ def test_what_a_drawing_need_not_have_is_left_behind() -> None:
         '<g clip-path="url(#c)" onclick="alert(1)" style="fill:red" xlink:href="https://evil.example" class="a">'
         '<text fill="#1c2127" font-family="sans-serif">a&lt;b</text></g><path d=""/><g/></svg>'
     )
-    made = cleaned(drawing, prefix="fig", alt='a "name" <b>')
+    made = clean_svg(drawing, prefix="fig", alt='a "name" <b>')
     assert 'clip-path="url(#fig-c)"' in made and 'id="fig-c"' in made and "5.12" in made and "5.123" not in made
     assert not re.search("onclick|style|evil|class|<path|<g/>", made) and "a&lt;b" in made
     assert read(made).get("aria-label") == 'a "name" <b>'
-    assert 'fill="var(--ink, #1c2127)"' in themed(made)
+    assert 'fill="var(--ink, #1c2127)"' in theme_svg(made)
 
 
 # --- colours and names --------------------------------------------------------------------------------------------
@@ -164,20 +177,20 @@ def test_the_style_sheet_says_the_same_as_the_theme(root: Path) -> None:
 
 def test_labels_are_short_and_still_apart() -> None:
     names = [f"organisation/a-very-long-name-of-a-model-{n}-instruct-preview" for n in range(3)]
-    made = labels([*names, names[0], "", "a\nb\ud800\ufffe"])
+    made = short_names([*names, names[0], "", "a\nb\ud800\ufffe"])
     assert len(made) == 5 and len(set(made.values())) == 5 and all(len(label) <= 30 for label in made.values())
     assert made[""] == "(no name)" and made["a\nb\ud800\ufffe"].startswith("a b")
     assert (
-        shown("x" * 100, 10) == "xxxxxx…xxx"
-        and folded("Image understanding and so on") == "Image understanding\nand so on"
+        short_name("x" * 100, 10) == "xxxxxx…xxx"
+        and two_lines("Image understanding and so on") == "Image understanding\nand so on"
     )
-    taken = Stems(set())
+    taken = FileNames(set())
     assert [taken.take("Ranks", "My Task!"), taken.take("ranks", "my/task")] == ["ranks-my-task", "ranks-my-task-2"]
-    assert stem("../../etc/passwd") == "etc-passwd" and stem("評価") == "figure"
+    assert file_stem("../../etc/passwd") == "etc-passwd" and file_stem("評価") == "figure"
 
 
 def test_texts_beside_values_keep_their_distance_and_order() -> None:
-    places = apart([5.0, 5.1, 1.0, 4.9], 1.0)
+    places = spread_texts([5.0, 5.1, 1.0, 4.9], 1.0)
     assert sorted(range(4), key=lambda i: places[i]) == [2, 3, 0, 1]
     gaps = [b - a for a, b in zip(sorted(places), sorted(places)[1:], strict=False)]
     assert min(gaps) >= 1.0 - 1e-9 and places[2] == 1.0 and sum(places) / 4 == pytest.approx(4.0)

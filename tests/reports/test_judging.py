@@ -11,12 +11,11 @@ from sparkles_eval.analysis.judges.comparison import compare
 from sparkles_eval.analysis.judges.judge_scores import read_marks
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.tables import Head, Span, Table
-from sparkles_eval.errors import UserError
-from sparkles_eval.reports.export import json_text
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.reports.judging import judging
-from sparkles_eval.reports.parts import SiteOptions
+from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.site import render_site
-from sparkles_eval.reports.tables_file import read_tables
+from sparkles_eval.reports.toolkit.table_files import json_text, read_tables
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
 from tests.reports.crowd import STERN, judge_again

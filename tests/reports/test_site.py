@@ -13,16 +13,15 @@ import pytest
 import yaml
 
 from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import slug
-from sparkles_eval.errors import UserError
-from sparkles_eval.reports.folder import MARK
-from sparkles_eval.reports.links import FileLinks, SiteLinks, task_slug
-from sparkles_eval.reports.parts import SiteOptions
-from sparkles_eval.reports.shell import POLICY
+from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.site import render_site
+from sparkles_eval.reports.toolkit.links import FileLinks, SiteLinks, task_slug
+from sparkles_eval.reports.toolkit.site_writer import POLICY, SITE_MARK
 from sparkles_eval.store.store import Store
 from tests.reports import hostile
-from tests.reports.test_render import Page
+from tests.reports.test_report import Page
 
 QUIET = SiteOptions(samples=2, figures=False)
 
@@ -133,8 +132,8 @@ def test_an_older_site_is_replaced_and_nothing_else_is_touched(crowded: Store, t
     render_site(crowded, summarise(crowded), out, QUIET)
     assert (out / "models" / "demo--middle.html").is_file() and (out / "tasks" / "nlvr2-mini-v1.html").is_file()
     (out / "CNAME").write_text("example.org")
-    mark = (out / MARK).read_text()
-    (out / MARK).write_text(mark + "../precious.txt\n/etc/hostname\nmodels/../../precious.txt\n")
+    mark = (out / SITE_MARK).read_text()
+    (out / SITE_MARK).write_text(mark + "../precious.txt\n/etc/hostname\nmodels/../../precious.txt\n")
     bison = summarise(crowded).tasks[0].panels[0]
     careful = [entry.run.id for entry in bison.entries if entry.label == "demo/careful"]
     render_site(crowded, summarise(crowded, careful), out, QUIET)

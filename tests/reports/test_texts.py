@@ -6,18 +6,18 @@ import pytest
 
 from sparkles_eval.analysis.leaderboard import bar
 from sparkles_eval.analysis.metrics import ACCURACY, Measure
-from sparkles_eval.records import Estimate
-from sparkles_eval.reports import numbers
-from sparkles_eval.reports.inert import line, visible
-from sparkles_eval.reports.prose import blocks
-from sparkles_eval.store.queries import Sum
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.reports.toolkit import numbers
+from sparkles_eval.reports.toolkit.markdown import parse_markdown
+from sparkles_eval.store.read_runs import Sum
 
 
 def test_numbers_are_written_one_way() -> None:
-    assert numbers.written(Measure(ACCURACY, Estimate(0.5667, 0.4867, 0.6433, 150, 150))) == "56.7 [48.7, 64.3]"
-    assert numbers.written(Measure(ACCURACY, Estimate(1.0, None, None, 3, 3))) == "100.0"
-    assert numbers.written(None) == numbers.NONE == numbers.number(None, "points")
-    assert numbers.number(8.5566, "points") == "8.56"
+    assert numbers.format_measure(Measure(ACCURACY, Estimate(0.5667, 0.4867, 0.6433, 150, 150))) == "56.7 [48.7, 64.3]"
+    assert numbers.format_measure(Measure(ACCURACY, Estimate(1.0, None, None, 3, 3))) == "100.0"
+    assert numbers.format_measure(None) == numbers.NONE == numbers.format_number(None, "points")
+    assert numbers.format_number(8.5566, "points") == "8.56"
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,23 @@ def test_numbers_are_written_one_way() -> None:
     ],
 )
 def test_an_unknown_cost_is_never_nought(cost: Sum, text: str) -> None:
-    assert numbers.dollars(cost) == text
+    assert numbers.format_dollars(cost) == text
 
 
 def test_tokens_and_times() -> None:
-    assert numbers.tokens(Sum(0, 4, 4)) == "unknown" and numbers.tokens(Sum(12345, 4, 1)) == "at least 12,345"
-    assert [numbers.seconds(s) for s in (0.84, 200, 7500)] == ["0.8 s", "3 min 20 s", "2 h 05 min"]
-    assert numbers.moment("2025-03-01T14:05:59.123456Z") == "2025-03-01 14:05 UTC"
+    assert (
+        numbers.format_tokens(Sum(0, 4, 4)) == "unknown"
+        and numbers.format_tokens(Sum(12345, 4, 1)) == "at least 12,345"
+    )
+    assert [numbers.format_duration(s) for s in (0.84, 200, 7500)] == ["0.8 s", "3 min 20 s", "2 h 05 min"]
+    assert numbers.format_time("2025-03-01T14:05:59.123456Z") == "2025-03-01 14:05 UTC"
 
 
 def test_hidden_characters_are_written_out_and_words_stay() -> None:
     assert visible("a\x00b\u202ec\u200bd\U000e0041\ud800") == "a⟦U+0000⟧b⟦U+202E⟧c⟦U+200B⟧d⟦U+E0041⟧⟦U+D800⟧"
     for words in ("naïve\tcafé\n", "שלום עולם", "مرحبا", "日本語", "👩‍👧 क्ष"):
         assert visible(words) == words
-    assert line("a\n\n b\x1b[31m" + "c" * 400).startswith("a b⟦U+001B⟧[31mccc") and len(line("c" * 400)) == 300
+    assert one_line("a\n\n b\x1b[31m" + "c" * 400).startswith("a b⟦U+001B⟧[31mccc") and len(one_line("c" * 400)) == 300
 
 
 def test_cards_become_blocks_and_nothing_else() -> None:
@@ -55,7 +58,7 @@ def test_cards_become_blocks_and_nothing_else() -> None:
         "- one\n  two\n- three\n\n"
         "| a | b |\n|---|---|\n| 1 | *2* |\n\n```\n# no heading\n```\n"
     )
-    found = blocks(card)
+    found = parse_markdown(card)
     assert [block.kind for block in found] == ["heading", "paragraph", "list", "table", "code"]
     words = found[1].rows[0][0]
     assert [span.style for span in words] == ["plain", "strong", "plain", "code", "plain"]
@@ -63,7 +66,7 @@ def test_cards_become_blocks_and_nothing_else() -> None:
     assert [row[0][0].text for row in found[2].rows] == ["one two", "three"]
     assert [[cell[0].text for cell in row] for row in found[3].rows] == [["a", "b"], ["1", "2"]]
     assert found[4].rows[0][0][0].text == "# no heading"
-    assert blocks("") == () and [block.kind for block in blocks("```\nopen")] == ["code"]
+    assert parse_markdown("") == () and [block.kind for block in parse_markdown("```\nopen")] == ["code"]
 
 
 def test_bars_lie_on_their_scale() -> None:

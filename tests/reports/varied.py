@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sparkles_eval.codec import sample_key
-from sparkles_eval.records import Model, Rating, Run, Sample, Score, Usage, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core import Model, Rating, Run, Sample, Score, Usage, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core.json import sample_key
 from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.rows import JudgeRow, PixelsRow, ScoreRow, VerdictRow
 from sparkles_eval.store.store import Store

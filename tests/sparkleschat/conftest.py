@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from sparkles_eval.sparkleschat import Sources, SparklesChatConfig, SparklesChatForConditionalGeneration
-    from sparkles_eval.sparkleschat.tokens import SentencePieceTokens
+    from sparkles_eval.sparkleschat.tokenizers import SentencePieceTokens
 
 CORPUS = (
     "IMAGE#101 shows a red square and IMAGE#202 shows a blue circle. Which image is brighter? The sky is clear.",
@@ -108,7 +108,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokens(vocabulary: Path) -> SentencePieceTokens:
-    from sparkles_eval.sparkleschat.tokens import SentencePieceTokens
+    from sparkles_eval.sparkleschat.tokenizers import SentencePieceTokens
 
     return SentencePieceTokens(vocabulary)
 

@@ -17,7 +17,7 @@ assert not {"torch", "transformers", "safetensors"} & set(sys.modules)
 WITHOUT = """
 import sys
 sys.modules["torch"] = None
-from sparkles_eval.errors import MissingExtra
+from sparkles_eval.core.errors import MissingExtra
 try:
     from sparkles_eval.sparkleschat import SparklesChatConfig, SparklesChatForConditionalGeneration
 except MissingExtra as wrong:

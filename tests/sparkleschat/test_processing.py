@@ -16,11 +16,11 @@ pytest.importorskip("transformers", reason="needs the extra 'local'")
 
 from PIL import Image  # noqa: E402
 
-from sparkles_eval.errors import UserError  # noqa: E402
-from sparkles_eval.records import Conversation, Message, Text  # noqa: E402
+from sparkles_eval.core import Conversation, Message, Text  # noqa: E402
+from sparkles_eval.core.errors import UserError  # noqa: E402
 from sparkles_eval.sparkleschat import SparklesChatConfig, SparklesChatProcessor, prompts  # noqa: E402
-from sparkles_eval.sparkleschat.processing import Encoded, ProcessorSettings  # noqa: E402
-from sparkles_eval.sparkleschat.tokens import SentencePieceTokens  # noqa: E402
+from sparkles_eval.sparkleschat.processing import EncodedRow, ProcessorSettings  # noqa: E402
+from sparkles_eval.sparkleschat.tokenizers import SentencePieceTokens  # noqa: E402
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
@@ -125,7 +125,7 @@ def test_golden_left_cut_through_an_image(
     ids = outputs["train_input_ids"][0, :80].tolist()
     places = [number for number, token in enumerate(ids) if token >= 318]
     slots = tuple(places.index(n) if n in places else -1 for n in range(80))
-    row = Encoded(tuple(ids), slots, images=2).cut(last=60)
+    row = EncodedRow(tuple(ids), slots, images=2).cut(last=60)
     assert row.slots[0] == 14  # the first 14 vectors of the first image are gone
     with torch.no_grad():
         ours = model.embed(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sparkles_eval.records import Conversation, Image, Message, Part, Text
+from sparkles_eval.core import Conversation, Image, Message, Part, Text
 from sparkles_eval.sparkleschat import prompts
 
 PICTURE = Image(sha256="0" * 64, media_type="image/png", width=1, height=1, size=1, relpath="a.png")

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats import clusters
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
 from sparkles_eval.stats import human, mcnemar, paired
 from sparkles_eval.stats.arrays import FloatArray
 from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate

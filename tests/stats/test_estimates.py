@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.stats.estimates import (
-    accuracy_estimate,
-    consistency_estimate,
-    mean_estimate,
-    stratified_estimate,
-)
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate, stratified_estimate
 
 
 def test_independent_accuracy_is_wilson() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_1samp
 from statsmodels.stats.proportion import proportion_confint
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats import intervals
 from sparkles_eval.stats.distributions import t_critical
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.stats import attacks, judge_bias, judge_noise, judge_value
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.stats import judge_bias, judge_quality
+from sparkles_eval.stats import judge_bias as attacks
 from sparkles_eval.stats.severity import severity
 
 
@@ -81,22 +82,22 @@ def test_halo_within_model_is_not_the_gap_between_models() -> None:
 
 
 def test_repeatability_with_gaps_and_without_noise() -> None:
-    found = judge_noise.repeatability([[8.0, 9.0, None], [7.0, None, None], [5.0, 5.0, 7.0]])
+    found = judge_quality.repeatability([[8.0, 9.0, None], [7.0, None, None], [5.0, 5.0, 7.0]])
     assert (found.items, found.exact_agreement, found.within_one) == (2, 0.25, 0.5)
-    steady = judge_noise.repeatability([[8.0, 8.0], [6.0, 6.0]])
+    steady = judge_quality.repeatability([[8.0, 8.0], [6.0, 6.0]])
     assert (steady.within_sd, steady.icc) == (0.0, 1.0)
     with pytest.raises(UserError, match="ask it again"):
-        judge_noise.repeatability([[8.0], [7.0]])
+        judge_quality.repeatability([[8.0], [7.0]])
 
 
 def test_compression_of_one_mark_and_of_half_points() -> None:
-    flat = judge_noise.compression({10.0: 50})
+    flat = judge_quality.compression({10.0: 50})
     assert (flat.sd, flat.share_top, flat.entropy_bits, flat.effective_levels) == (0.0, 1.0, 0.0, 1.0)
-    counted = judge_noise.mark_counts([7.5, 8.0, None, 8.0])
+    counted = judge_quality.mark_counts([7.5, 8.0, None, 8.0])
     assert counted == {7.5: 1, 8.0: 2}
-    assert judge_noise.compression(counted, step=0.5).range_used == pytest.approx(1 / 9.5)
+    assert judge_quality.compression(counted, step=0.5).range_used == pytest.approx(1 / 9.5)
     with pytest.raises(UserError, match="at least one mark"):
-        judge_noise.compression({11.0: 3})
+        judge_quality.compression({11.0: 3})
 
 
 def test_alt_test_oracle_noise_and_edges() -> None:
@@ -104,29 +105,29 @@ def test_alt_test_oracle_noise_and_edges() -> None:
     truth = rng.normal(6, 2, 200)
     humans = truth[:, None] + rng.normal(0, 1, (200, 4))
     good, bad = truth + rng.normal(0, 0.3, 200), rng.normal(6, 2, 200)
-    assert judge_value.alt_test(humans, good).passes
-    failed = judge_value.alt_test(humans, bad)
+    assert judge_quality.alt_test(humans, good).passes
+    failed = judge_quality.alt_test(humans, bad)
     assert not failed.passes and failed.winning_rate == 0
-    same = judge_value.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10)
+    same = judge_quality.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10)
     assert same.p == (0.0, 0.0, 0.0) and same.passes
-    edge = judge_value.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10, epsilon=0.0)
+    edge = judge_quality.alt_test([[5.0, 5.0, 5.0]] * 10, [5.0] * 10, epsilon=0.0)
     assert edge.p == (1.0, 1.0, 1.0) and not edge.passes
     gappy = np.where(rng.random(humans.shape) < 0.3, np.nan, humans)
-    assert judge_value.alt_test(gappy, good).passes
+    assert judge_quality.alt_test(gappy, good).passes
     with pytest.raises(UserError, match="three human"):
-        judge_value.alt_test([[5.0, 6.0]], [5.0])
+        judge_quality.alt_test([[5.0, 6.0]], [5.0])
     with pytest.raises(UserError, match="fewer than two items"):
-        judge_value.alt_test([[5.0, 6.0, None], [5.0, 6.0, 4.0]], [5.0, 5.0])
+        judge_quality.alt_test([[5.0, 6.0, None], [5.0, 6.0, 4.0]], [5.0, 5.0])
 
 
 def test_separability_and_confident_agreement() -> None:
-    assert judge_value.separability([1.0, 2.0], [2.0, 3.0]).separable == 0
-    assert judge_value.separability([1.0, 2.1], [2.0, 3.0]).share == 1.0
-    assert judge_value.separability([1.0], [2.0]).share is None
-    assert judge_value.agreement_with_confidence([], []) is None
-    assert judge_value.agreement_with_confidence([1, -1, 0], [-1, -1, 1]) == 0.0
+    assert judge_quality.separability([1.0, 2.0], [2.0, 3.0]).separable == 0
+    assert judge_quality.separability([1.0, 2.1], [2.0, 3.0]).share == 1.0
+    assert judge_quality.separability([1.0], [2.0]).share is None
+    assert judge_quality.agreement_with_confidence([], []) is None
+    assert judge_quality.agreement_with_confidence([1, -1, 0], [-1, -1, 1]) == 0.0
     with pytest.raises(UserError, match="verdicts"):
-        judge_value.agreement_with_confidence([2], [1])
+        judge_quality.agreement_with_confidence([2], [1])
 
 
 def test_attacks_that_break_the_parser_are_no_successes() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats import mcnemar as m
 
 cell = st.integers(0, 80)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.stats import noninferiority, power
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.stats import paired, power
 
 
 @settings(max_examples=25, deadline=None)
@@ -96,16 +96,16 @@ def test_non_inferiority_against_statsmodels_and_signs() -> None:
 
     rng = np.random.default_rng(1)
     a, b = rng.normal(7, 1, 80), rng.normal(7, 1, 80)
-    found = noninferiority.paired_non_inferiority(a, b, 0.5)
+    found = paired.paired_non_inferiority(a, b, 0.5)
     p, lower, upper = ttost_paired(a, b, -0.5, 0.5)
     assert found.p_equivalence == pytest.approx(p)
     assert found.p == pytest.approx(lower[1])
     assert max(lower[1], upper[1]) == pytest.approx(found.p_equivalence)
-    same = noninferiority.paired_non_inferiority([5.0] * 10, [5.0] * 10, 0.1)
+    same = paired.paired_non_inferiority([5.0] * 10, [5.0] * 10, 0.1)
     assert same.non_inferior and same.equivalent and same.p == 0.0
-    worse = noninferiority.paired_non_inferiority([4.0] * 10, [5.0] * 10, 0.1)
+    worse = paired.paired_non_inferiority([4.0] * 10, [5.0] * 10, 0.1)
     assert not worse.non_inferior and worse.p == 1.0
     with pytest.raises(UserError, match="margin"):
-        noninferiority.non_inferiority(0.0, 1.0, 10, 0.0)
+        paired.non_inferiority(0.0, 1.0, 10, 0.0)
     with pytest.raises(UserError, match="one cluster"):
-        noninferiority.paired_non_inferiority([1.0, 2.0], [1.0, 2.0], 0.1, ["x", "x"])
+        paired.paired_non_inferiority([1.0, 2.0], [1.0, 2.0], 0.1, ["x", "x"])

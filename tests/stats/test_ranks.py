@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats import multiplicity, paired, pairwise, ranks
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.records import Image, Sample, Text, Turn
+from sparkles_eval.core import Image, Sample, Text, Turn
 from sparkles_eval.store.store import Store
 from tests.store.making import Made, begin
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.errors import Problem
-from sparkles_eval.records import Criterion, Generation, Model, Response, Run, Sample, Score, Status, Usage
-from sparkles_eval.store.encode import now
+from sparkles_eval.core import Criterion, Generation, Model, Response, Run, Sample, Score, Status, Usage
+from sparkles_eval.core.errors import Problem
+from sparkles_eval.store.mapping import now
 from sparkles_eval.store.rows import AnswerRow, EnvironmentRow, JudgeRow, RequestRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import StoreError
+from sparkles_eval.core.errors import StoreError
 from sparkles_eval.store import database
 from sparkles_eval.store.database import APPLICATION_ID, connect, connect_read_only, version
 from sparkles_eval.store.store import Store

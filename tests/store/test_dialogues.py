@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.records import Image, Model, Response, Status, Usage
+from sparkles_eval.core import Image, Model, Response, Status, Usage
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store.dialogues import CallRow, DialogueRow, DialogueSet, GateRow, OfferedImage
-from sparkles_eval.store.encode import now
+from sparkles_eval.store.mapping import now
 from sparkles_eval.store.rows import EnvironmentRow, RequestRow
 from sparkles_eval.store.store import Store
 

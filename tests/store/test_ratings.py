@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparkles_eval.errors import StoreError
-from sparkles_eval.records import Criterion, Score
-from sparkles_eval.store import queries
-from sparkles_eval.store.derived import replace_scores
+from sparkles_eval.core import Criterion, Score
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.ratings import (
     HumanRating,
     Sheet,
@@ -22,9 +21,9 @@ from sparkles_eval.store.ratings import (
     sheets,
     withdraw,
 )
+from sparkles_eval.store.read_samples import reply_stats
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
-from sparkles_eval.store.store import Store
-from sparkles_eval.store.verdicts import replies
+from sparkles_eval.store.store import Store, replace_scores
 from tests.store.making import RULE, Made
 
 
@@ -82,13 +81,13 @@ def test_derived_scores_are_replaced_and_others_stay(store: Store, made: Made) -
     def score(place: int, value: float) -> ScoreRow:
         return ScoreRow(made.run.id, made.ids[place], 0, panel.id, 0, Score(1, "C1", value))
 
-    before = queries.scores(store, made.run.id, RULE.id)
+    before = read_runs.scores(store, made.run.id, RULE.id)
     replace_scores(store, panel, [made.run.id], [score(0, 5.0), score(1, 6.0)])
     replace_scores(store, panel, [made.run.id], [score(1, 7.0)])
-    assert [line.value for line in queries.scores(store, made.run.id, panel.id)] == [7.0]
-    assert queries.scores(store, made.run.id, RULE.id) == before
+    assert [line.value for line in read_runs.scores(store, made.run.id, panel.id)] == [7.0]
+    assert read_runs.scores(store, made.run.id, RULE.id) == before
 
 
 def test_a_judge_that_said_nothing_has_no_replies(store: Store, made: Made) -> None:
-    found = replies(store, "nobody", made.ids)
+    found = reply_stats(store, "nobody", made.ids)
     assert (found.judgements, found.replies, found.cost_usd.count, found.latency_s) == (0, 0, 0, 0.0)

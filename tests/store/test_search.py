@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkles_eval.errors import StoreError
-from sparkles_eval.store import marks, queries, search, sidecar
-from sparkles_eval.store.search import Where, expression
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.store import read_runs, sample_flags, search, viewer_index
+from sparkles_eval.store.search import SearchScope, match_expression
 from sparkles_eval.store.store import Store
 from tests.reports.demo import RATER, begin, demo
 
-EVERYWHERE = Where()
+EVERYWHERE = SearchScope()
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +31,20 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(_made: Path) -> Iterator[Store]:
     """The demonstration store for reading, with everything indexed."""
-    side = sidecar.place(_made, _made.parent / "side")
-    with_store = sidecar.open_side(_made, side)
-    bases = marks.bases(with_store)
-    for run_id, judge_id in marks.stale(with_store, bases):
-        marks.mark(with_store, run_id, judge_id, bases[run_id, judge_id], reads=judge_id != RATER.id)
-    while search.read_on(with_store):
+    side = viewer_index.viewer_index_path(_made, _made.parent / "side")
+    with_store = viewer_index.open_viewer_index(_made, side)
+    bases = sample_flags.score_versions(with_store)
+    for run_id, judge_id in sample_flags.outdated(with_store, bases):
+        sample_flags.mark(with_store, run_id, judge_id, bases[run_id, judge_id], reads=judge_id != RATER.id)
+    while search.index_next(with_store):
         pass
     with_store.close()
     with Store(_made, read_only=True) as opened:
-        sidecar.attach_side(opened.connection, side)
+        viewer_index.attach_viewer_index(opened.connection, side)
         yield opened
 
 
-def _all(store: Store, text: str, where: Where = EVERYWHERE, limit: int = 7) -> list[search.Hit]:
+def _all(store: Store, text: str, where: SearchScope = EVERYWHERE, limit: int = 7) -> list[search.Hit]:
     hits: list[search.Hit] = []
     after = 0
     while True:
@@ -61,11 +61,11 @@ def _texts(store: Store, sql: str) -> int:
 
 
 def test_every_answer_and_verdict_with_the_words_is_found_once(store: Store) -> None:
-    hits = _all(store, "compared both images", Where(kind="answer"))
+    hits = _all(store, "compared both images", SearchScope(kind="answer"))
     wanted = _texts(store, "SELECT count(*) FROM responses WHERE text LIKE '%compared both images%'")
     assert len(hits) == wanted > 20
     assert len({(h.run_id, h.sample_id, h.turn) for h in hits}) == wanted
-    verdicts = _all(store, "reference's words", Where(kind="verdict"))
+    verdicts = _all(store, "reference's words", SearchScope(kind="verdict"))
     assert len(verdicts) == _texts(store, "SELECT count(*) FROM verdicts WHERE status = 'graded'") > 20
     assert {hit.judge_id for hit in verdicts} == {RATER.id}
     assert len(_all(store, "the", limit=1000)) == len(_all(store, "the", limit=3))
@@ -89,21 +89,21 @@ def test_what_was_found_is_marked_where_it_stands(store: Store) -> None:
     ],
 )
 def test_words_phrases_beginnings_and_exclusions(store: Store, text: str, like: str, unlike: str) -> None:
-    found = len(_all(store, text, Where(kind="answer")))
+    found = len(_all(store, text, SearchScope(kind="answer")))
     sql = f"SELECT count(*) FROM responses WHERE text LIKE '{like}' AND text NOT LIKE '{unlike}'"  # noqa: S608
     assert found == _texts(store, sql) > 0
 
 
 def test_filters_are_kept(store: Store) -> None:
-    runs = queries.runs(store)
+    runs = read_runs.runs(store)
     (one,) = [run.id for run in runs if run.model.name == "demo/careful" and run.task.name == "bison-mini"]
-    hits = _all(store, "compared", Where(runs=[one]))
+    hits = _all(store, "compared", SearchScope(runs=[one]))
     assert hits and {hit.run_id for hit in hits} == {one}
-    assert _all(store, "compared", Where(runs=[])) == []
+    assert _all(store, "compared", SearchScope(runs=[])) == []
     (rated,) = [run.id for run in runs if run.model.name == "demo/hasty" and run.task.name == "sparkleseval-mini"]
-    verdicts = _all(store, "words", Where(runs=[rated], judges=[RATER.id], kind="verdict"))
+    verdicts = _all(store, "words", SearchScope(runs=[rated], judges=[RATER.id], kind="verdict"))
     assert len(verdicts) == 23 and {hit.run_id for hit in verdicts} == {rated}
-    assert _all(store, "words", Where(judges=["nobody"], kind="verdict")) == []
+    assert _all(store, "words", SearchScope(judges=["nobody"], kind="verdict")) == []
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_commands_of_the_index_are_words_like_others(store: Store, text: str) ->
 @settings(max_examples=150, deadline=None)
 @given(text=st.text(max_size=60))
 def test_no_text_breaks_the_query(text: str) -> None:
-    wanted = expression(text)
+    wanted = match_expression(text)
     if wanted:
         index = sqlite3.connect(":memory:")
-        index.execute(f"CREATE VIRTUAL TABLE t USING fts5(words, tokenize='{sidecar.TOKENS}')")
+        index.execute(f"CREATE VIRTUAL TABLE t USING fts5(words, tokenize='{viewer_index.TOKENS}')")
         index.execute("SELECT count(*) FROM t WHERE t MATCH ?", (wanted,)).fetchone()
         index.close()
 
@@ -151,15 +151,15 @@ def test_no_text_breaks_the_query(text: str) -> None:
 def test_what_comes_later_is_read_on_and_only_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))
     with demo(tmp_path / "s.db", items=6) as store:
-        side = sidecar.open_side(store.path, tmp_path / "side.db")
-        first = search.read_on(side)
+        side = viewer_index.open_viewer_index(store.path, tmp_path / "side.db")
+        first = search.index_next(side)
         assert first == _texts(store, "SELECT (SELECT count(*) FROM responses) + (SELECT count(*) FROM verdicts)")
-        assert search.read_on(side) == 0
+        assert search.index_next(side) == 0
         store.connection.execute(
             "INSERT INTO responses(key, attempt, status, text, latency_s, created_at)"
             " SELECT key, 9, 'api_error', NULL, 0, 'later' FROM responses LIMIT 1"
         )
-        assert search.read_on(side) == 1
+        assert search.index_next(side) == 1
         side.close()
 
 
@@ -167,17 +167,17 @@ def test_the_side_file_of_another_store_is_made_anew(tmp_path: Path, monkeypatch
     monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))
     path, side_path = tmp_path / "s.db", tmp_path / "side.db"
     with demo(path, items=6):
-        side = sidecar.open_side(path, side_path)
-        assert search.read_on(side) > 0
+        side = viewer_index.open_viewer_index(path, side_path)
+        assert search.index_next(side) > 0
         side.close()
-        again = sidecar.open_side(path, side_path)
-        assert search.read_on(again) == 0, "the same store: nothing is read twice"
+        again = viewer_index.open_viewer_index(path, side_path)
+        assert search.index_next(again) == 0, "the same store: nothing is read twice"
         again.close()
     for name in ("", "-wal", "-shm"):
         path.with_name(path.name + name).unlink(missing_ok=True)
     with Store(path) as other:
         begin(other)
-        side = sidecar.open_side(path, side_path)
+        side = viewer_index.open_viewer_index(path, side_path)
         assert side.execute("SELECT count(*) FROM seen").fetchone()[0] == 0
         side.close()
 
@@ -186,8 +186,8 @@ def test_the_side_file_of_another_store_is_made_anew(tmp_path: Path, monkeypatch
 def test_a_broken_side_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
     Store(tmp_path / "s.db").close()
     (tmp_path / "side.db").write_bytes(content)
-    side = sidecar.open_side(tmp_path / "s.db", tmp_path / "side.db")
-    assert search.read_on(side) == 0
+    side = viewer_index.open_viewer_index(tmp_path / "s.db", tmp_path / "side.db")
+    assert search.index_next(side) == 0
     side.close()
 
 
@@ -195,7 +195,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     Store(tmp_path / "s.db").close()
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="index for searching cannot be made"):
-        sidecar.open_side(tmp_path / "s.db", tmp_path / "file" / "side.db")
+        viewer_index.open_viewer_index(tmp_path / "s.db", tmp_path / "file" / "side.db")
 
 
 def test_the_store_itself_is_never_written(store: Store) -> None:

@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from sparkles_eval.errors import StoreError
-from sparkles_eval.records import Estimate, Rating, Sample, Verdict, VerdictStatus
-from sparkles_eval.store import queries
+from sparkles_eval.core import Estimate, Rating, Sample, Verdict, VerdictStatus
+from sparkles_eval.core.errors import StoreError
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.rows import EstimateRow, VerdictRow
 from sparkles_eval.store.store import Store
 from tests.store.making import RULE, TASK, Made, request, response, score
@@ -54,7 +54,7 @@ def test_one_graded_verdict_stands_for_a_key(store: Store, made: Made) -> None:
 
 def test_a_score_without_a_value_is_filled_in_and_one_with_a_value_stays(store: Store, made: Made) -> None:
     def value(place: int) -> tuple[float | None, str | None]:
-        lines = {line.sample_id: line for line in queries.scores(store, made.run.id, RULE.id)}
+        lines = {line.sample_id: line for line in read_runs.scores(store, made.run.id, RULE.id)}
         return lines[made.ids[place]].value, lines[made.ids[place]].reason
 
     assert value(2) == (None, "timed out")
@@ -80,7 +80,7 @@ def test_estimates_vanish_from_the_leaderboard_with_the_scores_they_rest_on(stor
     def shown() -> int:
         return int(store.connection.execute("SELECT count(*) FROM leaderboard").fetchone()[0])
 
-    basis = queries.basis(store, made.run.id, RULE.id)
+    basis = read_runs.scores_version(store, made.run.id, RULE.id)
     row = EstimateRow(made.run.id, RULE.id, "accuracy", Estimate(0.5, 0.1, 0.9, 2, 3, 2, "Wilson"))
     store.set_estimates(made.run.id, RULE.id, [row], basis)
     assert shown() == 1
@@ -93,7 +93,7 @@ def test_estimates_vanish_from_the_leaderboard_with_the_scores_they_rest_on(stor
 
 
 def test_estimates_of_scores_that_changed_meanwhile_are_never_shown(store: Store, made: Made) -> None:
-    basis = queries.basis(store, made.run.id, RULE.id)
+    basis = read_runs.scores_version(store, made.run.id, RULE.id)
     store.add_scores([score(made, 2, 1.0)])
     row = EstimateRow(made.run.id, RULE.id, "accuracy", Estimate(0.5, 0.1, 0.9, 2, 3))
     store.set_estimates(made.run.id, RULE.id, [row], basis)

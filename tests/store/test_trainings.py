@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from sparkles_eval.records import Estimate
-from sparkles_eval.store import queries, trainings
+from sparkles_eval.core import Estimate
+from sparkles_eval.store import read_runs, trainings
 from sparkles_eval.store.rows import EstimateRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.store.trainings import Measured, Training
+from sparkles_eval.store.trainings import MeasuredStep, Training
 from tests.store.making import ENVIRONMENT, RULE, Made
 
 TRAINING = Training("abc", "run-7b", "As published", '{"kind":"projection"}', "r1", "d1", 10)
@@ -18,8 +18,8 @@ def begin(store: Store, first: int = 0) -> None:
     trainings.begin(store, TRAINING, store.add_environment(ENVIRONMENT), first)
 
 
-def measured(step: int, loss: float) -> Measured:
-    return Measured(step, "projection", loss, 1e-5, 100, 40, 0.5)
+def measured(step: int, loss: float) -> MeasuredStep:
+    return MeasuredStep(step, "projection", loss, 1e-5, 100, 40, 0.5)
 
 
 def test_steps_are_kept_in_order_and_forgotten_from_where_a_training_is_resumed(store: Store) -> None:
@@ -48,7 +48,7 @@ def test_a_checkpoint_has_the_scores_of_its_runs_while_its_weights_are_those(sto
     trainings.add_checkpoint(store, "abc", 5, "w1", "checkpoints/00000005")
     trainings.link_runs(store, "abc", 5, [made.run.id])
     assert trainings.evaluated(store, "abc", 5) == [made.run.id] and trainings.evaluated(store, "abc", 6) == []
-    basis = queries.basis(store, made.run.id, RULE.id)
+    basis = read_runs.scores_version(store, made.run.id, RULE.id)
     rows = [
         EstimateRow(made.run.id, RULE.id, name, Estimate(0.5, 0.1, 0.9, 2, 3)) for name in ("accuracy", "consistency")
     ]

@@ -9,11 +9,11 @@ import pytest
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.build import build_adapter
-from sparkles_eval.codec import read_sample, sample_json, sample_key
+from sparkles_eval.core import Conversation, Generation, Image, Sample, Text, Turn
+from sparkles_eval.core.errors import DataError
+from sparkles_eval.core.json import read_sample, sample_json, sample_key
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.engine.prepare import prepare
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import DataError
-from sparkles_eval.records import Conversation, Generation, Image, Sample, Text, Turn
 from sparkles_eval.tasks.load import load_task
 from tests.tasks.conftest import Write
 
@@ -103,7 +103,7 @@ def test_what_was_there_before_keeps_its_fingerprints(tmp_path: Path) -> None:
         ("sparkleseval-mini", "strict"): "d46474f44248",
     }
     for (task, protocol), run in known.items():
-        wishes = Wishes(tasks=(task,), models=("baseline/chance",), protocol=protocol, task_args=("n=4",))
+        wishes = RunConfig(tasks=(task,), models=("baseline/chance",), protocol=protocol, task_args=("n=4",))
         assert prepare(wishes).cells[0].run.id == run, (task, protocol)
     sample = Sample("s", (Turn((Text("?"),)),), options=("a", "b"), target="a")
     assert sample_key(sample) != sample_key(Sample("s", (Turn((Text("?"),)),), options=("a", "b"), target="b"))

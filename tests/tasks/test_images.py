@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from sparkles_eval.errors import DataError
-from sparkles_eval.records import Image
-from sparkles_eval.tasks.formats import MAX_PIXELS, Header, read_header
+from sparkles_eval.core import Image
+from sparkles_eval.core.errors import DataError
+from sparkles_eval.tasks.image_headers import MAX_PIXELS, ImageHeader, read_header
 from sparkles_eval.tasks.images import ImageFolder, image_bytes, thumbnail
 
 Options = dict[str, int]
@@ -47,7 +47,7 @@ SOUND = [encode(*variant) for variant in VARIANTS]
 @pytest.mark.parametrize(("kind", "mode", "options"), VARIANTS)
 def test_the_header_says_what_a_full_decoder_says(kind: str, mode: str, options: Options) -> None:
     data = encode(kind, mode, options)
-    assert read_header(data) == Header(f"image/{kind.lower()}", 61, 37)
+    assert read_header(data) == ImageHeader(f"image/{kind.lower()}", 61, 37)
 
 
 @pytest.mark.parametrize(("kind", "mode", "options"), VARIANTS)
@@ -60,7 +60,7 @@ def test_a_file_that_ends_too_early_is_truncated_wherever_it_is_cut(kind: str, m
 
 @pytest.mark.parametrize(("kind", "mode", "options"), VARIANTS)
 def test_bytes_behind_the_end_are_tolerated(kind: str, mode: str, options: Options) -> None:
-    assert isinstance(read_header(encode(kind, mode, options) + b"\r\ntrailing bytes of some camera"), Header)
+    assert isinstance(read_header(encode(kind, mode, options) + b"\r\ntrailing bytes of some camera"), ImageHeader)
 
 
 def test_a_thumbnail_inside_exif_does_not_hide_a_truncated_jpeg() -> None:
@@ -68,14 +68,14 @@ def test_a_thumbnail_inside_exif_does_not_hide_a_truncated_jpeg() -> None:
     segment = b"Exif\x00\x00" + inner
     whole = encode("JPEG")
     data = whole[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + whole[2:]
-    assert read_header(data) == Header("image/jpeg", 61, 37)
+    assert read_header(data) == ImageHeader("image/jpeg", 61, 37)
     assert "truncated" in str(read_header(data[:-200]))
 
 
 @given(st.sampled_from(VARIANTS), st.binary(max_size=64), st.integers(0, 80), st.integers(0, 3000))
 def test_arbitrary_bytes_never_raise(variant: tuple[str, str, Options], patch: bytes, at: int, end: int) -> None:
     data = SOUND[VARIANTS.index(variant)]
-    assert isinstance(read_header((data[:at] + patch + data[at + len(patch) :])[:end]), Header | str)
+    assert isinstance(read_header((data[:at] + patch + data[at + len(patch) :])[:end]), ImageHeader | str)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.content import content_dir
-from sparkles_eval.errors import ContentError, DataError, UserError
-from sparkles_eval.records import Text
+from sparkles_eval.core import Text
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import ContentError, DataError, UserError
+from sparkles_eval.core.files import cache_dir
 from sparkles_eval.tasks.base import Task
-from sparkles_eval.tasks.cache import cache_dir
+from sparkles_eval.tasks.folders import write_task_scaffold
 from sparkles_eval.tasks.load import list_tasks, load_task, select
-from sparkles_eval.tasks.skeleton import write_skeleton
 
 
 def question(number: int) -> dict[str, object]:
@@ -47,7 +47,7 @@ def test_a_users_own_folder_on_real_published_pictures(shared_data: Path, root: 
 
 
 def test_a_skeleton_loads_as_it_is_and_is_never_overwritten(tmp_path: Path) -> None:
-    folder = write_skeleton("my-task", tmp_path / "new")
+    folder = write_task_scaffold("my-task", tmp_path / "new")
     task = load_task(str(folder))
     assert (task.name, len(task.samples), [len(sample.turns) for sample in task.samples]) == ("my-task", 3, [1, 1, 2])
     rendered = [task.prompt.conversation(sample, [""] * (len(sample.turns) - 1)) for sample in task.samples]
@@ -55,9 +55,9 @@ def test_a_skeleton_loads_as_it_is_and_is_never_overwritten(tmp_path: Path) -> N
     assert "Therefore" in rendered[2].messages[2].text and "Therefore" not in rendered[2].messages[0].text
     assert "@NAME@" not in "".join(path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file())
     with pytest.raises(UserError, match="is there already"):
-        write_skeleton("my-task", tmp_path / "new")
+        write_task_scaffold("my-task", tmp_path / "new")
     with pytest.raises(UserError, match="cannot be a name"):
-        write_skeleton("../my task", tmp_path)
+        write_task_scaffold("../my task", tmp_path)
 
 
 def test_one_prompt_file_of_a_shipped_task_can_be_replaced(shared_data: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_one_prompt_file_of_a_shipped_task_can_be_replaced(shared_data: Path, tm
 def test_names_of_an_overlay_and_what_is_not_usable(tmp_path: Path) -> None:
     overlay = tmp_path / "tasks"
     for name in ("tea", "broken", "foreign", "bare", "other"):
-        shutil.copytree(write_skeleton(name, tmp_path / "made"), overlay / name)
+        shutil.copytree(write_task_scaffold(name, tmp_path / "made"), overlay / name)
     (overlay / "broken" / "task.yaml").write_text("name: broken\n", encoding="utf-8")
     text = (overlay / "foreign" / "task.yaml").read_text(encoding="utf-8")
     (overlay / "foreign" / "task.yaml").write_text(text.replace("loader: jsonl", "loader: parquet"), encoding="utf-8")
@@ -130,7 +130,7 @@ def test_a_prompt_that_fails_on_any_shape_of_sample_fails_before_a_run(lines: Ca
 def test_a_plugins_loader_is_found_and_its_samples_are_checked(lines: Callable[..., Path], tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(
-        "from sparkles_eval.records import Sample, Text, Turn\n"
+        "from sparkles_eval.core import Sample, Text, Turn\n"
         "from sparkles_eval.tasks.base import Loaded\n"
         "def load(source):\n"
         "    turns = (Turn((Text('Is it?'),)),)\n"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import ContentError, DataError
-from sparkles_eval.records import Image, Sample, Text, Turn
-from sparkles_eval.tasks.answers import extract
-from sparkles_eval.tasks.checks import repeated
-from sparkles_eval.tasks.load import load_task
+from sparkles_eval.core import Image, Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError, DataError
+from sparkles_eval.tasks.load import load_task, repeated
+from sparkles_eval.tasks.scorers.rules import extract
 
 AB = {"options": ["A", "B"], "target": "B"}
 

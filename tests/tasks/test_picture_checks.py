@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from sparkles_eval.core import pictures
-from sparkles_eval.errors import DataError
-from sparkles_eval.records import Image
+from sparkles_eval.core import Image, pictures
+from sparkles_eval.core.errors import DataError
 from sparkles_eval.tasks import picture_memory
 from sparkles_eval.tasks.images import ImageFolder
 from sparkles_eval.tasks.load import load_task

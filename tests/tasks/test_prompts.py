@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Conversation, Image, Part, Sample, Text, Turn
+from sparkles_eval.core import Conversation, Image, Part, Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.tasks.prompts import JinjaPrompt
 
 

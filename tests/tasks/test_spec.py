@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.content import content_dir
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Generation
+from sparkles_eval.core import Generation
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.tasks.metrics import nameable
 from sparkles_eval.tasks.spec import read_spec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.tasks.templates import compile_template, render
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.tasks.prompts import compile_template, render
 from tests.hanging import ends
 
 NAMES: dict[str, object] = {"turns": ["a", "b"], "text": "word " * 2_000}

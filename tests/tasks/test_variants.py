@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Image, Sample, Text
+from sparkles_eval.core import Image, Sample, Text
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
-from sparkles_eval.tasks.variants import SWAPPED, ImageWish, Variation, vary
+from sparkles_eval.tasks.variants import SWAPPED, ImageVariant, Variation, vary
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_task_that_declares_no_orders_has_none(dialogues: Task) -> None:
 
 
 @pytest.mark.parametrize("wish", ["dropped", "wrong"])
-def test_only_what_the_model_is_sent_changes(bison: Task, wish: ImageWish) -> None:
+def test_only_what_the_model_is_sent_changes(bison: Task, wish: ImageVariant) -> None:
     ablated = vary(bison, Variation(images=wish))
     assert ablated.samples == bison.samples and ablated.data_hash == bison.data_hash
     everywhere = {image.sha256 for sample in bison.samples for image in sample.images}

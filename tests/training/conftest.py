@@ -31,11 +31,11 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from sparkles_eval.sparkleschat import SparklesChatConfig, SparklesChatForConditionalGeneration
     from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
-    from sparkles_eval.sparkleschat.tokens import JsonTokens
-    from sparkles_eval.training.mini.vocabulary import build
+    from sparkles_eval.sparkleschat.tokenizers import JsonTokens
+    from sparkles_eval.training.mini.tiny_model import build_vocabulary
 
     folder = tmp_path_factory.mktemp("model")
-    words = build([text for pair in INSTRUCTIONS for text in pair], [])
+    words = build_vocabulary([text for pair in INSTRUCTIONS for text in pair], [])
     words.save(str(folder / "words.json"))
     tokens = JsonTokens(folder / "words.json")
     size = words.get_vocab_size()

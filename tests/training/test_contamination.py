@@ -9,11 +9,11 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from sparkles_eval.records import Image, Sample, Text, Turn
+from sparkles_eval.core import Image, Sample, Text, Turn
 from sparkles_eval.tasks.images import ImageFolder
-from sparkles_eval.tasks.looks import look
-from sparkles_eval.training.contamination import compare
-from sparkles_eval.training.data import Exchange
+from sparkles_eval.tasks.perceptual_hash import difference_hash
+from sparkles_eval.training.contamination import find_contamination
+from sparkles_eval.training.training_data import TrainingSample
 
 LONG = "The two dogs on the beach are chasing a yellow ball into the water."
 
@@ -44,8 +44,8 @@ def get(shelf: ImageFolder, name: str, image_id: str = "") -> Image:
     return found
 
 
-def trained(image: Image, question: str = "What is this?", answer: str = "A picture.") -> Exchange:
-    return Exchange("record", "subset", f"###Human: {question}###Assistant: ", answer, (image,))
+def trained(image: Image, question: str = "What is this?", answer: str = "A picture.") -> TrainingSample:
+    return TrainingSample("record", "subset", f"###Human: {question}###Assistant: ", answer, (image,))
 
 
 def asked(image: Image, words: str = "And this?") -> Sample:
@@ -53,36 +53,38 @@ def asked(image: Image, words: str = "And this?") -> Sample:
 
 
 def test_unlike_pictures_share_nothing(shelf: ImageFolder) -> None:
-    found = compare([trained(get(shelf, str(seed), f"{seed}")) for seed in range(3)], [asked(get(shelf, "4", "1"))])
+    found = find_contamination(
+        [trained(get(shelf, str(seed), f"{seed}")) for seed in range(3)], [asked(get(shelf, "4", "1"))]
+    )
     assert found.shared == () and (found.training_images, found.evaluation_images) == (3, 1)
 
 
 def test_the_same_file_is_found(shelf: ImageFolder) -> None:
-    (problem,) = compare([trained(get(shelf, "1"))], [asked(get(shelf, "1"))]).shared
+    (problem,) = find_contamination([trained(get(shelf, "1"))], [asked(get(shelf, "1"))]).shared
     assert problem.item == "item" and "record" in problem.what
 
 
 def test_a_smaller_copy_is_found(shelf: ImageFolder) -> None:
     """Three fifths of the edge and heavy compression."""
-    (problem,) = compare([trained(get(shelf, "3"))], [asked(get(shelf, "small"))]).shared
+    (problem,) = find_contamination([trained(get(shelf, "3"))], [asked(get(shelf, "small"))]).shared
     assert "looks like 3.jpg" in problem.what
 
 
 def test_the_same_id_is_found_where_ids_mean_something(shelf: ImageFolder) -> None:
-    found = compare([trained(get(shelf, "1", "2331287"))], [asked(get(shelf, "4", "2331287"))])
+    found = find_contamination([trained(get(shelf, "1", "2331287"))], [asked(get(shelf, "4", "2331287"))])
     assert "image id 2331287" in found.shared[0].what
 
 
 @pytest.mark.parametrize("place", ["question", "answer"])
 def test_the_same_words_are_found(shelf: ImageFolder, place: str) -> None:
     record = trained(get(shelf, "1"), **{place: f"{LONG.upper()} "})
-    (problem,) = compare([record], [asked(get(shelf, "4"), LONG)]).shared
+    (problem,) = find_contamination([record], [asked(get(shelf, "4"), LONG)]).shared
     assert "its text stands in training record" in problem.what
 
 
 def test_short_words_and_flat_pictures_prove_nothing(tmp_path: Path, shelf: ImageFolder) -> None:
     Pillow.new("RGB", (64, 64), (200, 200, 200)).save(tmp_path / "flat.jpg")
     Pillow.new("RGB", (64, 64), (10, 10, 10)).save(tmp_path / "dark.jpg")
-    assert look(get(shelf, "flat")) is None
-    found = compare([trained(get(shelf, "flat"), "And this?")], [asked(get(shelf, "dark"), "And this?")])
+    assert difference_hash(get(shelf, "flat")) is None
+    found = find_contamination([trained(get(shelf, "flat"), "And this?")], [asked(get(shelf, "dark"), "And this?")])
     assert found.shared == ()

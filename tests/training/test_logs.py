@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.training.logs import check, open_logs
-from sparkles_eval.training.plan import Wishes, plan
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.metric_logs import check_logs, open_logs
 from tests.training.making import write_recipe
 
 
@@ -20,7 +20,7 @@ def test_the_event_files_of_a_training_hold_its_steps_and_scores(
     recipe = write_recipe(
         tmp_path / "logged.yaml", steps=6, evaluate="{every: 3, tasks: [bison-mini], task_args: [n=4]}"
     )
-    wishes = Wishes(
+    wishes = TrainConfig(
         str(recipe),
         tmp_path / "run",
         tmp_path / "s.db",
@@ -29,7 +29,7 @@ def test_the_event_files_of_a_training_hold_its_steps_and_scores(
         cache=tmp_path / "features",
         logs=("tensorboard",),
     )
-    plan(wishes, str)
+    launch_training(wishes, str)
     events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     losses = {event.step: event.value for event in events.Scalars("projection/loss")}
@@ -56,7 +56,7 @@ def test_a_program_that_is_not_installed_is_said_at_once() -> None:
     if importlib.util.find_spec("wandb") is not None:
         pytest.skip("wandb is installed here")
     with pytest.raises(UserError, match="pip install wandb"):
-        check(("wandb",))
+        check_logs(("wandb",))
 
 
 def test_weights_and_biases_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

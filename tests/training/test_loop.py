@@ -15,18 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import ContentError, DataError, UserError
-from sparkles_eval.training.metrics import CURVE, TABLE
-from sparkles_eval.training.plan import Wishes, plan
+from sparkles_eval.core.errors import ContentError, DataError, UserError
+from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.metric_logs import CURVE, TABLE
 from tests.training.making import write_recipe
 
 STORE = "sparkles.db"
 
 
-def wishes(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> Wishes:
+def wishes(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> TrainConfig:
     asked = {"recipe": str(recipe), "out": out, "model": model, "data": data, "cache": out.parent / "features"}
     asked["store"] = out.parent / STORE
-    return Wishes(**{**asked, **more})  # type: ignore[arg-type]
+    return TrainConfig(**{**asked, **more})  # type: ignore[arg-type]
 
 
 def projection(folder: Path) -> bytes:
@@ -40,7 +40,7 @@ def straight(
     """The model folder of a run that nothing disturbed."""
     out = tmp_path_factory.mktemp("straight") / "run"
     said: list[str] = []
-    done = plan(wishes(recipe_file, out, model_folder, data_folder), said.append)
+    done = launch_training(wishes(recipe_file, out, model_folder, data_folder), said.append)
     assert any("2 random crops" in line for line in said) and any("not checked" in line for line in said)
     assert any("loss" in line and "tokens/s" in line and "left" in line for line in said)
     return done.model
@@ -74,7 +74,7 @@ def test_the_published_form_goes_back_in(straight: Path, model_folder: Path, tmp
     import torch
 
     from sparkles_eval.sparkleschat import convert_projection
-    from sparkles_eval.sparkleschat.weights import load_projection, load_record
+    from sparkles_eval.sparkleschat.saved_weights import load_projection, load_record
 
     file = straight.parent / "checkpoints" / "00000012" / "checkpoint.pth"
     content = torch.load(file, weights_only=True)
@@ -106,13 +106,13 @@ def test_a_killed_run_ends_in_the_same_weights(
     _, errors = running.communicate()
     assert first.is_dir(), errors.decode()[-2000:]
     with pytest.raises(UserError, match="--resume"):
-        plan(wishes(recipe_file, out, model_folder, data_folder), str)
+        launch_training(wishes(recipe_file, out, model_folder, data_folder), str)
     if (out / "checkpoints" / "00000012").is_dir():  # it was quicker than the kill: go back to the third step
         import shutil
 
         for later in ("00000006", "00000009", "00000012"):
             shutil.rmtree(out / "checkpoints" / later)
-    done = plan(wishes(recipe_file, out, model_folder, data_folder, resume=True), str)
+    done = launch_training(wishes(recipe_file, out, model_folder, data_folder, resume=True), str)
     assert projection(done.model) == projection(straight)
     assert len((out / TABLE).read_text().splitlines()) == 13
 
@@ -123,7 +123,7 @@ def test_a_step_may_be_split_in_any_way(
     """Each sample weighs the same however many go through together."""
     from safetensors.torch import load_file
 
-    done = plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
+    done = launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
     one, other = (load_file(folder / "projection.safetensors") for folder in (straight, done.model))
     assert all((one[name] - other[name]).abs().max() < 1e-4 for name in one)
 
@@ -211,7 +211,7 @@ def _free_port() -> int:
 
 def test_crops_cut_anew_train_too(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "online.yaml", views="{online: true}", steps=2, precision="bf16")
-    done = plan(wishes(recipe, tmp_path / "run", model_folder, data_folder), str)
+    done = launch_training(wishes(recipe, tmp_path / "run", model_folder, data_folder), str)
     assert (done.model / "projection.safetensors").is_file()
     assert not list(tmp_path.rglob("*.npy")), "nothing is cached"
 
@@ -223,7 +223,7 @@ def test_text_alone_moves_nothing(model_folder: Path, data_folder: Path, tmp_pat
     (tmp_path / "data" / "text.json").write_text(json.dumps([record]), encoding="utf-8")
     subsets = "[{name: text, weight: 1, annotations: text.json, images: images}]"
     recipe = write_recipe(tmp_path / "text.yaml", subsets=subsets, steps=2, weight_decay=1.0e-9)
-    done = plan(wishes(recipe, tmp_path / "run", model_folder, tmp_path / "data"), str)
+    done = launch_training(wishes(recipe, tmp_path / "run", model_folder, tmp_path / "data"), str)
     from safetensors.torch import load_file
 
     before, after = load_file(model_folder / "model.safetensors"), load_file(done.model / "projection.safetensors")
@@ -235,16 +235,16 @@ def test_what_is_wrong_is_said_before_the_first_step(
 ) -> None:
     good = wishes(recipe_file, tmp_path / "run", model_folder, data_folder)
     with pytest.raises(UserError, match="name the folder of the training data"):
-        plan(replace(good, data=None), str)
+        launch_training(replace(good, data=None), str)
     with pytest.raises(UserError, match="checkpoints convert"):
-        plan(replace(good, model=tmp_path), str)
+        launch_training(replace(good, model=tmp_path), str)
     (tmp_path / "config.json").write_text('{"model_type": "llava"}')
     with pytest.raises(UserError, match="model_type sparkleschat"):
-        plan(replace(good, model=tmp_path), str)
+        launch_training(replace(good, model=tmp_path), str)
     with pytest.raises(DataError, match=r"missing file turn1_1img\.json"):
-        plan(replace(good, data=tmp_path), str)
+        launch_training(replace(good, data=tmp_path), str)
     with pytest.raises(ContentError, match="no recipe"):
-        plan(replace(good, recipe="no-such"), str)
+        launch_training(replace(good, recipe="no-such"), str)
     assert not good.out.exists()
 
 
@@ -254,9 +254,9 @@ def test_a_folder_that_cannot_be_made_is_said(
     (tmp_path / "file").write_text("not a folder")
     within = tmp_path / "file" / "run"
     with pytest.raises(UserError, match=r"--out .*cannot be made a folder"):
-        plan(wishes(recipe_file, within, model_folder, data_folder, cache=tmp_path / "features"), str)
+        launch_training(wishes(recipe_file, within, model_folder, data_folder, cache=tmp_path / "features"), str)
     with pytest.raises(UserError, match=r"--cache .*cannot be made a folder"):
-        plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, cache=within), str)
+        launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, cache=within), str)
 
 
 def test_fp16_needs_a_gpu(recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_fp16_needs_a_gpu(recipe_file: Path, model_folder: Path, data_folder: Pa
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     with pytest.raises(UserError, match="needs a GPU"):
-        plan(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, precision="fp16"), str)
+        launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, precision="fp16"), str)
 
 
 def test_resuming_under_another_recipe_is_refused(
@@ -274,7 +274,7 @@ def test_resuming_under_another_recipe_is_refused(
 ) -> None:
     other = write_recipe(tmp_path / "other.yaml", seed=7)
     with pytest.raises(UserError, match="another recipe"):
-        plan(wishes(other, straight.parent, model_folder, data_folder, resume=True), str)
+        launch_training(wishes(other, straight.parent, model_folder, data_folder, resume=True), str)
 
 
 def test_samples_without_an_answer_left_are_counted(
@@ -290,5 +290,5 @@ def test_samples_without_an_answer_left_are_counted(
     records.append({**records[0], "instruction": "###Human: " + "see " * 80 + "<Img><ImageHere></Img>###Assistant: "})
     (data / "turn1_1img.json").write_text(json.dumps(records))
     said: list[str] = []
-    plan(wishes(recipe_file, tmp_path / "run", model_folder, data), said.append)
+    launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data), said.append)
     assert any("dropped 1 samples" in line for line in said)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparkles_eval.errors import ContentError
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, names, read_recipe
 from tests.training.making import write_recipe
 

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkles_eval.store import sidecar
-from sparkles_eval.viewer import web
-from sparkles_eval.viewer.app import annotator, keeper_of, viewer
-from sparkles_eval.viewer.keeper import Keeper
-from sparkles_eval.viewer.open import Rating, sit
-from sparkles_eval.viewer.shelf import Shelf
+from sparkles_eval.store import viewer_index
+from sparkles_eval.viewer import web_server
+from sparkles_eval.viewer.app import AnnotateConfig, annotator_app, make_refresher, open_session, viewer_app
+from sparkles_eval.viewer.cached_pages import Refresher
+from sparkles_eval.viewer.connection_pool import ConnectionPool
 
 TOKEN = "the-token"
 
@@ -32,8 +31,8 @@ class Served:
     """`url` ends with a slash."""
 
     port: int
-    shelf: Shelf
-    keeper: Keeper | None = None
+    pool: ConnectionPool
+    refresher: Refresher | None = None
 
     @property
     def url(self) -> str:
@@ -52,17 +51,17 @@ class Served:
 
     def look(self) -> None:
         """One round of the keeper, here and now."""
-        assert self.keeper is not None
-        side = sidecar.open_side(self.shelf.path, self.shelf.side)
-        self.keeper.look(side)
+        assert self.refresher is not None
+        side = viewer_index.open_viewer_index(self.pool.path, self.pool.side)
+        self.refresher.look(side)
         side.close()
 
 
 @contextmanager
-def serving(factory: web.AppFactory, shelf: Shelf, keeper: Keeper | None = None) -> Iterator[Served]:
+def serving(factory: web_server.AppFactory, shelf: ConnectionPool, keeper: Refresher | None = None) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        server = web.server(factory(TOKEN, "127.0.0.1", port))
+        server = web_server.server(factory(TOKEN, "127.0.0.1", port))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -76,9 +75,9 @@ def serving(factory: web.AppFactory, shelf: Shelf, keeper: Keeper | None = None)
 @contextmanager
 def looking(store: Path, data_root: Path | None = None, *, thread: bool = False) -> Iterator[Served]:
     """The viewer of a store, its index made; with `thread` it is kept up to date as well."""
-    shelf = Shelf(store)
-    keeper = keeper_of(shelf)
-    with serving(viewer(shelf, keeper, data_root), shelf, keeper) as served:
+    shelf = ConnectionPool(store)
+    keeper = make_refresher(shelf)
+    with serving(viewer_app(shelf, keeper, data_root), shelf, keeper) as served:
         if thread:
             keeper.start()
         else:
@@ -88,8 +87,8 @@ def looking(store: Path, data_root: Path | None = None, *, thread: bool = False)
 
 
 @contextmanager
-def rating(store: Path, wish: Rating) -> Iterator[Served]:
+def rating(store: Path, wish: AnnotateConfig) -> Iterator[Served]:
     """The annotator of a store."""
-    shelf = Shelf(store)
-    with serving(annotator(shelf, sit(shelf, wish)), shelf) as served:
+    shelf = ConnectionPool(store)
+    with serving(annotator_app(shelf, open_session(shelf, wish)), shelf) as served:
         yield served

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sparkles_eval.store import queries
-from sparkles_eval.store.preferences import preferences
-from sparkles_eval.store.ratings import ratings
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.ratings import preferences, ratings
 from sparkles_eval.store.store import Store
-from sparkles_eval.viewer.open import Rating
+from sparkles_eval.viewer.app import AnnotateConfig
 from tests.end_to_end.running import end, models, start
 from tests.reports import hostile
 from tests.server import Behaviour, LoopbackServer, Settings
@@ -25,7 +24,7 @@ from tests.viewer.watching import Watched, watch
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ADA = Rating("ada", dialogues=3)
+ADA = AnnotateConfig("ada", dialogues=3)
 PAGES = ("", "leaderboard", "runs", "samples", "search?q=answer", "people", "judges", "methods")
 
 
@@ -230,8 +229,8 @@ def test_pages_have_no_serious_barrier_and_fit_a_telephone(browser: Browser, jud
     with looking(judged) as served:
         watched = watch(browser, served.url, dark=dark)
         listed = _sample(watched, "SparklesEval (mini)").removeprefix(served.url)
-        with served.shelf.lend() as store:
-            run = queries.runs(store)[0].id
+        with served.pool.acquire() as store:
+            run = read_runs.runs(store)[0].id
         sample = watched.page.locator("ol.rows a").first.get_attribute("href")
         assert sample
         for path in (*PAGES, listed, sample.removeprefix("../"), f"runs/{run}", "nosuchpage"):
@@ -252,7 +251,7 @@ def test_pages_have_no_serious_barrier_and_fit_a_telephone(browser: Browser, jud
 
 def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path) -> None:
     with hostile.build(tmp_path / "h.db") as store:
-        run = queries.runs(store)[0].id
+        run = read_runs.runs(store)[0].id
     with looking(tmp_path / "h.db") as served:
         watched = watch(browser, served.url)
         page = watched.go("samples")

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.comparability import KNOWN_KINDS
-from sparkles_eval.errors import UserError
-from sparkles_eval.judges.base import Dialogue
-from sparkles_eval.judges.page import lay_out
-from sparkles_eval.records import Criterion, Image, fingerprint
-from sparkles_eval.store import browse, queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core import Criterion, Image, fingerprint
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.judges.base import AnsweredSample
+from sparkles_eval.judges.rubric import prompt_context
+from sparkles_eval.store import read_runs, read_samples
 from sparkles_eval.store.ratings import Sheet, SheetRow, ratings
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -58,7 +58,7 @@ def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str]
     """
     found = [
         run
-        for run in queries.runs(store, run_ids)
+        for run in read_runs.runs(store, run_ids)
         if run.answer_rule is None and run.model.kind not in KNOWN_KINDS and task in (None, run.task.name)
     ]
     if not found:
@@ -87,7 +87,7 @@ def random_order(sample_ids: Sequence[str], seed: int) -> list[str]:
 def labelling_order(store: Store, runs: Sequence[StoredRun], seed: int) -> list[str]:
     """Samples that every run has answered whole, in the order in which they are labelled."""
     whole: list[set[str]] = []
-    turns = {s.id: len(s.sample.turns) for s in browse.samples(store, runs[0].id, limit=runs[0].total)}
+    turns = {s.id: len(s.sample.turns) for s in read_samples.samples(store, runs[0].id, limit=runs[0].total)}
     for run in runs:
         count: dict[str, int] = {}
         for answer in store.answers(run.id):
@@ -131,22 +131,22 @@ def draw(store: Store, runs: Sequence[StoredRun], wish: Wish) -> list[Sheet]:
 
 def shown(store: Store, sheet: Sheet) -> dict[str, tuple[ShownTurn, ...]]:
     """What stands behind each code of a sheet: the questions with their images, and the answers. No model's name."""
-    samples: dict[str, browse.StoredSample] = {}
+    samples: dict[str, read_samples.StoredSample] = {}
     answers: dict[tuple[str, str], dict[int, str]] = {}
-    for run in queries.runs(store, sorted({row.run_id for row in sheet.rows})):
+    for run in read_runs.runs(store, sorted({row.run_id for row in sheet.rows})):
         if run.data_hash not in samples:
-            samples |= {stored.id: stored for stored in browse.samples(store, run.id, limit=run.total)}
+            samples |= {stored.id: stored for stored in read_samples.samples(store, run.id, limit=run.total)}
         for answer in store.answers(run.id):
             if answer.epoch == 0:
                 answers.setdefault((run.id, answer.sample_id), {})[answer.turn] = answer.text
     return {row.code: shown_turns(samples[row.sample_id], answers[row.run_id, row.sample_id]) for row in sheet.rows}
 
 
-def shown_turns(stored: browse.StoredSample, answers: Mapping[int, str]) -> tuple[ShownTurn, ...]:
+def shown_turns(stored: read_samples.StoredSample, answers: Mapping[int, str]) -> tuple[ShownTurn, ...]:
     """One answered sample as a rater reads it. `answers`: a text for each turn, from 1."""
     sample = stored.sample
     texts = tuple(answers[turn] for turn in range(1, len(sample.turns) + 1))
-    page = lay_out(Dialogue(sample, texts), len(sample.turns), pictures=False)
+    page = prompt_context(AnsweredSample(sample, texts), len(sample.turns), pictures=False)
     turns = []
     for turn in page.turns:
         named = [

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
 from sparkles_eval.analysis.metrics import rating_metric
 from sparkles_eval.analysis.run_scores import Attempt, read_scores, sample_value
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Estimate
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.agreement import Alpha, krippendorff
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.human import (
@@ -28,9 +28,9 @@ from sparkles_eval.stats.human import (
     ppi_mean,
     stratified_ppi,
 )
-from sparkles_eval.store import browse, queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store import read_runs, read_samples
 from sparkles_eval.store.ratings import HumanRating, Sheet, ratings, sheets
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric, SampleScores
@@ -133,7 +133,7 @@ def _by_people(
     store: Store, run: StoredRun, found: Sequence[HumanRating], metric: Metric, judge: JudgeRow
 ) -> dict[str, Scores]:
     """Rater -> sample -> what the metric makes of the ratings; complete ratings of every turn only."""
-    turns = {s.id: len(s.sample.turns) for s in browse.samples(store, run.id, limit=run.total)}
+    turns = {s.id: len(s.sample.turns) for s in read_samples.samples(store, run.id, limit=run.total)}
     criteria = {rating.criterion for rating in found}
     weights = {criterion.id: criterion.weight for criterion in judge.criteria}
     given: dict[tuple[str, str], dict[tuple[int, str], float | None]] = {}
@@ -174,7 +174,7 @@ def _model(
     store: Store, run: StoredRun, labels: Scores, scores: Scores, half_width: float, own: Sequence[Sheet]
 ) -> OneModel:
     both, rest = _split(labels, scores)
-    clusters = {place.sample_id: place.cluster for place in queries.places(store, run.id)}
+    clusters = {place.sample_id: place.cluster for place in read_runs.places(store, run.id)}
     joined = worth = plan = None
     if len(both) > 1:
         y, f = [labels[s] for s in both], [scores[s] for s in both]
@@ -264,5 +264,5 @@ def _agreement(labels: Mapping[str, Mapping[str, Scores]], raters: Sequence[str]
 def _left(store: Store, runs: Sequence[StoredRun], labels: Mapping[str, Scores], own: Sequence[Sheet]) -> list[str]:
     """Names of the dialogues that some model's answer is not labelled on, in the order of the sheets."""
     order = labelling_order(store, runs, own[-1].seed if own else 0)
-    names = {s.id: s.sample.id for s in browse.samples(store, runs[0].id, limit=runs[0].total)}
+    names = {s.id: s.sample.id for s in read_samples.samples(store, runs[0].id, limit=runs[0].total)}
     return [names[sample] for sample in order if not all(sample in labels[run.id] for run in runs)]

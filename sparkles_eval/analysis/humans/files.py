@@ -18,14 +18,14 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparkles_eval.analysis.humans.annotation_sampling import ShownTurn
-from sparkles_eval.content import find_file
-from sparkles_eval.errors import ContentError, DataError, Problem, UserError
-from sparkles_eval.records import JSON, Image
-from sparkles_eval.store import browse
+from sparkles_eval.core import JSON, Image
+from sparkles_eval.core.content import find_file
+from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating, Sheet, add_ratings, ratings, sheet
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.strict import read_text
-from sparkles_eval.tasks.templates import compile_template, render
+from sparkles_eval.tasks.prompts import compile_template, render
+from sparkles_eval.tasks.validation import read_text
 
 Form: TypeAlias = Literal["csv", "json"]
 _FIXED = ("sheet", "code", "turn", "question", "images", "answer")
@@ -47,11 +47,11 @@ def find_pictures(store: Store, pages: Iterable[tuple[ShownTurn, ...]], data_roo
     A file whose bytes are not those that the models saw is not taken. Images that are nowhere are left out.
     """
     images = {image.sha256: image for turns in pages for turn in turns for _, image in turn.images}
-    previews = browse.thumbnails(store, images)
+    previews = read_samples.thumbnails(store, images)
     found: dict[str, tuple[str, bytes]] = {}
     small = 0
     for sha256, image in images.items():
-        whole = on_disk(image, data_root) or browse.embedded(store, sha256)
+        whole = on_disk(image, data_root) or read_samples.embedded(store, sha256)
         if whole:
             found[sha256] = (f"images/{sha256[:12]}.{_ENDINGS.get(image.media_type, 'img')}", whole)
         elif preview := previews.get(sha256):
@@ -217,8 +217,8 @@ def _turns(store: Store, made: Sheet) -> dict[str, int]:
     for run_id in dict.fromkeys(row.run_id for row in made.rows):
         if not wanted - set(found):
             break
-        total = browse.count_samples(store, run_id)
-        found |= {s.id: len(s.sample.turns) for s in browse.samples(store, run_id, limit=total) if s.id in wanted}
+        total = read_samples.count_samples(store, run_id)
+        found |= {s.id: len(s.sample.turns) for s in read_samples.samples(store, run_id, limit=total) if s.id in wanted}
     return found
 
 

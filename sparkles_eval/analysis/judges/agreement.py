@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sparkles_eval.analysis.judges import intervals as judges_intervals
 from sparkles_eval.analysis.judges.judge_scores import WHOLE, Answer, Marks
 from sparkles_eval.analysis.tables import Span
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.agreement import (
     Alpha,
     BlandAltman,
@@ -28,9 +28,8 @@ from sparkles_eval.stats.agreement import (
 )
 from sparkles_eval.stats.clusters import clustered_mean
 from sparkles_eval.stats.correlation import JudgeCorrelations, judge_correlations
-from sparkles_eval.stats.judge_value import AltTest, alt_test
-from sparkles_eval.stats.leniency import leniency
-from sparkles_eval.stats.severity import severity
+from sparkles_eval.stats.judge_quality import AltTest, alt_test
+from sparkles_eval.stats.severity import leniency, severity
 
 
 @dataclass(frozen=True, slots=True)

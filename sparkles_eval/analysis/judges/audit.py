@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkles_eval.analysis.answer_flags import scan_text
-from sparkles_eval.codec import sample_key
-from sparkles_eval.errors import UserError
-from sparkles_eval.judges.audit import Kind, Probe
-from sparkles_eval.records import Estimate
-from sparkles_eval.stats.attacks import AttackReport, attack_report
+from sparkles_eval.core import Estimate
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.json import sample_key
+from sparkles_eval.judges.audit import Probe, ProbeKind
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import ScoreLine
+from sparkles_eval.stats.judge_bias import AttackReport, attack_report
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import ScoreLine
+from sparkles_eval.store.read_samples import ReplyStats, reply_stats
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.store.verdicts import Replies, replies
 from sparkles_eval.tasks.metrics import SampleScores
 
 WHOLE = "all"
@@ -58,7 +58,7 @@ class Changed:
     """Points of one probe minus those of its base on the same dialogues, by one measure."""
 
     name: str
-    kind: Kind
+    kind: ProbeKind
     title: str
     base: str
     measure: str
@@ -100,12 +100,12 @@ class AuditReport:
     attacks: tuple[Attacked, ...]
     unscored: Estimate
     """Share of probed dialogues without a verdict."""
-    replies: Replies
+    replies: ReplyStats
 
 
 def read_judged(store: Store, judge: JudgeRow, placed: Sequence[tuple[Probe, str]]) -> list[Judged]:
     """What the judge gave to every probe; `placed` are probes with the runs that hold them."""
-    return [Judged(probe, _scores(probe, queries.scores(store, run_id, judge.id), judge)) for probe, run_id in placed]
+    return [Judged(probe, _scores(probe, read_runs.scores(store, run_id, judge.id), judge)) for probe, run_id in placed]
 
 
 def _scores(probe: Probe, lines: Sequence[ScoreLine], judge: JudgeRow) -> dict[str, dict[str, float | None]]:
@@ -174,7 +174,7 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
         changes=tuple(_changes(judged, measures)),
         attacks=tuple(_attacks(judged, judge)),
         unscored=accuracy_estimate(graded, clusters, total),
-        replies=replies(store, judge.id, ids),
+        replies=reply_stats(store, judge.id, ids),
     )
 
 

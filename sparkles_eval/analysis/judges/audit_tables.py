@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.analysis.judges.audit import WHOLE, Attacked, AuditReport, Changed
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
+from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.records import Estimate
 
 Verdict: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
 

@@ -11,7 +11,7 @@ from sparkles_eval.analysis.judges.judge_scores import Marks
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.judge_bias import LengthBias
-from sparkles_eval.stats.judge_value import AltTest
+from sparkles_eval.stats.judge_quality import AltTest
 from sparkles_eval.store.store import Store
 
 _WHO = (Head("first", "judge"), Head("second", "and"), Head("measure", "measure"), Head("n", "answers", "count"))

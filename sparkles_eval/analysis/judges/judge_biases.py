@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkles_eval.analysis.judges.judge_scores import HUMAN, WHOLE, Marks
+from sparkles_eval.core import Estimate
 from sparkles_eval.judges.panel import family
-from sparkles_eval.records import Estimate
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.judge_bias import Halo, LengthBias, SelfPreference, halo, length_bias, self_preference
-from sparkles_eval.stats.judge_noise import Compression, Repeatability, compression, mark_counts, repeatability
+from sparkles_eval.stats.judge_quality import Compression, Repeatability, compression, mark_counts, repeatability
+from sparkles_eval.store.read_samples import ReplyStats, reply_stats
 from sparkles_eval.store.store import Store
-from sparkles_eval.store.verdicts import Replies, replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Habits:
     length: LengthBias | None
     control: str
     """Whose marks stand for quality in `length`; "" where nobody else marked."""
-    replies: Replies | None
+    replies: ReplyStats | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ def _habits(store: Store, marks: Marks, number: int) -> Habits:
         halo=_halo(marks, number),
         length=length,
         control=control,
-        replies=replies(store, marker.row.id, {answer.sample_id for answer in marks.answers}) if marker.row else None,
+        replies=reply_stats(store, marker.row.id, {answer.sample_id for answer in marks.answers})
+        if marker.row
+        else None,
     )
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_runs
+from sparkles_eval.core import Criterion
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_label
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Criterion
-from sparkles_eval.store import browse, queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.store import read_runs, read_samples
 from sparkles_eval.store.ratings import ratings, sheets
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 
@@ -97,7 +97,7 @@ def find_judge(store: Store, wish: str, runs: Sequence[StoredRun]) -> JudgeRow:
 
     Raises errors.UserError where none or several are meant, with their names.
     """
-    known = {judge.id: judge for run in runs for judge in queries.judges(store, run.id)}
+    known = {judge.id: judge for run in runs for judge in read_runs.judges(store, run.id)}
     name, _, model = wish.partition("@")
     if wish in {judge.name for judge in known.values()}:
         name, model = wish, ""  # a panel's name holds its members', models and all
@@ -170,7 +170,7 @@ _Given = Mapping[tuple[_Key, str], Mapping[object, float]]
 def _scores(store: Store, judge: JudgeRow, runs: Sequence[StoredRun]) -> _Given:
     found: dict[tuple[_Key, str], dict[object, float]] = {}
     for run in runs:
-        for line in queries.scores(store, run.id, judge.id):
+        for line in read_runs.scores(store, run.id, judge.id):
             if line.value is not None:
                 key = (run.id, line.sample_id, line.epoch, line.turn)
                 found.setdefault((key, line.criterion), {})[line.repeat] = line.value
@@ -191,8 +191,8 @@ def _people(store: Store, marker: Marker, runs: Sequence[StoredRun]) -> _Given:
 
 def _answers(store: Store, runs: Sequence[StoredRun]) -> tuple[Answer, ...]:
     found = []
-    samples = {s.id: s for s in browse.samples(store, runs[0].id, limit=runs[0].total)}
-    clusters = {place.sample_id: place.cluster for place in queries.places(store, runs[0].id)}
+    samples = {s.id: s for s in read_samples.samples(store, runs[0].id, limit=runs[0].total)}
+    clusters = {place.sample_id: place.cluster for place in read_runs.places(store, runs[0].id)}
     for run in runs:
         for row in store.answers(run.id):
             name = samples[row.sample_id].sample.id

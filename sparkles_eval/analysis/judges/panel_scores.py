@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sparkles_eval.judges.panel import VERSION, Panel, absent, combine
-from sparkles_eval.records import Score
-from sparkles_eval.stats.leniency import leniency
-from sparkles_eval.store import queries
-from sparkles_eval.store.derived import replace_scores
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core import Score
+from sparkles_eval.judges.panel import VERSION, JudgePanel, absent, combine
+from sparkles_eval.stats.severity import leniency
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
-from sparkles_eval.store.store import Store
+from sparkles_eval.store.store import Store, replace_scores
 
 _Place: TypeAlias = tuple[str, str, int, int, str]
 """Run, sample, epoch, turn, criterion."""
@@ -31,7 +30,7 @@ class _Ballot:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def panel_row(panel: Panel) -> JudgeRow:
+def panel_row(panel: JudgePanel) -> JudgeRow:
     """The panel as a row among the judges."""
     card = panel.cards[0]
     return JudgeRow(
@@ -39,7 +38,7 @@ def panel_row(panel: Panel) -> JudgeRow:
     )
 
 
-def score_panel(store: Store, panel: Panel) -> list[str]:
+def score_panel(store: Store, panel: JudgePanel) -> list[str]:
     """Score every run that a member has scored; gives the ids of those runs.
 
     Raises errors.UserError where leniency is needed and cannot be told.
@@ -49,32 +48,34 @@ def score_panel(store: Store, panel: Panel) -> list[str]:
     return scored
 
 
-def panel_scores(store: Store, panel: Panel, run_ids: Sequence[str]) -> list[ScoreRow]:
+def panel_scores(store: Store, panel: JudgePanel, run_ids: Sequence[str]) -> list[ScoreRow]:
     """What the members' votes on those runs amount to; writes nothing.
 
     Leniency is fitted over all comparable runs together (same task, data, protocol), by criterion, and only where a
     vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be told.
     """
     groups: dict[tuple[str | int, ...], list[StoredRun]] = {}
-    for run in queries.runs(store, run_ids):
+    for run in read_runs.runs(store, run_ids):
         identity = (run.task.name, run.task.version, run.protocol, run.protocol_version, run.variant, run.data_hash)
         groups.setdefault(identity, []).append(run)
     return [row for runs in groups.values() for row in _scores(panel, _ballots(store, panel, runs))]
 
 
-def scored_runs(store: Store, panel: Panel) -> list[str]:
+def scored_runs(store: Store, panel: JudgePanel) -> list[str]:
     """Ids of the runs that a member has scored."""
     members = {card.fingerprint for card in panel.cards}
-    return [run.id for run in queries.runs(store) if members & {judge.id for judge in queries.judges(store, run.id)}]
+    return [
+        run.id for run in read_runs.runs(store) if members & {judge.id for judge in read_runs.judges(store, run.id)}
+    ]
 
 
-def _ballots(store: Store, panel: Panel, runs: Sequence[StoredRun]) -> dict[_Place, _Ballot]:
+def _ballots(store: Store, panel: JudgePanel, runs: Sequence[StoredRun]) -> dict[_Place, _Ballot]:
     found: dict[_Place, _Ballot] = {}
     for run in runs:
         for name, card in zip(panel.wish.members, panel.cards, strict=True):
             may = panel.may_vote(card, run.model.name)
             repeats: dict[_Place, list[float]] = {}
-            for line in queries.scores(store, run.id, card.fingerprint):
+            for line in read_runs.scores(store, run.id, card.fingerprint):
                 place = (run.id, line.sample_id, line.epoch, line.turn, line.criterion)
                 ballot = found.setdefault(place, _Ballot())
                 if not may:
@@ -88,7 +89,7 @@ def _ballots(store: Store, panel: Panel, runs: Sequence[StoredRun]) -> dict[_Pla
     return found
 
 
-def _scores(panel: Panel, ballots: Mapping[_Place, _Ballot]) -> Iterable[ScoreRow]:
+def _scores(panel: JudgePanel, ballots: Mapping[_Place, _Ballot]) -> Iterable[ScoreRow]:
     members, wish = panel.wish.members, panel.wish
     kind = _leniencies(panel, ballots) if wish.rule == "mean" else {}
     scale = panel.cards[0].low, panel.cards[0].high
@@ -101,7 +102,7 @@ def _scores(panel: Panel, ballots: Mapping[_Place, _Ballot]) -> Iterable[ScoreRo
         yield ScoreRow(run_id, sample_id, epoch, panel.fingerprint, 0, score)
 
 
-def _leniencies(panel: Panel, ballots: Mapping[_Place, _Ballot]) -> dict[str, dict[str, float]]:
+def _leniencies(panel: JudgePanel, ballots: Mapping[_Place, _Ballot]) -> dict[str, dict[str, float]]:
     """By criterion and member; empty where no vote is missing."""
     found: dict[str, dict[str, float]] = {}
     for criterion in panel.criteria:

@@ -9,7 +9,7 @@ parquet       one row a score
 from enum import StrEnum
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     """What an export can be, as `export --as` calls it."""
 
     MODEL_INDEX = "model-index"

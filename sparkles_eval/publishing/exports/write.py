@@ -9,36 +9,42 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.errors import UserError
-from sparkles_eval.publishing.exports import Form
-from sparkles_eval.publishing.exports.harness import harness_results
-from sparkles_eval.publishing.exports.model_index import model_index
-from sparkles_eval.publishing.exports.parquet import write_parquet
-from sparkles_eval.publishing.exports.samples import inspect, lines, plain, told
-from sparkles_eval.store import queries
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.publishing.exports import ExportFormat
+from sparkles_eval.publishing.exports.results import harness_results, model_index
+from sparkles_eval.publishing.exports.sample_rows import (
+    inspect_form,
+    json_lines,
+    plain_form,
+    sample_records,
+    write_parquet,
+)
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 
-def export(store: Store, run_ids: Sequence[str] | None, form: Form, out: Path | None) -> list[Path]:
+def export(store: Store, run_ids: Sequence[str] | None, form: ExportFormat, out: Path | None) -> list[Path]:
     """Write runs (all, where none is named) in a form; gives the files, [] where it went to the screen.
 
     `out` None prints what is one text. `results-json` is one file a model: of several models `out` is a folder.
     Raises errors.UserError for a run that is not there, an empty store, and a file that cannot be written.
     """
-    ids = [run.id for run in queries.runs(store, run_ids)]
+    ids = [run.id for run in read_runs.runs(store, run_ids)]
     if not ids:
         raise UserError(f"{store.path}: holds no runs to export")
-    if form is Form.PARQUET:
+    if form is ExportFormat.PARQUET:
         if out is None:
             raise UserError("--as parquet: is no text for the screen; name a file with --out")
         with _whole(out) as part:
-            write_parquet(told(store, ids), part)
+            write_parquet(sample_records(store, ids), part)
         return [out]
-    if form is Form.RESULTS:
+    if form is ExportFormat.RESULTS:
         return _results(harness_results(summarise(store, ids)), out)
-    if form is Form.MODEL_INDEX:
+    if form is ExportFormat.MODEL_INDEX:
         return _text([model_index(summarise(store, ids))], out)
-    return _text(lines(told(store, ids), plain if form is Form.JSONL else inspect), out)
+    return _text(
+        json_lines(sample_records(store, ids), plain_form if form is ExportFormat.JSONL else inspect_form), out
+    )
 
 
 def _results(texts: dict[str, str], out: Path | None) -> list[Path]:

@@ -8,6 +8,6 @@ Importing this costs nothing; the drawing libraries (extra `figures`) are import
 from __future__ import annotations
 
 from sparkles_eval.reports.figures.figure import FORMATS, Figure, Format, missing, save
-from sparkles_eval.reports.figures.gather import figures
+from sparkles_eval.reports.figures.registry import figures
 
 __all__ = ["FORMATS", "Figure", "Format", "figures", "missing", "save"]

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
-from sparkles_eval.reports import numbers
-from sparkles_eval.reports.figures import draw
-from sparkles_eval.reports.figures.draw import Row, Told
+from sparkles_eval.reports.figures import charts
+from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
-from sparkles_eval.reports.figures.names import listed, shown
-from sparkles_eval.reports.figures.subject import MOST, Subject, counts, methods
-from sparkles_eval.reports.figures.theme import INK, PAPER, QUIET, SERIES, SMALL
+from sparkles_eval.reports.figures.panel_data import MOST, PanelData, graded_text, interval_methods
+from sparkles_eval.reports.figures.style import INK, PAPER, QUIET, SERIES, SMALL, listed, short_name
+from sparkles_eval.reports.toolkit import numbers
 
 if TYPE_CHECKING:
     import altair as alt
@@ -27,7 +26,7 @@ _TALL = 300
 _WIDE = 430
 
 
-def cost(about: Subject) -> Iterator[Figure]:
+def cost(about: PanelData) -> Iterator[Figure]:
     """Dollars of a run's answers against its headline, where two models have a known bill and one is not free."""
     fit = [entry for entry in about.entries if not entry.reference and _dollars(entry) is not None]
     if len(fit) < 2 or not any(_dollars(entry) for entry in fit):
@@ -35,7 +34,7 @@ def cost(about: Subject) -> Iterator[Figure]:
     kept, left = about.pick(fit, MOST)
     out = [entry.label for entry in about.models if entry not in fit]
     front = _front(kept)
-    yield draw.figure(about, _said(about, kept, front, out, left), _plot(about, kept, front))
+    yield charts.panel_figure(about, _cost_text(about, kept, front, out, left), _plot(about, kept, front))
 
 
 def _dollars(entry: Entry) -> float | None:
@@ -60,22 +59,26 @@ def _front(kept: Sequence[Entry]) -> list[Entry]:
     return front
 
 
-def _plot(about: Subject, kept: Sequence[Entry], front: Sequence[Entry]) -> alt.HConcatChart:
+def _plot(about: PanelData, kept: Sequence[Entry], front: Sequence[Entry]) -> alt.HConcatChart:
     """A plot of those that cost something, on a scale by powers of ten; beside it a strip for what is free."""
     import altair as alt
 
-    rows: list[Row] = []
+    rows: list[ChartRow] = []
     for entry in kept:
         assert entry.headline is not None
         name = about.labels[entry.label]
-        row = draw.ends(name, entry.headline.estimate, about.factor)
+        row = charts.ends(name, entry.headline.estimate, about.factor)
         best = entry in front
-        look: Row = {"stroke": SERIES[0] if best else QUIET, "fill": SERIES[0] if best else PAPER, "shape": "circle"}
+        look: ChartRow = {
+            "stroke": SERIES[0] if best else QUIET,
+            "fill": SERIES[0] if best else PAPER,
+            "shape": "circle",
+        }
         rows.append({**row, **look, "cost": _dollars(entry) or 0.0, "name": name})
     first = kept[0].headline
     assert first is not None
     limits = about.factor * first.column.low, about.factor * first.column.high
-    domain = draw.span(rows, limits)
+    domain = charts.span(rows, limits)
     gap = 14 * (domain[1] - domain[0]) / _TALL
     free, paid = [row for row in rows if not row["cost"]], [row for row in rows if row["cost"]]
     title = f"{first.column.title}, {about.unit}"
@@ -88,13 +91,13 @@ def _plot(about: Subject, kept: Sequence[Entry], front: Sequence[Entry]) -> alt.
 
 
 def _scatter(
-    rows: Sequence[Row],
+    rows: Sequence[ChartRow],
     domain: tuple[float, float],
     title: str,
     gap: float,
     *,
     strip: bool,
-    front: Sequence[Row] = (),
+    front: Sequence[ChartRow] = (),
 ) -> alt.LayerChart:
     import altair as alt
 
@@ -110,31 +113,31 @@ def _scatter(
         axis=alt.Axis(grid=True, labels=bool(title), tickCount=6),
     )
     stroke = alt.Stroke("stroke:N", scale=None, legend=None)
-    base = draw.chart(rows).encode(x=x)
+    base = charts.chart(rows).encode(x=x)
     rules = base.mark_rule(strokeWidth=1.6).encode(y=y, y2=alt.Y2("high:Q"), stroke=stroke)
     marks = base.mark_point(size=64, opacity=1, strokeWidth=1.6, shape="circle").encode(
         y=alt.Y("value:Q"), stroke=stroke, fill=alt.Fill("fill:N", scale=None, legend=None)
     )
-    places = draw.apart([float(row["value"]) for row in rows if isinstance(row["value"], float)], gap)
+    places = charts.spread_texts([float(row["value"]) for row in rows if isinstance(row["value"], float)], gap)
     names = [{**row, "at": at} for row, at in zip(rows, places, strict=True)]
     middle = math.sqrt(ends[0] * ends[1])  # names on the right half stand to the left of their dots
     left = [row for row in names if float(str(row["cost"])) <= middle]
     right = [row for row in names if row not in left]
     layers = [rules, marks, *_named(left, x, "left"), *_named(right, x, "right")]
     if len(front) > 1:
-        line = draw.chart(front).mark_line(interpolate="step-after", stroke=SERIES[0], strokeDash=[5, 3])
+        line = charts.chart(front).mark_line(interpolate="step-after", stroke=SERIES[0], strokeDash=[5, 3])
         layers.insert(0, line.encode(x=x, y=alt.Y("value:Q")))
     wide = 40 + 6 * max(len(str(row["name"])) for row in rows) if strip else _WIDE
-    return draw.layered(*layers, width=wide, height=_TALL)
+    return charts.layered(*layers, width=wide, height=_TALL)
 
 
-def _named(rows: Sequence[Row], x: alt.X, align: Literal["left", "right"]) -> list[alt.Chart]:
+def _named(rows: Sequence[ChartRow], x: alt.X, align: Literal["left", "right"]) -> list[alt.Chart]:
     """Names beside dots, on a seam of paper that keeps them readable over lines."""
     if not rows:
         return []
     import altair as alt
 
-    base = draw.chart(rows).encode(x=x, y=alt.Y("at:Q"), text=alt.Text("name:N"))
+    base = charts.chart(rows).encode(x=x, y=alt.Y("at:Q"), text=alt.Text("name:N"))
     gap = 9 if align == "left" else -9
     seam = base.mark_text(align=align, dx=gap, fontSize=SMALL, color=PAPER, stroke=PAPER, strokeWidth=3)
     return [seam, base.mark_text(align=align, dx=gap, fontSize=SMALL, color=INK)]
@@ -148,15 +151,17 @@ def _ticks(low: float, high: float) -> list[float]:
     return inside if len(inside) <= 7 else [value for value in inside if f"{value:e}"[0] == "1"]
 
 
-def _said(about: Subject, kept: Sequence[Entry], front: Sequence[Entry], out: Sequence[str], left: str) -> Told:
+def _cost_text(
+    about: PanelData, kept: Sequence[Entry], front: Sequence[Entry], out: Sequence[str], left: str
+) -> FigureText:
     estimates = [entry.headline.estimate for entry in kept if entry.headline]
     caption = (
         "Filled, joined by a dashed line: models than which none scores as high for less (Pareto front, by the values "
         "alone: where intervals overlap, so may the front). The bill is for all answers of the run, failed draws "
-        f"included, without the judge. {counts(estimates)}. {methods(estimates)}"
+        f"included, without the judge. {graded_text(estimates)}. {interval_methods(estimates)}"
     )
     if out:
-        caption += f" Left out, as their bill is unknown or not whole: {listed([shown(name) for name in out])}."
+        caption += f" Left out, as their bill is unknown or not whole: {listed([short_name(name) for name in out])}."
     heads = (
         Head("model", "model"),
         Head("cost_usd", "US dollars", "number"),
@@ -169,6 +174,6 @@ def _said(about: Subject, kept: Sequence[Entry], front: Sequence[Entry], out: Se
         (e.label, _dollars(e), Span.of(found), found.n, found.total, "yes" if e in front else "no")
         for e, found in zip(kept, estimates, strict=True)
     ]
-    least = f"{shown(front[0].label, 40)}, {numbers.dollars(front[0].spending.cost_usd)}"
+    least = f"{short_name(front[0].label, 40)}, {numbers.format_dollars(front[0].spending.cost_usd)}"
     said = f"Scatter plot of {len(kept)} models; the cheapest: {least}. Numbers below."
-    return Told("cost", "Cost against quality", caption + left, said, heads, rows)
+    return FigureText("cost", "Cost against quality", caption + left, said, heads, rows)

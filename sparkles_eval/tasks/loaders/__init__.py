@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.plugins import load_plugin
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.tasks.base import Loader
 
 GROUP = "sparkles_eval.loaders"
@@ -21,7 +21,7 @@ _BUILT_IN = {
     "nlvr2": "sparkles_eval.tasks.loaders.nlvr2",
     "demon": "sparkles_eval.tasks.loaders.demon",
     "jsonl": "sparkles_eval.tasks.loaders.jsonl",
-    "mini": "sparkles_eval.tasks.mini.loader",
+    "mini": "sparkles_eval.synthetic.loader",
 }
 
 

@@ -13,43 +13,43 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Sample, Text, Turn
+from sparkles_eval.core import Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.tasks.base import Loaded, Source
-from sparkles_eval.tasks.loaders.reading import (
-    Pictures,
-    Rows,
+from sparkles_eval.tasks.loaders.common import (
+    CheckedRows,
+    ImageReader,
     check_args,
     check_rows,
     data_root,
-    find_place,
+    find_path,
     image_folder,
     read_rows,
 )
-from sparkles_eval.tasks.strict import Foreign, Name, complaints, parse_json, read_text
+from sparkles_eval.tasks.validation import Foreign, Name, parse_json, read_text, validation_messages
 
 OPTIONS = ("IMAGE#1", "IMAGE#2")
 _FULL_NAMES = ("bison_annotations.cocoval2014.json", "bison_annotations.json")
 
 
-class Candidate(Foreign):
+class BisonCandidate(Foreign):
     """One of the two images."""
 
     image_id: Name
     image_filename: str
 
 
-class Row(Foreign):
+class BisonRow(Foreign):
     """One item; the published 150 have an `evaluation_id`, the full set only the `bison_id`."""
 
     bison_id: Name
     caption: str
     true_image_id: Name
-    image_candidates: tuple[Candidate, ...]
+    image_candidates: tuple[BisonCandidate, ...]
     evaluation_id: Name | None = None
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Row:
+    def _one_of_two(self) -> BisonRow:
         ids = [candidate.image_id for candidate in self.image_candidates]
         if len(ids) != 2 or ids[0] == ids[1]:
             raise ValueError(f"two different image_candidates are needed, there are {', '.join(ids) or 'none'}")
@@ -62,7 +62,7 @@ class Row(Foreign):
         return self.bison_id if self.evaluation_id is None else self.evaluation_id
 
 
-class FullFile(Foreign):
+class BisonFile(Foreign):
     """The full set's file around its rows."""
 
     data: list[object]
@@ -79,11 +79,11 @@ def load(source: Source) -> Loaded:
         home = root / "evaluation" / "BISON"
         files = [home / "annotations" / "sparkles_evaluation_bison_annotations.json"]
         folders = [home / "images"]
-    file = find_place(source, "annotations", source.args.get("annotations"), files)
-    images = find_place(source, "images", source.args.get("images"), folders, folder=True)
+    file = find_path(source, "annotations", source.args.get("annotations"), files)
+    images = find_path(source, "images", source.args.get("images"), folders, folder=True)
     rows = read_annotations(file)
     folder = image_folder(images, root)
-    pictures = Pictures(folder)
+    pictures = ImageReader(folder)
     items = [row for _, row in rows.rows]
     folder.warm(candidate.image_filename for row in items for candidate in row.image_candidates)
     made = [_sample(row, cluster, pictures) for row, cluster in zip(items, clusters(items), strict=True)]
@@ -91,22 +91,22 @@ def load(source: Source) -> Loaded:
     return Loaded(sound, (*rows.problems, *pictures.problems), folder.root)
 
 
-def read_annotations(path: Path) -> Rows[Row]:
+def read_annotations(path: Path) -> CheckedRows[BisonRow]:
     """Rows of a BISON file, published (a list) or full (a list under `data`)."""
     text = read_text(path)
     if not text.lstrip().startswith("{"):
-        return read_rows(path, Row)
-    found: Rows[Row] = Rows()
+        return read_rows(path, BisonRow)
+    found: CheckedRows[BisonRow] = CheckedRows()
     try:
-        check_rows(FullFile.model_validate(parse_json(text)).data, Row, found)
+        check_rows(BisonFile.model_validate(parse_json(text)).data, BisonRow, found)
     except ValidationError as error:
-        raise ContentError(f"{path}: {'; '.join(complaints(error, FullFile))}") from None
+        raise ContentError(f"{path}: {'; '.join(validation_messages(error, BisonFile))}") from None
     except ValueError as error:
         raise ContentError(f"{path}: {error}") from None
     return found
 
 
-def clusters(rows: Sequence[Row]) -> list[str]:
+def clusters(rows: Sequence[BisonRow]) -> list[str]:
     """The independent unit of each row: its connected component of rows that share an image (union-find).
 
     Where one component holds more than half of the rows, that is no longer a useful unit and every row's is its true
@@ -130,7 +130,7 @@ def clusters(rows: Sequence[Row]) -> list[str]:
     return tops
 
 
-def _sample(row: Row, cluster: str, pictures: Pictures) -> Sample | None:
+def _sample(row: BisonRow, cluster: str, pictures: ImageReader) -> Sample | None:
     wanted = [(candidate.image_filename, candidate.image_id, None) for candidate in row.image_candidates]
     found = pictures.read(row.id, wanted)
     if found is None:

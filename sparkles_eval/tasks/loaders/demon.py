@@ -14,19 +14,19 @@ from pathlib import Path
 
 from pydantic import Field
 
-from sparkles_eval.errors import ContentError, Problem
-from sparkles_eval.records import Image, Part, Sample, Text, Turn
+from sparkles_eval.core import Image, Part, Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError, Problem
 from sparkles_eval.tasks.base import Loaded, Source
-from sparkles_eval.tasks.loaders.reading import (
-    Pictures,
-    Rows,
+from sparkles_eval.tasks.loaders.common import (
+    CheckedRows,
+    ImageReader,
     check_args,
     check_rows,
     data_root,
     image_folder,
-    nothing,
+    nothing_loadable,
 )
-from sparkles_eval.tasks.strict import Foreign, Name, parse_json, read_text
+from sparkles_eval.tasks.validation import Foreign, Name, parse_json, read_text
 
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "dialogue": ("MMCoQA", "ALFRED"),
@@ -51,7 +51,7 @@ CATEGORIES: Mapping[str, tuple[str, ...]] = {
 _PLACE = re.compile(r"\{(?:image|table)#(\d{1,4})\}")
 
 
-class Instance(Foreign):
+class DemonInstance(Foreign):
     """What is shown and asked."""
 
     context: str
@@ -59,12 +59,12 @@ class Instance(Foreign):
     choice_list: tuple[Name, ...] = ()
 
 
-class Row(Foreign):
+class DemonRow(Foreign):
     """One item of a core.json."""
 
     sample_id: Name
     task_instruction_id: Name
-    task_instance: Instance
+    task_instance: DemonInstance
     response: Name
 
 
@@ -96,7 +96,7 @@ def _wanted(source: Source, root: Path) -> list[tuple[str, str]]:
         )
     missing = [name for name in CATEGORIES[category] if not _folder(root, name).is_dir()]
     if missing:
-        raise nothing(
+        raise nothing_loadable(
             source.task,
             f"category {category}: no folder of {', '.join(missing)} in {root}; add them, or take the sets that are "
             "there one by one with --task-arg dataset=NAME",
@@ -116,15 +116,15 @@ def _read_set(source: Source, root: Path, category: str, name: str) -> Loaded:
     folder = _folder(root, name)
     file = folder / "core.json"
     if not file.is_file():
-        raise nothing(source.task, f"no core.json of {name} in {folder}")
+        raise nothing_loadable(source.task, f"no core.json of {name} in {folder}")
     try:
         raw = parse_json(read_text(file))
     except ValueError as error:
         raise ContentError(f"{file}: {error}") from None
     instructions, items = _parts(raw, file)
-    rows: Rows[Row] = Rows()
-    check_rows(items, Row, rows)
-    pictures = Pictures(image_folder(folder / "images", root))
+    rows: CheckedRows[DemonRow] = CheckedRows()
+    check_rows(items, DemonRow, rows)
+    pictures = ImageReader(image_folder(folder / "images", root))
     pictures.folder.warm(path for _, row in rows.rows for path in row.task_instance.images_path)
     problems = [Problem(f"{name} {problem.item}", problem.what) for problem in rows.problems]
     samples: list[Sample] = []
@@ -150,7 +150,7 @@ def _parts(raw: object, file: Path) -> tuple[dict[str, str], list[object]]:
 
 
 def _sample(
-    row: Row, name: str, category: str, instructions: Mapping[str, str], pictures: Pictures
+    row: DemonRow, name: str, category: str, instructions: Mapping[str, str], pictures: ImageReader
 ) -> Sample | Problem | None:
     """The sample, what is wrong with it, or None where `pictures` has noted that."""
     item, instance = f"{name}/{row.sample_id}", row.task_instance

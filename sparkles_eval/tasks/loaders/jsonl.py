@@ -30,12 +30,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sparkles_eval.records import Part, Sample, Turn
+from sparkles_eval.core import Part, Sample, Turn
 from sparkles_eval.tasks.base import Loaded, Source
-from sparkles_eval.tasks.loaders.reading import Pictures, check_args, find_place, image_folder, read_rows
-from sparkles_eval.tasks.loaders.sparkleseval import Message, check_roles, place, turns_of
+from sparkles_eval.tasks.loaders.common import ImageReader, check_args, find_path, image_folder, read_rows
+from sparkles_eval.tasks.loaders.sparkleseval import SparklesMessage, check_roles, place, turns_of
 from sparkles_eval.tasks.placeholders import places
-from sparkles_eval.tasks.strict import Name, Strict
+from sparkles_eval.tasks.validation import Name, Strict
 
 
 def _one_or_several(value: object) -> object:
@@ -47,7 +47,7 @@ Targets = Annotated[tuple[Name, ...], BeforeValidator(_one_or_several)]
 """The answers that count as right; the first is the one that tables show."""
 
 
-class Picture(Strict):
+class JsonlImage(Strict):
     """An image: its path in the image folder; the name and the words that a judge knows it by."""
 
     path: str
@@ -55,33 +55,33 @@ class Picture(Strict):
     caption: str | None = None
 
 
-class TurnLine(Strict):
+class JsonlTurn(Strict):
     """One user message."""
 
     text: str = ""
-    images: tuple[str | Picture, ...] = ()
+    images: tuple[str | JsonlImage, ...] = ()
     reference: str | None = None
     options: tuple[Name, ...] = ()
     target: Targets = ()
 
     @model_validator(mode="after")
-    def _one_placeholder_each(self) -> TurnLine:
+    def _one_placeholder_each(self) -> JsonlTurn:
         places(self.text, len(self.images))
         return self
 
     @property
-    def pictures(self) -> list[Picture]:
-        return [Picture(path=image) if isinstance(image, str) else image for image in self.images]
+    def pictures(self) -> list[JsonlImage]:
+        return [JsonlImage(path=image) if isinstance(image, str) else image for image in self.images]
 
 
-class Line(Strict):
+class JsonlSample(Strict):
     """One sample; see the module's words."""
 
     id: Name = Field(min_length=1)
-    turns: tuple[TurnLine, ...] = ()
-    dialogue: tuple[Message, ...] = ()
+    turns: tuple[JsonlTurn, ...] = ()
+    dialogue: tuple[SparklesMessage, ...] = ()
     text: str | None = None
-    images: tuple[str | Picture, ...] = ()
+    images: tuple[str | JsonlImage, ...] = ()
     reference: str | None = None
     fields: dict[str, Name] = Field(default_factory=dict)
     options: tuple[Name, ...] = ()
@@ -91,7 +91,7 @@ class Line(Strict):
     tags: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
-    def _one_way_to_say_it(self) -> Line:
+    def _one_way_to_say_it(self) -> JsonlSample:
         short = self.text is not None or self.images or self.reference is not None
         if bool(self.turns) + bool(self.dialogue) + bool(short) > 1:
             raise ValueError("`turns`, `dialogue` and a single turn's `text`, `images`, `reference` exclude each other")
@@ -100,14 +100,14 @@ class Line(Strict):
         if self.dialogue:
             check_roles(self.dialogue)
         elif not self.turns:  # checks the short form as the long one
-            TurnLine(text=self.text or "", images=self.images)
+            JsonlTurn(text=self.text or "", images=self.images)
         return self
 
-    def all_turns(self) -> tuple[TurnLine, ...]:
+    def all_turns(self) -> tuple[JsonlTurn, ...]:
         """Every turn in its long form; none where a dialogue stands in place of turns."""
         if self.dialogue:
             return ()
-        return self.turns or (TurnLine(text=self.text or "", images=self.images, reference=self.reference),)
+        return self.turns or (JsonlTurn(text=self.text or "", images=self.images, reference=self.reference),)
 
 
 def load(source: Source) -> Loaded:
@@ -117,19 +117,19 @@ def load(source: Source) -> Loaded:
     check_args(source, ("samples", "images"))
     named = source.args.get("samples", "samples.jsonl")
     beside = source.folder / named
-    file = beside if beside.is_file() else find_place(source, "samples", named, [])
+    file = beside if beside.is_file() else find_path(source, "samples", named, [])
     root = (source.data_root or source.folder).expanduser()
-    base = find_place(source, "images", None, [root / source.args.get("images", "")], folder=True)
-    rows = read_rows(file, Line)
+    base = find_path(source, "images", None, [root / source.args.get("images", "")], folder=True)
+    rows = read_rows(file, JsonlSample)
     folder = image_folder(base, root)
-    pictures = Pictures(folder)
+    pictures = ImageReader(folder)
     folder.warm(picture.path for _, line in rows.rows for turn in line.all_turns() for picture in turn.pictures)
     folder.warm(folder.named(p.image_id) for _, line in rows.rows for said in line.dialogue for p in said.images)
     made = [sample for _, line in rows.rows if (sample := _sample(line, pictures)) is not None]
     return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
 
 
-def _sample(line: Line, pictures: Pictures) -> Sample | None:
+def _sample(line: JsonlSample, pictures: ImageReader) -> Sample | None:
     turns = turns_of(line.id, line.dialogue, pictures) if line.dialogue else _turns(line, pictures)
     if turns is None:
         return None
@@ -146,7 +146,7 @@ def _sample(line: Line, pictures: Pictures) -> Sample | None:
     )
 
 
-def _turns(line: Line, pictures: Pictures) -> tuple[Turn, ...] | None:
+def _turns(line: JsonlSample, pictures: ImageReader) -> tuple[Turn, ...] | None:
     made = [(_content(line.id, turn, pictures), turn) for turn in line.all_turns()]
     turns = tuple(
         Turn(content, turn.reference, options=turn.options, targets=turn.target)
@@ -156,7 +156,7 @@ def _turns(line: Line, pictures: Pictures) -> tuple[Turn, ...] | None:
     return turns if len(turns) == len(made) else None
 
 
-def _content(item: str, turn: TurnLine, pictures: Pictures) -> tuple[Part, ...] | None:
+def _content(item: str, turn: JsonlTurn, pictures: ImageReader) -> tuple[Part, ...] | None:
     found = pictures.read(item, [(picture.path, picture.id, picture.caption) for picture in turn.pictures])
     if found is None:
         return None

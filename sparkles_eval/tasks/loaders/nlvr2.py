@@ -14,18 +14,18 @@ from typing import Literal, NamedTuple
 
 from pydantic import field_validator
 
-from sparkles_eval.errors import ContentError, Problem
-from sparkles_eval.records import Sample, Text, Turn
+from sparkles_eval.core import Sample, Text, Turn
+from sparkles_eval.core.errors import ContentError, Problem
 from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.images import ImageFolder
-from sparkles_eval.tasks.loaders.reading import Pictures, check_args, data_root, find_place, image_folder, read_rows
-from sparkles_eval.tasks.strict import Foreign, Name, read_text
+from sparkles_eval.tasks.loaders.common import ImageReader, check_args, data_root, find_path, image_folder, read_rows
+from sparkles_eval.tasks.validation import Foreign, Name, read_text
 
 OPTIONS = ("True", "False")
 ARGS = ("annotations", "categories", "images", "source", "split", "subset", "subset_file")
 
 
-class Names(NamedTuple):
+class Nlvr2Names(NamedTuple):
     """What an identifier says: the consistency group, the independent unit, and the two file names."""
 
     group: str
@@ -34,17 +34,17 @@ class Names(NamedTuple):
     right: str
 
 
-def names(identifier: str) -> Names:
+def names(identifier: str) -> Nlvr2Names:
     """Parts of `split-set-pair-sentence`. Raises ValueError for anything else."""
     parts = identifier.rsplit("-", 3)
     if len(parts) != 4 or not all(parts):
         raise ValueError(f"{identifier!r} is not split-set-pair-sentence")
     split, group, pair, sentence = parts
     stem = f"{split}-{group}-{pair}"
-    return Names(f"{split}-{group}-{sentence}", f"{split}-{group}", f"{stem}-img0.png", f"{stem}-img1.png")
+    return Nlvr2Names(f"{split}-{group}-{sentence}", f"{split}-{group}", f"{stem}-img0.png", f"{stem}-img1.png")
 
 
-class Row(Foreign):
+class Nlvr2Row(Foreign):
     """One item; the published 150 have an `evaluation_id`, train has the `directory` of its images."""
 
     identifier: str
@@ -85,18 +85,18 @@ def load(source: Source) -> Loaded:
     if full:
         files = [root / folder / f"{split}.json" for folder in ("", "data", "annotations")]
         folders = [root / name for name in ("images", f"images/{split}", split)]
-    file = find_place(source, "annotations", args.get("annotations"), files)
-    images = find_place(source, "images", args.get("images"), folders, folder=True)
-    found = read_rows(file, Row)
+    file = find_path(source, "annotations", args.get("annotations"), files)
+    images = find_path(source, "images", args.get("images"), folders, folder=True)
+    found = read_rows(file, Nlvr2Row)
     rows, problems = [row for _, row in found.rows], found.problems
     if "subset" in args or "subset_file" in args:
         rows = _subset(source, root, split, rows, problems)
     categories = args.get("categories")
-    tags = read_categories(find_place(source, "categories", categories, [])) if categories else {}
+    tags = read_categories(find_path(source, "categories", categories, [])) if categories else {}
     if tags and not any(row.sentence in tags for row in rows):
         raise ContentError(f"{categories}: none of its {len(tags)} sentences is one of {file}; is it for this split?")
     folder = image_folder(images, root)
-    pictures = Pictures(folder)
+    pictures = ImageReader(folder)
     places = [_image_names(row, split, folder) for row in rows]
     folder.warm(name for pair in places for name in pair)
     made = [_sample(row, pair, tags, pictures) for row, pair in zip(rows, places, strict=True)]
@@ -104,13 +104,13 @@ def load(source: Source) -> Loaded:
     return Loaded(sound, (*problems, *pictures.problems), folder.root)
 
 
-def _subset(source: Source, root: Path, split: str, rows: list[Row], problems: list[Problem]) -> list[Row]:
+def _subset(source: Source, root: Path, split: str, rows: list[Nlvr2Row], problems: list[Problem]) -> list[Nlvr2Row]:
     """The rows that the subset's file lists, in the annotation's order."""
     subset = source.args.get("subset", "balanced")
     usual = [
         root / folder / f"{subset}_{split}.json" for folder in ("", subset, "data", f"data/{subset}", "annotations")
     ]
-    file = find_place(source, "subset_file", source.args.get("subset_file"), usual)
+    file = find_path(source, "subset_file", source.args.get("subset_file"), usual)
     listed = read_rows(file, _Identified)
     problems.extend(Problem(problem.item, f"{file.name}: {problem.what}") for problem in listed.problems)
     wanted = dict.fromkeys(row.identifier for _, row in listed.rows)
@@ -138,7 +138,7 @@ def read_categories(path: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _image_names(row: Row, split: str, folder: ImageFolder) -> tuple[str, str]:
+def _image_names(row: Nlvr2Row, split: str, folder: ImageFolder) -> tuple[str, str]:
     """Where the two files lie: beside each other, by split, or (train) by directory. The plain names if nowhere."""
     plain = names(row.identifier)
     homes = ["", f"{split}/"]
@@ -148,7 +148,9 @@ def _image_names(row: Row, split: str, folder: ImageFolder) -> tuple[str, str]:
     return home + plain.left, home + plain.right
 
 
-def _sample(row: Row, places: Sequence[str], tags: dict[str, tuple[str, ...]], pictures: Pictures) -> Sample | None:
+def _sample(
+    row: Nlvr2Row, places: Sequence[str], tags: dict[str, tuple[str, ...]], pictures: ImageReader
+) -> Sample | None:
     parts = names(row.identifier)
     wanted = [(path, Path(name).stem, None) for path, name in zip(places, (parts.left, parts.right), strict=True)]
     found = pictures.read(row.id, wanted)

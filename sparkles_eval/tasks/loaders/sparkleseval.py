@@ -11,31 +11,31 @@ from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from sparkles_eval.records import Image, Part, Sample, Text, Turn
+from sparkles_eval.core import Image, Part, Sample, Text, Turn
 from sparkles_eval.tasks.base import Loaded, Source
-from sparkles_eval.tasks.loaders.reading import Pictures, check_args, data_root, find_place, image_folder, read_rows
-from sparkles_eval.tasks.strict import Foreign, Name
+from sparkles_eval.tasks.loaders.common import ImageReader, check_args, data_root, find_path, image_folder, read_rows
+from sparkles_eval.tasks.validation import Foreign, Name
 
 PLACEHOLDER = "<Img><ImageHere></Img>"
 _NAMED = re.compile(r"IMAGE#(\w+)$")
 
 
-class Picture(Foreign):
+class SparklesImage(Foreign):
     """An image of a message, with the words that describe it to a judge."""
 
     image_id: Name
     caption: str | None = None
 
 
-class Message(Foreign):
+class SparklesMessage(Foreign):
     """One message; a user's has a placeholder for each of its images, in order."""
 
     role: str
     content: str
-    images: tuple[Picture, ...] = ()
+    images: tuple[SparklesImage, ...] = ()
 
     @model_validator(mode="after")
-    def _one_placeholder_each(self) -> Message:
+    def _one_placeholder_each(self) -> SparklesMessage:
         words = self.content.split(PLACEHOLDER)
         if len(words) - 1 != len(self.images):
             raise ValueError(f"{len(words) - 1} placeholders for {len(self.images)} images")
@@ -46,14 +46,14 @@ class Message(Foreign):
         return self
 
 
-class Dialogue(Foreign):
+class SparklesDialogue(Foreign):
     """One item: user and assistant messages in turn, a user's first."""
 
     evaluation_id: Name
-    dialogue: tuple[Message, ...]
+    dialogue: tuple[SparklesMessage, ...]
 
     @model_validator(mode="after")
-    def _roles_alternate(self) -> Dialogue:
+    def _roles_alternate(self) -> SparklesDialogue:
         check_roles(self.dialogue)
         return self
 
@@ -64,22 +64,22 @@ def load(source: Source) -> Loaded:
     root = data_root(source)
     home = root / "evaluation" / "SparklesEval"
     usual = home / "annotations" / "sparkles_evaluation_sparkleseval_annotations.json"
-    file = find_place(source, "annotations", source.args.get("annotations"), [usual])
-    images = find_place(source, "images", source.args.get("images"), [home / "images"], folder=True)
-    rows = read_rows(file, Dialogue)
+    file = find_path(source, "annotations", source.args.get("annotations"), [usual])
+    images = find_path(source, "images", source.args.get("images"), [home / "images"], folder=True)
+    rows = read_rows(file, SparklesDialogue)
     folder = image_folder(images, root)
-    pictures = Pictures(folder)
+    pictures = ImageReader(folder)
     folder.warm(folder.named(picture.image_id) for _, row in rows.rows for m in row.dialogue for picture in m.images)
     made = [sample for _, row in rows.rows if (sample := _sample(row, pictures)) is not None]
     return Loaded(tuple(made), (*rows.problems, *pictures.problems), folder.root)
 
 
-def _sample(row: Dialogue, pictures: Pictures) -> Sample | None:
+def _sample(row: SparklesDialogue, pictures: ImageReader) -> Sample | None:
     turns = turns_of(row.evaluation_id, row.dialogue, pictures)
     return None if turns is None else Sample(row.evaluation_id, turns, cluster=row.evaluation_id)
 
 
-def check_roles(dialogue: Sequence[Message]) -> None:
+def check_roles(dialogue: Sequence[SparklesMessage]) -> None:
     """Raises ValueError, for pydantic, where messages are not a user's and an assistant's in turn, a user's first."""
     roles = [message.role for message in dialogue]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
@@ -88,7 +88,7 @@ def check_roles(dialogue: Sequence[Message]) -> None:
         raise ValueError("an assistant message has images")
 
 
-def turns_of(item: str, dialogue: Sequence[Message], pictures: Pictures) -> tuple[Turn, ...] | None:
+def turns_of(item: str, dialogue: Sequence[SparklesMessage], pictures: ImageReader) -> tuple[Turn, ...] | None:
     """The user's messages as turns with the assistant's as references; None, noted, where a picture is unusable."""
     turns: list[Turn] = []
     sound = True

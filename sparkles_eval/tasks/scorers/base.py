@@ -20,10 +20,10 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from sparkles_eval.core import Response, Sample, Score, Status
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.reply_parts import take_apart
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Response, Sample, Score, Status
-from sparkles_eval.tasks.strict import Strict, complaints
+from sparkles_eval.tasks.validation import Strict, validation_messages
 
 CRITERION = "accuracy"
 """The criterion under which every scorer's value is stored."""
@@ -124,7 +124,7 @@ class Scorer:
             chosen = self.model.model_validate(dict(options))
         except ValidationError as error:
             takes = "" if self.model.model_fields else "; it takes no options"
-            raise ContentError("; ".join(complaints(error, self.model)) + takes) from None
+            raise ContentError("; ".join(validation_messages(error, self.model)) + takes) from None
         return BoundScorer(self, {name: getattr(chosen, name) for name in self.model.model_fields}, _unusual(chosen))
 
 

@@ -1,4 +1,4 @@
-"""The scorer `choice`: the option that an answer chooses, read by one of the answer rules in `tasks.answers`."""
+"""The scorer `choice`: the option that an answer chooses, read by one of the answer rules in `tasks.scorers.rules`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, Literal
 
-from sparkles_eval.tasks.answers import extract, rule
 from sparkles_eval.tasks.scorers.base import NoOptions, Outcome, Question, Scorer, invalid, scorer
+from sparkles_eval.tasks.scorers.rules import extract, rule
 from sparkles_eval.tasks.scorers.strict_reader import unreadable
 
 NAME = "choice"

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.plugins import load_plugin
-from sparkles_eval.tasks.answers import KEPT, RULES
+from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.tasks.scorers import choice, matching, numeric
 from sparkles_eval.tasks.scorers.base import KIND, BoundScorer, Scorer
+from sparkles_eval.tasks.scorers.rules import KEPT, RULES
 
 GROUP = f"sparkles_eval.{KIND}"
 """Entry-point group of scorers in other installed packages; an entry has its scorer's name."""

@@ -16,10 +16,10 @@ from enum import StrEnum
 from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter, Request, StreamingAdapter
-from sparkles_eval.errors import AdapterError, Rejected, UserError
-from sparkles_eval.records import Conversation, Generation, Image, Message, Model, Part, Reply, Sample, Text, Turn
+from sparkles_eval.core import Conversation, Generation, Image, Message, Model, Part, Reply, Sample, Text, Turn
+from sparkles_eval.core.errors import AdapterError, Rejected, UserError
 from sparkles_eval.sparkleschat.prompts import PLACEHOLDER
-from sparkles_eval.store.queries import Sum
+from sparkles_eval.store.read_runs import Sum
 
 LONGEST = 100_000
 """Characters of a message."""
@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 
 @dataclass(eq=False)
-class Answer:
+class ChatAnswer:
     """One model's answer to one question, as it grows."""
 
     model: Model
@@ -73,7 +73,7 @@ class Answer:
         self.stage, self.error = stage, error
         self._tell()
 
-    async def follow(self) -> AsyncIterator[Answer]:
+    async def follow(self) -> AsyncIterator[ChatAnswer]:
         """Itself at once, and again whenever it has grown, until it is settled."""
         while True:
             news = self._news
@@ -88,11 +88,11 @@ class Answer:
 
 
 @dataclass(eq=False)
-class Exchange:
+class ChatExchange:
     """A question, and what each model answered."""
 
     question: tuple[Part, ...]
-    answers: list[Answer]
+    answers: list[ChatAnswer]
 
     @property
     def writing(self) -> bool:
@@ -105,8 +105,8 @@ class Chat:
     def __init__(self, adapters: Sequence[Adapter]) -> None:
         self.id = f"chat-{secrets.token_hex(6)}"
         self.adapters = tuple(adapters)
-        self.exchanges: list[Exchange] = []
-        self._tasks: dict[Answer, asyncio.Task[None]] = {}
+        self.exchanges: list[ChatExchange] = []
+        self._tasks: dict[ChatAnswer, asyncio.Task[None]] = {}
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -122,23 +122,23 @@ class Chat:
         shown = (part for exchange in self.exchanges for part in exchange.question if isinstance(part, Image))
         return tuple({image.sha256: image for image in shown}.values())
 
-    def ask(self, question: Sequence[Part]) -> Exchange:
+    def ask(self, question: Sequence[Part]) -> ChatExchange:
         """Ask all models; the answers grow from now on. Raises errors.UserError for what cannot be asked now."""
         self._quiet()
-        exchange = Exchange(joined(question), [Answer(model) for model in self.models])
+        exchange = ChatExchange(merge_text(question), [ChatAnswer(model) for model in self.models])
         self.exchanges.append(exchange)
         for number in range(len(self.adapters)):
             self._start(number)
         return exchange
 
-    def retry(self, number: int) -> Answer:
+    def retry(self, number: int) -> ChatAnswer:
         """Ask the last question of one model again. Raises errors.UserError where there is none, or it is writing."""
         if not self.exchanges or not 0 <= number < len(self.adapters):
             raise UserError("there is no answer to ask for again")
         answers = self.exchanges[-1].answers
         if answers[number].stage is Stage.WRITING:
             raise UserError("this model is still writing; stop it first")
-        answers[number] = Answer(self.models[number], draw=answers[number].draw + 1)
+        answers[number] = ChatAnswer(self.models[number], draw=answers[number].draw + 1)
         self._start(number)
         return answers[number]
 
@@ -164,7 +164,7 @@ class Chat:
         messages: list[Message] = []
         for exchange in self.exchanges[:turn]:
             if exchange.answers[number].counts:
-                messages += told(exchange, number)
+                messages += as_messages(exchange, number)
         return Conversation((*messages, Message("user", self.exchanges[turn].question)))
 
     def _quiet(self) -> None:
@@ -178,13 +178,13 @@ class Chat:
         self._tasks[answer] = task
         task.add_done_callback(lambda _: self._ended(answer))
 
-    def _ended(self, answer: Answer) -> None:
+    def _ended(self, answer: ChatAnswer) -> None:
         self._tasks.pop(answer, None)
         if answer.stage is Stage.WRITING:  # stopped before it began
             answer.settle(Stage.STOPPED)
 
 
-def joined(question: Sequence[Part]) -> tuple[Part, ...]:
+def merge_text(question: Sequence[Part]) -> tuple[Part, ...]:
     """A question as it is asked: neighbouring texts in one, blanks at its ends left out.
 
     Raises errors.UserError for one without content, one that is too long, and words that mean an image elsewhere.
@@ -210,13 +210,13 @@ def joined(question: Sequence[Part]) -> tuple[Part, ...]:
     return kept
 
 
-def told(exchange: Exchange, number: int) -> tuple[Message, Message]:
+def as_messages(exchange: ChatExchange, number: int) -> tuple[Message, Message]:
     """A question and model `number`'s answer, as messages."""
     answer = Message("assistant", (Text(exchange.answers[number].text),))
     return Message("user", exchange.question), answer
 
 
-async def _write(adapter: Adapter, conversation: Conversation, answer: Answer, chat: str) -> None:
+async def _write(adapter: Adapter, conversation: Conversation, answer: ChatAnswer, chat: str) -> None:
     questions = [message for message in conversation.messages if message.role == "user"]
     sample = Sample(chat, tuple(Turn(message.parts) for message in questions))
     generation = adapter.effective(Generation())
@@ -237,7 +237,7 @@ async def _write(adapter: Adapter, conversation: Conversation, answer: Answer, c
         answer.settle(Stage.WHOLE)
 
 
-async def _reply(adapter: Adapter, request: Request, answer: Answer) -> Reply:
+async def _reply(adapter: Adapter, request: Request, answer: ChatAnswer) -> Reply:
     if problem := adapter.check(request):
         raise Rejected(f"{adapter.model.name}: {problem}")
     if isinstance(adapter, StreamingAdapter):

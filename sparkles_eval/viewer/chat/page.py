@@ -21,15 +21,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from sparkles_eval import __version__
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Image, Part, Text
-from sparkles_eval.reports.inert import visible
-from sparkles_eval.reports.pages import environment
-from sparkles_eval.viewer import web
-from sparkles_eval.viewer.chat.cast import SIDE_BY_SIDE, Cast
-from sparkles_eval.viewer.chat.conversation import LONGEST, Answer, Chat
-from sparkles_eval.viewer.chat.pictures import LARGEST, Album
-from sparkles_eval.viewer.chat.saving import archive, images_folder, save
+from sparkles_eval.core import Image, Part, Text
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import visible
+from sparkles_eval.reports.toolkit.pages import environment
+from sparkles_eval.viewer import web_server
+from sparkles_eval.viewer.chat.chat_models import SIDE_BY_SIDE, ChatModels
+from sparkles_eval.viewer.chat.conversation import LONGEST, Chat, ChatAnswer
+from sparkles_eval.viewer.chat.storage import LARGEST_IMAGE, SessionImages, archive, images_folder, save
 
 ASSETS = ("style.css", "chat.css", "chat.js")
 _PACE_S = 0.04
@@ -54,11 +53,11 @@ class _Question(BaseModel):
 
 
 @dataclass
-class Room:
+class ChatRoom:
     """Everything that the page shows: who can be talked to, the pictures, the conversations."""
 
-    cast: Cast
-    album: Album
+    chat_models: ChatModels
+    images: SessionImages
     opening: Sequence[Image] = ()
     """The first message begins with them."""
     file: Path | None = None
@@ -71,7 +70,7 @@ class Room:
 
         Raises errors.UserError for a model that is not offered, or cannot be made.
         """
-        adapters = self.cast.adapters(names)
+        adapters = self.chat_models.adapters(names)
         newest = next(reversed(self.chats.values()), None)
         if newest is not None and not newest.exchanges and newest.adapters == adapters:
             return newest
@@ -89,26 +88,26 @@ class Room:
     async def aclose(self) -> None:
         """Stop every model and let it go."""
         await asyncio.gather(*(chat.stop() for chat in self.chats.values()))
-        await self.cast.aclose()
+        await self.chat_models.aclose()
 
 
-def application(room: Room, token: str, host: str, port: int) -> Starlette:
+def application(room: ChatRoom, token: str, host: str, port: int) -> Starlette:
     """The page of a room."""
     page = _Page(room)
-    return web.application(
+    return web_server.application(
         page.routes,
         token=token,
         host=host,
         port=port,
         assets=ASSETS,
         content=room.content,
-        max_body=LARGEST,
+        max_body=LARGEST_IMAGE,
         closing=room.aclose,
     )
 
 
 class _Page:
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: ChatRoom) -> None:
         self._room = room
         self._templates = environment(room.content)
         self.routes = (
@@ -129,25 +128,25 @@ class _Page:
     # --- pages ------------------------------------------------------------------------------------------------
 
     async def _begin(self, request: Request) -> Response:
-        names = [name for name in request.query_params.getlist("model") if name] or self._room.cast.named
+        names = [name for name in request.query_params.getlist("model") if name] or self._room.chat_models.named
         chat = await run_in_threadpool(self._room.begin, names)
-        return RedirectResponse(f"{web.base(request)}/c/{chat.id}", status_code=303)
+        return RedirectResponse(f"{web_server.base(request)}/c/{chat.id}", status_code=303)
 
     async def _show(self, request: Request) -> Response:
         room, chat = self._room, self._room.chat(request)
         first = chat is next(iter(room.chats.values()))
-        offers = await run_in_threadpool(lambda: room.cast.offers)
+        offers = await run_in_threadpool(lambda: room.chat_models.offers)
         return self._render(
             "chat.html.j2",
             request,
             chat,
             version=__version__,
             offers=offers,
-            chosen=[room.cast.name(adapter) for adapter in chat.adapters],
+            chosen=[room.chat_models.name(adapter) for adapter in chat.adapters],
             places=range(max(2, len(chat.adapters))),
             opening=room.opening if first and not chat.exchanges else (),
             file=room.file,
-            largest=LARGEST,
+            largest=LARGEST_IMAGE,
             most=SIDE_BY_SIDE,
         )
 
@@ -164,7 +163,7 @@ class _Page:
         return self._render("chat_exchange.html.j2", request, chat, exchange=exchange, turn=turn)
 
     def _part(self, part: _Words | _Picture) -> Part:
-        return Text(part.text) if isinstance(part, _Words) else self._room.album.get(part.image)
+        return Text(part.text) if isinstance(part, _Words) else self._room.images.get(part.image)
 
     async def _back(self, request: Request) -> Response:
         question = self._room.chat(request).take_back()
@@ -188,7 +187,7 @@ class _Page:
         return StreamingResponse(self._growing(request, chat, turn, number, answer), media_type="application/x-ndjson")
 
     async def _growing(
-        self, request: Request, chat: Chat, turn: int, number: int, answer: Answer
+        self, request: Request, chat: Chat, turn: int, number: int, answer: ChatAnswer
     ) -> AsyncIterator[str]:
         """Lines of JSON: {"at", "add"} puts characters behind the first `at`, and {"html"}, the last, is the answer."""
         shown = ""
@@ -206,16 +205,16 @@ class _Page:
 
     async def _add(self, request: Request) -> Response:
         name = request.query_params.get("name", "")[:200] or "the picture"
-        image = await run_in_threadpool(self._room.album.add, await request.body(), name)
+        image = await run_in_threadpool(self._room.images.add, await request.body(), name)
         return JSONResponse({"image": image.sha256, "width": image.width, "height": image.height})
 
     async def _image(self, request: Request) -> Response:
-        image = self._room.album.get(request.path_params["sha"])
+        image = self._room.images.get(request.path_params["sha"])
         assert image.path is not None
         return Response(await run_in_threadpool(image.path.read_bytes), media_type=image.media_type)
 
     async def _preview(self, request: Request) -> Response:
-        return Response(self._room.album.preview(request.path_params["sha"]), media_type="image/jpeg")
+        return Response(self._room.images.preview(request.path_params["sha"]), media_type="image/jpeg")
 
     async def _save(self, request: Request) -> Response:
         chat, file = self._room.chat(request), self._room.file
@@ -236,11 +235,11 @@ class _Page:
     def _render(self, template: str, request: Request, chat: Chat, **names: object) -> HTMLResponse:
         numbers = {image.sha256: number for number, image in enumerate(chat.images, 1)}
         page = self._templates.get_template(template)
-        return HTMLResponse(page.render(root=web.base(request), chat=chat, numbers=numbers, **names))
+        return HTMLResponse(page.render(root=web_server.base(request), chat=chat, numbers=numbers, **names))
 
-    def _answer(self, request: Request, chat: Chat, turn: int, number: int, answer: Answer) -> str:
+    def _answer(self, request: Request, chat: Chat, turn: int, number: int, answer: ChatAnswer) -> str:
         page = self._templates.get_template("chat_answer.html.j2")
-        return page.render(root=web.base(request), chat=chat, turn=turn, number=number, answer=answer)
+        return page.render(root=web_server.base(request), chat=chat, turn=turn, number=number, answer=answer)
 
 
 def _alike(before: str, after: str) -> int:

@@ -16,15 +16,13 @@ from pathlib import Path
 
 import typer
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Part, Status, Text
-from sparkles_eval.reports.inert import line as one_line
-from sparkles_eval.reports.inert import visible
+from sparkles_eval.core import Part, Status, Text
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import one_line, visible
 from sparkles_eval.tasks.images import SUFFIXES
-from sparkles_eval.viewer.chat.cast import Cast
-from sparkles_eval.viewer.chat.conversation import Answer, Chat, Stage
-from sparkles_eval.viewer.chat.pictures import Album
-from sparkles_eval.viewer.chat.saving import images_folder, save
+from sparkles_eval.viewer.chat.chat_models import ChatModels
+from sparkles_eval.viewer.chat.conversation import Chat, ChatAnswer, Stage
+from sparkles_eval.viewer.chat.storage import SessionImages, images_folder, save
 
 HELP = """\
 Write a message and press Enter; a line that ends in \\ goes on in the next.
@@ -40,7 +38,7 @@ _ENDS = ".,;:!?)]}\"'"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ChatConfig:
     """What the command line says of a conversation in the terminal."""
 
     images: tuple[Path, ...] = ()
@@ -49,7 +47,7 @@ class Wishes:
     """Where conversations are saved when they end, and where /save writes."""
 
 
-def talk(cast: Cast, album: Album, wishes: Wishes) -> bool:
+def talk(cast: ChatModels, album: SessionImages, wishes: ChatConfig) -> bool:
     """Talk until the input ends or /quit. True when every question was answered by every model.
 
     Raises errors.UserError for a picture of `wishes` that cannot be read, or a file that cannot be written at the end.
@@ -63,7 +61,7 @@ def talk(cast: Cast, album: Album, wishes: Wishes) -> bool:
     return talking.answered
 
 
-def read_message(text: str, album: Album) -> list[Part]:
+def read_message(text: str, album: SessionImages) -> list[Part]:
     """Words with pictures where their paths stand. Raises errors.UserError for a path that leads to no picture.
 
     An "@word" that is no file and does not look like one (a slash, a picture's ending) stays a word.
@@ -102,7 +100,7 @@ def _file(path: str) -> bool:
 
 
 class _Talk:
-    def __init__(self, runner: asyncio.Runner, cast: Cast, album: Album, wishes: Wishes) -> None:
+    def __init__(self, runner: asyncio.Runner, cast: ChatModels, album: SessionImages, wishes: ChatConfig) -> None:
         self._runner = runner
         self._album = album
         self._adapters = cast.adapters(cast.named)
@@ -156,19 +154,19 @@ class _Talk:
         self._next = []
         self._show(self._ask(parts))
 
-    def _ask(self, parts: Sequence[Part]) -> Sequence[Answer]:
-        async def ask() -> Sequence[Answer]:
+    def _ask(self, parts: Sequence[Part]) -> Sequence[ChatAnswer]:
+        async def ask() -> Sequence[ChatAnswer]:
             return self._chat.ask(parts).answers
 
         return self._runner.run(ask())
 
     def _retry(self) -> None:
-        async def retry() -> Sequence[Answer]:
+        async def retry() -> Sequence[ChatAnswer]:
             return [self._chat.retry(number) for number in range(len(self._adapters))]
 
         self._show(self._runner.run(retry()))
 
-    def _show(self, answers: Sequence[Answer]) -> None:
+    def _show(self, answers: Sequence[ChatAnswer]) -> None:
         for answer in answers:
             try:
                 self._runner.run(_written(answer, labelled=len(answers) > 1 or self._person))
@@ -216,7 +214,7 @@ def _piped() -> str:
     return line.rstrip("\r\n")
 
 
-async def _written(answer: Answer, *, labelled: bool) -> None:
+async def _written(answer: ChatAnswer, *, labelled: bool) -> None:
     """Write an answer while it grows."""
     if labelled:
         typer.secho(one_line(answer.model.name), bold=True)
@@ -231,7 +229,7 @@ async def _written(answer: Answer, *, labelled: bool) -> None:
     typer.echo()
 
 
-def _ending(answer: Answer, *, told: bool) -> None:
+def _ending(answer: ChatAnswer, *, told: bool) -> None:
     reply = answer.reply
     if answer.stage is Stage.FAILED:
         _error(answer.error)

@@ -17,9 +17,9 @@ from sparkles_eval.analysis.humans.estimate import human_report, judge_scores
 from sparkles_eval.analysis.humans.files import Pictures, find_pictures, import_ratings, write_sheet
 from sparkles_eval.analysis.humans.tables import tables
 from sparkles_eval.analysis.judges.judge_scores import find_judge
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import DataError, StoreError, UserError
-from sparkles_eval.records import Criterion
+from sparkles_eval.core import Criterion
+from sparkles_eval.core.errors import DataError, StoreError, UserError
+from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.stats.human import PairScores, ppi_difference, ppi_mean
 from sparkles_eval.store.ratings import add_sheet, ratings
 from sparkles_eval.store.ratings import sheets as stored_sheets
@@ -114,7 +114,7 @@ def test_wishes_that_cannot_be_met(store: Store) -> None:
         draw(store, runs, _wish("../ada"))
     with pytest.raises(UserError, match="no run of task nlvr2"):
         labelling_runs(store, "nlvr2")
-    ask(store, Wishes(tasks=("sparkleseval-mini",), models=MODELS[:1], task_args=("n=3",)))
+    ask(store, RunConfig(tasks=("sparkleseval-mini",), models=MODELS[:1], task_args=("n=3",)))
     with pytest.raises(UserError, match="several kinds"):
         labelling_runs(store)
 
@@ -157,7 +157,7 @@ def test_an_answer_that_is_a_formula_is_shown_as_text(tmp_path: Path) -> None:
         args = (f"text={formula}",)
         ask(
             store,
-            Wishes(tasks=("sparkleseval-mini",), models=("baseline/constant",), task_args=("n=2",), model_args=args),
+            RunConfig(tasks=("sparkleseval-mini",), models=("baseline/constant",), task_args=("n=2",), model_args=args),
         )
         (sheet,) = draw(store, labelling_runs(store), _wish("ada", dialogues=2))
         pages = shown(store, sheet)

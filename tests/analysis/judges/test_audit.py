@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.analysis.judges.audit import audit_report
-from sparkles_eval.engine.cells import judge_row
-from sparkles_eval.engine.execute import execute
-from sparkles_eval.engine.prepare import Bench, Plan
-from sparkles_eval.engine.probing import KIND, VARIANT, Placed, place
-from sparkles_eval.engine.progress import Silent
-from sparkles_eval.engine.session import Terms
-from sparkles_eval.engine.wishes import Wishes
-from sparkles_eval.errors import UserError
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.jobs import judge_row
+from sparkles_eval.engine.prepare import RunJudges, RunPlan
+from sparkles_eval.engine.progress import NoProgress
+from sparkles_eval.engine.rejudge import KIND, VARIANT, AuditJob, audit_jobs
+from sparkles_eval.engine.run import execute
+from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
-from sparkles_eval.store import queries
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
 from tests.end_to_end.running import Done, accounted, here, rows, sound, total
@@ -124,20 +124,20 @@ def test_budget_and_estimate(server: LoopbackServer, tmp_path: Path) -> None:
 
 def test_one_dialogue_gives_values_without_intervals(tmp_path: Path) -> None:
     task = load_task("sparkleseval-mini", args={"n": "1"})
-    seat = Bench(Wishes(tasks=(), models=(), judges=("facts",))).seat("facts")
-    placed = place(task, make_probes(known_truth(task.samples), seat.judge.card, load_answers()), seat)
+    seat = RunJudges(RunConfig(tasks=(), models=(), judges=("facts",))).seat("facts")
+    placed = audit_jobs(task, make_probes(known_truth(task.samples), seat.judge.card, load_answers()), seat)
     with Store(tmp_path / "s.db") as store:
         row = judge_row(seat.judge)
         with pytest.raises(UserError, match="not one right answer was graded"):
             audit_report(store, row, task.name, [(one.probe, one.cell.run.id) for one in placed])
         _run(placed, store)
         report = audit_report(store, row, task.name, [(one.probe, one.cell.run.id) for one in placed])
-        assert len(queries.runs(store)) == len(placed) == report.probes
+        assert len(read_runs.runs(store)) == len(placed) == report.probes
     assert report.dialogues == 1
     assert all(estimate.low is None for _, estimate in report.clean)
     assert report.doses[0].lost[-1][1].value == 9
 
 
-def _run(placed: list[Placed], store: Store) -> None:
-    plan = Plan(tuple(one.cell for one in placed), ())
-    assert execute(plan, store, Silent(), Terms(), ["test"]).ending == "complete"
+def _run(placed: list[AuditJob], store: Store) -> None:
+    plan = RunPlan(tuple(one.cell for one in placed), ())
+    assert execute(plan, store, NoProgress(), RunLimits(), ["test"]).ending == "complete"

@@ -17,10 +17,10 @@ from sparkles_eval.analysis.judges.agreement import agreements, joint, largest_g
 from sparkles_eval.analysis.judges.judge_biases import favours
 from sparkles_eval.analysis.judges.judge_scores import Answer, Marker, Marks, find_judge, read_marks
 from sparkles_eval.analysis.tables import Span, Table
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Criterion
-from sparkles_eval.store import queries
-from sparkles_eval.store.queries import StoredRun
+from sparkles_eval.core import Criterion
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 from tests.analysis.judging import GOOD, MODELS, WEAK, judged_store, label
@@ -32,8 +32,8 @@ from tests.server import LoopbackServer
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with LoopbackServer() as server, Store(tmp_path_factory.mktemp("judges") / "s.db") as store:
         judged_store(store, server)
-        runs = queries.runs(store)
-        names = [place.sample_id for place in queries.places(store, runs[0].id)]
+        runs = read_runs.runs(store)
+        names = [place.sample_id for place in read_runs.places(store, runs[0].id)]
         for rater, shift in (("ada", 0.0), ("ben", 1.0), ("eve", 0.5)):
             points = {
                 (model, sample): min(10.0, (9.0 if model == "baseline/oracle" else 2.0) + shift + number % 3 / 2)
@@ -46,8 +46,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def _marks(store: Store, values: NDArray[np.float64], models: list[str]) -> Marks:
     """Marks by hand: judges x answers, one criterion; `models` names the model of each answer."""
-    runs = {run.model.name: run for run in queries.runs(store)}
-    row = queries.judges(store, next(iter(runs.values())).id)[0]
+    runs = {run.model.name: run for run in read_runs.runs(store)}
+    row = read_runs.judges(store, next(iter(runs.values())).id)[0]
     answers = tuple(
         Answer(_run(runs, model), f"s{place}", f"s{place}", 0, 1, f"c{place}", 10 + place)
         for place, model in enumerate(models)
@@ -145,7 +145,7 @@ def test_the_store_gives_what_it_holds(judged: Store) -> None:
 
 
 def test_names_that_mean_no_judge_or_several(judged: Store) -> None:
-    runs = queries.runs(judged)
+    runs = read_runs.runs(judged)
     with pytest.raises(UserError, match="several are called so"):
         find_judge(judged, "sparkles", runs)
     with pytest.raises(UserError, match="has scored none of these runs; there are facts"):
@@ -197,7 +197,7 @@ def test_a_panel_scores_from_its_members_and_is_compared_like_a_judge(tmp_path: 
         asked = server.stats().requests
         median = here("judge", "--judge", name, "--judge-arg", "panel:rule=median", *args)
         assert median.code == 0 and server.stats().requests == asked, "members are not asked again"
-        known = queries.judges(store, queries.runs(store)[0].id)
+        known = read_runs.judges(store, read_runs.runs(store)[0].id)
         assert sorted(row.name for row in known) == ["facts", name, name, "sparkles"]
         assert {row.title.split()[0] for row in known if row.name == name} == {"Mean", "Median"}
         with pytest.raises(UserError, match="two members"):

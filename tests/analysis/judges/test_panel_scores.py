@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.analysis.judges.panel_scores import panel_row, score_panel
-from sparkles_eval.errors import UserError
+from sparkles_eval.core import Criterion, Score
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.judges.base import JudgeCard
-from sparkles_eval.judges.panel import Panel, read_panel
-from sparkles_eval.records import Criterion, Score
-from sparkles_eval.store import queries
+from sparkles_eval.judges.panel import JudgePanel, read_panel
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
 from sparkles_eval.store.store import Store
 from tests.analysis.making import fill
@@ -31,15 +31,15 @@ def _vote(store: Store, card: JudgeCard, votes: Votes) -> dict[str, str]:
     return fill(store, votes, judge=row)
 
 
-def _panel(cards: Sequence[JudgeCard], **args: str) -> Panel:
+def _panel(cards: Sequence[JudgeCard], **args: str) -> JudgePanel:
     wish = read_panel("panel:" + ",".join(card.name for card in cards), args)
-    return Panel(wish, tuple(sorted(cards, key=lambda card: card.name)))
+    return JudgePanel(wish, tuple(sorted(cards, key=lambda card: card.name)))
 
 
-def _scores(store: Store, panel: Panel, run: str) -> list[float | None]:
+def _scores(store: Store, panel: JudgePanel, run: str) -> list[float | None]:
     """One number an item: all criteria and turns have the same."""
-    lines = queries.scores(store, run, panel.fingerprint)
-    places = [place.sample_id for place in queries.places(store, run)]
+    lines = read_runs.scores(store, run, panel.fingerprint)
+    places = [place.sample_id for place in read_runs.places(store, run)]
     found = {line.sample_id: line.value for line in lines}
     return [found.get(place) for place in places]
 
@@ -52,12 +52,12 @@ def test_a_missing_vote_leaves_the_score_where_the_full_panel_has_it(tmp_path: P
         panel = _panel([kind, strict], quorum="1")
         assert score_panel(store, panel) == [runs["m"]]
         assert _scores(store, panel, runs["m"]) == pytest.approx([7.0, 5.0, 3.0, 6.0])
-        reasons = {line.reason for line in queries.scores(store, runs["m"], panel.fingerprint)}
+        reasons = {line.reason for line in read_runs.scores(store, runs["m"], panel.fingerprint)}
         assert reasons == {None, "b: timed out"}
         whole = _panel([kind, strict])
         score_panel(store, whole)
         assert _scores(store, whole, runs["m"])[3] is None
-        (told,) = {line.reason for line in queries.scores(store, runs["m"], whole.fingerprint) if line.value is None}
+        (told,) = {line.reason for line in read_runs.scores(store, runs["m"], whole.fingerprint) if line.value is None}
         assert told == "1 vote, the panel's quorum is 2; b: timed out"
 
 
@@ -89,7 +89,7 @@ def test_scores_follow_when_votes_are_added_and_nothing_is_doubled(tmp_path: Pat
         score_panel(store, panel)
         score_panel(store, panel)
         assert _scores(store, panel, runs["m"]) == [7.0, 6.0]
-        assert [row.name for row in queries.judges(store, runs["m"])] == ["a", "b", "panel:a,b"]
+        assert [row.name for row in read_runs.judges(store, runs["m"])] == ["a", "b", "panel:a,b"]
         assert panel_row(panel).title == "Mean after severity removal of 2 judges, at least 2 votes"
 
 
@@ -110,7 +110,7 @@ def test_repeats_of_a_member_are_one_vote(tmp_path: Path) -> None:
     with Store(tmp_path / "s.db") as store:
         runs = _vote(store, one, {"m": [8.0]})
         _vote(store, other, {"m": [5.0]})
-        lines = queries.scores(store, runs["m"], one.fingerprint)
+        lines = read_runs.scores(store, runs["m"], one.fingerprint)
         again = [
             ScoreRow(runs["m"], line.sample_id, 0, one.fingerprint, 1, Score(line.turn, line.criterion, 6.0))
             for line in lines

@@ -11,15 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparkles_eval.stats import (
-    agreement,
-    correlation,
-    intervals,
-    judge_bias,
-    judge_noise,
-    judge_value,
-    severity,
-)
+from sparkles_eval.stats import agreement, correlation, intervals, judge_bias, judge_quality, severity
 from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]
@@ -135,7 +127,7 @@ def _halo(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 def _compression(i: Inputs, _: Mapping[str, Any]) -> Numbers:
     counts = {float(mark): times for mark, times in i["counts"].items()}
-    found = judge_noise.compression(counts, (i["scale"][0], i["scale"][1]))
+    found = judge_quality.compression(counts, (i["scale"][0], i["scale"][1]))
     return {
         "mean": found.mean,
         "sd": found.sd,
@@ -149,16 +141,16 @@ def _compression(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 def _separability(i: Inputs, _: Mapping[str, Any]) -> Numbers:
     half = np.broadcast_to(np.asarray(i["half_width"], dtype=np.float64), len(i["means"]))
     means = np.asarray(i["means"], dtype=np.float64)
-    found = judge_value.separability((means - half).tolist(), (means + half).tolist())
+    found = judge_quality.separability((means - half).tolist(), (means + half).tolist())
     return {"pairs": found.pairs, "separable": found.separable, "share": found.share}
 
 
 def _confident_agreement(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    return {"agreement": judge_value.agreement_with_confidence(i["judge_pair_verdicts"], i["human_pair_verdicts"])}
+    return {"agreement": judge_quality.agreement_with_confidence(i["judge_pair_verdicts"], i["human_pair_verdicts"])}
 
 
 def _alt_test(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = judge_value.alt_test(
+    found = judge_quality.alt_test(
         i["humans_items_x_annotators"], i["llm"], epsilon=i.get("eps", 0.2), q=i.get("q", 0.05)
     )
     return {
@@ -173,7 +165,7 @@ def _alt_test(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _repeatability(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = judge_noise.repeatability(i["items_x_repeats"])
+    found = judge_quality.repeatability(i["items_x_repeats"])
     return {
         "within_sd": found.within_sd,
         "repeatability_coefficient": found.coefficient,

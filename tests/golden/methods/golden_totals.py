@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparkles_eval.stats import attacks, intervals, margins, power, resample
+from sparkles_eval.stats import bootstrap, intervals, judge_bias, margins, power
 
 Inputs: TypeAlias = Mapping[str, Any]
 Numbers: TypeAlias = dict[str, Any]
@@ -80,7 +80,7 @@ def _touching(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _attack(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = attacks.attack_report(i["honest_bad_answer"], i["attacked"], threshold=i.get("success_if_gain_ge", 2))
+    found = judge_bias.attack_report(i["honest_bad_answer"], i["attacked"], threshold=i.get("success_if_gain_ge", 2))
     return {
         "mean_inflation": found.inflation and found.inflation.mean,
         "asr": found.success.value,
@@ -92,10 +92,10 @@ def _attack(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 def _weighted(i: Inputs, _: Mapping[str, Any]) -> Numbers:
     counts = np.asarray(i["cluster_counts"], dtype=np.float64)
-    totals = resample.ClusterTotals(
+    totals = bootstrap.ClusterTotals(
         np.asarray(i["cluster_sums_GxM"], dtype=np.float64), counts.reshape(counts.shape[0], -1)
     )
-    return {"boot_means": resample.weighted_means(i["weights_BxG"], totals)}
+    return {"boot_means": bootstrap.weighted_means(i["weights_BxG"], totals)}
 
 
 METHODS: dict[str, Adapter] = {

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from sparkles_eval.stats import clusters, intervals, mcnemar, noninferiority, paired, power
+from sparkles_eval.stats import clusters, intervals, mcnemar, paired, power
+from sparkles_eval.stats import paired as noninferiority
 from sparkles_eval.stats.arrays import common
 
 Inputs: TypeAlias = Mapping[str, Any]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import DataError
+from sparkles_eval.core.errors import DataError
 from sparkles_eval.tasks.load import load_task
-from sparkles_eval.tasks.loaders.bison import Row, clusters
+from sparkles_eval.tasks.loaders.bison import BisonRow, clusters
 
 
 def item(number: int, true: int, first: int, second: int, **more: object) -> dict[str, object]:
@@ -19,8 +19,8 @@ def item(number: int, true: int, first: int, second: int, **more: object) -> dic
     return row | {"image_candidates": candidates} | more
 
 
-def rows(*pairs: tuple[int, int]) -> list[Row]:
-    return [Row.model_validate(item(number, *pair[:1], *pair)) for number, pair in enumerate(pairs)]
+def rows(*pairs: tuple[int, int]) -> list[BisonRow]:
+    return [BisonRow.model_validate(item(number, *pair[:1], *pair)) for number, pair in enumerate(pairs)]
 
 
 def test_the_published_layout_with_real_photographs(shared_data: Path) -> None:

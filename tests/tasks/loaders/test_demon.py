@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from sparkles_eval.errors import ContentError, DataError
-from sparkles_eval.records import Image, Text
+from sparkles_eval.core import Image, Text
+from sparkles_eval.core.errors import ContentError, DataError
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.loaders.demon import CATEGORIES
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import ContentError, DataError
+from sparkles_eval.core.errors import ContentError, DataError
 from sparkles_eval.tasks.load import load_task
-from sparkles_eval.tasks.loaders.nlvr2 import Names, Row, names, read_categories
-from sparkles_eval.tasks.loaders.reading import read_rows
+from sparkles_eval.tasks.loaders.common import read_rows
+from sparkles_eval.tasks.loaders.nlvr2 import Nlvr2Names, Nlvr2Row, names, read_categories
 
 
 def item(identifier: str, label: str = "True", sentence: str = "Both show a cat.", **more: object) -> dict[str, object]:
@@ -25,7 +25,7 @@ def whole_set(root: Path, *rows: dict[str, object]) -> Path:
 
 
 def test_the_real_annotations_have_the_published_counts(shared_data: Path) -> None:
-    found = read_rows(shared_data / "nlvr2_annotations" / "dev.json", Row)
+    found = read_rows(shared_data / "nlvr2_annotations" / "dev.json", Nlvr2Row)
     parts = [names(row.identifier) for _, row in found.rows]
     assert not found.problems
     assert len(parts) == 6982
@@ -38,7 +38,7 @@ def test_the_real_annotations_have_the_published_counts(shared_data: Path) -> No
 def test_the_real_categories_cover_800_sentences_of_dev(shared_data: Path) -> None:
     folder = shared_data / "nlvr2_annotations"
     categories = read_categories(folder / "annotated_dev_examples.txt")
-    sentences = {row.sentence for _, row in read_rows(folder / "dev.json", Row).rows}
+    sentences = {row.sentence for _, row in read_rows(folder / "dev.json", Nlvr2Row).rows}
     assert len(categories) == 800
     assert set(categories) <= sentences
     assert categories["Only one gerbil per picture."] == ("hard cardinality",)
@@ -58,7 +58,7 @@ def test_the_published_layout_with_real_photographs(shared_data: Path) -> None:
 
 
 def test_an_identifier_says_group_cluster_and_files() -> None:
-    assert names("test1-12-3-1") == Names("test1-12-1", "test1-12", "test1-12-3-img0.png", "test1-12-3-img1.png")
+    assert names("test1-12-3-1") == Nlvr2Names("test1-12-1", "test1-12", "test1-12-3-img0.png", "test1-12-3-img1.png")
     for wrong in ("dev-1-2", "dev--1-2", "", "dev-1-2-"):
         with pytest.raises(ValueError, match="split-set-pair-sentence"):
             names(wrong)

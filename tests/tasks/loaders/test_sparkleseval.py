@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import DataError
-from sparkles_eval.records import Image, Text
+from sparkles_eval.core import Image, Text
+from sparkles_eval.core.errors import DataError
 from sparkles_eval.tasks.load import load_task
 
 HERE = "<Img><ImageHere></Img>"

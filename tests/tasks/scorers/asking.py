@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkles_eval.records import Response, Sample, Status, Text, Turn, Usage
+from sparkles_eval.core import Response, Sample, Status, Text, Turn, Usage
 from sparkles_eval.tasks.scorers import Question
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from sparkles_eval.errors import ContentError
-from sparkles_eval.records import Sample, Status, Text, Turn
+from sparkles_eval.core import Sample, Status, Text, Turn
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.tasks.scorers import Outcome, Question, scorer
 from sparkles_eval.tasks.scorers.registry import make_scorer, stored_scorer
 from tests.tasks.scorers.asking import question, replied

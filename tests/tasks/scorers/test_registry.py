@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import ContentError, UserError
+from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.tasks.scorers.registry import BUILT_IN, list_scorers, make_scorer, stored_scorer
 
 OWN = '''

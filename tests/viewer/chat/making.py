@@ -12,10 +12,10 @@ from pathlib import Path
 import PIL.Image
 import PIL.ImageDraw
 
-from sparkles_eval.viewer import web
-from sparkles_eval.viewer.chat.cast import Cast, CastWishes
-from sparkles_eval.viewer.chat.page import Room, application
-from sparkles_eval.viewer.chat.pictures import Album
+from sparkles_eval.viewer import web_server
+from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
+from sparkles_eval.viewer.chat.page import ChatRoom, application
+from sparkles_eval.viewer.chat.storage import SessionImages
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 
 TOKEN = "a-token"
@@ -48,26 +48,26 @@ def models() -> Iterator[LoopbackServer]:
         yield server
 
 
-def cast(*names: str, server: LoopbackServer | None = None) -> Cast:
+def cast(*names: str, server: LoopbackServer | None = None) -> ChatModels:
     """Who can be talked to; `server` answers for every openai/NAME."""
     args = [f"{name}:base_url={server.openai_url}" for name in names if server and name.startswith("openai/")]
-    return Cast(CastWishes(names, tuple(args)))
+    return ChatModels(ChatModelsConfig(names, tuple(args)))
 
 
-def album(folder: Path) -> Album:
+def album(folder: Path) -> SessionImages:
     place = folder / "album"
     place.mkdir()
-    return Album(place)
+    return SessionImages(place)
 
 
 @contextmanager
-def served(cast: Cast, folder: Path, *, opening: Sequence[bytes] = (), file: Path | None = None) -> Iterator[str]:
+def served(cast: ChatModels, folder: Path, *, opening: Sequence[bytes] = (), file: Path | None = None) -> Iterator[str]:
     """The page of a room; gives its address."""
     pictures = album(folder)
-    room = Room(cast, pictures, [pictures.add(data) for data in opening], file)
+    room = ChatRoom(cast, pictures, [pictures.add(data) for data in opening], file)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    server = web.server(application(room, TOKEN, "127.0.0.1", port))
+    server = web_server.server(application(room, TOKEN, "127.0.0.1", port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

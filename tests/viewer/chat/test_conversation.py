@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Conversation, Image, Message, Text
-from sparkles_eval.viewer.chat.conversation import LONGEST, Chat, Exchange, Stage, joined
+from sparkles_eval.core import Conversation, Image, Message, Text
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.viewer.chat.conversation import LONGEST, Chat, ChatExchange, Stage, merge_text
 from tests.server import LoopbackServer
 from tests.viewer.chat.making import album, cast, drawn
 
@@ -23,7 +23,7 @@ async def chat(*names: str, server: LoopbackServer | None = None) -> AsyncIterat
     await who.aclose()
 
 
-async def whole(exchange: Exchange) -> Exchange:
+async def whole(exchange: ChatExchange) -> ChatExchange:
     """Wait until every answer is settled."""
     for answer in exchange.answers:
         async for _ in answer.follow():
@@ -118,9 +118,9 @@ async def test_a_fault_of_the_program_is_told_and_logged(
         "ADAPTERS = {'brittle': lambda model, options: Baseline(model, say)}\n",
         encoding="utf-8",
     )
-    from sparkles_eval.viewer.chat.cast import Cast, CastWishes
+    from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
 
-    talk = Chat(Cast(CastWishes(("brittle/one",), plugins=(plugin,))).adapters(["brittle/one"]))
+    talk = Chat(ChatModels(ChatModelsConfig(("brittle/one",), plugins=(plugin,))).adapters(["brittle/one"]))
     (answer,) = (await whole(talk.ask([Text("?")]))).answers
     assert answer.stage is Stage.FAILED and "a detail" not in answer.error and "terminal" in answer.error
     assert "ZeroDivisionError" in caplog.text
@@ -141,13 +141,13 @@ async def test_followers_miss_nothing_and_wait_for_nothing_that_is_over(server: 
 
 def test_what_cannot_be_asked(tmp_path: Path) -> None:
     red = album(tmp_path).add(drawn("red"))
-    assert joined([Text("  a"), Text(" b "), red, Text("")]) == (Text("a b "), red)
-    assert joined([red]) == (red,)
+    assert merge_text([Text("  a"), Text(" b "), red, Text("")]) == (Text("a b "), red)
+    assert merge_text([red]) == (red,)
     for nothing in ([], [Text(" \n")], [Text(""), Text(" ")]):
         with pytest.raises(UserError, match="nothing to ask"):
-            joined(nothing)
+            merge_text(nothing)
     with pytest.raises(UserError, match="100,001 characters"):
-        joined([Text("x" * (LONGEST + 1))])
+        merge_text([Text("x" * (LONGEST + 1))])
     with pytest.raises(UserError, match="mark a picture in saved dialogues"):
-        joined([Text("see <Image"), Text("Here>")])
+        merge_text([Text("see <Image"), Text("Here>")])
     assert isinstance(red, Image)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Part, Text
+from sparkles_eval.core import Part, Text
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.load import load_task
-from sparkles_eval.training.data import read_subsets
 from sparkles_eval.training.recipes import ProjectionRecipe, SubsetSpec, read_recipe
+from sparkles_eval.training.training_data import read_subsets
 from sparkles_eval.viewer.chat.conversation import Chat
-from sparkles_eval.viewer.chat.saving import archive, dialogues, save
+from sparkles_eval.viewer.chat.storage import archive, dialogues, save
 from tests.docs.pages import blocks
 from tests.viewer.chat.making import album, cast, drawn
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.errors import UserError
-from sparkles_eval.records import Part, Text
-from sparkles_eval.viewer.chat.pictures import Album
+from sparkles_eval.core import Part, Text
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.viewer.chat.storage import SessionImages
 from sparkles_eval.viewer.chat.terminal import read_message
 from tests.server import LoopbackServer
 from tests.viewer.chat.making import album, drawn
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Album:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SessionImages:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.png").write_bytes(drawn("red"))
     (tmp_path / "my b.jpg").write_bytes(drawn("blue", kind="JPEG"))
@@ -44,12 +44,12 @@ def written(parts: list[Part]) -> list[str]:
         ("@./a.png.", ["<image/png>", "."]),
     ],
 )
-def test_pictures_stand_where_their_paths_are(kept: Album, text: str, parts: list[str]) -> None:
+def test_pictures_stand_where_their_paths_are(kept: SessionImages, text: str, parts: list[str]) -> None:
     assert written(read_message(text, kept)) == parts
 
 
 @pytest.mark.parametrize("text", ["@none.png", "@dir/none", "see /image none", '@"none.jpg"', "@none.PNG?"])
-def test_a_path_that_leads_nowhere_is_an_error(kept: Album, text: str) -> None:
+def test_a_path_that_leads_nowhere_is_an_error(kept: SessionImages, text: str) -> None:
     with pytest.raises(UserError, match="none"):
         read_message(text, kept)
 
@@ -59,7 +59,9 @@ def piped(lines: str, folder: Path, *args: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, input=lines, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_pipe_carries_answers_alone_and_the_conversation_is_saved_at_its_end(kept: Album, tmp_path: Path) -> None:
+def test_a_pipe_carries_answers_alone_and_the_conversation_is_saved_at_its_end(
+    kept: SessionImages, tmp_path: Path
+) -> None:
     lines = "Is @a.png red?\n/image a.png 'my b.jpg'\nWhich\\\nof these?\n/new\nsecond\n"
     done = piped(lines, tmp_path, "-m", "baseline/echo", "--save", "out.jsonl", "--image", "a.png")
     assert (done.returncode, done.stdout) == (0, " Is  red?\nWhich\nof these?\nsecond\n".lstrip())
@@ -70,7 +72,7 @@ def test_a_pipe_carries_answers_alone_and_the_conversation_is_saved_at_its_end(k
     assert len(list((tmp_path / "out_images").iterdir())) == 2
 
 
-def test_side_by_side_and_commands(kept: Album, tmp_path: Path) -> None:
+def test_side_by_side_and_commands(kept: SessionImages, tmp_path: Path) -> None:
     lines = "/help\nhello\n/retry\n/save kept.jsonl\n/quit\nnever read\n"
     done = piped(lines, tmp_path, "-m", "baseline/echo", "-m", "baseline/constant")
     assert done.returncode == 0 and "never read" not in done.stdout
@@ -79,7 +81,7 @@ def test_side_by_side_and_commands(kept: Album, tmp_path: Path) -> None:
     assert len((tmp_path / "kept.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_what_got_no_answer_is_told_and_is_the_exit_code(kept: Album, tmp_path: Path) -> None:
+def test_what_got_no_answer_is_told_and_is_the_exit_code(kept: SessionImages, tmp_path: Path) -> None:
     done = piped("hello\n", tmp_path, "-m", "baseline/oracle")
     assert (done.returncode, done.stdout) == (3, "\n") and "error:" in done.stderr and "no target" in done.stderr
     done = piped("@none.png\n/save\n/what\nhello\n", tmp_path, "-m", "baseline/echo")
@@ -91,7 +93,7 @@ def test_what_got_no_answer_is_told_and_is_the_exit_code(kept: Album, tmp_path: 
     assert done.returncode == 2 and "none.png: cannot be read" in done.stderr
 
 
-def test_nothing_a_model_says_moves_the_cursor(kept: Album, tmp_path: Path, server: LoopbackServer) -> None:
+def test_nothing_a_model_says_moves_the_cursor(kept: SessionImages, tmp_path: Path, server: LoopbackServer) -> None:
     url = f"base_url={server.openai_url}"
     done = piped("hello\n", tmp_path, "-m", "openai/hostile", "--model-arg", url)
     assert done.returncode == 0
@@ -99,7 +101,7 @@ def test_nothing_a_model_says_moves_the_cursor(kept: Album, tmp_path: Path, serv
     assert "\x1b" not in done.stdout and "\x00" not in done.stdout and "\u202e" not in done.stdout
 
 
-def test_a_person_at_a_terminal_sees_a_prompt_and_who_answers(kept: Album, tmp_path: Path) -> None:
+def test_a_person_at_a_terminal_sees_a_prompt_and_who_answers(kept: SessionImages, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "sparkles_eval", "chat", "--terminal", "-m", "baseline/echo"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:

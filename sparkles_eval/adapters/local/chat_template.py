@@ -1,0 +1,100 @@
+"""Applies a checkpoint's own processor and chat template: conversations to text, text and images to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from transformers import BatchFeature, PreTrainedTokenizerBase
+
+from sparkles_eval.adapters.local.processor import load_processor
+from sparkles_eval.core import Conversation, Image, Message, Text
+from sparkles_eval.core.errors import Rejected, UserError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_PROBE = Image("", "image/png", 1, 1, 1, "")
+
+
+class ChatTemplate:
+    """How one checkpoint is spoken to. `processor` has a tokenizer, an image processor and a chat template."""
+
+    def __init__(self, name: str, processor: Any) -> None:
+        self._name = name
+        self._processor = processor
+        self.tokenizer: PreTrainedTokenizerBase = processor.tokenizer
+        self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        # As the template writes it, where the processor does not say.
+        self._mark = str(getattr(processor, "image_token", None) or "<image>")
+        self._special = sorted({token for token in self.tokenizer.all_special_tokens if len(token) > 1} | {self._mark})
+        self.interleaves = self._keeps_order()
+        """False where the template puts images elsewhere than at their words."""
+
+    def check(self, conversation: Conversation) -> str | None:
+        """Why the words cannot be sent: they hold a mark that means something else to this model."""
+        texts = [conversation.system or "", *(message.text for message in conversation.messages)]
+        found = next((token for token in self._special if any(token in text for text in texts)), None)
+        return f"its own words hold {found}, which is no word to this model" if found else None
+
+    def render(self, conversation: Conversation) -> str:
+        """The prompt's text, with the checkpoint's mark where images stand. Raises errors.Rejected where it cannot."""
+        messages = [_plain(message) for message in conversation.messages]
+        if conversation.system is not None:
+            messages.insert(0, _plain(Message("system", (Text(conversation.system),))))
+        try:
+            text = str(self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        except (jinja2.TemplateError, TypeError) as error:
+            raise Rejected(f"{self._name}: its chat template refuses this conversation: {error}") from None
+        images = len(conversation.images)
+        if text.count(self._mark) != images:
+            raise Rejected(f"{self._name}: its chat template shows {text.count(self._mark)} of {images} images")
+        return text
+
+    def encode(self, texts: Sequence[str], pictures: Sequence[Sequence[PIL.Image.Image]]) -> BatchFeature:
+        """Prompts and their pictures, in order -> a batch padded on the left."""
+        begins = self.tokenizer.bos_token
+        whole = any(pictures)
+        encoded: BatchFeature = self._processor(
+            text=list(texts),
+            images=[list(row) for row in pictures] if whole else None,
+            padding=True,
+            return_tensors="pt",
+            # The template wrote it already: twice would be another prompt.
+            add_special_tokens=not (isinstance(begins, str) and all(text.startswith(begins) for text in texts)),
+        )
+        return encoded
+
+    def pad(self, ends: frozenset[int]) -> int:
+        """The id that fills rows which ended."""
+        own = self.tokenizer.pad_token_id
+        return own if isinstance(own, int) else min(ends, default=0)
+
+    def _keeps_order(self) -> bool:
+        parts = (Text("first"), _PROBE, Text("second"), _PROBE, Text("third"))
+        text = self.render(Conversation((Message("user", parts),)))
+        places = [text.find(word) for word in ("first", "second", "third")]
+        between = [text[places[0] : places[1]], text[places[1] : places[2]]]
+        return -1 not in places and all(part.count(self._mark) == 1 for part in between)
+
+
+def load_template(name: str, revision: str | None) -> ChatTemplate:
+    """The processor of a checkpoint. Raises errors.UserError where it has none, or no chat template."""
+    processor = load_processor(name, revision)
+    if not getattr(processor, "chat_template", None):
+        raise UserError(f"transformers/{name}: has no chat template; it cannot be told how a question is asked")
+    try:
+        return ChatTemplate(name, processor)
+    except Rejected as error:
+        raise UserError(f"transformers/{error}") from error
+
+
+def _plain(message: Message) -> dict[str, object]:
+    """A message as chat templates take it; the pictures themselves are given to the processor."""
+    content: list[dict[str, str]] = [
+        {"type": "image"} if isinstance(part, Image) else {"type": "text", "text": part.text} for part in message.parts
+    ]
+    return {"role": message.role, "content": content}

@@ -1,0 +1,178 @@
+"""Samples the next token of every row by its own settings and seed, also inside transformers' `generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LogitsProcessor, PreTrainedTokenizerBase, StoppingCriteria
+
+from sparkles_eval.adapters.base import Request, RequestQueue, WatchedRequestQueue
+from sparkles_eval.adapters.local import base
+from sparkles_eval.core import Generation
+from sparkles_eval.core.reply_parts import marks_among
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSettings:
+    """How one row chooses. `temperature` 0 takes the likeliest; `top_k` 0 and `top_p` 1 leave nothing out."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+
+    @classmethod
+    def of(cls, generation: Generation) -> SamplingSettings:
+        """None is read as the neutral value; temperature None as 1."""
+        temperature = 1.0 if generation.temperature is None else generation.temperature
+        return cls(temperature, generation.top_k or 0, 1.0 if generation.top_p is None else generation.top_p)
+
+
+class UniformDraws:
+    """Uniform numbers in [0, 1) of one row, in order; taken ahead, so that choosing costs nothing per row."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def next(self, count: int) -> list[float]:
+        return [float(number) for number in self._random.random(count, dtype=np.float32)]
+
+
+class TokenSampler:
+    """Settings of the rows of a batch, on its device. Made anew when the rows change."""
+
+    def __init__(self, rows: Sequence[SamplingSettings], device: torch.device | str) -> None:
+        self._sampled = any(row.temperature > 0 for row in rows)
+        if not self._sampled:
+            return
+        self._greedy = torch.tensor([row.temperature == 0 for row in rows], device=device)
+        self._temperature = torch.tensor([row.temperature or 1.0 for row in rows], device=device).unsqueeze(1)
+        self._top_p = torch.tensor([row.top_p for row in rows], device=device).unsqueeze(1)
+        self._top_k = torch.tensor([row.top_k or 2**31 - 1 for row in rows], device=device).unsqueeze(1)
+        # A row without top_k may choose anything: then the whole vocabulary is sorted for all.
+        limits = [row.top_k for row in rows if row.temperature > 0]
+        self._most = 0 if 0 in limits else max(limits)
+
+    def choose(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+        """(rows, vocabulary) logits, (rows,) uniform numbers -> (rows,) ids.
+
+        The order is temperature, top_k, top_p (the smallest set of likeliest tokens whose probabilities reach it), as
+        in transformers; then the inverse of the cumulative distribution at the row's number.
+        """
+        logits = logits.float()
+        if not self._sampled:
+            return logits.argmax(-1)
+        most = min(self._most or logits.shape[-1], logits.shape[-1])
+        values, ids = (logits / self._temperature).topk(most, dim=-1)
+        rank = torch.arange(most, device=logits.device)
+        values = values.masked_fill(rank >= self._top_k, -torch.inf)
+        likely = values.softmax(-1)
+        before = likely.cumsum(-1) - likely
+        likely = likely.masked_fill((before >= self._top_p) & (rank > 0), 0.0)
+        total = likely.cumsum(-1)
+        # The last kept token's sum is the whole, whatever the rounding: a number below it always finds a place.
+        place = (total <= uniform.unsqueeze(1) * total[:, -1:]).sum(-1, keepdim=True)
+        drawn = ids.gather(-1, place.clamp(max=most - 1)).squeeze(1)
+        return torch.where(self._greedy, ids[:, 0], drawn)
+
+
+class GenerateHooks:
+    """One static batch. `choose` and `look` are what `generate` takes; rows that ended are padded by it.
+
+    `opened` says for each row whether its prompt ended inside a thought.
+    """
+
+    def __init__(
+        self,
+        feed: RequestQueue,
+        requests: Sequence[Request],
+        tokenizer: PreTrainedTokenizerBase,
+        attention_mask: torch.Tensor,
+        ends: frozenset[int],
+        limits: Sequence[int],
+        opened: Sequence[bool] = (),
+    ) -> None:
+        """`limits` are the new tokens of each row at the most."""
+        self._feed = feed
+        self._watched = feed if isinstance(feed, WatchedRequestQueue) else None
+        self._requests = requests
+        self._tokenizer = tokenizer
+        special = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
+        marks = marks_among(special)
+        self._unsaid = [token for token in special if token not in marks] if marks else None
+        """Special tokens that are no words, where others tell reasoning from answer; None where none does."""
+        self._opened = opened or [False] * len(requests)
+        self._prompts = [int(count) for count in attention_mask.sum(1)]
+        self._width = attention_mask.shape[1]
+        self._limits = list(limits)
+        settings = [SamplingSettings.of(request.generation) for request in requests]
+        self._draws = [UniformDraws(base.seed_of(request)) for request in requests]
+        self._chooser = TokenSampler(settings, attention_mask.device)
+        self._open = set(range(len(requests)))
+        own = tokenizer.eos_token_id
+        self.ends = ends or (frozenset([own]) if isinstance(own, int) else frozenset())
+        self.most = max(self._limits)
+        """New tokens at the most, over all rows."""
+        self.choose = _SamplingProcessor(self)
+        self.look = _DeliveryCriteria(self)
+
+    def chosen(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores under which the likeliest token is the one that each row draws."""
+        uniform = torch.tensor([draws.next(1)[0] for draws in self._draws], device=scores.device)
+        ids = self._chooser.choose(scores, uniform)
+        return torch.full_like(scores, -torch.inf).scatter_(1, ids.unsqueeze(1), 0.0)
+
+    def looked(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """(rows,) True where a row is done; those that are done now are delivered."""
+        written = input_ids[:, self._width :]
+        newest = written[:, -1].tolist()
+        for row in sorted(self._open):
+            ended = newest[row] in self.ends or self._stopped(row, written[row])
+            if ended or written.shape[1] >= self._limits[row]:
+                self._deliver(row, written[row], ended=ended)
+            elif self._watched is not None:
+                request = self._requests[row]
+                self._watched.grown(request, base.so_far(self._text(written[row]), request.generation.stop))
+        rows = range(len(self._requests))
+        done = [self._feed.halted or row not in self._open for row in rows]
+        return torch.tensor(done, device=input_ids.device)
+
+    def _stopped(self, row: int, ids: torch.Tensor) -> bool:
+        stops = self._requests[row].generation.stop
+        return bool(stops) and any(stop in self._text(ids) for stop in stops)
+
+    def _deliver(self, row: int, ids: torch.Tensor, *, ended: bool) -> None:
+        self._open.discard(row)
+        request = self._requests[row]
+        text = self._text(ids)
+        for stop in request.generation.stop:
+            text = text.partition(stop)[0]
+        reply = base.reply(text.strip(), self._prompts[row], len(ids), ended=ended, opened=self._opened[row])
+        self._feed.deliver(request, reply)
+
+    def _text(self, ids: torch.Tensor) -> str:
+        if self._unsaid is None:
+            return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+        text = str(self._tokenizer.decode(ids, skip_special_tokens=False))
+        for token in self._unsaid:
+            text = text.replace(token, "")
+        return text
+
+
+class _SamplingProcessor(LogitsProcessor):
+    def __init__(self, watch: GenerateHooks) -> None:
+        self._watch = watch
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> Any:  # noqa: ARG002 - its interface
+        return self._watch.chosen(scores)
+
+
+class _DeliveryCriteria(StoppingCriteria):
+    def __init__(self, watch: GenerateHooks) -> None:
+        self._watch = watch
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **kwargs: Any) -> Any:  # noqa: ARG002 - its interface
+        return self._watch.looked(input_ids)

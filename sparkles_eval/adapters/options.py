@@ -1,0 +1,148 @@
+"""Reads a model's `--model-arg` pairs, and settles which sampling settings it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
+
+from sparkles_eval.adapters.base import ModelOptions
+from sparkles_eval.core import Generation
+from sparkles_eval.core.errors import UserError
+
+_SECRET = ("api_key", "key", "token", "password", "auth_token")
+
+
+class ModelArguments:
+    """Checked names, typed values. `known` maps each name to one line of help.
+
+    Raises errors.UserError for an unknown name (with those that are known), a name given twice, a value that cannot
+    be read, and for anything that looks like a key: a command line ends up in logs and in the store.
+    """
+
+    def __init__(self, who: str, options: ModelOptions, known: Mapping[str, str]) -> None:
+        self._who = who
+        self._values: dict[str, str] = {}
+        for name, value in options.args:
+            if name in _SECRET and name not in known:
+                raise UserError(
+                    f"{who}: --model-arg {name}=… is not accepted, a key on the command line ends up in logs; "
+                    "set an environment variable and name it with --model-arg api_key_env=NAME"
+                )
+            if name not in known:
+                listed = ", ".join(sorted(known)) or "none"
+                raise UserError(f"{who}: unknown --model-arg {name!r}; this model knows {listed}")
+            if name in self._values:
+                raise UserError(f"{who}: --model-arg {name} is given twice; name it once")
+            self._values[name] = value
+
+    def text(self, name: str) -> str | None:
+        """The value, or None where it was not given. An empty value counts as given."""
+        return self._values.get(name)
+
+    def integer(self, name: str, low: int = 1) -> int | None:
+        """A whole number of at least `low`."""
+        raw = self._values.get(name)
+        if raw is None:
+            return None
+        try:
+            value = int(raw)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise UserError(f"{self._who}: --model-arg {name}={raw}: a whole number of at least {low} is needed")
+        return value
+
+    def number(self, name: str, *, positive: bool = False) -> float | None:
+        """A finite number that is not negative (or, with `positive`, above zero)."""
+        raw = self._values.get(name)
+        if raw is None:
+            return None
+        try:
+            value = float(raw)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < float("inf") or (positive and value == 0):
+            kind = "above 0" if positive else "of 0 or more"
+            raise UserError(f"{self._who}: --model-arg {name}={raw}: a number {kind} is needed")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """true/false (also yes/no, 1/0)."""
+        raw = self._values.get(name)
+        if raw is None:
+            return None
+        value = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(raw.lower())
+        if value is None:
+            raise UserError(f"{self._who}: --model-arg {name}={raw}: true or false is needed")
+        return value
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
+        """One of a few words."""
+        raw = self._values.get(name)
+        if raw is not None and raw not in allowed:
+            raise UserError(f"{self._who}: --model-arg {name}={raw}: one of {', '.join(allowed)} is needed")
+        return raw
+
+
+Field: TypeAlias = Literal["temperature", "top_p", "top_k", "max_tokens", "seed", "stop"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+"""The names of `Generation`, in order."""
+
+
+def given(generation: Generation) -> tuple[Field, ...]:
+    """Names of the settings that are set."""
+    return tuple(name for name in FIELDS if getattr(generation, name) not in (None, ()))
+
+
+def override(base: Generation, over: Generation, names: Sequence[Field] | None = None) -> Generation:
+    """`base` with what `over` sets (or only those `names` of it)."""
+    return replace(base, **{name: getattr(over, name) for name in (given(over) if names is None else names)})
+
+
+def read_fields(who: str, text: str) -> frozenset[Field]:
+    """The setting names in a comma-separated list. Raises errors.UserError on a name that is none."""
+    names = {part.strip() for part in text.split(",") if part.strip()}
+    unknown = sorted(names - set(FIELDS))
+    if unknown:
+        raise UserError(f"{who}: {unknown[0]!r} is no generation setting; there are {', '.join(FIELDS)}")
+    return frozenset(name for name in FIELDS if name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one model's wishes become what is sent.
+
+    `not_sent` are settings that the model does not take: its preset leaves them out, and the model's settings say so.
+    `max_tokens` is the limit where nobody names one. `reasoning_tokens` is added to a task's limit, because models
+    that think before they answer spend the same allowance on both, and the task's limit means the answer.
+    """
+
+    asked: Generation = Generation()
+    not_sent: frozenset[Field] = frozenset()
+    max_tokens: int | None = None
+    reasoning_tokens: int = 0
+
+    def effective(self, generation: Generation) -> Generation:
+        """What is sent when a protocol asks for `generation`; the user's own settings go over it."""
+        merged = override(generation, self.asked)
+        limit = merged.max_tokens
+        if limit is None:
+            limit = self.max_tokens
+        elif self.asked.max_tokens is None:
+            limit += self.reasoning_tokens
+        settled = replace(merged, max_tokens=limit)
+        return override(Generation(), settled, [name for name in given(settled) if name not in self.not_sent])
+
+
+def read_sampling(who: str, settings: Mapping[str, str], asked: Generation) -> Sampling:
+    """From a model's settings: `not_sent`, `max_tokens`, `reasoning_tokens`.
+
+    Raises errors.UserError when the user asks for a setting that the model does not take.
+    """
+    not_sent = read_fields(who, settings.get("not_sent", ""))
+    clash = [name for name in given(asked) if name in not_sent]
+    if clash:
+        raise UserError(f"{who} does not take {clash[0]}: leave out --generation {clash[0]}=…")
+    limit = settings.get("max_tokens")
+    return Sampling(asked, not_sent, int(limit) if limit else None, int(settings.get("reasoning_tokens", "0")))

@@ -1,0 +1,159 @@
+"""Configuration of a model behind HTTP: address, key, limits, prices, settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from sparkles_eval.adapters.base import ModelOptions
+from sparkles_eval.adapters.options import ModelArguments, Sampling, read_fields, read_sampling
+from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.core import Limits, Model, Prices
+from sparkles_eval.core.errors import UserError
+
+COMMON_ARGS: Mapping[str, str] = {
+    "api_key_env": "name of the environment variable that holds the key",
+    "base_url": "address of the server, where it is not the provider's own",
+    "drop": "generation settings that the model does not take, comma-separated",
+    "max_image_edge": "pixels; a longer image is resized to it",
+    "max_images": "images in one request at the most",
+    "name": "how tables name the model",
+    "price_in": "US dollars per million input tokens",
+    "price_out": "US dollars per million output tokens",
+    "structured": "true where the server takes a JSON schema for the reply",
+    "timeout": "seconds to wait for one reply",
+}
+_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url"}
+"""Settings that show elsewhere: in what is sent (`Request.generation`), or as `endpoint`."""
+_SETTINGS = _UNSENT | {"not_sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where a kind of model is found when the user says nothing else."""
+
+    kind: str
+    base_url: str
+    base_url_env: str
+    key_env: str
+    args: Mapping[str, str]
+    """The kind's own arguments; they may change answers, so they are part of the model's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConfig:
+    """A remote model as the user and its preset want it. `key` is None for a server that needs none."""
+
+    model: Model
+    sampling: Sampling
+    structured: bool
+    native: bool
+    """True at the provider's own address."""
+    endpoint: str
+    reporter: ErrorMapper
+    key: str | None
+
+
+def read_remote_config(provider: Provider, model: Model, options: ModelOptions) -> RemoteConfig:
+    """Reads arguments over the preset. Raises errors.UserError with the mend, as for a key that is not set."""
+    args = ModelArguments(model.name, options, {**COMMON_ARGS, **provider.args})
+    endpoint = _endpoint(provider, model, args)
+    native = endpoint == provider.base_url
+    settings = dict(model.settings)
+    unknown = sorted(set(settings) - set(provider.args) - _SETTINGS)
+    if unknown:
+        listed = ", ".join(sorted([*provider.args, *_SETTINGS]))
+        raise UserError(
+            f"{model.name}: its preset has an unknown setting {unknown[0]!r}; kind {model.kind} knows {listed}"
+        )
+    for name in provider.args:
+        value = args.text(name)
+        if value is not None:
+            settings[name] = value
+    if "keep_reasoning" in provider.args:
+        kept = args.flag("keep_reasoning")
+        if kept or (kept is None and settings.get("keep_reasoning") == "true"):
+            settings["keep_reasoning"] = "true"
+        else:
+            settings.pop("keep_reasoning", None)
+    dropped = args.text("drop")
+    if dropped is not None:
+        fields = read_fields(model.name, f"{settings.get('not_sent', '')},{dropped}")
+        settings["not_sent"] = ",".join(sorted(fields))
+    sampling = read_sampling(model.name, settings, options.generation)
+    limits = _limits(model, args)
+    structured = args.flag("structured")
+    if structured is None:
+        structured = native and settings.get("structured") != "false"
+    env = args.text("api_key_env")
+    # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
+    stranger = not native and env is None and endpoint != _own(provider)
+    key = None if stranger else _key(model.name, env or provider.key_env, needed=native or env is not None)
+    settings = {k: v for k, v in settings.items() if k not in _UNSENT}
+    ready = replace(
+        model,
+        name=args.text("name") or model.name,
+        settings={**settings, "endpoint": endpoint, **_image_settings(limits)},
+        limits=limits,
+        prices=_prices(model, args, native=native),
+    )
+    mend = f"set {env or provider.key_env} to a key that may use {model.model_id}"
+    if stranger:
+        mend = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
+    reporter = ErrorMapper(ready.name, endpoint, key or "", mend)
+    return RemoteConfig(ready, sampling, structured, native, endpoint, reporter, key)
+
+
+def _own(provider: Provider) -> str:
+    """The address that belongs to the key in the environment."""
+    return (os.environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
+
+
+def _endpoint(provider: Provider, model: Model, args: ModelArguments) -> str:
+    url = (args.text("base_url") or model.settings.get("base_url") or _own(provider)).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"{model.name}: base_url must be an http or https address such as http://localhost:8000/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UserError(f"{model.name}: base_url is stored with every run, so it may hold no user, password or query")
+    return url
+
+
+def _key(who: str, env: str, *, needed: bool) -> str | None:
+    key = os.environ.get(env, "").strip()
+    if needed and not key:
+        raise UserError(f"{who}: no key; set {env} (or name another variable with --model-arg api_key_env=NAME)")
+    return key or None
+
+
+def _limits(model: Model, args: ModelArguments) -> Limits:
+    base = model.limits
+    return replace(
+        base,
+        max_images=args.integer("max_images") or base.max_images,
+        max_image_edge=args.integer("max_image_edge", low=16) or base.max_image_edge,
+        timeout_s=args.number("timeout", positive=True) or base.timeout_s,
+    )
+
+
+def _image_settings(limits: Limits) -> dict[str, str]:
+    """The limits that can make an image be sent as other bytes than its own: they may change an answer."""
+    found: dict[str, str] = {}
+    if limits.max_image_edge is not None:
+        found["max_image_edge"] = str(limits.max_image_edge)
+    if limits.max_image_bytes is not None:
+        found["max_image_bytes"] = str(limits.max_image_bytes)
+    if limits.media_types != Limits().media_types:
+        found["media_types"] = ",".join(limits.media_types)
+    return found
+
+
+def _prices(model: Model, args: ModelArguments, *, native: bool) -> Prices:
+    low, high = args.number("price_in"), args.number("price_out")
+    # Somebody else's server has somebody else's prices: unknown, unless the user says them.
+    base = model.prices if native else Prices()
+    if low is None and high is None:
+        return base
+    return Prices(base.input if low is None else low, base.output if high is None else high, base.date, "--model-arg")

@@ -1,0 +1,242 @@
+"""Base class of models behind HTTP: checks, images, one attempt, streaming."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import secrets
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, Protocol
+
+from pydantic import ValidationError
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
+from sparkles_eval.adapters.options import Field, given
+from sparkles_eval.adapters.remote.config import RemoteConfig
+from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
+from sparkles_eval.core.errors import AdapterError, Rejected
+
+IMAGE = f"[image {secrets.token_hex(16)}]"
+"""Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
+
+_STREAMED = 2**20
+
+
+class EventStream(Protocol):
+    """A provider's stream, as its SDK reads it."""
+
+    def __aiter__(self) -> AsyncIterator[object]: ...
+
+    async def close(self) -> None: ...
+
+
+class StreamAccumulator(Protocol):
+    """Puts a reply together from the events of its stream."""
+
+    @property
+    def text(self) -> str:
+        """So far."""
+        ...
+
+    def take(self, event: object) -> None:
+        """The next event. Raises pydantic.ValidationError where it is malformed."""
+        ...
+
+    def reply(self) -> Reply:
+        """The reply, after the last event. Raises errors.Transient where the stream ended before it did."""
+        ...
+
+
+class RemoteAdapter(ABC):
+    """One model behind an SDK's client: checks, encodes, asks once, and words what went wrong.
+
+    A subclass says how a request is written (`payload`), what is not taken (`untaken`), how it is posted and how a
+    reply is read. The SDK's client is used for connections, headers, authorisation and errors; the body is made
+    here, because its own transforms walk through every character of the images.
+    """
+
+    streamed: ClassVar[Mapping[str, JSON]]
+    """What a body says that asks for a stream."""
+    library: ClassVar[str]
+    """The SDK's package. It takes most of a second to import, so it waits until there is something to ask."""
+
+    def __init__(self, setup: RemoteConfig) -> None:
+        self._setup = setup
+        self._reporter = setup.reporter
+
+    @property
+    def model(self) -> Model:
+        return self._setup.model
+
+    @property
+    def reporter(self) -> ErrorMapper:
+        """Words this model's errors."""
+        return self._reporter
+
+    @property
+    def structured(self) -> bool:
+        return self._setup.structured
+
+    def effective(self, generation: Generation) -> Generation:
+        return self._setup.sampling.effective(generation)
+
+    @abstractmethod
+    def unsupported(self, generation: Generation) -> Sequence[Field]:
+        """The settings among those given that this provider has no field for."""
+
+    @abstractmethod
+    def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
+        """The body, with `IMAGE` where the base64 of each image goes, in order."""
+
+    @abstractmethod
+    def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
+        """Sends a body and gives the reply's."""
+
+    @abstractmethod
+    def read(self, body: bytes) -> Reply:
+        """The reply in a body of status 200. Raises errors.Transient where it is malformed."""
+
+    @abstractmethod
+    def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[EventStream]:
+        """Sends a body that asks for a stream, and gives its events as parsed JSON."""
+
+    @abstractmethod
+    def accumulator(self) -> StreamAccumulator:
+        """Takes the events of one stream."""
+
+    @abstractmethod
+    def failure(self, error: Exception) -> AdapterError | Reply:
+        """What an exception of the SDK means; a refusal by the provider's filter is a reply."""
+
+    def check(self, request: Request) -> str | None:
+        return self._misshapen(request) or self._beyond(request)
+
+    def _misshapen(self, request: Request) -> str | None:
+        messages = request.conversation.messages
+        roles = [message.role for message in messages]
+        if not roles or roles[-1] != "user" or "system" in roles:
+            return "a conversation is user and assistant messages, a user's last"
+        if any(message.role == "assistant" and not message.text for message in messages):
+            return "an earlier answer of the model is empty, and providers do not take an empty message back"
+        missing = next((image for image in request.conversation.images if image.path is None), None)
+        return f"image {missing.relpath}: its bytes are not here" if missing is not None else None
+
+    def _beyond(self, request: Request) -> str | None:
+        count, most = len(request.conversation.images), self.model.limits.max_images
+        if most is not None and count > most:
+            return f"{count} images, the model takes {most}"
+        if request.schema is not None and not self.structured:
+            return "a JSON schema for the reply, which this server is not known to take (--model-arg structured=true)"
+        untaken = self.unsupported(request.generation)
+        if untaken:
+            return f"{untaken[0]} is set, which the model does not take (--model-arg drop={','.join(untaken)})"
+        return None
+
+    async def answer(self, request: Request) -> Reply:
+        content, headers = await self._written(request)
+        seconds = self.model.limits.timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                body = await self.post(content, headers)
+        except TimeoutError:
+            raise self._reporter.timed_out(seconds) from None
+        except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
+            return self._failed(error)
+        return self._priced(self.read(body))
+
+    async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
+        """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""
+        content, headers = await self._written(request, self.streamed)
+        seconds, gathered = self.model.limits.timeout_s, self.accumulator()
+        events: EventStream | None = None
+        told = False
+        try:
+            async with asyncio.timeout(seconds) as clock:
+                events = await self.open(content, headers)
+                async for event in events:
+                    told = True
+                    gathered.take(event)
+                    grown(gathered.text)
+                    clock.reschedule(asyncio.get_running_loop().time() + seconds)
+        except TimeoutError:
+            raise self._reporter.timed_out(seconds) from None
+        except ValidationError:
+            raise self._reporter.malformed("an event of its stream cannot be read") from None
+        except Exception as error:  # noqa: BLE001 - as above
+            try:
+                return self._failed(error)
+            except Rejected:
+                return await self.answer(request)
+        finally:
+            if events is not None:
+                await events.close()
+        # A simple server answers in one piece whatever it was asked for.
+        return self._priced(gathered.reply()) if told else await self.answer(request)
+
+    async def _written(
+        self, request: Request, more: Mapping[str, JSON] | None = None
+    ) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
+        """The body of a request and its headers. Raises errors.Rejected for what the model cannot take."""
+        problem = self.check(request)
+        if problem is not None:
+            raise Rejected(f"{self.model.name}: {problem}")
+        pictures = [await encode_image(image, self.model.limits) for image in request.conversation.images]
+        content, headers = _body(splice({**self.payload(request, pictures), **(more or {})}, pictures))
+        if self.library not in sys.modules:  # in a thread, and before the clock runs: the loop goes on meanwhile
+            await asyncio.to_thread(importlib.import_module, self.library)
+        return content, headers
+
+    def _failed(self, error: Exception) -> Reply:
+        """A refusal by the provider's filter is a reply; anything else is raised."""
+        outcome = self.failure(error)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome from None
+
+    def _priced(self, reply: Reply) -> Reply:
+        return replace(reply, usage=self._billed(reply.usage))
+
+    def _billed(self, usage: Usage) -> Usage:
+        cost = 0.0 if self.model.free else self.model.prices.cost(usage)
+        return replace(usage, cost_usd=cost)
+
+
+def splice(payload: JSON, images: Sequence[EncodedImage]) -> list[bytes]:
+    """The body in pieces: JSON written once, base64 put in between as it is (it needs no escaping)."""
+    rest = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode().split(IMAGE.encode())
+    if len(rest) != len(images) + 1:
+        raise Rejected("a text of the conversation holds the random mark that stands for images; run again")
+    pieces = [rest[0]]
+    for image, text in zip(images, rest[1:], strict=True):
+        pieces += (image.base64, text)
+    return pieces
+
+
+def _body(pieces: Sequence[bytes]) -> tuple[bytes | AsyncIterator[bytes], dict[str, str]]:
+    size = sum(map(len, pieces))
+    if size <= _STREAMED:
+        return b"".join(pieces), {}
+    # Above 1 MiB aiohttp wants a body in pieces, so that writing it does not hold up the event loop.
+    return _stream(pieces), {"Content-Length": str(size)}
+
+
+async def _stream(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), _STREAMED // 4):
+            yield piece[start : start + _STREAMED // 4]
+
+
+def sent(generation: Generation, names: Mapping[Field, str]) -> dict[str, JSON]:
+    """The given settings under a provider's names; those without a name are the caller's matter."""
+    values: dict[str, JSON] = {}
+    for field in given(generation):
+        if field in names:
+            value = getattr(generation, field)
+            values[names[field]] = list(value) if field == "stop" else value
+    return values

@@ -1,0 +1,281 @@
+"""OpenAI's chat completions, and every server that speaks the format (vLLM, Ollama, llama.cpp), by `base_url`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from sparkles_eval.adapters.base import ModelOptions, Request
+from sparkles_eval.adapters.endings import OPENAI, Said, error_of, error_within, read_reply, text_of, words_of
+from sparkles_eval.adapters.image_encoding import EncodedImage
+from sparkles_eval.adapters.options import Field
+from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
+from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
+from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
+from sparkles_eval.core.amounts import tokens
+from sparkles_eval.core.errors import AdapterError, UserError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+PROVIDER = Provider(
+    kind="openai",
+    base_url="https://api.openai.com/v1",
+    base_url_env="OPENAI_BASE_URL",
+    key_env="OPENAI_API_KEY",
+    args={
+        "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
+        "detail": "how closely images are looked at: auto, low, high or original",
+        "reasoning_effort": "how long a reasoning model may think, such as low or high",
+        "token_field": "name of the token limit: max_tokens or max_completion_tokens",
+    },
+)
+_TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
+_DETAILS = ("auto", "low", "high", "original")
+_NO_KEY = "none"
+
+
+class _Message(BaseModel):
+    """A message, or a piece of one in a stream. Reasoning has a name of its own at every provider."""
+
+    content: JsonValue = None
+    refusal: JsonValue = None
+    reasoning: JsonValue = None
+    reasoning_content: JsonValue = None
+    reasoning_details: JsonValue = None
+    tool_calls: JsonValue = None
+    function_call: JsonValue = None
+
+    @property
+    def calls_tool(self) -> bool:
+        return bool(self.tool_calls or self.function_call)
+
+    @property
+    def thoughts(self) -> str:
+        """The first field of reasoning that says something: several names may hold the same."""
+        return next(filter(None, map(words_of, (self.reasoning_content, self.reasoning, self.reasoning_details))), "")
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    error: JsonValue = None
+
+
+class _Step(BaseModel):
+    delta: _Message = _Message()
+    finish_reason: str | None = None
+    error: JsonValue = None
+
+
+class _Chunk(BaseModel):
+    """The part of a stream's event that is used."""
+
+    choices: tuple[_Step, ...] = ()
+    model: JsonValue = None
+    usage: JsonValue = None
+
+
+class _Completion(BaseModel):
+    """The part of a reply that is used; servers add fields of their own, which are let through unread."""
+
+    choices: tuple[_Choice, ...]
+    model: JsonValue = None
+    usage: JsonValue = None
+
+
+def make(model: Model, options: ModelOptions) -> OpenAIAdapter:
+    """The adapter factory of kind `openai`. Raises errors.UserError with the mend."""
+    setup = read_remote_config(PROVIDER, model, options)
+    for name, allowed in (("token_field", _TOKEN_FIELDS), ("detail", _DETAILS)):
+        value = setup.model.settings.get(name)
+        if value is not None and value not in allowed:
+            raise UserError(f"{model.name}: {name}={value}: one of {', '.join(allowed)} is needed")
+    return OpenAIAdapter(setup)
+
+
+class OpenAIAdapter(RemoteAdapter):
+    """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
+
+    library = "openai"
+    streamed: ClassVar[Mapping[str, JSON]] = {"stream": True, "stream_options": {"include_usage": True}}
+
+    def __init__(self, setup: RemoteConfig) -> None:
+        super().__init__(setup)
+        settings = setup.model.settings
+        # `max_tokens` is deprecated at the provider, and the only name that other servers are sure to know.
+        tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
+        self._names: dict[Field, str] = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": "seed"}
+        self._names["max_tokens"] = tokens
+        if not setup.native:
+            self._names["top_k"] = "top_k"
+        self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
+        self._detail = settings.get("detail")
+
+    @cached_property
+    def _client(self) -> AsyncOpenAI:
+        import openai
+
+        return openai.AsyncOpenAI(
+            api_key=self._setup.key or _NO_KEY,
+            base_url=self._setup.endpoint,
+            max_retries=0,
+            timeout=self._setup.model.limits.timeout_s,
+            http_client=openai.DefaultAioHttpClient(),
+        )
+
+    def unsupported(self, generation: Generation) -> Sequence[Field]:
+        return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
+
+    def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
+        pending = iter(images)
+        messages: list[JSON] = []
+        if request.conversation.system is not None:
+            messages.append({"role": "system", "content": request.conversation.system})
+        messages += [{"role": m.role, "content": self._content(m, pending)} for m in request.conversation.messages]
+        body: dict[str, JSON] = {"model": self.model.model_id, "messages": messages, **self._extra}
+        body.update(sent(request.generation, self._names))
+        if request.schema is not None:
+            schema: JSON = {"name": "reply", "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+    def _content(self, message: Message, pending: Iterator[EncodedImage]) -> JSON:
+        if not any(isinstance(part, Image) for part in message.parts):
+            return message.text  # a plain text: servers without vision know no parts
+        parts: list[JSON] = []
+        for part in message.parts:
+            if isinstance(part, Text):
+                parts.append({"type": "text", "text": part.text})
+            else:
+                url: dict[str, JSON] = {"url": f"data:{next(pending).media_type};base64,{IMAGE}"}
+                if self._detail is not None:
+                    url["detail"] = self._detail
+                parts.append({"type": "image_url", "image_url": url})
+        return parts
+
+    def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
+        return self._client.post(
+            "/chat/completions", cast_to=bytes, content=content, options={"headers": dict(headers)}
+        )
+
+    def read(self, body: bytes) -> Reply:
+        try:
+            completion = _Completion.model_validate_json(body)
+        except ValidationError:
+            text = body.decode(errors="replace")
+            if (error := error_of(text)) is not None:
+                raise error_within(error, self._reporter, text) from None
+            raise self._reporter.malformed(self._reporter.words(text).message) from None
+        if not completion.choices:
+            raise self._reporter.malformed("it holds no choice")
+        choice = completion.choices[0]
+        message = choice.message
+        if choice.error:
+            raise error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
+        content = text_of(message.content)
+        if content is None:
+            raise self._reporter.malformed("its content is neither a text nor a list of parts")
+        text, thoughts = content
+        said = Said(
+            text,
+            (message.thoughts, *thoughts),
+            choice.finish_reason,
+            words_of(message.refusal),
+            message.calls_tool,
+            _usage(completion.usage, text),
+            completion.model if isinstance(completion.model, str) else None,
+        )
+        return read_reply(said, OPENAI, self._reporter)
+
+    async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
+        import openai
+
+        return await self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            content=content,
+            options={"headers": dict(headers)},
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+
+    def accumulator(self) -> _Accumulator:
+        return _Accumulator(self)
+
+    def failure(self, error: Exception) -> AdapterError | Reply:
+        import openai
+
+        if not isinstance(error, openai.APIStatusError):
+            return self._reporter.lost(error, self.model.limits.timeout_s)
+        text = error.response.text
+        words = self._reporter.words(text)
+        if error.status_code == 400 and words.refusal:
+            return Reply("", Status.REFUSED, detail=words.message)
+        return self._reporter.status(error.status_code, error.response.headers, text)
+
+    async def aclose(self) -> None:
+        if "_client" in self.__dict__:
+            await self._client.close()
+
+
+class _Accumulator:
+    """A completion put together from its chunks."""
+
+    def __init__(self, adapter: OpenAIAdapter) -> None:
+        self._adapter = adapter
+        self._refusal = self._thoughts = ""
+        self._finish: str | None = None
+        self._model: str | None = None
+        self._used: JsonValue = None
+        self._calls_tool = False
+        self.text = ""
+
+    def take(self, event: object) -> None:
+        chunk = _Chunk.model_validate(event)
+        self._model = chunk.model if isinstance(chunk.model, str) else self._model
+        self._used = chunk.usage or self._used
+        for choice in chunk.choices[:1]:
+            if choice.error:
+                raise error_within(choice.error, self._adapter.reporter, json.dumps({"error": choice.error}))
+            text, thoughts = text_of(choice.delta.content) or ("", [])
+            self.text += text
+            self._thoughts += "".join(thoughts) or choice.delta.thoughts
+            self._refusal += words_of(choice.delta.refusal)
+            self._calls_tool = self._calls_tool or choice.delta.calls_tool
+            self._finish = choice.finish_reason or self._finish
+
+    def reply(self) -> Reply:
+        if self._finish is None:
+            raise self._adapter.reporter.malformed("its stream ended before the answer did")
+        usage = _usage(self._used, self.text)
+        said = Said(self.text, (self._thoughts,), self._finish, self._refusal, self._calls_tool, usage, self._model)
+        return read_reply(said, OPENAI, self._adapter.reporter)
+
+
+def _usage(raw: JsonValue, text: str) -> Usage:
+    """What was used, as far as it can be believed: a count that makes no sense is unknown, never a failure.
+
+    Servers that count nothing say 0, which beside a text is no count. Some leave reasoning out of the completion's
+    tokens; where the total shows it, it is added.
+    """
+    used = raw if isinstance(raw, dict) else {}
+    asked, written = tokens(used.get("prompt_tokens")), tokens(used.get("completion_tokens"))
+    thought = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
+    cached = tokens(_within(used.get("prompt_tokens_details"), "cached_tokens"))
+    if cached is None:
+        cached = tokens(used.get("prompt_cache_hit_tokens"))
+    if written == 0 and text.strip():
+        written = None
+    total = tokens(used.get("total_tokens"))
+    if asked and written is not None and thought and total == asked + written + thought:
+        written += thought
+    return Usage(asked or None, written, None, thought, cached)
+
+
+def _within(value: JsonValue, name: str) -> JsonValue:
+    return value.get(name) if isinstance(value, dict) else None

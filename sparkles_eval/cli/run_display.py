@@ -1,0 +1,256 @@
+"""Shows the progress of a run (bars in a terminal, plain lines elsewhere) and its cost estimate."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from sparkles_eval.engine.cost_estimate import CostEstimate, estimate_cost
+from sparkles_eval.engine.jobs import EvalJob
+from sparkles_eval.engine.progress import Progress as Listener
+from sparkles_eval.store.store import Store
+
+
+def print_cost_estimate(cells: Sequence[EvalJob], path: Path, connections: int | None) -> None:
+    """Print a table of what the store at `path` (if it is there) still lacks."""
+    if path.is_file():
+        with Store(path, create=False) as store:
+            lines = estimate_cost(cells, store, connections)
+    else:
+        lines = estimate_cost(cells, None, connections)
+    print_lines(lines)
+
+
+def print_lines(lines: Sequence[CostEstimate]) -> None:
+    """Print forecasts with their sums."""
+    table = Table(title="What is still to be asked (estimated; nothing was sent)")
+    for heading in ("who", "task"):
+        table.add_column(heading)
+    for heading in ("requests", "tokens in", "tokens out", "cost", "time"):
+        table.add_column(heading, justify="right")
+    for line in lines:
+        table.add_row(
+            line.who,
+            line.task,
+            f"{line.requests:,}",
+            f"{line.input_tokens:,}",
+            f"{line.output_tokens:,}",
+            _usd(line.cost_usd),
+            _time(line.seconds),
+        )
+    known = sum(line.cost_usd or 0.0 for line in lines)
+    some_unknown = any(line.cost_usd is None for line in lines)
+    table.add_section()
+    table.add_row(
+        "all",
+        "",
+        f"{sum(line.requests for line in lines):,}",
+        f"{sum(line.input_tokens for line in lines):,}",
+        f"{sum(line.output_tokens for line in lines):,}",
+        _usd(known) + (" + unknown" if some_unknown else ""),
+        _longest(lines),
+    )
+    Console().print(table)
+
+
+def _usd(cost: float | None) -> str:
+    return "unknown" if cost is None else f"${cost:,.2f}"
+
+
+def _time(seconds: float | None) -> str:
+    return "unknown" if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def _longest(lines: Sequence[CostEstimate]) -> str:
+    """All go on side by side, so the slowest decides; a model's tasks share its connections."""
+    totals: dict[str, float] = {}
+    for line in lines:
+        if line.seconds is None:
+            return "unknown"
+        totals[line.who] = totals.get(line.who, 0.0) + line.seconds
+    return _time(max(totals.values(), default=0.0))
+
+
+_LINE_EVERY_S = 10.0
+_QUIET = ("connections",)
+"""Events that go to the store only: they would scroll the interesting ones away."""
+
+
+@dataclass
+class _Count:
+    """How far one model or judge is with one task."""
+
+    total: int
+    done: int
+    before: int
+    unscored: int = 0
+    began: float = field(default_factory=monotonic)
+
+    @property
+    def rate(self) -> float:
+        return (self.done - self.before) / max(1e-9, monotonic() - self.began)
+
+
+@contextmanager
+def show_progress(*, plain: bool, missing: str = "unscored") -> Iterator[Listener]:
+    """A listener for `engine.run`, shown on stderr while the block lasts. `missing`: what unfinished items are."""
+    console = Console(stderr=True)
+    if plain or not console.is_terminal:
+        lines = _Lines(missing)
+        yield lines
+        lines.close()
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        refresh_per_second=5,
+    ) as progress:
+        yield _Bars(progress, missing)
+
+
+def _told(who: str, message: str) -> str:
+    """Errors of a model name it themselves."""
+    return message if not who or message.startswith(who) else f"{who}: {message}"
+
+
+class _Counting:
+    """What both ways of showing keep: the counts, the money, the latest wait."""
+
+    def __init__(self, missing: str = "unscored") -> None:
+        self.missing = missing
+        self.counts: dict[tuple[str, str], _Count] = {}
+        self.usd = 0.0
+        self.unknown = 0
+
+    @property
+    def money(self) -> str:
+        known = [f"${self.usd:.4f}"] if self.usd else []
+        replies = "reply" if self.unknown == 1 else "replies"
+        unknown = [f"{self.unknown} {replies} of unknown cost"] if self.unknown else []
+        return " + ".join(known + unknown)
+
+    def spent(self, usd: float, unknown: int) -> None:
+        self.usd, self.unknown = usd, unknown
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        self.counts[who, task] = _Count(total, done, done)
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        count = self.counts[who, task]
+        count.done += 1
+        count.unscored += not scored
+
+
+class _Bars(_Counting):
+    """One bar for every model or judge and task."""
+
+    def __init__(self, progress: Progress, missing: str = "unscored") -> None:
+        super().__init__(missing)
+        self._progress = progress
+        self._bars: dict[tuple[str, str], TaskID] = {}
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        super().planned(who, task, total, done)
+        self._bars[who, task] = self._progress.add_task(
+            f"[bold]{escape(who)}[/] {escape(task)}",
+            total=total,
+            completed=done,
+            rate="",
+            note="from the store" if done else "",
+        )
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        super().finished(who, task, scored=scored)
+        count = self.counts[who, task]
+        note = f"[red]{count.unscored} {self.missing}[/]" if count.unscored else ""
+        bar = self._bars[who, task]
+        self._progress.update(
+            bar, completed=count.done, rate=f"{count.rate:.1f}/s", note=f"{note} {self.money}".strip()
+        )
+
+    def waiting(self, who: str, until: datetime) -> None:
+        for (name, _), bar in self._bars.items():
+            if name == who:
+                self._progress.update(bar, note=f"[yellow]waiting on {escape(who)} until {until:%H:%M:%S}[/]")
+
+    def event(self, kind: str, who: str, message: str) -> None:
+        if kind not in _QUIET:
+            self._progress.console.print(_told(who, message), style="yellow", markup=False, highlight=False)
+
+
+class _Lines(_Counting):
+    """A line when work begins, every ten seconds, and at the end of each."""
+
+    def __init__(self, missing: str = "unscored") -> None:
+        super().__init__(missing)
+        self._last = monotonic()
+        self._waits: dict[str, datetime] = {}
+
+    def planned(self, who: str, task: str, total: int, done: int) -> None:
+        super().planned(who, task, total, done)
+        before = f", {done} from the store" if done else ""
+        self._say(f"{who} on {task}: {total} items{before}")
+
+    def finished(self, who: str, task: str, *, scored: bool) -> None:
+        super().finished(who, task, scored=scored)
+        count = self.counts[who, task]
+        if count.done >= count.total:
+            self._line(who, task, count)
+        elif monotonic() - self._last >= _LINE_EVERY_S:
+            self._last = monotonic()
+            for (name, about), going in self.counts.items():
+                if going.before < going.done < going.total:
+                    self._line(name, about, going)
+
+    def waiting(self, who: str, until: datetime) -> None:
+        # One line a wait: every request that waits tells its own, seconds apart.
+        told = self._waits.get(who)
+        if told is None or told <= datetime.now().astimezone():
+            self._waits[who] = until
+            self._say(f"waiting on {who} until {until:%H:%M:%S}")
+
+    def event(self, kind: str, who: str, message: str) -> None:
+        if kind not in _QUIET:
+            self._say(_told(who, message))
+
+    def close(self) -> None:
+        """Say how far what is unfinished came."""
+        for (who, task), count in self.counts.items():
+            if count.done < count.total:
+                self._line(who, task, count)
+
+    def _line(self, who: str, task: str, count: _Count) -> None:
+        parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
+        if count.unscored:
+            parts.append(f"{count.unscored} {self.missing}")
+        if self.money:
+            parts.append(self.money)
+        self._say(", ".join(parts))
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,89 @@
+"""Every error that sparkles-eval raises on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SparklesError(Exception):
+    """Root of the tree."""
+
+
+class UserError(SparklesError):
+    """Something the user can mend. The message is complete by itself."""
+
+
+class ContentError(UserError):
+    """A content folder or file (task, judge, adapter, report) is missing or says something it cannot mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the data: the item's id ("" for the whole) and what to look at."""
+
+    item: str
+    what: str
+
+
+class DataError(UserError):
+    """The task's data has problems. `problems` lists every one, so that they can be mended in one go."""
+
+    def __init__(self, who: str, problems: Sequence[Problem], mend: str = "") -> None:
+        self.problems = tuple(problems)
+        shown = [f"  {p.item}: {p.what}" if p.item else f"  {p.what}" for p in self.problems[:20]]
+        if len(self.problems) > 20:
+            shown.append(f"  ... and {len(self.problems) - 20} more")
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''} in the data"
+        super().__init__("\n".join([f"{who}: {count}", *shown, *([mend] if mend else [])]))
+
+
+class StoreError(UserError):
+    """The store file is not ours, is newer than this version, or cannot be written."""
+
+
+class MissingExtra(UserError):
+    """An optional part of sparkles-eval is needed that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part: pip install 'sparkles-eval[{extra}]'")
+
+
+class AdapterError(SparklesError):
+    """One attempt to ask a model failed. `status_code` is the HTTP status where there was one."""
+
+    def __init__(self, message: str, *, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+class Transient(AdapterError):
+    """Worth another attempt."""
+
+
+class RateLimited(Transient):
+    """The provider asks for fewer requests. `retry_after` is in seconds, None where it did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = 429) -> None:
+        super().__init__(message, status_code=status_code)
+        self.retry_after = retry_after
+
+
+class Unreadable(Transient):
+    """The server replied, and what it said cannot be read. Another attempt costs as much again: one is enough."""
+
+
+class TimedOut(Transient):
+    """No reply within the time given."""
+
+
+class OutOfMemory(Transient):
+    """A local model had too many rows at once. The engine gives it fewer and asks again."""
+
+
+class Rejected(AdapterError):
+    """This one request will never succeed."""
+
+
+class Denied(AdapterError):
+    """No request of this model will succeed until the user mends something. The message says what."""

@@ -1,0 +1,150 @@
+"""Samples and conversations as JSON and back, images by their hash.
+
+The one written form, for keys, store and exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict
+
+from sparkles_eval.core import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
+from sparkles_eval.core.pictures import reading_of
+
+FindImage = Callable[[str], Image]
+"""Gives the image with a SHA-256 (the store knows size, type and path; the JSON has id and caption)."""
+
+
+def _part_json(part: Part) -> JSON:
+    if isinstance(part, Text):
+        return part.text
+    return {"image": part.sha256, "id": part.id, "caption": part.caption}
+
+
+def _turn_json(turn: Turn) -> JSON:
+    facts: list[JSON] = [
+        {
+            "id": fact.id,
+            "image": fact.image,
+            "subject": fact.subject,
+            "attribute": fact.attribute,
+            "value": fact.value,
+            "alternatives": list(fact.alternatives),
+        }
+        for fact in turn.facts
+    ]
+    own = {"options": list(turn.options), "targets": list(turn.targets)}
+    return {
+        "content": [_part_json(part) for part in turn.content],
+        "reference": turn.reference,
+        "facts": facts,
+        **_where_given(own),
+    }
+
+
+def _where_given(lists: Mapping[str, list[str]]) -> dict[str, JSON]:
+    """What was added to the form later: left out where it is empty, so that older samples keep their hashes."""
+    return {name: list(values) for name, values in lists.items() if values}
+
+
+def sample_json(sample: Sample) -> JSON:
+    """Everything of a sample; images as {"image": sha256, "id", "caption"} at their words."""
+    return {
+        "id": sample.id,
+        "turns": [_turn_json(turn) for turn in sample.turns],
+        "fields": dict(sample.fields),
+        "options": list(sample.options),
+        "target": sample.target,
+        "group": sample.group,
+        "cluster": sample.cluster,
+        "tags": list(sample.tags),
+        **_where_given({"accepted": list(sample.accepted)}),
+    }
+
+
+def sample_key(sample: Sample) -> str:
+    """Content address of a sample: everything a model or judge could see of it, images by their bytes."""
+    return fingerprint(sample_json(sample))
+
+
+def conversation_json(conversation: Conversation, *, upright: bool = True) -> JSON:
+    """What a model was asked: {"system", "messages": [{"role", "parts": [text | {"image": sha256}]}]}.
+
+    Ids and captions of images are left out: the model does not see them, so they may not change a request's key. A
+    picture that the reading of core.pictures changes says so as `reading`, unless the model sees no such reading
+    (`upright` False).
+    """
+
+    def part(piece: Part) -> JSON:
+        if isinstance(piece, Text):
+            return piece.text
+        reading = reading_of(piece) if upright else ""
+        return {"image": piece.sha256, "reading": reading} if reading else {"image": piece.sha256}
+
+    messages: list[JSON] = [
+        {"role": message.role, "parts": [part(piece) for piece in message.parts]} for message in conversation.messages
+    ]
+    return {"system": conversation.system, "messages": messages}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Image(_Strict):
+    image: str
+    id: str = ""
+    caption: str | None = None
+
+
+class _Fact(_Strict):
+    id: str
+    image: str
+    subject: str
+    attribute: str
+    value: str
+    alternatives: tuple[str, ...] = ()
+
+
+class _Turn(_Strict):
+    content: tuple[str | _Image, ...]
+    reference: str | None = None
+    facts: tuple[_Fact, ...] = ()
+    options: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+class _Sample(_Strict):
+    id: str
+    turns: tuple[_Turn, ...]
+    fields: dict[str, str]
+    options: tuple[str, ...]
+    target: str | None
+    group: str
+    cluster: str
+    tags: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
+
+
+def read_sample(text: str, find: FindImage) -> Sample:
+    """The sample in a JSON text that `sample_json` made. Raises pydantic.ValidationError on anything else."""
+    raw = _Sample.model_validate_json(text)
+
+    def part(piece: str | _Image) -> Part:
+        if isinstance(piece, str):
+            return Text(piece)
+        return replace(find(piece.image), id=piece.id, caption=piece.caption)
+
+    turns = tuple(
+        Turn(
+            tuple(part(p) for p in turn.content),
+            turn.reference,
+            tuple(Fact(**f.model_dump()) for f in turn.facts),
+            turn.options,
+            turn.targets,
+        )
+        for turn in raw.turns
+    )
+    return Sample(raw.id, turns, raw.fields, raw.options, raw.target, raw.group, raw.cluster, raw.tags, raw.accepted)

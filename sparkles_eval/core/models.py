@@ -1,0 +1,131 @@
+"""Models with their prices and limits, and runs: one model on one task under one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparkles_eval.core.requests import JSON, Generation, Usage, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars per million tokens, with the day they were read and where. Unknown is None, never 0."""
+
+    input: float | None = None
+    output: float | None = None
+    date: str | None = None
+    source: str | None = None
+    cached_input: float | None = None
+    """For input tokens that the provider had in its cache; where it is None they cost as all others do."""
+    reasoning: float | None = None
+    """For output tokens that were reasoning; where it is None they cost as all others do."""
+
+    def cost(self, usage: Usage) -> float | None:
+        """Dollars of one request, or None where a price or a count is unknown."""
+        if self.input is None or self.output is None or usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        bill = usage.input_tokens * self.input + usage.output_tokens * self.output
+        if self.cached_input is not None and usage.cached_tokens is not None:
+            bill += min(usage.cached_tokens, usage.input_tokens) * (self.cached_input - self.input)
+        if self.reasoning is not None and usage.reasoning_tokens is not None:
+            bill += min(usage.reasoning_tokens, usage.output_tokens) * (self.reasoning - self.output)
+        return bill / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a model can take. The engine and the adapters refuse what exceeds them; nothing is silently cut."""
+
+    max_images: int | None = None
+    max_connections: int = 64
+    """Requests in flight at the most, unless the user names another number."""
+    batch_size: int = 1
+    """Conversations answered together by a local model; 1 for what answers one at a time."""
+    max_image_edge: int | None = None
+    """Pixels; an image with a longer edge is resized to it before it is sent."""
+    max_image_bytes: int | None = None
+    media_types: tuple[str, ...] = ("image/jpeg", "image/png", "image/gif", "image/webp")
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Who answers: an adapter kind, the provider's model id, and everything that may change its answers.
+
+    `settings` are the adapter's own answer-changing settings (base_url, field names, dtype, ...), as text; they are
+    part of the request key and of the run's identity. Limits and prices are not.
+    """
+
+    name: str
+    """How tables name it, such as "openai/gpt-4o"."""
+    kind: str
+    model_id: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    prices: Prices = Prices()
+    free: bool = False
+    """True for what runs without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
+    reads_sample: bool = False
+    """True for what looks at the sample itself (baselines, replay): its request key then covers the sample too."""
+    upright: bool = True
+    """False for what reads pictures as its published code did, by a bare conversion to RGB: keys name no reading."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of what may change an answer; two models with the same identity may share stored responses."""
+        return fingerprint([self.kind, self.model_id, dict(self.settings)])
+
+    @property
+    def sees_upright(self) -> bool:
+        """True where pictures reach the model by the reading of core.pictures, which keys then name."""
+        return self.upright and not self.reads_sample
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model on one task under one protocol. The same asking has the same id, so asking again resumes.
+
+    `id` is a hash of all the other fields but `total` (which `data_hash` implies): the run's identity. Judges are no
+    part of it, they can be added at any time; each score carries its judge's fingerprint.
+    """
+
+    task: str
+    task_version: int
+    model: Model
+    protocol: str
+    protocol_version: int
+    answer_rule: str | None
+    draws: int
+    generation: Generation
+    prompt_hash: str
+    data_hash: str
+    epochs: int
+    total: int
+    """Samples asked (before epochs): the denominator of every coverage."""
+    variant: str = ""
+    """How the task was altered on purpose ("images=dropped", "history=reference"); "" as it is."""
+
+    @property
+    def identity(self) -> dict[str, JSON]:
+        """What two runs must share to be compared, but for the model."""
+        return {
+            "task": self.task,
+            "task_version": self.task_version,
+            "model": self.model.name,
+            "model_identity": self.model.identity,
+            "protocol": self.protocol,
+            "protocol_version": self.protocol_version,
+            "answer_rule": self.answer_rule,
+            "draws": self.draws,
+            "generation": self.generation.json(),
+            "prompt_hash": self.prompt_hash,
+            "data_hash": self.data_hash,
+            "epochs": self.epochs,
+            "variant": self.variant,
+        }
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits."""
+        return fingerprint(self.identity, 12)

@@ -1,0 +1,140 @@
+"""Requests and replies of a model, and the plain JSON values and fingerprints that records are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from sparkles_eval.core.samples import Image, Part, Text
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+"""Any JSON value; used only where a foreign schema (a JSON schema, a provider's extra field) passes through."""
+
+
+def fingerprint(value: object, length: int = 64) -> str:
+    """Hex SHA-256 (first `length` digits) of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a model is sent it."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The words alone, images left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What one request asks: an optional system text, then user and assistant messages, a user's last."""
+
+    messages: tuple[Message, ...]
+    system: str | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return tuple(p for message in self.messages for p in message.parts if isinstance(p, Image))
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Sampling settings. None means "not sent": the model's own default holds. All of them are in the request key."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def json(self) -> dict[str, JSON]:
+        """What is set, by name; the written form in keys and in the store."""
+        settings: dict[str, JSON] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "top_k": self.top_k,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+            "stop": list(self.stop) or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+class Status(StrEnum):
+    """How one attempt at a request ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    API_ERROR = "api_error"
+    TIMEOUT = "timeout"
+
+    @property
+    def settled(self) -> bool:
+        """True when the model itself replied: asking again would only buy another draw."""
+        return self not in (Status.API_ERROR, Status.TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request used. None means unknown, which is never the same as 0."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    """All that the model wrote and is billed for, reasoning included."""
+    cost_usd: float | None = None
+    reasoning_tokens: int | None = None
+    """How many of the output tokens were reasoning."""
+    cached_tokens: int | None = None
+    """How many of the input tokens the provider had in its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an adapter returns when the model replied."""
+
+    text: str
+    """The answer alone: reasoning is taken out of it (core.reply_parts)."""
+    status: Status = Status.OK
+    """OK, REFUSED or TRUNCATED; what is not a reply is raised (errors.AdapterError)."""
+    usage: Usage = Usage()
+    model_version: str | None = None
+    """The snapshot name that the provider reports, such as "gpt-4o-2024-08-06"."""
+    detail: str | None = None
+    """Why it was refused or truncated, in the provider's words."""
+    reasoning: str | None = None
+    """What the model thought before it answered; None where it shows none."""
+    finish: str | None = None
+    """The provider's name for how the reply ended, such as "stop" or "length"."""
+    latency_s: float | None = None
+    """Seconds that the model took, where a clock around the request would count its time in a queue too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One attempt at a request, as the store keeps it. `key` covers everything that was asked."""
+
+    key: str
+    attempt: int
+    status: Status
+    text: str | None
+    error: str | None
+    usage: Usage
+    latency_s: float
+    model_version: str | None
+    created_at: str
+    """UTC, ISO 8601."""
+    id: int | None = None
+    """Row id, once stored."""
+    reasoning: str | None = None
+    finish: str | None = None

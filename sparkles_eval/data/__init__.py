@@ -1,0 +1,1 @@
+"""Data: fetch and check published data sets, generate training dialogues."""

@@ -1,0 +1,258 @@
+"""Turns a configuration into a generation plan; everything is checked here, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sparkles_eval.adapters.base import Adapter, ModelOptions
+from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.core import JSON, Generation, fingerprint
+from sparkles_eval.core.errors import DataError, Problem, UserError
+from sparkles_eval.data.dialogues.inputs import (
+    CandidateImages,
+    Demonstration,
+    ImageRow,
+    read_demonstrations,
+    read_image_rows,
+)
+from sparkles_eval.data.dialogues.leakage import Evaluations, leaking, read_evaluations
+from sparkles_eval.data.dialogues.plan_calls import (
+    check_demonstration_slots,
+    diverse_demonstrations,
+    number_of_calls,
+    shuffled,
+)
+from sparkles_eval.data.dialogues.prompting import Captioner, Prompter
+from sparkles_eval.data.dialogues.records import CandidateImage
+from sparkles_eval.data.dialogues.spec import Style, StyleSpec, adjust_filters, find_style, shared_file
+from sparkles_eval.data.dialogues.text_analysis import root_finder
+from sparkles_eval.engine.config import read_generation, scoped
+
+DEMONSTRATIONS = "demonstrations.jsonl"
+"""The demonstrations that ship, in dialogues/_shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateConfig:
+    """What the command line asked for; see `sparkles-eval data generate --help`."""
+
+    style: str
+    model: str
+    images: Path
+    captions: Path | None = None
+    demonstrations: Path | None = None
+    dialogues: int | None = None
+    seed: int = 0
+    see_images: bool = False
+    caption_with: str | None = None
+    repair: bool = False
+    against: tuple[str, ...] = ()
+    coco_map: Path | None = None
+    gates: tuple[str, ...] = ()
+    model_args: tuple[str, ...] = ()
+    generation: tuple[str, ...] = ()
+    skip_bad: bool = False
+    content: tuple[Path, ...] = ()
+    plugins: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationPlan:
+    """What will be generated. Candidates without a caption are given one first where there is a `captioner`."""
+
+    style: Style
+    prompter: Prompter
+    adapter: Adapter
+    generation: Generation
+    demonstrations: tuple[Demonstration, ...]
+    candidates: tuple[CandidateImage, ...]
+    count: int
+    """Calls."""
+    seed: int
+    repair: bool
+    skip_bad: bool
+    identity: dict[str, JSON]
+    evaluations: Evaluations
+    captioner: Captioner | None = None
+    caption_adapter: Adapter | None = None
+    left_out: tuple[Problem, ...] = ()
+    """Images that cannot be used (--skip-bad)."""
+    leaked: tuple[Problem, ...] = ()
+    """Images that an evaluation asks about."""
+    demonstrated: tuple[str, ...] = ()
+    """Images that stand in demonstrations."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> StyleSpec:
+        return self.style.spec
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        return (self.adapter, *([self.caption_adapter] if self.caption_adapter else []))
+
+    @property
+    def without_caption(self) -> tuple[CandidateImage, ...]:
+        return tuple(candidate for candidate in self.candidates if not candidate.caption)
+
+    async def aclose(self) -> None:
+        for adapter in self.adapters:
+            await adapter.aclose()
+
+
+def prepare(wishes: GenerateConfig) -> GenerationPlan:
+    """Read style, images, captions and demonstrations, build the models, keep evaluation images out, count the calls.
+
+    Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
+    """
+    style = _style(wishes)
+    spec = style.spec
+    prompter = Prompter(style, seen=wishes.see_images)
+    adapter, caption_adapter = _models(wishes)
+    demonstrations, notes = _demonstrations(wishes, spec)
+    evaluations = read_evaluations(wishes.against, wishes.coco_map, wishes.content)
+    rows, problems = read_image_rows(wishes.images, wishes.captions)
+    # Their demonstrations' images were seen by whoever wrote them; ours are drawn scenes of nobody's data.
+    shown = {image for d in demonstrations for image, _ in d.captions} if wishes.demonstrations else set()
+    free = [row for row in rows if row.id not in shown]
+    captioner = Captioner(wishes.content) if caption_adapter else None
+    chosen = _choose(free, problems, evaluations, wishes, spec)
+    count = number_of_calls(spec, len(chosen.candidates), wishes.dialogues)
+    generation = adapter.effective(spec.generation.record())
+    plan = GenerationPlan(
+        style=style,
+        prompter=prompter,
+        adapter=adapter,
+        generation=generation,
+        demonstrations=demonstrations,
+        candidates=chosen.candidates,
+        count=count,
+        seed=wishes.seed,
+        repair=wishes.repair,
+        skip_bad=wishes.skip_bad,
+        identity=_identity(wishes, prompter, adapter, generation, rows, demonstrations, evaluations),
+        evaluations=evaluations,
+        captioner=captioner,
+        caption_adapter=caption_adapter,
+        left_out=chosen.problems,
+        leaked=chosen.leaked,
+        demonstrated=tuple(sorted(row.id for row in rows if row.id in shown)),
+        notes=tuple(notes),
+    )
+    if caption_adapter is not None and captioner is not None:
+        plan.identity["captions_by"] = [caption_adapter.model.identity, captioner.hash]
+    elif plan.without_caption and not wishes.see_images:
+        raise UserError(_no_captions(plan.without_caption))
+    return plan
+
+
+def _style(wishes: GenerateConfig) -> Style:
+    style = find_style(wishes.style, wishes.content)
+    pairs = scoped("--gate", wishes.gates, style.spec.name, ())
+    return replace(style, spec=style.spec.model_copy(update={"gates": adjust_filters(style.spec.gates, pairs)}))
+
+
+def _models(wishes: GenerateConfig) -> tuple[Adapter, Adapter | None]:
+    names = list(dict.fromkeys([wishes.model, *([wishes.caption_with] if wishes.caption_with else [])]))
+    made: dict[str, Adapter] = {}
+    for name in names:
+        options = ModelOptions(
+            args=tuple(scoped("--model-arg", wishes.model_args, name, names).items()),
+            generation=read_generation("--generation", scoped("--generation", wishes.generation, name, names)),
+        )
+        made[name] = build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
+    return made[wishes.model], made[wishes.caption_with] if wishes.caption_with else None
+
+
+def _demonstrations(wishes: GenerateConfig, spec: StyleSpec) -> tuple[tuple[Demonstration, ...], list[str]]:
+    """The demonstrations to draw from, and what the user should know of how they were chosen."""
+    if not spec.demonstrations:
+        return (), []
+    path = wishes.demonstrations or shared_file(DEMONSTRATIONS, wishes.content)
+    found = read_demonstrations(path, spec.messages)
+    notes: list[str] = []
+    if spec.choose_demonstrations == "diverse":
+        how, root = root_finder()
+        varied = diverse_demonstrations(found, root)
+        told = f"{len(varied)} of {len(found)} demonstrations have a verb and noun of their own (by {how})"
+        notes.append(told if varied else f"{told} and long answers, so all of them are used")
+        found = varied or found
+    check_demonstration_slots(found, spec)
+    return tuple(found), notes
+
+
+@dataclass(frozen=True, slots=True)
+class _ChosenImages:
+    candidates: tuple[CandidateImage, ...]
+    problems: tuple[Problem, ...]
+    leaked: tuple[Problem, ...]
+
+
+def _choose(
+    rows: Sequence[ImageRow],
+    problems: Sequence[Problem],
+    evaluations: Evaluations,
+    wishes: GenerateConfig,
+    spec: StyleSpec,
+) -> _ChosenImages:
+    """Read as many images as the calls need, in the order in which they are offered, without those that leak."""
+    needed = len(rows)
+    if wishes.dialogues is not None:
+        needed = min(needed, -(-wishes.dialogues // spec.dialogues_per_call) * spec.candidates)
+    shelf = CandidateImages(wishes.images)
+    ordered = shuffled(rows, wishes.seed)
+    sound: list[CandidateImage] = []
+    wrong = list(problems)
+    leaked: list[Problem] = []
+    at = 0
+    while len(sound) < needed and at < len(ordered):
+        some = ordered[at : at + needed - len(sound)]
+        at += len(some)
+        read, bad = shelf.read(some)
+        leaks = leaking(read, evaluations)
+        names = {problem.item for problem in leaks}
+        sound += [candidate for candidate in read if candidate.id not in names]
+        wrong += bad
+        leaked += leaks
+    if wrong and not wishes.skip_bad:
+        raise DataError("images", wrong, "mend them, or leave these images out with --skip-bad")
+    return _ChosenImages(tuple(sound), tuple(wrong), tuple(leaked))
+
+
+def _identity(
+    wishes: GenerateConfig,
+    prompter: Prompter,
+    adapter: Adapter,
+    generation: Generation,
+    rows: Sequence[ImageRow],
+    demonstrations: Sequence[Demonstration],
+    evaluations: Evaluations,
+) -> dict[str, JSON]:
+    """All that decides what is asked; not how many dialogues, so that asking for more goes on with the same set."""
+    shown: list[JSON] = [
+        [message.content for message in demonstration.dialogue.messages] for demonstration in demonstrations
+    ]
+    data: list[JSON] = [[row.id, row.file, row.caption] for row in sorted(rows, key=lambda row: row.id)]
+    return {
+        "style": prompter.spec.fingerprint,
+        "prompt": prompter.hash,
+        "model": adapter.model.name,
+        "model_identity": adapter.model.identity,
+        "generation": generation.json(),
+        "data": fingerprint(data, 16),
+        "demonstrations": fingerprint(shown, 16),
+        "seed": wishes.seed,
+        "see_images": wishes.see_images,
+        "against": evaluations.hash if evaluations.names else None,
+    }
+
+
+def _no_captions(without: Sequence[CandidateImage]) -> str:
+    names = ", ".join(candidate.id for candidate in without[:5])
+    return (
+        f"{len(without)} images have no caption ({names}{', …' if len(without) > 5 else ''}); name a file that has "
+        "them with --captions, let a vision model write them (--caption-with MODEL), or give the images themselves to "
+        "a vision model (--see-images)"
+    )

@@ -1,0 +1,1 @@
+"""Sources of published data: fetch, check, import."""

@@ -1,0 +1,159 @@
+"""Checks a data folder before anything is spent on it: which data sets it holds, and everything wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkles_eval.core import JSON, Image, Sample
+from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.tasks.load import load_task, repeated
+from sparkles_eval.tasks.picture_checks import examine_all
+from sparkles_eval.training.recipes import MiniRecipe, Recipe
+from sparkles_eval.training.training_data import read_subsets
+
+_SPLITS = ("dev", "test1", "test2", "train")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskToCheck:
+    """A task with its arguments, to be looked over."""
+
+    task: str
+    args: Mapping[str, str]
+    detected: bool = False
+    """Found in the folder, not named by the user: whatever is wrong is wrong with the data."""
+
+    @property
+    def label(self) -> str:
+        return " ".join([self.task, *(f"{name}={value}" for name, value in sorted(self.args.items()))])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedData:
+    """One data set: how much of it is sound, and every problem of the rest."""
+
+    label: str
+    sound: int
+    images: int
+    """Different pictures, by their bytes."""
+    labels: Mapping[str, int]
+    """How often each right answer stands, where there are options."""
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+    """What is no mistake but should be known."""
+
+    def as_json(self) -> dict[str, JSON]:
+        """For other programs."""
+        return {
+            "label": self.label,
+            "sound": self.sound,
+            "images": self.images,
+            "labels": dict(self.labels),
+            "problems": [{"item": problem.item, "what": problem.what} for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def detect_data(root: Path) -> list[TaskToCheck]:
+    """The data sets that a folder holds, by the places where their files are expected.
+
+    Raises errors.UserError for a folder that is none or holds none of them.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root} is no folder; name the data folder")
+    found = [
+        TaskToCheck(task, {}, detected=True)
+        for task, folder in (("sparkleseval", "SparklesEval"), ("bison", "BISON"), ("nlvr2", "NLVR2"))
+        if (root / "evaluation" / folder / "annotations").is_dir()
+    ]
+    found += [
+        TaskToCheck("nlvr2", {"source": "full", "split": split}, detected=True)
+        for split in _SPLITS
+        if any(_is_nlvr2(root / place / f"{split}.json") for place in ("", "data", "annotations"))
+    ]
+    if any(root.glob("bison_annotations*.json")) or any(root.glob("annotations/bison_annotations*.json")):
+        found.append(TaskToCheck("bison", {"source": "full"}, detected=True))
+    sets = sorted(path.parts[-3] for path in root.glob("*/core/core.json"))
+    found += [TaskToCheck("demon", {"dataset": name}, detected=True) for name in sets]
+    if not found:
+        raise UserError(
+            f"{root}: no data set found at its usual place; name one with --task, or a training recipe with --recipe "
+            "(NLVR of 2017 becomes a task by `data import nlvr1`)"
+        )
+    return found
+
+
+def _is_nlvr2(path: Path) -> bool:
+    """False for a file of NLVR (2017), which has the same name; `data import nlvr1` makes a task of that one."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b'"directory"' not in file.readline(100_000)
+
+
+def check_task(wanted: TaskToCheck, root: Path, *, decode: bool = True, content: Sequence[Path] = ()) -> CheckedData:
+    """Everything wrong with a task's data. Raises errors.ContentError where the user's task or arguments are wrong."""
+    try:
+        task = load_task(wanted.task, args=wanted.args, data_root=root, content=content, skip_bad=True)
+    except DataError as error:
+        return CheckedData(wanted.label, 0, 0, {}, tuple(error.problems))
+    except ContentError as error:
+        if not wanted.detected:
+            raise
+        return CheckedData(wanted.label, 0, 0, {}, (Problem("", str(error)),))
+    pictures = {image.sha256: image for sample in task.samples for image in sample.images}
+    problems = [*task.skipped, *(_damaged(pictures.values()) if decode else ())]
+    labels: dict[str, int] = {}
+    for sample in task.samples:
+        if sample.target is not None:
+            labels[sample.target] = labels.get(sample.target, 0) + 1
+    most = dict(sorted(labels.items(), key=lambda item: -item[1])[:20])
+    notes = (*repeated(task.samples), *_notes(task.samples))
+    return CheckedData(wanted.label, len(task.samples), len(pictures), most, tuple(problems), notes)
+
+
+def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True) -> CheckedData:
+    """Everything wrong with the data that a recipe names. Raises errors.UserError for one that draws its own."""
+    if isinstance(recipe, MiniRecipe):
+        raise UserError(f"recipe {name} draws its own data; there is no folder to check")
+    problems: list[Problem] = []
+    sound = 0
+    pictures: dict[str, Image] = {}
+    for spec in recipe.subsets:
+        try:
+            read = read_subsets([spec], root)
+        except DataError as error:
+            problems += error.problems
+            try:
+                read = read_subsets([spec], root, skip_bad=True)
+            except DataError:
+                continue
+        for subset in read:
+            sound += len(subset.exchanges)
+            pictures |= {image.sha256: image for exchange in subset.exchanges for image in exchange.images}
+    if decode:
+        problems += _damaged(pictures.values())
+    return CheckedData(f"recipe {name}", sound, len(pictures), {}, tuple(problems))
+
+
+def _damaged(images: Iterable[Image]) -> list[Problem]:
+    """Pictures that cannot be decoded whole: a sound beginning and end say nothing of what is between."""
+    listed = list(images)
+    found = examine_all(listed)
+    return [Problem(image.relpath, f"is damaged: {wrong}") for image in listed if (wrong := found[image.sha256].wrong)]
+
+
+def _notes(samples: Sequence[Sample]) -> Iterable[str]:
+    names: dict[str, set[str]] = {}
+    for sample in samples:
+        for image in sample.images:
+            names.setdefault(image.sha256, set()).add(image.relpath)
+        shown = [image.sha256 for image in sample.images]
+        if len(set(shown)) < len(shown):
+            yield f"{sample.id} shows one picture twice"
+    same = {tuple(sorted(places)) for places in names.values() if len(places) > 1}
+    if same:
+        example = " and ".join(next(iter(sorted(same)))[:2])
+        yield f"{len(same):,} pictures stand under several names, such as {example}"

@@ -1,0 +1,112 @@
+"""Response cache: keys of requests and verdicts, per-key locks, stored replies before new requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from sparkles_eval.adapters.base import Request
+from sparkles_eval.core import Generation, Model, Response, fingerprint
+from sparkles_eval.core.json import conversation_json, sample_key
+from sparkles_eval.engine.client import Attempt, ModelClient
+from sparkles_eval.judges.base import JudgeCall, JudgeCard
+from sparkles_eval.store.mapping import dump, now
+from sparkles_eval.store.rows import RequestRow
+from sparkles_eval.store.store import Store
+
+
+def request_key(model: Model, request: Request) -> str:
+    """Covers everything that was asked: model and settings, conversation with image bytes, generation, schema, draw."""
+    return fingerprint(
+        {
+            "model": model.identity,
+            "conversation": conversation_json(request.conversation, upright=model.sees_upright),
+            "generation": request.generation.json(),
+            "schema": request.schema,
+            "epoch": request.epoch,
+            "draw": request.draw,
+            "sample": sample_key(request.sample) if model.reads_sample else None,
+            "turn": request.turn if model.reads_sample else None,
+        }
+    )
+
+
+def verdict_key(card: JudgeCard, sample_id: str, answers: Sequence[str], call: JudgeCall, repeat: int) -> str:
+    """Covers judge, sample and answers; not the rendered prompt, whose delimiters are drawn anew for every call."""
+    return fingerprint([card.fingerprint, sample_id, list(answers), call.id, repeat])
+
+
+class KeyedLock:
+    """Lets one at a time work on a key, so that the second finds in the store what the first one was given."""
+
+    def __init__(self) -> None:
+        self._busy: dict[str, asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def alone(self, key: str) -> AsyncIterator[None]:
+        """Wait until nobody else works on `key`, then keep others waiting for as long as the block lasts."""
+        while other := self._busy.get(key):
+            await other.wait()
+        done = self._busy[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._busy[key]
+            done.set()
+
+
+class ResponseCache:
+    """Gets replies of one model for one store. `once` is shared by all that may ask the same at the same time."""
+
+    def __init__(self, store: Store, asker: ModelClient, once: KeyedLock) -> None:
+        self._store = store
+        self._asker = asker
+        self._once = once
+
+    def known(self, request: Request) -> bool:
+        """True when the store has the model's reply to this very request."""
+        return self._store.settled(request_key(self._asker.adapter.model, request)) is not None
+
+    async def reply(self, request: Request) -> Response:
+        """The stored reply to this very request, or a new one. Raises as `ModelClient.ask` does."""
+        key = request_key(self._asker.adapter.model, request)
+        async with self._once.alone(key):
+            return self._store.settled(key) or await self._ask(key, request)
+
+    async def _ask(self, key: str, request: Request) -> Response:
+        model = self._asker.adapter.model
+        conversation = dump(conversation_json(request.conversation, upright=model.sees_upright))
+        row = RequestRow(key, model, conversation, dump(request.generation.json()), request.epoch, request.draw)
+        stored: list[Response] = []
+
+        def record(attempt: Attempt) -> None:
+            stored.append(self._store.add_response(row, _as_response(key, attempt)))
+
+        await self._asker.ask(request, record)
+        return stored[-1]
+
+
+def _as_response(key: str, attempt: Attempt) -> Response:
+    reply = attempt.reply
+    return Response(
+        key=key,
+        attempt=attempt.number,
+        status=attempt.status,
+        text=reply.text if reply else None,
+        error=attempt.error,
+        usage=attempt.usage,
+        latency_s=attempt.latency_s,
+        model_version=reply.model_version if reply else None,
+        created_at=now(),
+        reasoning=reply.reasoning if reply else None,
+        finish=reply.finish if reply else None,
+    )
+
+
+def reseeded(generation: Generation, number: int) -> Generation:
+    """A seed of its own for every draw and epoch: the same seed would only buy the same reply again."""
+    if generation.seed is None or number == 0:
+        return generation
+    return replace(generation, seed=generation.seed + number)

@@ -1,0 +1,171 @@
+"""Jobs of a run: one model on one task with the judges that score it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.core import Criterion, Generation, Run, Sample, Score
+from sparkles_eval.judges.base import Judge
+from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
+from sparkles_eval.tasks.base import Task
+from sparkles_eval.tasks.scorers import CRITERION, BoundScorer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundJudge:
+    """A judge in a run, with the adapter of the model that it asks (None for a rule)."""
+
+    judge: Judge
+    adapter: Adapter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which of a task's samples this process asks: every `of`-th, beginning with the `number`-th (from 1).
+
+    The run is the whole one all the same: processes with the other shares fill the rest of it.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    def take(self, samples: Sequence[T]) -> tuple[T, ...]:
+        """What of a sequence in the task's order belongs to this share."""
+        return tuple(samples[self.number - 1 :: self.of])
+
+
+@dataclass(frozen=True, slots=True)
+class EvalJob:
+    """One model on one task, and who scores it."""
+
+    task: Task
+    adapter: Adapter
+    generation: Generation
+    """The protocol's settings as this model is really sent them."""
+    epochs: int = 1
+    bound_judges: tuple[BoundJudge, ...] = ()
+    share: Shard = Shard()
+
+    @property
+    def asked(self) -> tuple[Sample, ...]:
+        """The samples that this process asks."""
+        return self.share.take(self.task.samples)
+
+    @property
+    def run(self) -> Run:
+        protocol = self.task.protocol
+        return Run(
+            task=self.task.name,
+            task_version=self.task.version,
+            model=self.adapter.model,
+            protocol=protocol.name,
+            protocol_version=protocol.version,
+            answer_rule=protocol.answer,
+            draws=protocol.draws,
+            generation=self.generation,
+            prompt_hash=protocol.prompt_hash,
+            data_hash=self.task.data_hash,
+            epochs=self.epochs,
+            total=len(self.task.samples),
+            variant=self.task.variant,
+        )
+
+    @property
+    def task_row(self) -> TaskRow:
+        options = {sample.options_at(turn) for sample in self.task.samples for turn in sample.scored_turns}
+        task = self.task
+        return TaskRow(
+            name=task.name,
+            version=task.version,
+            title=task.title,
+            metrics=task.metrics,
+            options=next(iter(options)) if len(options) == 1 else (),
+            args=task.args,
+            card=task.card,
+            citation=task.citation,
+            licence=task.licence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """What a judge has to know of a run: its address in the store, and how much there is to score."""
+
+    id: str
+    task: str
+    model: str
+    items: int
+    """Samples times epochs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One sample in one epoch: what is asked, answered and scored as a whole."""
+
+    sample: Sample
+    sample_id: str
+    """Its content address, as the store knows it."""
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedSample:
+    """An item whose every turn has an answer: what judges are given."""
+
+    item: WorkItem
+    answers: tuple[str, ...]
+
+
+def scorer_row(bound: BoundScorer) -> JudgeRow:
+    """The row of a protocol's scorer: it scores as a judge does, so it stands among them."""
+    return JudgeRow(
+        id=bound.id,
+        name=bound.name,
+        version=bound.scorer.version,
+        title=bound.scorer.description,
+        sees="text",
+        model=None,
+        low=0,
+        high=1,
+        criteria=(Criterion(CRITERION, bound.scorer.title),),
+    )
+
+
+def judge_row(judge: Judge) -> JudgeRow:
+    """The row of a judge: its card as the store keeps it."""
+    card = judge.card
+    return JudgeRow(
+        card.fingerprint,
+        card.name,
+        card.version,
+        card.title,
+        card.sees,
+        card.model,
+        card.low,
+        card.high,
+        card.criteria,
+        card.reader or None,
+        card.canary,
+    )
+
+
+def unscored(
+    run_id: str, item: WorkItem, judge: JudgeRow, repeats: Sequence[int], reason: str, verdict_id: int | None = None
+) -> list[ScoreRow]:
+    """The scores of an item that could not be scored: none has a value, all have the reason.
+
+    `verdict_id` is the judge's last reply, where it was asked in vain: what that cost belongs to the run.
+    """
+    return [
+        ScoreRow(
+            run_id, item.sample_id, item.epoch, judge.id, repeat, Score(turn, criterion.id, None, reason), verdict_id
+        )
+        for repeat in repeats
+        for turn in range(1, len(item.sample.turns) + 1)
+        for criterion in judge.criteria
+    ]

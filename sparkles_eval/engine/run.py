@@ -1,0 +1,255 @@
+"""Runs a plan from beginning to end in this process: store, environment record, signals, outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sparkles_eval import __version__
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.json import sample_key
+from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, judge_row, scorer_row
+from sparkles_eval.engine.prepare import RunPlan
+from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.session import RunLimits, Session
+from sparkles_eval.store.rows import EnvironmentRow
+from sparkles_eval.store.store import Store
+
+_PACKAGES = (
+    "accelerate",
+    "aiohttp",
+    "anthropic",
+    "httpx",
+    "jinja2",
+    "lm-eval",
+    "numpy",
+    "openai",
+    "pandas",
+    "peft",
+    "pillow",
+    "pydantic",
+    "safetensors",
+    "scipy",
+    "sqlite-utils",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "vllm",
+)
+"""What may change an answer, a score or an interval."""
+
+_SECRET = re.compile(r"(?i)((?:api[_-]?key|token|secret|password)[^=\s]*=)(\S+)")
+
+
+def environment(command: Sequence[str]) -> EnvironmentRow:
+    """This process's environment; `command` is the command line as it was typed."""
+    return EnvironmentRow(
+        command=_SECRET.sub(r"\1…", shlex.join(command)),
+        version=__version__,
+        git_commit=_commit(),
+        python=platform.python_version(),
+        machine={
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": str(os.cpu_count() or 0),
+            "executable": Path(sys.executable).name,
+        },
+        packages={name: found for name in _PACKAGES if (found := _version(name))},
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this program runs from, with "+" where files differ; None outside a checkout."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        asked = ("git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*")
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+Ending: TypeAlias = Literal["complete", "unscored", "interrupted"]
+
+
+_FIRST_REQUESTS_S = 1.0
+"""By then a provider's library is loaded and the first requests are on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How an invocation ended. `unscored` counts items (samples x epochs x repeats) that a scorer has no score for."""
+
+    run_ids: tuple[str, ...]
+    ending: Ending
+    unscored: int
+    spent_usd: float
+    unknown_costs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """So many items of a run should have a score by a judge; where only some were asked for, of those samples."""
+
+    run_id: str
+    judge_id: str
+    items: int
+    samples: frozenset[str] | None = None
+
+    def unscored(self, store: Store) -> int:
+        scored = store.scored(self.run_id, self.judge_id)
+        if self.samples is None:
+            return self.items - len(scored)
+        return self.items - sum(sample_id in self.samples for sample_id, _, _ in scored)
+
+
+def execute(
+    plan: RunPlan,
+    store: Store,
+    progress: Progress,
+    terms: RunLimits,
+    command: Sequence[str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> RunOutcome:
+    """Ask and score everything that the store lacks. Blocks until done.
+
+    `meanwhile` is called in a thread once the first requests are out: the time to import what comes afterwards.
+
+    The first SIGINT or SIGTERM lets what is in flight finish, the second ends at once; either way everything that
+    came in is kept, and the same call goes on from there.
+    """
+    environment_id = store.add_environment(environment(command))
+    session = Session(store, environment_id, progress, terms)
+
+    async def idle() -> None:
+        await asyncio.sleep(_FIRST_REQUESTS_S)
+        await asyncio.to_thread(meanwhile)
+
+    async def work() -> None:
+        aside = asyncio.create_task(idle())
+        try:
+            await session.work(plan.cells)
+        finally:
+            aside.cancel()
+            session.close()
+            await plan.aclose()
+
+    until_done(session, work, progress)
+    return _finish(store, session, environment_id, [part for cell in plan.cells for part in _expected(cell)])
+
+
+def judge_again(
+    seats: Sequence[BoundJudge],
+    answered: Mapping[RunRef, Sequence[CompletedSample]],
+    store: Store,
+    progress: Progress,
+    terms: RunLimits,
+    command: Sequence[str],
+) -> RunOutcome:
+    """Let judges score the stored answers of runs; no model of theirs is loaded. Signals as in `execute`."""
+    environment_id = store.add_environment(environment(command))
+    for run in answered:
+        store.link_environment(run.id, environment_id)
+    session = Session(store, environment_id, progress, terms)
+
+    async def work() -> None:
+        try:
+            await session.judge(seats, answered)
+        finally:
+            session.close()
+            for seat in seats:
+                if seat.adapter:
+                    await seat.adapter.aclose()
+
+    until_done(session, work, progress)
+    expected = [
+        _Expected(run.id, judge_row(seat.judge).id, len(items) * seat.judge.card.repeats)
+        for run, items in answered.items()
+        for seat in seats
+    ]
+    return _finish(store, session, environment_id, expected)
+
+
+def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:
+    """Run `work` of a session to its end. The first signal interrupts the session, the second ends at once."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def on_signal() -> None:
+            if session.interrupted:
+                task.cancel()
+                return
+            session.interrupt()
+            progress.event(
+                "interrupted", "", f"finishing {session.in_flight} items in flight; press Ctrl-C again to end at once"
+            )
+
+        # Windows has no signal handlers on its event loop, and only the main thread may set any.
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, on_signal)
+        await work()
+
+    try:
+        asyncio.run(main())
+    except asyncio.CancelledError:
+        if not session.interrupted:
+            raise
+    except BaseExceptionGroup as group:
+        told = _first_of_user(group)
+        if told is None:
+            raise
+        raise told from group
+
+
+def _first_of_user(group: BaseExceptionGroup[BaseException]) -> UserError | None:
+    """One user's error among the tasks (the disk is full, say), to be told as itself and not as a group of one."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            if found := _first_of_user(error):
+                return found
+        elif isinstance(error, UserError):
+            return error
+    return None
+
+
+def _expected(cell: EvalJob) -> Iterator[_Expected]:
+    run = cell.run
+    items = len(cell.asked) * run.epochs
+    samples = None if len(cell.asked) == run.total else frozenset(map(sample_key, cell.asked))
+    if scorer := cell.task.protocol.scorer:
+        yield _Expected(run.id, scorer_row(scorer).id, items, samples)
+    for seat in cell.bound_judges:
+        yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats, samples)
+
+
+def _finish(store: Store, session: Session, environment_id: int, expected: Sequence[_Expected]) -> RunOutcome:
+    unscored = sum(part.unscored(store) for part in expected)
+    ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
+    store.finish_environment(environment_id, ending)
+    run_ids = tuple(dict.fromkeys(part.run_id for part in expected))
+    return RunOutcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown)

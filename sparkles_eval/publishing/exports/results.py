@@ -1,0 +1,145 @@
+"""Results in other programs' forms: lm-eval's result JSON, and the `model-index` of a Hugging Face model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import yaml
+
+from sparkles_eval import __version__
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.summary import Entry, Summary
+from sparkles_eval.core import JSON
+
+
+def harness_results(summary: Summary) -> dict[str, str]:
+    """The JSON texts by model name."""
+    models: dict[str, list[Entry]] = {}
+    for entry in (entry for panel in summary.panels for entry in panel.entries):
+        models.setdefault(entry.run.model.name, []).append(entry)
+    texts = {name: json.dumps(_harness_file(entries), indent=2, ensure_ascii=False) for name, entries in models.items()}
+    return {name: f"{text}\n" for name, text in texts.items()}
+
+
+def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
+    first = entries[0].run
+    tasks = {_harness_task(entry): entry for entry in entries}
+    results: dict[str, JSON] = {}
+    for entry in entries:
+        said = results.setdefault(_harness_task(entry), {"alias": entry.run.task.title})
+        assert isinstance(said, dict)
+        said.update(_harness_metrics(entry))
+    settings = ",".join(f"{name}={value}" for name, value in sorted(first.model.settings.items()))
+    return {
+        "results": results,
+        "configs": {name: _harness_config(entry) for name, entry in tasks.items()},
+        "versions": {name: entry.run.task.version for name, entry in tasks.items()},
+        "n-shot": dict.fromkeys(tasks, 0),
+        "higher_is_better": {
+            name: {measure.column.name: True for measure in entry.measures} for name, entry in tasks.items()
+        },
+        "n-samples": {
+            name: {"original": entry.run.total, "effective": entry.headline.estimate.n if entry.headline else 0}
+            for name, entry in tasks.items()
+        },
+        "config": {"model": first.model.kind, "model_args": ",".join(filter(None, (first.model.model_id, settings)))},
+        "model_name": first.model.name,
+        "model_source": first.model.kind,
+        "date": datetime.fromisoformat(first.created_at).timestamp(),
+        "sparkles_eval_version": __version__,
+    }
+
+
+def _harness_task(entry: Entry) -> str:
+    """The task, with what makes it another one: a protocol that is not the usual, an alteration."""
+    run = entry.run
+    return ":".join(
+        [run.task.name, *([run.protocol] if run.protocol != "strict" else []), *filter(None, [run.variant])]
+    )
+
+
+def _harness_metrics(entry: Entry) -> dict[str, JSON]:
+    judge = entry.judge
+    filtered = "none" if judge is None else f"{judge.name}-{judge.id[:8]}" if judge.model else judge.name
+    said: dict[str, JSON] = {}
+    for measure in entry.measures:
+        name, estimate = measure.column.name, measure.estimate
+        said[f"{name},{filtered}"] = estimate.value
+        said[f"{name}_stderr,{filtered}"] = "N/A"
+        said[f"{name}_low,{filtered}"] = estimate.low
+        said[f"{name}_high,{filtered}"] = estimate.high
+        said[f"{name}_n,{filtered}"] = estimate.n
+        said[f"{name}_total,{filtered}"] = estimate.total
+    return said
+
+
+def _harness_config(entry: Entry) -> JSON:
+    run = entry.run
+    return {
+        "task": run.task.name,
+        "output_type": "generate_until",
+        "num_fewshot": 0,
+        "repeats": run.epochs,
+        "generation_kwargs": {name: json.loads(value) for name, value in run.generation.items()},
+        "metadata": {
+            "version": run.task.version,
+            "run": run.id,
+            "protocol": f"{run.protocol} v{run.protocol_version}",
+            "answer_rule": run.answer_rule,
+            "draws": run.draws,
+            "variant": run.variant,
+            "prompt_hash": run.prompt_hash,
+            "data_hash": run.data_hash,
+        },
+    }
+
+
+def model_index(summary: Summary) -> str:
+    """YAML with one entry a model; metrics without a value are left out, for the form has no place for "unscored"."""
+    models: dict[str, list[JSON]] = {}
+    for entry in (entry for panel in summary.panels for entry in panel.entries):
+        measures = [m for m in entry.measures if m.column.level != "bounds" and m.estimate.value is not None]
+        if measures:
+            models.setdefault(entry.run.model.name, []).append(_index_result(entry, measures))
+    index: list[JSON] = [{"name": name, "results": results} for name, results in models.items()]
+    return str(yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _index_result(entry: Entry, measures: list[Measure]) -> JSON:
+    run = entry.run
+    arguments: dict[str, JSON] = {"version": run.task.version, "data_hash": run.data_hash, "samples": run.total}
+    if run.variant:
+        arguments["altered"] = run.variant
+    return {
+        "task": {"type": "image-text-to-text", "name": "Multi-image dialogue and reasoning"},
+        "dataset": {"type": run.task.name, "name": run.task.title, "args": arguments | dict(run.task.args)},
+        "metrics": [_index_metric(entry, measure) for measure in measures],
+    }
+
+
+def _index_metric(entry: Entry, measure: Measure) -> JSON:
+    estimate, column, judge = measure.estimate, measure.column, entry.judge
+    return {
+        "type": column.name,
+        "name": column.title,
+        "value": estimate.value,
+        "args": {
+            "unit": "share of 1" if column.unit == "percent" else f"points from {column.low:g} to {column.high:g}",
+            "interval": [estimate.low, estimate.high],
+            "level": 0.95,
+            "method": estimate.method,
+            "n": estimate.n,
+            "asked": estimate.total,
+            "clusters": estimate.clusters,
+            "note": estimate.note,
+            "protocol": f"{entry.run.protocol} v{entry.run.protocol_version}",
+            "prompt_hash": entry.run.prompt_hash,
+            "judge": judge.name if judge else None,
+            "judge_model": judge.model if judge else None,
+            "judge_fingerprint": judge.id if judge else None,
+            "run": entry.run.id,
+            "made_with": f"sparkles-eval {__version__}",
+        },
+    }

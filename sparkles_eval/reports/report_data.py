@@ -1,0 +1,318 @@
+"""Everything that a report shows besides samples, computed once from the store, and its tables as files (CSV,
+JSON, LaTeX, Markdown).
+
+The single file and the site share it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkles_eval.analysis.leaderboard import Head, Leaderboard, Line, View, by_panel, leaderboard
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.models import ModelView, models
+from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.reference_rows import invalid_rate
+from sparkles_eval.analysis.summary import Entry, Summary
+from sparkles_eval.analysis.tables import Cell as TableCell
+from sparkles_eval.analysis.tables import Head as TableHead
+from sparkles_eval.analysis.tables import Span, Table
+from sparkles_eval.core.names import judge_name, slug
+from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.reports.judging import Section, judging
+from sparkles_eval.reports.toolkit import numbers
+from sparkles_eval.reports.toolkit.links import task_slug
+from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text, markdown_text
+from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.metrics import Metric
+
+if TYPE_CHECKING:
+    from sparkles_eval.reports.figures import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFile:
+    """One file: its name in `downloads/`, what it is called, its text."""
+
+    name: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One table in every format. `id` is its stem and its place on a page; `panel` is "" for a whole view."""
+
+    id: str
+    title: str
+    panel: str
+    files: tuple[DownloadFile, ...]
+
+
+def downloads(board: Leaderboard, summary: Summary) -> tuple[Download, ...]:
+    """Every view, then every panel of the leaderboard, each once."""
+    panels: dict[str, Head] = {head.panel.id: head for view in board.views for head in view.heads}
+    plain = {key: _stem(head) for key, head in panels.items()}
+    twice = {stem for stem, count in Counter(plain.values()).items() if count > 1}
+    stems = {key: f"{stem}-{slug(key)}" if stem in twice else stem for key, stem in plain.items()}
+    return (
+        *(_view(view, summary) for view in board.views),
+        *(_panel(head, stems[key], summary) for key, head in panels.items()),
+    )
+
+
+def _stem(head: Head) -> str:
+    """A panel's task, protocol, alteration and judge: "bison-v1-strict". Data, prompts and arguments may differ too."""
+    run, judge = head.panel.run, head.panel.judge
+    parts = [run.protocol, run.variant, f"{judge.name}-{judge.id[:8]}" if judge and not head.checked else ""]
+    return "-".join([task_slug(head.task), *(slug(part) for part in parts if part)])
+
+
+def _view(view: View, summary: Summary) -> Download:
+    stem = f"leaderboard-{view.id.removeprefix('view-')}"
+    title = f"Leaderboard, {one_line(view.conditions.words)}"
+    notes = (_download(summary), *(_published_note(head) for head in view.heads if head.published))
+    data = Table(stem, title, _view_heads(view, long=True), tuple(_view_rows(view, long=True)), notes)
+    shown = Table(stem, title, _view_heads(view, long=False), tuple(_view_rows(view, long=False)), notes)
+    return Download(stem, title, "", _files(stem, data, shown))
+
+
+def _files(stem: str, data: Table, shown: Table) -> tuple[DownloadFile, ...]:
+    texts = {
+        "CSV": ("csv", csv_text(data)),
+        "JSON": ("json", json_text([data])),
+        "LaTeX": ("tex", latex_text(shown) + "\n"),
+        "Markdown": ("md", markdown_text(shown)),
+    }
+    return tuple(DownloadFile(f"{stem}.{ending}", kind, visible(text)) for kind, (ending, text) in texts.items())
+
+
+def _download(summary: Summary) -> str:
+    return f"sparkles-eval {summary.version}, {numbers.format_time(summary.made_at)}; intervals are 95%"
+
+
+def _published_note(head: Head) -> str:
+    assert head.published is not None
+    return one_line(f"published: {head.published.source}; {head.published.conditions}")
+
+
+# --- a view: models by tasks --------------------------------------------------------------------------------------
+
+
+def _view_heads(view: View, *, long: bool) -> tuple[TableHead, ...]:
+    made = [TableHead("model", "model"), TableHead("kind", "kind")]
+    for number, head in enumerate(view.heads, 1):
+        name, title = (
+            f"{slug(head.task.name)}_{head.column.name}_{number}",
+            one_line(f"{head.task.title} {head.column.title}"),
+        )
+        made.append(TableHead(name, f"{title} [95%]", head.column.unit))
+        if long:
+            made += [TableHead(f"{name}_{what}", f"{title} {what}", "count") for what in ("n", "total")]
+            made += [TableHead(f"{name}_{what}", f"{title} {what}", "count") for what in ("rank_low", "rank_high")]
+            made.append(TableHead(f"{name}_letters", f"{title} letters"))
+        else:
+            made += [TableHead(f"{name}_n", "n of N"), TableHead(f"{name}_rank", "rank")]
+    return tuple(made)
+
+
+def _view_rows(view: View, *, long: bool) -> Iterator[tuple[TableCell, ...]]:
+    for row in (*view.lines, *view.references, *view.published):
+        cells: list[TableCell] = [one_line(row.label), row.kind]
+        for cell in row.cells:
+            measure, standing = (cell.measure, cell.standing) if cell else (None, None)
+            cells.append(Span.of(measure.estimate) if measure else Span(None))
+            cells += _counts(row, measure, standing) if long else _told(row, measure, standing)
+        yield tuple(cells)
+
+
+def _counts(row: Line, measure: Measure | None, standing: Standing | None) -> list[TableCell]:
+    known = measure.estimate if measure and row.kind != "guessing" else None
+    ranks = (standing.rank_low, standing.rank_high, standing.letters) if standing else (None, None, "")
+    return [known.n if known else None, known.total if known else None, *ranks]
+
+
+def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list[TableCell]:
+    known = measure.estimate if measure and row.kind != "guessing" else None
+    return [numbers.format_count(known.n, known.total) if known else "", rank_words(standing)]
+
+
+def rank_words(standing: Standing | None) -> str:
+    """ "1-2 ab", "3 c", or "" where nothing is claimed."""
+    if standing is None or standing.rank_low is None or standing.rank_high is None:
+        return ""
+    low, high = standing.rank_low, standing.rank_high
+    return f"{low if low == high else f'{low}-{high}'} {standing.letters}".strip()
+
+
+# --- a panel: every metric ----------------------------------------------------------------------------------------
+
+_LONG: tuple[TableHead, ...] = (
+    *(TableHead(name, name) for name in ("task", "model", "kind", "run", "metric", "unit")),
+    TableHead("value", "value [95%]", "number"),
+    *(TableHead(name, name, "count") for name in ("n", "total", "clusters")),
+    TableHead("method", "method"),
+    TableHead("note", "note"),
+    *(TableHead(name, name, "count") for name in ("rank_low", "rank_high")),
+    TableHead("letters", "letters"),
+    *(TableHead(name, name, "count") for name in ("graded", "asked")),
+    *(TableHead(name, name, "number") for name in ("cost_usd", "judging_usd", "seconds")),
+)
+
+
+def _panel(head: Head, stem: str, summary: Summary) -> Download:
+    panel = head.panel
+    title = one_line(f"{head.task.title}{f', {panel.label}' if panel.label else ''}")
+    notes = (*_conditions(head), _download(summary))
+    rows = tuple(row for entry in panel.entries for row in _long(head, entry))
+    data = Table(stem, title, _LONG, rows, notes)
+    shown = Table(stem, title, _short_heads(head), tuple(_short(head, entry) for entry in panel.entries), notes)
+    return Download(stem, title, panel.id, _files(stem, data, shown))
+
+
+def _conditions(head: Head) -> Iterator[str]:
+    run, judge = head.panel.run, head.panel.judge
+    yield one_line(f"{run.protocol} protocol v{run.protocol_version}, prompt {run.prompt_hash}, data {run.data_hash}")
+    if judge:
+        yield one_line(f"scored by {judge_name(judge)} v{judge.version}, {judge.id}")
+
+
+def _long(head: Head, entry: Entry) -> Iterator[tuple[TableCell, ...]]:
+    standing = head.standings.by_run.get(entry.run.id)
+    kind = entry.run.model.kind if entry.reference else "model"
+    invalid = invalid_rate(entry)
+    for measure in (*entry.measures, *((invalid,) if invalid else ())):
+        known, first = measure.estimate, measure.column.level == "headline"
+        ranks = (standing.rank_low, standing.rank_high, standing.letters) if standing and first else (None, None, "")
+        judged = entry.judging.cost_usd if entry.judging else None
+        asked = entry.spending.cost_usd
+        yield (
+            head.task.name,
+            one_line(entry.label),
+            kind,
+            entry.run.id,
+            measure.column.name,
+            "share" if measure.column.unit == "percent" else "points",
+            Span.of(known),
+            known.n,
+            known.total,
+            known.clusters,
+            known.method,
+            one_line(known.note),
+            *ranks,
+            entry.coverage.graded,
+            entry.coverage.asked,
+            None if asked.unknown else asked.known,
+            None if judged is None or judged.unknown else judged.known,
+            entry.spending.latency_s,
+        )
+
+
+def _short_columns(head: Head) -> Sequence[Metric]:
+    return [column for column in head.panel.columns if column.level in ("headline", "main")]
+
+
+def _short_heads(head: Head) -> tuple[TableHead, ...]:
+    shown = (TableHead(c.name, f"{one_line(c.title)} [95%]", c.unit) for c in _short_columns(head))
+    invalid = (TableHead("invalid", "Invalid [95%]", "percent"),) if head.checked else ()
+    return (TableHead("model", "model"), *shown, *invalid, TableHead("rank", "rank"), TableHead("n", "graded n of N"))
+
+
+def _short(head: Head, entry: Entry) -> tuple[TableCell, ...]:
+    measures = [entry.measure(column.name) for column in _short_columns(head)]
+    if head.checked:
+        measures.append(invalid_rate(entry))
+    return (
+        one_line(entry.label),
+        *(Span.of(measure.estimate) if measure else Span(None) for measure in measures),
+        rank_words(head.standings.by_run.get(entry.run.id)),
+        numbers.format_count(entry.coverage.graded, entry.coverage.asked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOptions:
+    """What a report shall hold; the one file and the site take the same."""
+
+    title: str = "Evaluation report"
+    samples: int = 1000
+    """Samples shown of each task."""
+    only: Collection[str] = ()
+    """Sample ids to show; all where none is named."""
+    figures: bool = True
+    """Draw the figures, where the libraries that draw are installed."""
+    store: bool = True
+    """Copy the store into a site's `downloads/`; see `site.render_site` for when that is refused."""
+    bundles: bool = False
+    """Whether a page `bundles.html` is written beside the site's own: the navigation then names it."""
+    audits: Sequence[Path] = ()
+    """JSON files of `judges audit --json`, shown on the judge page."""
+    content: Sequence[Path] = ()
+    """Folders whose `reports/` may replace single templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """What was written: the page to open first, and what had to be left out, each in a sentence."""
+
+    index: Path
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """All numbers of a report in the shape that templates show."""
+
+    summary: Summary
+    board: Leaderboard
+    models: tuple[ModelView, ...]
+    judging: tuple[Section, ...]
+    downloads: tuple[Download, ...]
+    figures: tuple[Figure, ...]
+    figures_note: str
+    """Why there are no figures; "" where there are some, or none was wished for."""
+
+    @property
+    def heads(self) -> Mapping[str, Head]:
+        """The head of each scored panel, by `Panel.id`."""
+        return by_panel(self.board)
+
+    def names(self) -> dict[str, object]:
+        """The parts under the names that templates know them by."""
+        return {
+            "board": self.board,
+            "heads": self.heads,
+            "models": self.models,
+            "judging": self.judging,
+            "downloads": self.downloads,
+            "panel_downloads": {one.panel: one for one in self.downloads if one.panel},
+            "figures": self.figures,
+            "figures_note": self.figures_note,
+        }
+
+
+def collect_report(store: Store, summary: Summary, options: SiteOptions) -> ReportData:
+    """Work out every part. Raises errors.UserError for an audit file that is none."""
+    board = leaderboard(summary, options.content)
+    drawn, note = _figures(store, summary) if options.figures else ((), "")
+    return ReportData(
+        summary,
+        board,
+        models(board, summary),
+        judging(store, summary, options.audits),
+        downloads(board, summary),
+        drawn,
+        note,
+    )
+
+
+def _figures(store: Store, summary: Summary) -> tuple[tuple[Figure, ...], str]:
+    """The figures, or why there are none. Only here is anything imported that draws."""
+    from sparkles_eval.reports.figures import figures, missing
+
+    note = missing()
+    return ((), note) if note else (tuple(figures(store, summary)), "")

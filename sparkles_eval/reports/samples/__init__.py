@@ -1,0 +1,1 @@
+"""Sample pages: their content, its reader, and the pages of a site."""

@@ -1,0 +1,136 @@
+"""Prints the summary on the terminal.
+
+One table per panel, every metric with its interval, graded n of N, and the reasons for what is missing.
+"""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
+from sparkles_eval.core.names import judge_name
+from sparkles_eval.core.text import one_line
+from sparkles_eval.reports.toolkit import numbers
+from sparkles_eval.tasks.metrics import Metric
+
+_NAME_WIDTH = 18
+"""Names up to this length are never folded."""
+REASONS = 5
+"""Reasons that are listed one by one; the rest is counted together."""
+
+
+def print_tables(summary: Summary, console: Console) -> None:
+    """Print every panel of the summary; one that was never asked anything says so."""
+    if not summary.tasks:
+        console.print(f"{summary.store} holds no runs yet.", markup=False)
+    for task in summary.tasks:
+        for panel in task.panels:
+            console.print()
+            console.print(_heading(task, panel))
+            console.print(_table(panel, gap=2 if console.width >= 100 else 1))
+            for note in _notes(panel):
+                console.print(Padding(note, (0, 0, 0, 1)))
+
+
+def _heading(task: TaskSummary, panel: Panel) -> Text:
+    run = panel.run
+    parts = [f"{run.protocol} protocol", f"{run.total:,} samples"]
+    if run.variant:
+        parts.append(f"altered: {run.variant}")
+    if run.epochs > 1:
+        parts.append(f"{run.epochs} epochs")
+    parts.append(f"scored by {judge_name(panel.judge)}" if panel.judge else "not scored yet")
+    parts.extend([panel.label] if panel.label else [])
+    return Text.assemble((one_line(task.title), "bold"), ("  " + one_line(" · ".join(parts)), "dim"))
+
+
+def _table(panel: Panel, gap: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
+    longest = max((len(one_line(entry.label)) for entry in panel.entries), default=0)
+    # Rich shrinks no column that must not wrap; a least width would push the others over the edge instead.
+    table.add_column("model", overflow="fold", no_wrap=longest <= _NAME_WIDTH, min_width=12)
+    shown = [column for column in panel.columns if column.level in ("headline", "main")]
+    for column in shown:
+        unit = (
+            "%"
+            if column.unit == "percent"
+            else f"{numbers.format_plain(column.low)}-{numbers.format_plain(column.high)}"
+        )
+        table.add_column(f"{column.title}\n{unit} [95%]", justify="right", min_width=6)
+    table.add_column("graded\nn of N", justify="right", min_width=6)
+    table.add_column("cost", justify="right", overflow="fold", min_width=7)
+    for entry in panel.entries:
+        cells = [_cell(entry.measure(column.name), column) for column in shown]
+        coverage = entry.coverage
+        style = "" if coverage.graded == coverage.asked else "yellow"
+        cells.append(Text(f"{coverage.graded:,}\nof {coverage.asked:,}", style=style))
+        cells.append(Text(_cost(entry)))
+        table.add_row(Text(one_line(entry.label), style="dim italic" if entry.reference else ""), *cells)
+    return table
+
+
+def _cell(measure: Measure | None, column: Metric) -> Text:
+    if measure is None:
+        return Text(numbers.NONE, style="dim")
+    value = numbers.format_number(measure.estimate.value, column.unit)
+    style = "bold" if column.level == "headline" else ""
+    beside = numbers.format_interval(measure.estimate, column.unit) or measure.estimate.note
+    return Text.assemble((value, style), ("\n" + beside, "dim"))
+
+
+def _cost(entry: Entry) -> str:
+    asked = numbers.format_dollars(entry.spending.cost_usd)
+    if entry.judging is None or not entry.judging.cost_usd.count or entry.judging.cost_usd.known == 0:
+        unknown = entry.judging is not None and entry.judging.cost_usd.unknown > 0
+        return f"{asked}\njudge unknown" if unknown else asked
+    return f"{asked}\njudge {numbers.format_dollars(entry.judging.cost_usd)}"
+
+
+def _notes(panel: Panel) -> list[Text]:
+    notes = [Text(f"chance: {text}", style="dim") for text in chances(panel)]
+    for entry in panel.entries:
+        notes.extend(Text(one_line(f"{entry.label}: {text}"), style="yellow") for text in unscored(entry.coverage))
+        if bounds := _bounds(entry):
+            notes.append(Text(one_line(f"{entry.label}: {bounds}"), style="dim"))
+        if entry.skipped:
+            notes.append(Text(one_line(f"{entry.label}: {len(entry.skipped)} bad items left out"), style="yellow"))
+    notes.extend(Text(text, style="dim") for text in cautions(panel))
+    return notes
+
+
+def _bounds(entry: Entry) -> str:
+    """Where accuracy would lie if what is invalid or unscored were all wrong or all right; "" where nothing is."""
+    low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
+    if low is None or high is None or low.estimate.value == high.estimate.value:
+        return ""
+    return f"accuracy {numbers.format_range(low, high)}%, were every invalid and unscored answer wrong or right"
+
+
+def cautions(panel: Panel) -> list[str]:
+    """What a reader of the panel must know before ranking its rows."""
+    few = any("not for ranking" in m.estimate.note for entry in panel.entries for m in entry.measures)
+    return ["few independent samples: intervals are exact or by permutation, and no ranking holds"] if few else []
+
+
+def chances(panel: Panel) -> list[str]:
+    """What guessing gets, for each metric where that is known: "Accuracy 50.0%"."""
+    found: dict[str, str] = {}
+    for entry in panel.entries:
+        for m in entry.measures:
+            if m.chance is not None and m.column.level != "bounds":
+                found[m.column.name] = f"{m.column.title} {numbers.format_number(m.chance, m.column.unit)}%"
+    return [", ".join(found.values())] if found else []
+
+
+def unscored(coverage: Coverage) -> list[str]:
+    """Why items are unscored, with counts: "3 unscored: timed out after 4 tries"."""
+    lines = [f"{count:,} unscored: {reason}" for reason, count in coverage.reasons[:REASONS]]
+    rest = coverage.reasons[REASONS:]
+    if rest:
+        lines.append(f"{sum(count for _, count in rest):,} unscored for {len(rest)} other reasons")
+    return lines

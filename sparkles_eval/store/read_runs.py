@@ -1,0 +1,360 @@
+"""Reads runs, judges, scores and spending as small frozen records."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sparkles_eval.core import Criterion
+from sparkles_eval.core.errors import Problem, StoreError
+from sparkles_eval.store.mapping import dump
+from sparkles_eval.store.rows import JudgeRow, TaskRow
+from sparkles_eval.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """Who answered."""
+
+    name: str
+    kind: str
+    model_id: str
+    identity: str
+    settings: Mapping[str, str]
+    free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One model on one task under one protocol, as it was asked."""
+
+    id: str
+    task: TaskRow
+    model: StoredModel
+    protocol: str
+    protocol_version: int
+    variant: str
+    """How the task was altered on purpose; "" as it is."""
+    answer_rule: str | None
+    draws: int
+    epochs: int
+    total: int
+    """Samples asked, before epochs."""
+    prompt_hash: str
+    data_hash: str
+    generation: Mapping[str, str]
+    """The sampling settings of the run, values as JSON text."""
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSample:
+    """A sample in a run, without its content."""
+
+    sample_id: str
+    cluster: str
+    group: str
+    name: str = ""
+    """The sample's own id in its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """One score with what is needed to average it. `draws`: how many answers were asked for, None without an answer."""
+
+    sample_id: str
+    epoch: int
+    repeat: int
+    turn: int
+    criterion: str
+    value: float | None
+    reason: str | None
+    invalid: bool
+    draws: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum over `count` rows of which `unknown` have no value: what is unknown is never taken for 0."""
+
+    known: float
+    count: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was used. `replies` are settled responses (or verdicts), `failures` the attempts that brought none."""
+
+    replies: int
+    failures: int
+    input_tokens: Sum
+    output_tokens: Sum
+    cost_usd: Sum
+    latency_s: float
+    """Sum over replies; requests run side by side, so it is no wall time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnvironment:
+    """One invocation of the program."""
+
+    id: int
+    started_at: str
+    finished_at: str | None
+    outcome: str | None
+    command: str
+    version: str
+    git_commit: str | None
+    python: str
+    machine: Mapping[str, str]
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """Something that happened on the way."""
+
+    environment_id: int
+    at: str
+    kind: str
+    who: str
+    message: str
+
+
+def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
+    """The runs in the order of their making, or those named. Raises errors.StoreError for an id that is not there."""
+    rows = store.connection.execute(
+        "SELECT r.id, r.protocol, r.protocol_version, r.variant, r.answer_rule, r.draws, r.epochs, r.total,"
+        " r.prompt_hash, r.data_hash, r.identity AS run_identity, r.created_at,"
+        " t.name AS task_name, t.version, t.title, t.metrics,"
+        " t.options, t.args, t.card, t.citation, t.licence, m.name AS model_name, m.kind, m.model_id AS model,"
+        " m.identity, m.settings, m.free"
+        " FROM runs r JOIN tasks t ON t.id = r.task_id JOIN models m ON m.id = r.model_id"
+        " WHERE ? IS NULL OR r.id IN (SELECT value FROM json_each(?)) ORDER BY r.created_at, r.id",
+        (None if ids is None else 1, dump(list(ids or ()))),
+    ).fetchall()
+    missing = sorted(set(ids or ()) - {row["id"] for row in rows})
+    if missing:
+        raise StoreError(f"{store.path}: no run {', '.join(missing)}; `sparkles-eval list runs` shows what it holds")
+    return [
+        StoredRun(
+            id=row["id"],
+            task=TaskRow(
+                name=row["task_name"],
+                version=row["version"],
+                title=row["title"],
+                metrics=tuple(json.loads(row["metrics"])),
+                options=tuple(json.loads(row["options"])),
+                args=json.loads(row["args"]),
+                card=row["card"],
+                citation=row["citation"],
+                licence=row["licence"],
+            ),
+            model=StoredModel(
+                row["model_name"],
+                row["kind"],
+                row["model"],
+                row["identity"],
+                json.loads(row["settings"]),
+                bool(row["free"]),
+            ),
+            protocol=row["protocol"],
+            protocol_version=row["protocol_version"],
+            variant=row["variant"],
+            answer_rule=row["answer_rule"],
+            draws=row["draws"],
+            epochs=row["epochs"],
+            total=row["total"],
+            prompt_hash=row["prompt_hash"],
+            data_hash=row["data_hash"],
+            generation={k: dump(v) for k, v in json.loads(row["run_identity"]).get("generation", {}).items()},
+            created_at=row["created_at"],
+        )
+        for row in rows
+    ]
+
+
+def judges(store: Store, run_id: str, *, every: bool = False) -> list[JudgeRow]:
+    """Who has scored a run, by name. Of an answer rule in several versions only the newest, unless `every` is asked."""
+    rows = store.connection.execute(
+        "SELECT * FROM judges WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?) ORDER BY name, id", (run_id,)
+    )
+    found = [_judge(row) for row in rows]
+    newest: dict[str, int] = {}
+    for judge in filter(_reads_options, found):
+        newest[judge.name] = max(judge.version, newest.get(judge.name, 0))
+    return [judge for judge in found if every or not _reads_options(judge) or judge.version == newest[judge.name]]
+
+
+def _reads_options(judge: JudgeRow) -> bool:
+    """True for a version of an answer rule; everybody else's id is a fingerprint."""
+    return judge.id == f"{judge.name}@{judge.version}"
+
+
+def all_judges(store: Store) -> dict[str, JudgeRow]:
+    """Every judge that the store knows, by id."""
+    return {row["id"]: _judge(row) for row in store.connection.execute("SELECT * FROM judges ORDER BY name, id")}
+
+
+def _judge(row: sqlite3.Row) -> JudgeRow:
+    return JudgeRow(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        title=row["title"],
+        sees=row["sees"],
+        model=row["model"],
+        low=row["low"],
+        high=row["high"],
+        criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
+        reader=row["reader"],
+        canary=None if row["canary"] is None else bool(row["canary"]),
+    )
+
+
+def scores_version(store: Store, run_id: str, judge_id: str) -> str:
+    """What the scores of a run and judge amount to now ("" where there are none); see `Store.set_estimates`."""
+    row = store.connection.execute(
+        "SELECT basis FROM score_basis WHERE run_id = ? AND judge_id = ?", (run_id, judge_id)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def places(store: Store, run_id: str) -> list[RunSample]:
+    """Every sample of a run in its order."""
+    rows = store.connection.execute(
+        "SELECT s.id, s.cluster, s.consistency_group, s.name FROM run_samples p JOIN samples s ON s.id = p.sample_id"
+        " WHERE p.run_id = ? ORDER BY p.position",
+        (run_id,),
+    )
+    return [RunSample(*row) for row in rows]
+
+
+def scores(store: Store, run_id: str, judge_id: str) -> list[ScoreLine]:
+    """Every score of a run by a judge."""
+    rows = store.connection.execute(
+        "SELECT s.sample_id, s.epoch, s.repeat, s.turn, s.criterion, s.value, s.reason, s.invalid, a.draws"
+        " FROM scores s LEFT JOIN answers a ON a.run_id = s.run_id AND a.sample_id = s.sample_id"
+        " AND a.epoch = s.epoch AND a.turn = s.turn WHERE s.run_id = ? AND s.judge_id = ?"
+        " ORDER BY s.sample_id, s.epoch, s.repeat, s.turn, s.criterion",
+        (run_id, judge_id),
+    )
+    return [
+        ScoreLine(
+            sample_id=row[0],
+            epoch=row[1],
+            repeat=row[2],
+            turn=row[3],
+            criterion=row[4],
+            value=row[5],
+            reason=row[6],
+            invalid=bool(row[7]),
+            draws=row[8],
+        )
+        for row in rows
+    ]
+
+
+def answered(store: Store, run_id: str) -> set[tuple[str, int]]:
+    """(sample id, epoch) of all that the run has an answer to at least one turn of."""
+    rows = store.connection.execute("SELECT DISTINCT sample_id, epoch FROM answers WHERE run_id = ?", (run_id,))
+    return {(row[0], row[1]) for row in rows}
+
+
+_SUMS = (
+    "count(*), total(input_tokens), count(input_tokens), total(output_tokens), count(output_tokens),"
+    " total(cost_usd), count(cost_usd), total(latency_s)"
+)
+
+_ANSWERED = "SELECT r.key FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?"
+_DRAWN = (
+    "SELECT other.key FROM answers a JOIN responses r ON r.id = a.response_id JOIN requests q ON q.key = r.key"
+    " JOIN requests other ON other.conversation = q.conversation AND other.model_id = q.model_id"
+    " AND json_remove(other.generation, '$.seed') = json_remove(q.generation, '$.seed')"
+    " AND other.epoch = q.epoch AND other.draw <= q.draw WHERE a.run_id = ?"
+)
+"""Keys of the requests behind a run's answers; with several draws (each has its own seed) also the earlier ones."""
+
+
+def _spending(row: Sequence[float], failures: int) -> Spending:
+    replies = int(row[0])
+    tokens_in, tokens_out, cost = (Sum(row[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
+    return Spending(replies, failures, tokens_in, tokens_out, cost, float(row[7]))
+
+
+def asked(store: Store, run: StoredRun) -> list[str]:
+    """Keys of the requests that stand behind a run's answers, earlier draws included."""
+    keys = _ANSWERED if run.draws == 1 else _DRAWN
+    return [row[0] for row in store.connection.execute(keys, (run.id,))]
+
+
+def spending(store: Store, run: StoredRun) -> Spending:
+    """What stands behind a run's answers: every reply once, earlier draws and failed attempts included.
+
+    Replies that another run paid for count too: the sum is what these answers cost, not what this run added.
+    """
+    keys = _ANSWERED if run.draws == 1 else _DRAWN
+    source = f"FROM responses WHERE key IN ({keys}) AND status"
+    row = store.connection.execute(f"SELECT {_SUMS} {source} IN ('ok', 'refused', 'truncated')", (run.id,)).fetchone()
+    failed = store.connection.execute(f"SELECT count(*) {source} IN ('api_error', 'timeout')", (run.id,)).fetchone()
+    return _spending(tuple(row), int(failed[0]))
+
+
+def judge_spending(store: Store, run_id: str, judge_id: str) -> Spending:
+    """What stands behind a judge's scores of a run, earlier replies that could not be read included.
+
+    Scores without a value name no verdict, so what was spent on them in vain is not in it.
+    """
+    source = (
+        "FROM verdicts WHERE key IN (SELECT v.key FROM scores s JOIN verdicts v ON v.id = s.verdict_id"
+        " WHERE s.run_id = ? AND s.judge_id = ?) AND status"
+    )
+    where = (run_id, judge_id)
+    row = store.connection.execute(f"SELECT {_SUMS} {source} != 'error'", where).fetchone()
+    failed = store.connection.execute(f"SELECT count(*) {source} = 'error'", where).fetchone()
+    return _spending(tuple(row), int(failed[0]))
+
+
+def skipped(store: Store, run_id: str) -> list[Problem]:
+    """Items that were left out of a run because their data is bad."""
+    rows = store.connection.execute(
+        "SELECT item, reason FROM skipped WHERE run_id = ? ORDER BY item, reason", (run_id,)
+    )
+    return [Problem(*row) for row in rows]
+
+
+def environments(store: Store, run_ids: Sequence[str]) -> list[StoredEnvironment]:
+    """Every invocation that worked on one of the runs, in order."""
+    rows = store.connection.execute(
+        "SELECT * FROM environments WHERE id IN (SELECT environment_id FROM run_environments"
+        " WHERE run_id IN (SELECT value FROM json_each(?))) ORDER BY id",
+        (dump(list(run_ids)),),
+    )
+    return [
+        StoredEnvironment(
+            id=row["id"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            outcome=row["outcome"],
+            command=row["command"],
+            version=row["version"],
+            git_commit=row["git_commit"],
+            python=row["python"],
+            machine=json.loads(row["machine"]),
+            packages=json.loads(row["packages"]),
+        )
+        for row in rows
+    ]
+
+
+def events(store: Store, environment_ids: Sequence[int], *, limit: int = 200) -> list[StoredEvent]:
+    """What happened in those invocations: the last `limit` events, in order."""
+    rows = store.connection.execute(
+        "SELECT * FROM (SELECT id, environment_id, at, kind, who, message FROM events WHERE environment_id IN"
+        " (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?) ORDER BY id",
+        (dump(list(environment_ids)), limit),
+    )
+    return [StoredEvent(*row[1:]) for row in rows]

@@ -1,0 +1,1 @@
+"""Reads the facts that an answer states about drawn scenes."""

@@ -1,0 +1,153 @@
+"""Reads YAML and JSON strictly, and turns pydantic's errors into plain messages."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from sparkles_eval.core.errors import ContentError
+
+_SHAPES = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "named values (key: value)",
+    "model": "named values (key: value)",
+}
+
+
+class Strict(BaseModel):
+    """Base of everything that is read from a user's own file: a key that is not declared is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Foreign(BaseModel):
+    """Base of rows of published data files: they may say more than we read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, BeforeValidator(_number_as_text)]
+"""Text that people often write as a bare number: 7 is read as "7". A bare true or false stays a mistake."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The first pydantic model inside a type such as `dict[str, Model] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        if found := _model_in(inner):
+            return found
+    return None
+
+
+def _keys_at(model: type[BaseModel], where: Sequence[int | str]) -> list[str]:
+    """The keys that are allowed where an unknown one was found."""
+    for step in where:
+        if isinstance(step, str) and step in model.model_fields:
+            model = _model_in(model.model_fields[step].annotation) or model
+    return list(model.model_fields)
+
+
+def _unknown(key: object, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(key), allowed, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown key {key!r}{hint}; allowed: {', '.join(allowed)}"
+
+
+def validation_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """One line for each mistake: where it is, what it is, what would be right."""
+    lines = []
+    for found in error.errors(include_url=False):
+        where = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+        place = ".".join(str(step) for step in where)
+        kind, given = found["type"], found.get("input")
+        if kind == "extra_forbidden":
+            inside = f"{'.'.join(str(step) for step in where[:-1])}: " if len(where) > 1 else ""
+            lines.append(inside + _unknown(where[-1], _keys_at(model, where[:-1])))
+        elif kind == "missing":
+            lines.append(f"{place}: missing")
+        elif kind == "value_error":
+            lines.append((f"{place}: " if place else "") + str(found["ctx"]["error"]))
+        elif kind == "too_short":
+            lines.append(f"{place}: has {found['ctx']['actual_length']} entries; it needs {found['ctx']['min_length']}")
+        elif kind == "literal_error":
+            lines.append(f"{place}: {given!r} is not one of {found['ctx']['expected']}")
+        elif (shape := kind.removesuffix("_type").removesuffix("_parsing")) in _SHAPES:
+            lines.append(f"{place}: {given!r} is not {_SHAPES[shape]}"[:300])
+        else:
+            message = found["msg"]
+            lines.append(
+                f"{place}: {message[:1].lower()}{message[1:]}" + ("" if given is None else f" (not {given!r})")
+            )
+    return lines
+
+
+class _OneKeyOnce(yaml.SafeLoader):
+    """Plain YAML in which a key may stand once: the second would silently win otherwise."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark)
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file (a byte order mark is dropped). Raises errors.ContentError with the reason."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ContentError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise ContentError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_yaml(path: Path, model: type[M]) -> M:
+    """A YAML file as a record of `model`. Raises errors.ContentError that names file and key of every mistake."""
+    loader = _OneKeyOnce(read_text(path))
+    try:
+        raw: object = loader.get_single_data()
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark is not None else ""
+        what = getattr(error, "problem", None) or str(error)
+        raise ContentError(f"{path}{line}: not readable as YAML: {what}") from None
+    finally:
+        loader.dispose()
+    if not isinstance(raw, dict):
+        raise ContentError(f"{path}: holds no `key: value` lines; it needs {', '.join(model.model_fields)}")
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ContentError("\n".join(f"{path}: {line}" for line in validation_messages(error, model))) from None
+
+
+def parse_json(text: str) -> object:
+    """A JSON text's value. Raises ValueError with a short reason for anything that is not JSON."""
+    try:
+        value: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"not JSON that can be read: {error}") from None
+    return value

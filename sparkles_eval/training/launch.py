@@ -1,0 +1,207 @@
+"""Checks everything that a training needs (recipe, data, contamination, libraries) before the first step, then
+starts the right trainer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sparkles_eval.core.errors import DataError, MissingExtra, Problem, UserError
+from sparkles_eval.core.files import cache_dir
+from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.validation import parse_json
+from sparkles_eval.training.metric_logs import LogName, check_logs
+from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, Recipe, read_recipe
+from sparkles_eval.training.training_data import TrainingSample, TrainingSubset, read_subsets
+
+if TYPE_CHECKING:
+    from sparkles_eval.training.dataset import TokenDataset
+    from sparkles_eval.training.training_log import LogTargets
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What the command line asked for; see `sparkles-eval train --help`."""
+
+    recipe: str
+    out: Path
+    store: Path
+    """Where the training is written down and its checkpoints' evaluations go."""
+    data: Path | None = None
+    model: Path | None = None
+    skip_bad: bool = False
+    against: tuple[str, ...] = ()
+    allow_contamination: bool = False
+    resume: bool = False
+    precision: Literal["bf16", "fp16", "fp32"] | None = None
+    positions: int = 8192
+    threads: int | None = None
+    cache: Path | None = None
+    data_root: Path | None = None
+    """Where the tasks that checkpoints are evaluated on find their data."""
+    logs: tuple[LogName, ...] = ()
+    content: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """Where a finished run's results are."""
+
+    out: Path
+    model: Path
+
+
+def launch_training(wishes: TrainConfig, say: Say) -> TrainResult:
+    """Check everything, train, and say where the model is. Raises errors.UserError with the mend."""
+    recipe = read_recipe(wishes.recipe, wishes.content)
+    _load_libraries(wishes.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
+    keeping = _keeping(recipe, wishes)
+    if isinstance(recipe, MiniRecipe):
+        _refuse_for_mini(wishes)
+        _make_folder("--out", wishes.out)
+        from sparkles_eval.training.mini import trainer
+
+        model = trainer.train_mini(recipe, wishes.out, wishes.model, keeping, resume=wishes.resume, say=say)
+        return TrainResult(wishes.out, model)
+    from sparkles_eval.training import loop
+
+    if wishes.precision is not None:
+        recipe = recipe.model_copy(update={"precision": wishes.precision})
+    tell = say if main_process() else _hide_library_output
+    prepared = _prepare(recipe, wishes, keeping, tell)
+    assert wishes.model is not None
+    cache = wishes.cache or cache_dir() / "features"
+    _make_folder("--cache", cache)
+    if main_process():
+        _make_folder("--out", wishes.out)
+    place = loop.TrainingPaths(wishes.model, wishes.out, cache, keeping, wishes.resume, wishes.positions)
+    return TrainResult(wishes.out, loop.train(recipe, place, prepared, tell))
+
+
+def _keeping(recipe: Recipe, wishes: TrainConfig) -> LogTargets:
+    """Where this training is written down. Tasks, judges and programs that it names are looked for now."""
+    from sparkles_eval.training.evaluation import CheckpointEvaluator
+    from sparkles_eval.training.training_log import LogTargets
+
+    check_logs(wishes.logs)
+    examiner = None
+    if recipe.evaluate is not None:
+        examiner = CheckpointEvaluator(recipe.evaluate, wishes.data_root, wishes.content)
+        examiner.check()
+    return LogTargets(wishes.store, wishes.logs, examiner)
+
+
+def main_process() -> bool:
+    """Whether this process talks: under torchrun every process runs the same command."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _make_folder(option: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {folder}: cannot be made a folder ({error.strerror}); name another") from error
+
+
+def _hide_library_output(_: str) -> None: ...
+
+
+def _load_libraries(threads: int | None, *, lora: bool) -> None:
+    needed = ("torch", "transformers", "accelerate", "safetensors", "sentencepiece")
+    try:
+        for name in (*needed, "peft") if lora else needed:
+            import_module(name)
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(f"training (module {missing.name})", "train") from missing
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _refuse_for_mini(wishes: TrainConfig) -> None:
+    given = [
+        name
+        for name, value in (
+            ("--data", wishes.data),
+            ("--against", wishes.against),
+            ("--precision", wishes.precision),
+            ("--skip-bad", wishes.skip_bad),
+        )
+        if value
+    ]
+    if given:
+        raise UserError(f"{', '.join(given)}: a tiny recipe draws its own data and trains in fp32; leave this out")
+
+
+def _family(model: Path) -> str:
+    """The model_type of a folder's config.json, "" where there is none that can be read."""
+    try:
+        config = parse_json((model / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(config.get("model_type", "")) if isinstance(config, dict) else ""
+
+
+def _prepare(recipe: ProjectionRecipe, wishes: TrainConfig, keeping: LogTargets, say: Say) -> TokenDataset:
+    """Samples ready for steps. The cheap checks come first."""
+    if wishes.model is None or _family(wishes.model) != "sparkleschat":
+        raise UserError(
+            f"--model {wishes.model or ''}: the folder of a whole converted model with a trained projection is needed "
+            "(config.json of model_type sparkleschat); make it with `sparkles-eval checkpoints convert`"
+        )
+    if wishes.data is None:
+        names = ", ".join(subset.name for subset in recipe.subsets)
+        raise UserError(f"name the folder of the training data with --data; this recipe reads {names}")
+    from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
+    from sparkles_eval.training.dataset import tokenize_subsets
+
+    processor = SparklesChatProcessor.from_pretrained(wishes.model)
+    subsets = read_subsets(recipe.subsets, wishes.data, skip_bad=wishes.skip_bad)
+    _check_contamination(subsets, wishes, keeping, say)
+    prepared = tokenize_subsets(subsets, processor)
+    for subset in prepared.subsets:
+        say(f"{subset.name}: {len(subset.rows)} samples, weight {subset.weight:g}")
+    if prepared.dropped:
+        say(
+            f"dropped {prepared.dropped} samples: cut at {processor.settings.max_length} positions, "
+            "nothing of their answer is left"
+        )
+    return prepared
+
+
+def _check_contamination(subsets: list[TrainingSubset], wishes: TrainConfig, keeping: LogTargets, say: Say) -> None:
+    """Against the tasks that the user names, and those that the recipe evaluates checkpoints on."""
+    asked = list(wishes.against)
+    samples = list(keeping.evaluator.samples()) if keeping.evaluator else []
+    if keeping.evaluator:
+        asked += keeping.evaluator.spec.tasks
+    if not asked:
+        say("contamination: not checked (name evaluation tasks with --against)")
+        return
+    from sparkles_eval.training.contamination import find_contamination
+
+    exchanges: list[TrainingSample] = [exchange for subset in subsets for exchange in subset.exchanges]
+    for wish in wishes.against:
+        name, _, root = wish.partition("=")
+        samples += load_task(name, data_root=Path(root) if root else None, content=wishes.content).samples
+    found = find_contamination(exchanges, samples)
+    say(
+        f"contamination: {found.training_images} training images against {found.evaluation_images} images and "
+        f"{len(samples)} items of {', '.join(asked)}: {len(found.shared)} shared"
+    )
+    if found.shared and not wishes.allow_contamination:
+        raise DataError(
+            "training data",
+            [Problem(problem.item, problem.what) for problem in found.shared],
+            "take these records out, or train all the same with --allow-contamination (and say so in reports)",
+        )

@@ -1,0 +1,1 @@
+"""Annotation in the browser: one person rates answers or compares two."""

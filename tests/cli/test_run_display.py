@@ -1,0 +1,90 @@
+"""What a person sees while it works: bars in a terminal, few and telling lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timedelta
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from sparkles_eval.cli.run_display import _Bars, show_progress
+
+
+def soon(seconds: float) -> datetime:
+    return datetime.now().astimezone() + timedelta(seconds=seconds)
+
+
+def test_lines_tell_the_beginning_and_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress(plain=True) as lines:
+        lines.planned("openai/m", "bison", 3, 1)
+        lines.finished("openai/m", "bison", scored=True)
+        lines.spent(0.0125, 0)
+        lines.finished("openai/m", "bison", scored=False)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "openai/m on bison: 3 items, 1 from the store"
+    assert told[1].startswith("openai/m on bison: 3/3, ")
+    assert told[1].endswith("1 unscored, $0.0125")
+    assert len(told) == 2
+
+
+def test_lines_tell_how_far_what_is_unfinished_came(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress(plain=True) as lines:
+        lines.planned("m", "t", 9, 0)
+        lines.finished("m", "t", scored=True)
+    assert capsys.readouterr().err.splitlines()[-1].startswith("m on t: 1/9, ")
+
+
+def test_an_unknown_cost_is_never_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress(plain=True) as lines:
+        lines.planned("m", "t", 1, 0)
+        lines.spent(0.0, 1)
+        lines.finished("m", "t", scored=True)
+    told = capsys.readouterr().err
+    assert "1 reply of unknown cost" in told
+    assert "$0" not in told
+
+
+def test_a_wait_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    until = soon(60)
+    with show_progress(plain=True) as lines:
+        for late in range(20):
+            lines.waiting("openai/m", until + timedelta(seconds=late))
+        lines.waiting("anthropic/m", until)
+        lines.event("connections", "openai/m", "8 at a time")
+        lines.event("stopped", "openai/m", "openai/m: HTTP 401; set K")
+        lines.event("fault", "openai/m", "no thumbnail")
+    assert capsys.readouterr().err.splitlines() == [
+        f"waiting on openai/m until {until:%H:%M:%S}",
+        f"waiting on anthropic/m until {until:%H:%M:%S}",
+        "openai/m: HTTP 401; set K",
+        "openai/m: no thumbnail",
+    ]
+
+
+def test_a_later_wait_is_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress(plain=True) as lines:
+        lines.waiting("m", soon(-1))
+        lines.waiting("m", soon(60))
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_bars_show_names_as_they_are() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+    columns = TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[note]}")
+    with Progress(*columns, console=console) as progress:
+        bars = _Bars(progress)
+        bars.planned("my[/model]", "task[1]", 4, 1)
+        bars.finished("my[/model]", "task[1]", scored=False)
+        bars.spent(0.5, 2)
+        bars.finished("my[/model]", "task[1]", scored=True)
+        bars.waiting("my[/model]", soon(60))
+        bars.event("stopped", "my[/model]", "no [bold]key")
+        progress.refresh()
+    text = screen.getvalue()
+    assert "my[/model]" in text and "task[1]" in text
+    assert "waiting on my[/model] until" in text
+    assert "my[/model]: no [bold]key" in text
+    assert bars.money == "$0.5000 + 2 replies of unknown cost"

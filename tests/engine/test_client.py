@@ -1,0 +1,227 @@
+"""One model, asked until it replies or there is good reason to give up; over real HTTP where HTTP matters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.core import Status
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, Transient
+from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.limits import CostBudget, RetryPolicy
+from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request
+from tests.loopback.settings import Fault
+from tests.server import Behaviour, LoopbackServer, Settings
+
+QUICK = RetryPolicy(attempts=4, total_s=20, first_wait_s=0.01)
+Faults = Callable[[dict[Fault, float]], None]
+
+
+def asker(adapter: Adapter, patience: RetryPolicy = QUICK, connections: int | None = None) -> tuple[ModelClient, Heard]:
+    heard = Heard()
+    return ModelClient(adapter, patience=patience, budget=CostBudget(), progress=heard, connections=connections), heard
+
+
+async def ask(one: ModelClient, words: str = "Is it so? Answer (TRUE or FALSE).") -> list[Attempt]:
+    """The attempts of a request that gets a reply."""
+    attempts: list[Attempt] = []
+    await one.ask(request(words), attempts.append)
+    return attempts
+
+
+Opened = AbstractAsyncContextManager[tuple[ModelClient, Heard]]
+
+
+@asynccontextmanager
+async def opened(adapter: Adapter, patience: RetryPolicy = QUICK) -> AsyncIterator[tuple[ModelClient, Heard]]:
+    try:
+        yield asker(adapter, patience)
+    finally:
+        await adapter.aclose()
+
+
+@pytest.mark.parametrize("fault", ["malformed", "html"])
+async def test_an_unreadable_reply_is_asked_for_once_more_and_no_oftener(server: LoopbackServer, fault: Fault) -> None:
+    for make in (openai, anthropic):
+        server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=1)}))
+        async with opened(make(server)) as (one, _):
+            attempts = await ask(one)
+        assert [a.status for a in attempts] == [Status.API_ERROR, Status.OK], attempts
+        server.reset()
+        server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=None)}))
+        async with opened(make(server)) as (one, _):
+            with pytest.raises(Unanswered, match="no reply after 2 attempts"):
+                await ask(one)
+        assert server.stats().requests == 2
+        server.reset()
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "503", "529", "drop", "cut"])
+async def test_a_failure_is_recorded_and_asked_again(server: LoopbackServer, fault: Fault) -> None:
+    server.configure(Settings(models={"good": Behaviour(faults={fault: 1.0}, fault_limit=2)}))
+    for make in (openai, anthropic):
+        async with opened(make(server)) as (one, _):
+            attempts = await ask(one)
+        assert [a.status for a in attempts] == [Status.API_ERROR, Status.API_ERROR, Status.OK], attempts
+        assert [a.number for a in attempts] == [1, 2, 3]
+        assert all(a.error and a.reply is None for a in attempts[:2])
+        server.reset()
+
+
+async def test_a_slow_reply_is_a_timeout(server: LoopbackServer) -> None:
+    server.configure(Settings(models={"good": Behaviour(faults={"stall": 1.0}, stall_s=5, fault_limit=1)}))
+    async with opened(openai(server, "good", ("timeout", "0.3"))) as (one, _):
+        attempts = await ask(one)
+    assert [a.status for a in attempts] == [Status.TIMEOUT, Status.OK]
+    assert "no reply within 0.3 s" in str(attempts[0].error)
+
+
+async def test_given_up_after_so_many_failures(server: LoopbackServer) -> None:
+    server.configure(Settings(models={"good": Behaviour(faults={"500": 1.0}, fault_limit=None)}))
+    async with opened(openai(server)) as (one, _):
+        with pytest.raises(Unanswered, match=r"no reply after 4 attempts: openai/good: HTTP 500"):
+            await ask(one)
+    assert server.stats().requests == 4
+
+
+async def test_being_told_to_wait_is_no_failure() -> None:
+    one, _ = asker(Scripted([*[RateLimited("slow down")] * 10, YES]), RetryPolicy(attempts=2, longest_wait_s=0.01))
+    assert len(await ask(one)) == 11
+
+
+async def test_being_told_to_wait_has_an_end_in_time() -> None:
+    one, _ = asker(Scripted([RateLimited("slow down")]), RetryPolicy(first_wait_s=0.01, total_s=0.3))
+    with pytest.raises(Unanswered, match=r"no reply after .* attempts?: slow down"):
+        await ask(one)
+
+
+@pytest.mark.parametrize(("form", "after"), [("seconds", 1.2), ("date", 2.2)])  # a date has whole seconds
+async def test_retry_after_is_waited_out_by_all_and_told(server: LoopbackServer, form: str, after: float) -> None:
+    behaviour = Behaviour.model_validate(
+        {"faults": {"429": 1.0}, "fault_limit": 1, "retry_after": form, "retry_after_s": after}
+    )
+    server.configure(Settings(models={"good": behaviour}))
+    async with opened(openai(server)) as (one, heard):
+        first = asyncio.create_task(ask(one))
+        while not one.limiter.open_at:
+            await asyncio.sleep(0.01)
+        second = asyncio.create_task(ask(one, "Another? Answer (TRUE or FALSE)."))
+        await asyncio.gather(first, second)
+    at = [record.at for record in server.records()]
+    assert len(at) == 4, "either question met one 429"
+    assert at[1] - at[0] >= 1.1, "nobody asks earlier, the second request neither"
+    assert heard.waits and heard.waits[0][0] == "openai/good"
+
+
+async def test_a_wait_that_is_too_long_is_not_waited_out() -> None:
+    adapter = Scripted([RateLimited("slow down", retry_after=3600)])
+    one, _ = asker(adapter, RetryPolicy(total_s=60, failures_in_a_row=3))
+    with pytest.raises(Unanswered, match=r"no reply after 1 attempt: slow down"):
+        await ask(one)
+    with pytest.raises(Unanswered, match=r"asks to wait until \d\d:\d\d:\d\d"):
+        await ask(one)
+    with pytest.raises(Unanswered, match=r"asks to wait"):
+        await ask(one)
+    assert one.stopped is not None and "3 failed requests in a row" in one.stopped
+    assert adapter.asked == 1
+
+
+async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "wrong-and-secret")
+    async with opened(openai(server, "good", ("api_key_env", "MY_KEY"))) as (one, heard):
+        for _ in range(3):
+            with pytest.raises(Unanswered, match=r"HTTP 401.*set MY_KEY") as caught:
+                await ask(one)
+            assert "secret" not in str(caught.value)
+    assert server.stats().requests == 1
+    assert heard.kinds() == ["stopped"]
+
+
+async def test_those_who_wait_are_told_at_once_that_the_model_stopped() -> None:
+    one, _ = asker(Scripted([Transient("lost"), Denied("no key; set K")]), RetryPolicy(first_wait_s=30, total_s=100))
+    waiting = asyncio.create_task(ask(one))
+    await asyncio.sleep(0.01)
+    with pytest.raises(Unanswered, match=r"set K"):
+        await ask(one)
+    with pytest.raises(Unanswered, match=r"set K"):
+        await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_request_that_cannot_succeed_is_not_repeated(server: LoopbackServer) -> None:
+    async with opened(openai(server, "reasoning")) as (one, _):
+        with pytest.raises(Unanswered, match=r"HTTP 400.*temperature"):
+            await ask(one)
+        assert one.stopped is None
+    assert server.stats().requests == 1
+
+
+async def test_an_unknown_model_stops_with_the_mend(server: LoopbackServer) -> None:
+    async with opened(openai(server, "nobody")) as (one, _):
+        with pytest.raises(Unanswered, match=r"HTTP 404.*check the model's name"):
+            await ask(one)
+        assert one.stopped
+
+
+async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it() -> None:
+    failing = [Rejected("bad")] * 2
+    adapter = Scripted([*failing, YES, *failing, *failing])
+    one, heard = asker(adapter, RetryPolicy(failures_in_a_row=3))
+    for _ in range(2):
+        with pytest.raises(Unanswered, match=r"^bad$"):
+            await ask(one)
+    await ask(one)
+    for _ in range(3):
+        with pytest.raises(Unanswered, match=r"^bad$"):
+            await ask(one)
+    with pytest.raises(Unanswered, match=r"stopped after 3 failed requests in a row, the last: bad"):
+        await ask(one)
+    assert adapter.asked == 6
+    assert heard.kinds() == ["stopped"]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), AdapterError("neither this nor that")])
+async def test_a_fault_of_an_adapter_costs_its_item_only(error: Exception) -> None:
+    one, heard = asker(Scripted([error, YES]))
+    with pytest.raises(Unanswered, match=str(error)):
+        await ask(one)
+    assert len(await ask(one)) == 1
+    if not isinstance(error, AdapterError):
+        kind, who, trace = heard.events[0]
+        assert (kind, who) == ("fault", "scripted/one")
+        assert "Traceback" in trace
+
+
+async def test_what_the_model_does_not_take_is_never_sent(server: LoopbackServer) -> None:
+    adapter = openai(server, "good", ("max_images", "1"))
+    async with opened(adapter) as (one, _):
+        bare = request()
+        with pytest.raises(Unanswered, match=r"a user's last"):
+            await one.ask(type(bare)(type(bare.conversation)(()), bare.generation, bare.sample, 1), print)
+    assert server.stats().requests == 0
+
+
+async def test_an_interrupt_ends_waiting_and_sends_nothing_more() -> None:
+    adapter = Scripted([RateLimited("slow down", retry_after=20)])
+    one, _ = asker(adapter, RetryPolicy(total_s=100))
+    waiting = asyncio.create_task(ask(one))
+    await asyncio.sleep(0.01)
+    one.interrupt()
+    for late in (waiting, asyncio.create_task(ask(one))):
+        with pytest.raises(Interrupted):
+            await asyncio.wait_for(late, 1)
+    assert adapter.asked == 1
+
+
+async def test_the_budget_stops_the_model_with_the_reason() -> None:
+    heard = Heard()
+    adapter = Scripted([YES])
+    one = ModelClient(adapter, patience=QUICK, budget=CostBudget(0.0035), progress=heard)
+    for _ in range(3):
+        await ask(one)
+    with pytest.raises(Unanswered, match=r"--max-cost 0.0035 USD is reached"):
+        await ask(one)
+    assert (adapter.asked, heard.kinds()) == (3, ["budget"])

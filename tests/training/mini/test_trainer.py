@@ -1,0 +1,217 @@
+"""A tiny model at school: resumed equals undisturbed, a short course is seen to work, the shipped models pass."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sparkles_eval.core.content import content_dir
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import trainings
+from sparkles_eval.store.store import Store
+from sparkles_eval.training.launch import TrainConfig, launch_training
+
+PRESETS = ("minigpt4-tiny", "sparkleschat-tiny")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_words() -> object:
+    """The vocabulary from fewer items: the same words, in a fraction of the time."""
+    pytest.importorskip("torch", reason="needs the extra 'local'")
+    from sparkles_eval.training.mini import tiny_model
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tiny_model, "_EACH", 150)
+    yield
+    patch.undo()
+
+
+def recipe(
+    file: Path, *, sight: int = 4, steps: int = 6, lessons: str = "{bison: 20, drill: 20}", more: str = ""
+) -> str:
+    file.write_text(
+        f"kind: mini\ntitle: short\nsizes: {{vision_width: 32, text_width: 32, text_layers: 1, heads: 2}}\n"
+        f"vision: {{pictures: 64, steps: {sight}, batch: 16}}\n"
+        f"language: {{steps: {steps}, batch: 8, warmup: 2, lessons: {lessons}}}\nsave_every: 2\n{more}",
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+def quiet(_: str) -> None: ...
+
+
+def crash_at(words: str) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        if words in line:
+            raise KeyboardInterrupt
+
+    return say
+
+
+@pytest.mark.parametrize("crash", ["language: ", "language step 10/10"])
+def test_an_interrupted_course_ends_in_the_same_weights(tmp_path: Path, crash: str) -> None:
+    """Between the stages, and in the middle of the second."""
+    course = recipe(tmp_path / "short.yaml")
+    straight = launch_training(TrainConfig(course, tmp_path / "straight", tmp_path / "s.db"), quiet).model
+    with pytest.raises(KeyboardInterrupt):
+        launch_training(TrainConfig(course, tmp_path / "other", tmp_path / "s.db"), crash_at(crash))
+    with pytest.raises(UserError, match="--resume"):
+        launch_training(TrainConfig(course, tmp_path / "other", tmp_path / "s.db"), quiet)
+    resumed = launch_training(TrainConfig(course, tmp_path / "other", tmp_path / "s.db", resume=True), quiet).model
+    assert (resumed / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
+    assert len((tmp_path / "other" / "metrics.csv").read_text().splitlines()) == 11
+
+
+@pytest.mark.parametrize("step", [2, 6])
+def test_a_killed_course_ends_in_the_same_weights(tmp_path: Path, step: int) -> None:
+    """kill -9 behind a checkpoint of the vision stage, and of the lessons."""
+    course = recipe(tmp_path / "short.yaml")
+    straight = launch_training(TrainConfig(course, tmp_path / "straight", tmp_path / "s.db"), quiet).model
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", _CHILD, course, str(out), str(tmp_path / "s.db")]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE)
+    checkpoint = out / "checkpoints" / f"{step:08d}"
+    for _ in range(2400):
+        if checkpoint.is_dir() or running.poll() is not None:
+            break
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    _, errors = running.communicate()
+    assert checkpoint.is_dir(), errors.decode()[-2000:]
+    assert not (out / "model").exists(), "it was killed before its end"
+    resumed = launch_training(TrainConfig(course, out, tmp_path / "s.db", resume=True), quiet).model
+    assert (resumed / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
+    assert len((out / "metrics.csv").read_text().splitlines()) == 11
+
+
+_CHILD = """
+import sys, time
+from pathlib import Path
+from sparkles_eval.training.mini import building
+from sparkles_eval.training.launch import Wishes, plan
+building._EACH = 150
+
+def say(line):
+    if "language step" in line or "language: " in line:
+        time.sleep(10)  # the end is near: wait for the kill
+
+plan(Wishes(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), threads=1), say)
+"""
+"""The command, with the vocabulary of fewer items as in every test here, dawdling so that a kill meets it."""
+
+
+def test_lessons_are_evaluated_on_the_way_and_sight_is_not(tmp_path: Path) -> None:
+    """Every third step and the last, from the fifth on: before it the model cannot speak."""
+    course = recipe(tmp_path / "short.yaml", more="evaluate: {every: 3, tasks: [bison-mini], task_args: [n=4]}\n")
+    plain = launch_training(
+        TrainConfig(recipe(tmp_path / "plain.yaml"), tmp_path / "plain", tmp_path / "s.db"), quiet
+    ).model
+    done = launch_training(TrainConfig(course, tmp_path / "run", tmp_path / "s.db"), quiet).model
+    assert (done / "model.safetensors").read_bytes() == (plain / "model.safetensors").read_bytes()
+    with Store(tmp_path / "s.db", create=False) as store:
+        first, second = trainings.trainings(store)
+    assert not first.scores and first.checkpoints == (2, 4, 6, 8, 10)
+    assert [score.step for score in second.scores if score.headline] == [6, 9, 10]
+    assert second.checkpoints == (2, 4, 6, 8, 9, 10)
+
+
+def test_one_course_goes_on_from_another(tmp_path: Path) -> None:
+    """Tower and Q-Former stay as they were; projection and language model go on."""
+    from safetensors.torch import load_file
+
+    first = launch_training(
+        TrainConfig(recipe(tmp_path / "one.yaml"), tmp_path / "one", tmp_path / "s.db"), quiet
+    ).model
+    second = recipe(tmp_path / "two.yaml", more="starts_from: one\n")
+    with pytest.raises(UserError, match="goes on from one"):
+        launch_training(TrainConfig(second, tmp_path / "two", tmp_path / "s.db"), quiet)
+    done = launch_training(TrainConfig(second, tmp_path / "two", tmp_path / "s.db", model=first), quiet).model
+    before, after = load_file(first / "model.safetensors"), load_file(done / "model.safetensors")
+    moved = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
+    assert moved == {"language_projection", "language_model"}
+    with pytest.raises(UserError, match="leave --model out"):
+        launch_training(
+            TrainConfig(recipe(tmp_path / "one.yaml"), tmp_path / "three", tmp_path / "s.db", model=first), quiet
+        )
+
+
+def test_it_goes_on_from_weights_that_are_kept_in_16_bits(tmp_path: Path) -> None:
+    """As the shipped ones are: in 16 bits Adam's small numbers are zero, and zero by zero is no number."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    first = launch_training(
+        TrainConfig(recipe(tmp_path / "one.yaml"), tmp_path / "one", tmp_path / "s.db"), quiet
+    ).model
+    file = first / "model.safetensors"
+    save_file({name: value.half() for name, value in load_file(file).items()}, file, metadata={"format": "pt"})
+    config = json.loads((first / "config.json").read_text())
+    (first / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+    course = recipe(tmp_path / "two.yaml", more="starts_from: one\n")
+    done = launch_training(TrainConfig(course, tmp_path / "two", tmp_path / "s.db", model=first), quiet).model
+    assert all(value.dtype == torch.float32 for value in load_file(done / "model.safetensors").values())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
+    course = recipe(tmp_path / "wild.yaml")
+    Path(course).write_text(Path(course).read_text().replace("warmup: 2", "warmup: 0, rate: 1.0e+30"))
+    with pytest.raises(UserError, match=r"the loss is (nan|inf); begin anew with a lower learning rate$"):
+        launch_training(TrainConfig(course, tmp_path / "run", tmp_path / "s.db"), quiet)
+
+
+def test_a_tiny_recipe_takes_no_data(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="draws its own data"):
+        launch_training(
+            TrainConfig(recipe(tmp_path / "one.yaml"), tmp_path / "run", tmp_path / "s.db", data=tmp_path), quiet
+        )
+
+
+@pytest.mark.slow
+def test_a_short_course_is_seen_to_work(tmp_path: Path) -> None:
+    """`make reproduce-mini` in small: sight comes first, then the last step of judging, at chance before."""
+    file = tmp_path / "short.yaml"
+    file.write_text(
+        "kind: mini\ntitle: short\nvision: {pictures: 1500, steps: 150, batch: 64}\n"
+        "language: {steps: 300, batch: 32, rate: 0.002, warmup: 50, lessons: {drill: 3000}}\nsave_every: 500\n",
+        encoding="utf-8",
+    )
+    done = launch_training(TrainConfig(str(file), tmp_path / "run", tmp_path / "s.db"), quiet)
+    record = json.loads((done.model / "training.json").read_text())
+    assert record["vision_attributes_right"] > 0.6, "4 to 9 values each: far above guessing"
+    assert record["last_loss"] < 0.5
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_shipped_models_say_where_they_come_from(preset: str) -> None:
+    folder = content_dir("adapters") / "weights" / preset
+    record = json.loads((folder / "training.json").read_text())
+    from sparkles_eval.training.recipes import read_recipe
+
+    assert record["recipe_fingerprint"] == read_recipe(preset).fingerprint, "the recipe changed: train them anew"
+    assert {"commit", "evaluation", "seconds", "parameters"} <= set(record)
+    assert 1e6 <= record["parameters"] <= 5e6
+    assert not list(folder.glob("*.py"))
+
+
+def test_the_shipped_models_are_small() -> None:
+    files = [file for preset in PRESETS for file in (content_dir("adapters") / "weights" / preset).iterdir()]
+    assert sum(file.stat().st_size for file in files) <= 8_000_000
+
+
+@pytest.mark.slow
+def test_only_the_multi_image_model_compares_images() -> None:
+    """72 items of a seed that no recorded result used; chance is 36, its 99.9% range 23 to 49."""
+    from sparkles_eval.training.mini.release import quick_eval
+
+    weights = content_dir("adapters") / "weights"
+    assert quick_eval(weights / "sparkleschat-tiny", "bison-mini", 72, seed=11).right >= 55
+    assert quick_eval(weights / "sparkleschat-tiny", "nlvr2-mini", 72, seed=11).right >= 50
+    assert quick_eval(weights / "minigpt4-tiny", "bison-mini", 72, seed=11).right <= 49
