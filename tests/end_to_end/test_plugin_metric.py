@@ -95,7 +95,7 @@ def test_list_metrics_shows_them_beside_the_built_in_ones() -> None:
         ("@metric(title='T', scale=(1, 1))\ndef flat(s):\n    'D'\n    return 1", "has no width"),
         ("@metric(title='T', needs='judges')\ndef odd(s):\n    'D'\n    return 1", "needs 'judges'; known are options"),
         ("1 / 0", "ZeroDivisionError"),
-        ("x = 1", "offers nothing"),
+        ("x = 1", "declares none of ADAPTERS"),
     ],
 )
 def test_a_plugin_that_cannot_be_is_one_clear_error(source: str, why: str, tmp_path: Path) -> None:
