@@ -14,6 +14,7 @@ import numpy as np
 
 from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.comparison_tables import tables
+from sparkles_eval.analysis.metrics import unknown
 from sparkles_eval.analysis.pair_details import detail
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.published import beside, published
@@ -90,6 +91,8 @@ def opened(store: Store | Path | str) -> Iterator[Store]:
 def _prepared(store: Store, matched: Matched, metric: str | None) -> tuple[ScoreMatrix, Matched]:
     first = matched.columns[0]
     made = score_matrix(store, matched.columns, metric, by_name=bool(matched.mixed))
+    if unknown(made.metric):
+        raise UserError(f"task {first.run.task.name}: {made.metric.description} Or name another with --metric")
     if np.isnan(made.values).all():
         raise UserError(f"task {first.run.task.name}: no item of these runs has a score of {made.metric.name}")
     return made, matched

@@ -1,7 +1,4 @@
-"""Several runs' values by one metric as one matrix, rows x runs.
-
-What tables, ranks, `compare` and figures compute with.
-"""
+"""Several runs' values by one metric as one matrix, rows x runs, which tables, ranks and comparisons are made of."""
 
 from __future__ import annotations
 

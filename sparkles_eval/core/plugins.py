@@ -156,8 +156,8 @@ def _run(file: Path) -> Plugin:
     decorated = _decorated(file, module)
     if not (adapters or judges or loaders or decorated or any(registry.count(name) for registry in _registries)):
         raise UserError(
-            f"--plugin {file}: offers nothing; declare ADAPTERS, JUDGES or LOADERS (mappings of names to factories), "
-            "or write a function under @metric or @scorer"
+            f"--plugin {file}: declares none of ADAPTERS, JUDGES, LOADERS (mappings of names to factories), and has no "
+            "function under @metric or @scorer"
         )
     return Plugin(file, adapters, judges, loaders, decorated)
 

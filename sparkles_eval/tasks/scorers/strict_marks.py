@@ -99,7 +99,7 @@ _MUSING = re.compile(
     re.IGNORECASE,
 )
 _TURNING = re.compile(
-    r"\b(?:wait|hold on|hmm|actually|however|but|on second thought|let me|or rather|rather|alternatively|maybe|perhaps|no)\b",
+    r"\b(?:wait|hold on|hmm|actually|however|but|on second thought|let me(?= ?(?:re|doub|check|think|look|ver|make|$))|or rather|rather|alternatively|maybe|perhaps|no)\b",
     re.IGNORECASE,
 )
 
@@ -199,9 +199,12 @@ def own_turns(text: str) -> list[str]:
 
 def finished(text: str) -> tuple[str, str]:
     """(the whole sentences of a reply that was cut off, what is left behind them)."""
-    last = 0
+    last = begin = 0
     for match in _SENTENCE_END.finditer(text):
-        last = match.end()
+        # "B. a red c": a label is no sentence.
+        if match.group() == "\n" or " " in text[begin : match.start()].strip():
+            last = match.end()
+        begin = match.end()
     return text[:last], text[last:]
 
 

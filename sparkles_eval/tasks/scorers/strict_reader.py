@@ -13,70 +13,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, zip_longest
 
 from sparkles_eval.tasks.scorers import strict_marks as marks
 from sparkles_eval.tasks.scorers.strict_clauses import Clause, clauses, signed
+from sparkles_eval.tasks.scorers.strict_decision import ALIKE, UNNAMED, Part, Read, Reading, decide
 from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST, Said, Strength, implied, mentions, said
 from sparkles_eval.tasks.scorers.strict_options import Forms, forms_of
 from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
 
-Read = tuple[int | None, str]
-
 _HEAD, _TAIL = 20_000, 80_000
 """Characters that are read from a reply's beginning and its end; the middle of a longer one is left out."""
-_NONE = "no statement of an answer"
-_UNNAMED = "names no option"
-_TWO = "states two different answers"
-_DROPPED = "takes its answer back and states no other"
-_ALIKE = "two options of the task read alike"
-
-
-@dataclass(slots=True)
-class _Part:
-    """What one stretch of a reply states: it begins with the reply, or where the model corrects itself."""
-
-    retracts: bool = False
-    """True where what was said before falls, whatever follows."""
-    by_strength: dict[Strength, set[int | None]] = field(default_factory=dict)
-
-    def add(self, option: int | None, strength: Strength) -> None:
-        self.by_strength.setdefault(strength, set()).add(option)
-
-    def drop(self, strength: Strength, options: set[int | None]) -> None:
-        left = self.by_strength.get(strength, set()) - options
-        self.by_strength = (
-            {**self.by_strength, strength: left}
-            if left
-            else {key: value for key, value in self.by_strength.items() if key is not strength}
-        )
-
-    @property
-    def strongest(self) -> Strength | None:
-        return max(self.by_strength, default=None)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What has been read of a reply so far."""
-
-    forms: Forms
-    count: int
-    parts: list[_Part] = field(default_factory=lambda: [_Part()])
-    named: bool = False
-    labels: set[int] = field(default_factory=set)
-    """Options that begin a line with more behind them: several are a list, one is an answer."""
-    sentences: int = 0
-    lone: Said | None = None
-    """What the only sentence of the reply ends on."""
-    asked: bool = False
-    """True behind a question of the model's own: an option alone answers that, and perhaps not ours."""
-
-    @property
-    def settled(self) -> bool:
-        """True once an answer has been stated plainly."""
-        return any(part.strongest is not None and part.strongest >= Strength.STATED for part in self.parts)
 
 
 def read_strict(response: str, options: Sequence[str]) -> Read:
@@ -108,23 +56,22 @@ def unreadable(options: Sequence[str]) -> list[tuple[str, str | None]]:
 def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
     forms = forms_of(tuple(options)) if len(options) <= MOST else None
     if forms is None:
-        return None, _ALIKE
+        return None, ALIKE
     text = response if len(response) <= _HEAD + _TAIL else f"{response[:_HEAD]}\n\n{response[-_TAIL:]}"
     whole = _whole(text, forms)
     if whole is not None and not cut:
         return whole, ""
-    boxed = _boxed(text, forms)
-    tail = ""
+    tail, turns = "", marks.own_turns(text)
     if cut:
         text, tail = marks.finished(text)
-    found: Read = (None, _UNNAMED)
-    for block in marks.own_turns(text):
-        reading = _Reading(forms, len(options))
+    found: Read = (None, UNNAMED)
+    # A box may be closed in a turn of which no sentence is whole.
+    for block, entire in zip_longest(marks.own_turns(text), turns, fillvalue=""):
+        reading = Reading(forms, len(options))
         for line in plain(block).split("\n"):
             if line.strip():
                 _line(line, reading)
-        found = _decide(reading, boxed, cut=cut)
-        boxed = set()
+        found = decide(reading, _boxed(entire, forms), cut=cut)
         if found[0] is not None or reading.named:
             break
     if cut and found[0] is not None and (marks.musing(text) or marks.turns_over(tail)):
@@ -154,7 +101,7 @@ def _boxed(text: str, forms: Forms) -> set[int | None]:
     for answer in answers:
         option = _whole(answer, forms)
         if option is None:
-            reading = _Reading(forms, 0)
+            reading = Reading(forms, 0)
             _line(plain(answer).replace("\n", " "), reading)
             strongest = reading.parts[-1].strongest
             inside = reading.parts[-1].by_strength[strongest] if strongest is not None else set()
@@ -181,7 +128,7 @@ def _fields(text: str) -> Iterator[str]:
             return
 
 
-def _line(line: str, reading: _Reading) -> None:
+def _line(line: str, reading: Reading) -> None:
     """Take in what the sentences of one line state."""
     words = tokens(marks.unquoted(line))
     label = _label(words, reading)
@@ -203,7 +150,7 @@ def _line(line: str, reading: _Reading) -> None:
         reading.sentences += 1
 
 
-def _label(words: Sequence[Token], reading: _Reading) -> int:
+def _label(words: Sequence[Token], reading: Reading) -> int:
     """How many words a label takes ("B.", "(B)", "B:" with more behind it), which it adds to the labels; else 0."""
     i = 1 if words and words[0].word in ("(", "[") else 0
     i += i < len(words) and words[i].word in ("option", "choice", "answer") and i == 0
@@ -229,37 +176,37 @@ def _label(words: Sequence[Token], reading: _Reading) -> int:
     return behind
 
 
-def _sentence(words: Sequence[Token], reading: _Reading, *, whole: bool) -> None:
+def _sentence(words: Sequence[Token], reading: Reading, *, whole: bool) -> None:
     """Take in one sentence. `whole`: it is its line."""
     items = signed(words, reading.forms)
     text = " ".join(items)
     if mentions(text):
         reading.named = True
     if marks.revises(text):
-        reading.parts.append(_Part(retracts=True))
+        reading.parts.append(Part(retracts=True))
     kind, rest = marks.correction(text, bool(reading.settled))
     while kind is not None:
         if kind.retracts or reading.parts[-1].by_strength:
-            reading.parts.append(_Part(retracts=kind.retracts))
+            reading.parts.append(Part(retracts=kind.retracts))
         text = rest
         kind, rest = marks.correction(text, True)
     if marks.undecided(text):
         if not any(said(clause.text, truth=reading.forms.truth) for clause in clauses(text.split())):
-            reading.parts.append(_Part(retracts=True))
+            reading.parts.append(Part(retracts=True))
         return
     found = clauses(text.split()) if text else []
     _clauses(found, reading, whole=whole)
     tail = next((marks.within(clause.text) for clause in found[1:] if marks.within(clause.text)), None)
     if tail is not None and tail.retracts:
-        reading.parts.append(_Part(retracts=True))
+        reading.parts.append(Part(retracts=True))
 
 
-def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None:
+def _clauses(found: Sequence[Clause], reading: Reading, *, whole: bool) -> None:
     denied = fresh = False
     for i, clause in enumerate(found):
         if marks.within(clause.text) is not None:
             if reading.parts[-1].by_strength:
-                reading.parts.append(_Part(retracts=marks.is_retraction(clause.text)))
+                reading.parts.append(Part(retracts=marks.is_retraction(clause.text)))
             fresh = True
             continue
         stated = _stated(clause, reading) if clause.free else None
@@ -280,7 +227,7 @@ def _clauses(found: Sequence[Clause], reading: _Reading, *, whole: bool) -> None
         _add(stated, reading)
 
 
-def _stated(clause: Clause, reading: _Reading) -> Said | None:
+def _stated(clause: Clause, reading: Reading) -> Said | None:
     """What a clause states, by itself or around its bracket, colon or dash."""
     whole = said(clause.text, truth=reading.forms.truth)
     if whole is not None:
@@ -289,7 +236,7 @@ def _stated(clause: Clause, reading: _Reading) -> Said | None:
     return _described(words, reading) or _around_colon(words, reading)
 
 
-def _described(words: Sequence[str], reading: _Reading) -> Said | None:
+def _described(words: Sequence[str], reading: Reading) -> Said | None:
     """ "The answer is (B) a red cup": the option in brackets, then what it stands for."""
     bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
     if bracket is None or len(mentions(" ".join(words))) > 1 or marks.denies(words[bracket + 1 :]):
@@ -298,7 +245,7 @@ def _described(words: Sequence[str], reading: _Reading) -> Said | None:
     return found if found is not None and not found.alone else None
 
 
-def _around_colon(words: Sequence[str], reading: _Reading) -> Said | None:
+def _around_colon(words: Sequence[str], reading: Reading) -> Said | None:
     """ "The answer is B: it shows a dog", "Sure, here is my answer: B"; "B: a dog" is a label."""
     places = [i for i, word in enumerate(words) if word in (":", "-")]
     if not places:
@@ -330,7 +277,7 @@ def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool)
     return not any(other.lead == "which" for other in behind[:1])
 
 
-def _add(stated: Said, reading: _Reading, *, lone: bool = False) -> None:
+def _add(stated: Said, reading: Reading, *, lone: bool = False) -> None:
     option = ord(stated.option) - BASE
     if (stated.denied or stated.compared) and reading.count != 2:
         return  # of many, denying one leaves the others
@@ -345,30 +292,3 @@ def _add(stated: Said, reading: _Reading, *, lone: bool = False) -> None:
             reading.parts[-1].add(None, Strength.IMPLIED)
         strength = Strength.IMPLIED
     reading.parts[-1].add(option, strength)
-
-
-def _decide(reading: _Reading, boxed: set[int | None], *, cut: bool) -> Read:
-    """What the parts of a reply amount to, the corrections among them minded."""
-    least = Strength.STATED if cut else Strength.IMPLIED
-    if boxed - {None}:
-        return (next(iter(boxed)), "") if len(boxed) == 1 else (None, _TWO)
-    if len(reading.labels) == 1 and not cut:
-        reading.parts[0].add(next(iter(reading.labels)), Strength.CALLED)
-    answer: int | None = None
-    reason = _NONE if reading.named else _UNNAMED
-    for part in reading.parts:
-        if part.retracts:
-            answer, reason = None, _DROPPED
-        strongest = part.strongest
-        if strongest is None or strongest < least:
-            continue
-        options = part.by_strength[strongest]
-        if len(options) > 1:
-            answer, reason = None, _TWO
-        elif answer is None or strongest >= Strength.STATED or options == {answer}:
-            answer, reason = next(iter(options)), ""
-        else:
-            answer, reason = None, _TWO
-    if answer is None and reason == _NONE and reading.lone is not None and reading.sentences == 1 and not cut:
-        return ord(reading.lone.option) - BASE, ""
-    return (answer, "") if answer is not None else (None, reason)
