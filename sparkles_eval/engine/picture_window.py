@@ -38,7 +38,9 @@ class PictureWindow:
         self.begin(images := tuple(images))
         for image in images:
             future = self._waiting.get(image.sha256)
-            found = pictures.known(image.sha256) or (await asyncio.wrap_future(future) if future else Examined())
+            found = pictures.known(image.sha256)
+            if found is None:
+                found = await asyncio.wrap_future(future) if future else Examined()
             if found.wrong:
                 if image.sha256 not in self._told:
                     self._told.add(image.sha256)

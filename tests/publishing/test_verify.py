@@ -70,7 +70,7 @@ def test_pictures_that_are_shown_otherwise_than_their_files_are_sound(tmp_path: 
         with Store(store) as opened_store:
             ask(opened_store, wishes)
     assert findings(store) == []
-    assert all('"reading":"seen@1"' in row[0] for row in rows(store, "SELECT conversation FROM requests"))
+    assert all('"reading":"seen@1"' in str(row[0]) for row in rows(store, "SELECT conversation FROM requests"))
     with edited(store) as db:
         db.execute("UPDATE requests SET conversation = replace(conversation, 'seen@1', '<b>')")
     assert any("conversation" in line for line in findings(store))

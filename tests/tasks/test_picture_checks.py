@@ -119,7 +119,12 @@ def test_files_that_are_as_they_were_are_not_read_again(tmp_path: Path, monkeypa
     (place / "4.png").unlink()
     read: list[Path] = []
     before = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (read.append(self), before(self))[1])
+
+    def noting(self: Path) -> bytes:
+        read.append(self)
+        return before(self)
+
+    monkeypatch.setattr(Path, "read_bytes", noting)
     again = _read(place, names)
     assert read == [place / "3.png"]
     assert again[:3] == first[:3] and again[5:] == first[5:]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.tasks.load import confused
+from sparkles_eval.tasks.scorers.choice import confused
 from sparkles_eval.tasks.scorers.rules import extract
 from sparkles_eval.tasks.scorers.strict_reader import read_strict
 from tests.hanging import ends
@@ -91,7 +91,8 @@ def test_options_that_read_alike_are_named_with_what_to_do(options: tuple[str, .
 
 @pytest.mark.parametrize(
     "options",
-    [("C", "C++", "C#"), ("5%", "5"), ("+", "-"), ("red dog", "dog"), ("I", "II", "III"), ("not similar", "similar"), ("红色", "蓝色")],
+    [("C", "C++", "C#"), ("5%", "5"), ("+", "-"), ("red dog", "dog"), ("I", "II", "III"), ("not similar", "similar"),
+     ("红色", "蓝色")],
 )  # fmt: skip
 def test_options_that_can_be_told_apart_are(options: tuple[str, ...]) -> None:
     assert not confused(options)
