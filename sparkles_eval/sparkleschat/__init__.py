@@ -4,7 +4,7 @@ The two published systems (Huang et al. 2023, arXiv 2308.16463; Zhu et al. 2023,
 architecture: EVA ViT-g -> Q-Former (32 queries) -> one linear projection -> LLaMA. They differ in the projection alone.
 
 The names below are loaded on first use, all together, so that the Auto classes of transformers then know them;
-importing this package (or its light modules `prompts` and `schedule`) loads neither torch nor transformers.
+importing this package (or its light module `prompts`) loads neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _HOMES = {
     "SparklesChatConfig": "configuration",
     "SparklesChatForConditionalGeneration": "modeling",
     "SparklesChatProcessor": "processing",
-    "Conversion": "checkpoints",
-    "Sources": "checkpoints",
-    "convert": "checkpoints",
-    "convert_projection": "checkpoints",
+    "Conversion": "conversion",
+    "Sources": "conversion",
+    "convert": "conversion",
+    "convert_projection": "conversion",
 }
 
 

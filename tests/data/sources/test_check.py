@@ -108,7 +108,7 @@ def test_an_empty_folder_or_none(tmp_path: Path) -> None:
 
 
 def test_training_data_of_a_recipe(tmp_path: Path) -> None:
-    shipped = yaml.safe_load((Path(__file__).parents[2] / "recipes" / "sparkleschat-7b.yaml").read_text())
+    shipped = yaml.safe_load((Path(__file__).parents[3] / "recipes" / "sparkleschat-7b.yaml").read_text())
     shipped["subsets"] = [{"name": "one", "weight": 1, "annotations": "one.json", "images": "images"}]
     recipe = tmp_path / "own.yaml"
     recipe.write_text(yaml.safe_dump(shipped))

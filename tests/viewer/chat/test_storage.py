@@ -42,8 +42,8 @@ def test_what_is_no_picture_is_refused_with_the_reason(tmp_path: Path, data: byt
 
 def test_there_are_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = album(tmp_path)
-    monkeypatch.setattr(storage, "LARGEST", 500)
-    monkeypatch.setattr(storage, "MOST", 1)
+    monkeypatch.setattr(storage, "LARGEST_IMAGE", 500)
+    monkeypatch.setattr(storage, "MOST_IMAGES", 1)
     small = drawn("red", 16)
     kept.add(small)
     kept.add(small)
