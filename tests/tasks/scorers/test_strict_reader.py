@@ -91,8 +91,16 @@ def test_options_that_read_alike_are_named_with_what_to_do(options: tuple[str, .
 
 @pytest.mark.parametrize(
     "options",
-    [("C", "C++", "C#"), ("5%", "5"), ("+", "-"), ("red dog", "dog"), ("I", "II", "III"), ("not similar", "similar"), ("红色", "蓝色")],
-)  # fmt: skip
+    [
+        ("C", "C++", "C#"),
+        ("5%", "5"),
+        ("+", "-"),
+        ("red dog", "dog"),
+        ("I", "II"),
+        ("not similar", "similar"),
+        ("红", "蓝"),
+    ],
+)
 def test_options_that_can_be_told_apart_are(options: tuple[str, ...]) -> None:
     assert not confused(options)
     for index, option in enumerate(options):
