@@ -76,7 +76,7 @@ def _turn(answer: StoredAnswer, option: str | None, rule: str | None) -> AnswerT
     text = long(answer.text, answer.length)
     whole = answer.length == len(answer.text)
     read = where(text.text, visible(option), rule or "") if option and whole else None
-    return AnswerTurn(answer.turn, text, _note(answer), read)
+    return AnswerTurn(answer.turn, text, _note(answer), read, long(answer.reasoning) if answer.reasoning else None)
 
 
 def _note(answer: StoredAnswer) -> str:
