@@ -15,7 +15,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter, AnnouncedLimits, BatchAdapter, Request
 from sparkles_eval.engine.batching import WINDOW, Batcher
-from sparkles_eval.engine.breaker import Breaker
+from sparkles_eval.engine.breaker import Breaker, Failure
 from sparkles_eval.engine.congestion import Outcome
 from sparkles_eval.engine.limiter import Change, Limiter
 from sparkles_eval.engine.pacing import Pacing
@@ -43,8 +43,11 @@ _SHED = (503, 529)
 """Statuses by which an overloaded server declines; they count as "fewer, please" like 429."""
 _FEW, _MANY = 5, 32
 """Failures in a row before a model counts as away: half as many as may be in flight, within these bounds."""
+_SILENT_S, _SILENT_REPLIES = 3.0, 3.0
+"""How long nothing but failures must have come for that, in seconds and in times that a reply takes."""
 _ALIKE = 5
 """Requests declined with the same words, before any was answered, that end the model's work."""
+_LONGEST_ROOM_S = 5.0
 _RECENT, _PRIOR = 200, 5
 """Requests by which the share that fails is told; it begins as if so many had been answered."""
 _DIGITS = re.compile(r"[0-9]+")
@@ -182,8 +185,9 @@ class Asker:
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
                 record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took))
-                await self._pause(self._after(error, at), at, held=isinstance(error, RateLimited))
+                await self._pause(self._after(error, at), at, held=_outcome(error) is Outcome.REFUSED)
             except BaseException:
+                self.limiter.ended(None, at.sent_at)
                 self.breaker.abandoned(probe=at.probe)
                 raise
             else:
@@ -224,6 +228,7 @@ class Asker:
             self.unasked += not at.number
             raise Unanswered(self.stopped)
         self.pacing.sent()
+        self.limiter.sent()
         at.number += 1
         at.sent_at = monotonic()
 
@@ -233,13 +238,16 @@ class Asker:
         A slot that met a refusal stays taken for as long as a reply takes, so that refusals that come at once do not
         draw the next request into the same.
         """
-        began = monotonic()
+        at.spent_s += seconds
         if held:
             keep = min(seconds, self.limiter.congestion.latency_s or _VISIBLE_S)
             await self._sleep(keep, lend=False)
             seconds -= keep
-        await self._sleep(seconds)
-        at.spent_s += monotonic() - began
+        if seconds > 0:
+            await self._sleep(seconds)
+        elif self.limiter.in_flight > self.limiter.limit:  # the limit has been cut meanwhile
+            async with self.limiter.lend():
+                pass
 
     async def _sleep(self, seconds: float, *, lend: bool = True) -> None:
         """Wait, visibly where it is long, and no longer than the model is asked at all."""
@@ -274,6 +282,8 @@ class Asker:
     def _after(self, error: AdapterError, at: _Try) -> float:
         """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
         message = str(error)[:_ERROR_LENGTH]
+        # What a probe meets says nothing about how many may be in flight.
+        self.limiter.ended(_outcome(error) if self.breaker.passing else None, at.sent_at)
         match error:
             case Adjusted():
                 self._progress.event("adjusted", self.name, message)
@@ -291,8 +301,6 @@ class Asker:
     def _later(self, error: Transient, message: str, at: _Try) -> float:
         """The wait after a failure that may not last; raises Unanswered where the patience with it is at an end."""
         limited = isinstance(error, RateLimited)
-        refused = limited or error.status_code in _SHED
-        self.limiter.ended(Outcome.REFUSED if refused else Outcome.FAILED, at.sent_at)
         if limited:
             self.pacing.refused(at.sent_at)
         if self._away(error, message, at):
@@ -303,6 +311,9 @@ class Asker:
         at.failures += not limited and (not self.breaker.outage or self._patience.attempts is not None)
         failing = sum(self._recent) / len(self._recent)
         wait = self._patience.wait_s(at.number if limited else at.failures, self._random, failing)
+        if _outcome(error) is Outcome.REFUSED:
+            # Room is made by a reply to another, so there is none much sooner than one takes.
+            wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
         if error.retry_after is not None:
             wait = self._asked_to_wait(error.retry_after)
         if self.breaker.outage and self._patience.attempts is None and self.stopped is None:
@@ -326,7 +337,9 @@ class Asker:
         if isinstance(error, RateLimited) and not at.probe:
             return False
         many = int(max(_FEW, min(_MANY, self.limiter.limit // 2)))
-        return self.breaker.failed(message, many=many, probe=at.probe, retry_after=error.retry_after, sign=sign)
+        silent = max(_SILENT_S, _SILENT_REPLIES * self.limiter.congestion.latency_s)
+        failure = Failure(message, error.retry_after, sign=sign)
+        return self.breaker.failed(failure, probe=at.probe, many=many, silent_s=silent)
 
     def _asked_to_wait(self, retry_after: float) -> float:
         """What to make of a Retry-After. Spread a little, so that those who were told the same do not come together."""
@@ -357,6 +370,13 @@ class Asker:
 
     def _limit_changed(self, change: Change) -> None:
         self._progress.event("connections", self.name, f"{change.limit:.3g} at a time: {change.why}")
+
+
+def _outcome(error: AdapterError) -> Outcome | None:
+    """What an error says about the number of requests in flight; None: nothing."""
+    if isinstance(error, Adjusted) or not isinstance(error, Transient):
+        return None
+    return Outcome.REFUSED if isinstance(error, RateLimited) or error.status_code in _SHED else Outcome.FAILED
 
 
 def _clock(seconds: float) -> datetime:

@@ -11,14 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _GATE_S = 2.0
 """A first request that has been under way for so long was not refused: the others need not wait for its answer."""
-_SILENT_S = 3.0
-"""Seconds without a reply, at the least, before failures count as an outage."""
+_UNTRIED = 2
+"""First requests that may fail before the user hears of an outage."""
 _SHORTEST_S, _LONGEST_S = 0.25, 15.0
 _SHARE = 0.1
 """Time between two probes as a share of the outage so far: the end of an outage is noticed soon for its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure that may not last. `sign`: it may mean that the model is away."""
+
+    message: str
+    retry_after: float | None = None
+    sign: bool = True
 
 
 class Breaker:
@@ -79,23 +89,26 @@ class Breaker:
             self._after_probe(0.0)
         return False
 
-    def failed(self, why: str, *, many: int, probe: bool, retry_after: float | None = None, sign: bool = True) -> bool:
+    def failed(self, failure: Failure, *, probe: bool, many: int, silent_s: float) -> bool:
         """A request failed. True where the model has been away for longer than it is waited for.
 
-        `many` failures in a row, and none but failures for a while, are an outage; a failure that is no `sign` of
-        one counts for nothing.
+        `many` failures in a row, and none but failures for `silent_s` (or four times as many in a sixth of that), are
+        an outage; a failure that is no sign of one counts for nothing.
         """
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
-        self._in_a_row += sign
-        if sign and self.passing and self._in_a_row >= many and now - self._last_good >= _SILENT_S:
+        self._in_a_row += failure.sign
+        silent = now - self._last_good
+        sure = silent >= silent_s and self._in_a_row >= many
+        flood = silent >= silent_s / 6 and self._in_a_row >= 4 * many
+        if self.passing and failure.sign and (sure or flood):
             self.passing = False
-            self._begin(why)
-            self._after_probe(self._interval(now, retry_after))
+            self._begin(failure.message)
+            self._after_probe(self._interval(now, failure.retry_after))
         elif probe and not self.passing:
-            if sign and not self.outage and self._in_a_row > 2:
-                self._begin(why)
-            self._after_probe(self._interval(now, retry_after))
+            if failure.sign and not self.outage and self._in_a_row > _UNTRIED:
+                self._begin(failure.message)
+            self._after_probe(self._interval(now, failure.retry_after))
         return self.outage and now - self._failing_since >= self._longest_s
 
     def abandoned(self, *, probe: bool) -> None:

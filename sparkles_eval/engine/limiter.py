@@ -13,7 +13,7 @@ from sparkles_eval.engine.congestion import Congestion, Outcome
 
 _LENT = 3
 """Jobs for each slot that may have lent theirs (they wait for another attempt) before no new job begins."""
-_LONGEST_REST_S = 30.0
+_LONGEST_GAP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Change:
 class Limiter:
     """Slots for requests in flight, between a part of one and `ceiling`.
 
-    A limit need not be whole: the last slot of 2.3 is in use three tenths of the time, so a model that takes one
-    request in five seconds can be asked at that pace. Whoever returns from a wait goes before new work.
+    Once a provider has refused, slots are given out evenly in time, so that a limit below one is a slow pace. Whoever
+    returns from a wait goes before new work.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Limiter:
         self._changed = changed
         self._returning: deque[asyncio.Future[None]] = deque()
         self._new: deque[asyncio.Future[None]] = deque()
-        self._partly_since = self._rests_until = 0.0
+        self._next_at = -math.inf
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,10 +62,6 @@ class Limiter:
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        whole, part = divmod(self.limit, 1)
-        if part and self.in_flight == whole:
-            now = self._clock()
-            self._rests_until = now + min(_LONGEST_REST_S, (now - self._partly_since) * (1 / part - 1))
         self._admit()
 
     @asynccontextmanager
@@ -82,9 +78,13 @@ class Limiter:
         finally:
             self.lent -= 1
 
-    def ended(self, outcome: Outcome, sent_at: float) -> None:
+    def sent(self) -> None:
+        """A request is sent from a slot."""
+        self.congestion.sent(self._clock())
+
+    def ended(self, outcome: Outcome | None, sent_at: float) -> None:
         """A request that was sent at `sent_at` on the clock has ended so; the limit may change."""
-        why = self.congestion.ended(outcome, sent_at, self._clock(), self.in_flight)
+        why = self.congestion.ended(outcome, sent_at, self._clock())
         if why:
             self._changed(Change(self.limit, why))
             self._admit()
@@ -108,18 +108,16 @@ class Limiter:
 
     def _admit(self) -> None:
         """Give free slots to those who wait for one."""
-        while queue := self._next():
-            rest = self._rest()
-            if rest is None:
-                return
-            if rest > 0:
+        while (queue := self._next()) and self.in_flight < math.ceil(self.limit):
+            now = self._clock()
+            if self._next_at > now:
                 if self._timer is None:
-                    self._timer = asyncio.get_running_loop().call_later(rest, self._rested)
+                    self._timer = asyncio.get_running_loop().call_later(self._next_at - now, self._rested)
                 return
             turn = queue.popleft()
             if not turn.done():
-                if self.in_flight == math.floor(self.limit):
-                    self._partly_since = self._clock()
+                gap = min(_LONGEST_GAP_S, self.congestion.gap_s)
+                self._next_at = max(self._next_at + gap, now) if gap else -math.inf
                 self.in_flight += 1
                 turn.set_result(None)
 
@@ -127,13 +125,6 @@ class Limiter:
         if self._returning:
             return self._returning
         return self._new if self._new and self.lent < max(1.0, _LENT * self.limit) else None
-
-    def _rest(self) -> float | None:
-        """Seconds until a slot may be taken, 0 for at once; None: not before another is given back."""
-        whole, part = divmod(self.limit, 1)
-        if self.in_flight < whole:
-            return 0.0
-        return max(0.0, self._rests_until - self._clock()) if part and self.in_flight == whole else None
 
     def _rested(self) -> None:
         self._timer = None
