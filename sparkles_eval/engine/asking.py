@@ -218,6 +218,7 @@ class Asker:
             wait = 0.0 if at.probe else self.pacing.wait_s()
             if not wait:
                 break
+            self._show(wait)
             await self._sleep(wait)
         if not self._halted.is_set() and not await self._budget.room(self.name):
             self.stop(f"--max-cost {self._budget.limit_usd:g} USD is reached", "budget")
@@ -239,6 +240,7 @@ class Asker:
         draw the next request into the same.
         """
         at.spent_s += seconds
+        self._show(seconds)
         if held:
             keep = min(seconds, self.limiter.congestion.latency_s or _VISIBLE_S)
             await self._sleep(keep, lend=False)
@@ -250,10 +252,9 @@ class Asker:
                 pass
 
     async def _sleep(self, seconds: float, *, lend: bool = True) -> None:
-        """Wait, visibly where it is long, and no longer than the model is asked at all."""
+        """Wait, and no longer than the model is asked at all."""
         if seconds <= 0:
             return
-        self._show(seconds)
         async with self.limiter.lend() if lend else contextlib.nullcontext():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

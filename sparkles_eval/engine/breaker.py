@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 _GATE_S = 2.0
 """A first request that has been under way for so long was not refused: the others need not wait for its answer."""
+_LONG_S = 3.0
+"""An outage of so many seconds is followed by few requests at first."""
 _UNTRIED = 2
 """First requests that may fail before the user hears of an outage."""
 _SHORTEST_S, _LONGEST_S = 0.25, 15.0
@@ -71,15 +73,15 @@ class Breaker:
         return True
 
     def replied(self) -> bool:
-        """A reply came. True where it ended an outage."""
+        """A reply came. True where it ended an outage of some length."""
         now = self._clock()
-        back = self.outage
-        if back and self._failing_since is not None:
-            self._told("back", f"it answers again after {now - self._failing_since:.0f} s")
+        lasted = now - self._failing_since if self.outage and self._failing_since is not None else 0.0
+        if self.outage:
+            self._told("back", f"it answers again after {lasted:.0f} s")
         self._last_good, self._failing_since, self._in_a_row = now, None, 0
         self._replied, self.outage = True, False
         self._open()
-        return back
+        return lasted >= _LONG_S
 
     def refused(self, *, probe: bool) -> bool:
         """The model is there and declined this request. True where that ended an outage."""
@@ -106,9 +108,10 @@ class Breaker:
             self._begin(failure.message)
             self._after_probe(self._interval(now, failure.retry_after))
         elif probe and not self.passing:
-            if failure.sign and not self.outage and self._in_a_row > _UNTRIED:
+            wait = self._interval(now, failure.retry_after)
+            if failure.sign and not self.outage and (self._in_a_row > _UNTRIED or wait > 1):
                 self._begin(failure.message)
-            self._after_probe(self._interval(now, failure.retry_after))
+            self._after_probe(wait)
         return self.outage and now - self._failing_since >= self._longest_s
 
     def abandoned(self, *, probe: bool) -> None:

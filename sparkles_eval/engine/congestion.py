@@ -103,9 +103,9 @@ class _Window:
         self.failed += outcome is Outcome.FAILED
         self.wasted_s += took if outcome is Outcome.REFUSED else 0.0
 
-    def beyond(self, share: float) -> bool:
-        """True where the refusals are more than such a share explains."""
-        return self.refused > self.count * share + 1.5 * math.sqrt(self.count * share * (1 - share))
+    def beyond(self, share: float, deviations: float) -> bool:
+        """True where the refusals are more than such a share explains, by so many standard deviations."""
+        return self.refused > self.count * share + deviations * math.sqrt(self.count * share * (1 - share))
 
 
 class Congestion:
@@ -184,7 +184,7 @@ class Congestion:
         if plain and not window.refused:
             return window.count >= max(_FEW, self.limit)
         enough = window.count >= max(_WINDOW, self.limit)
-        if window.share > MOST_USUAL or (plain and (not self._doubling or window.share > 2 * _UNTRIED_USUAL)):
+        if window.share > 0.9 or (plain and (not self._doubling or window.share > 2 * _UNTRIED_USUAL)):
             enough = enough or window.refused >= max(_FEW + 1, self.limit / 4)
         return enough and now - window.began >= self.latency_s
 
@@ -193,7 +193,7 @@ class Congestion:
         share, excess = window.share, window.share - self._usual
         noise = math.sqrt(self._usual * (1 - self._usual) / window.count)
         untried = self._doubling and not self._usual and share <= _UNTRIED_USUAL
-        if window.beyond(self._usual + CUT_ABOVE) and not untried:
+        if window.beyond(self._usual + CUT_ABOVE, 2.5 if self._usual else 1.5) and not untried:
             self._sound = 0.0
             return self._cut(window, now)
         if excess > GROW_BELOW + noise:
@@ -231,7 +231,8 @@ class Congestion:
         self._cuts = _Cuts(self.limit) if cuts is None else cuts.next(self.limit, rate, share)
         self._doubling, self._spread, self._step, self._met = False, True, FIRST_STEP, self.limit
         taken = (window.busy_s - window.wasted_s) / seconds
-        least = self.limit * max(0.25, 1 - 1.5 * share)  # what was in flight is too little where slots stood empty
+        excess = max(0.0, share - self._usual) / (1 - self._usual)
+        least = self.limit * max(0.25, 1 - 1.5 * excess)  # what was in flight is too little where slots stood empty
         self.limit = max(LEAST, min(max(taken, least), self.limit * 0.95))
         return f"{share:.0%} were refused"
 

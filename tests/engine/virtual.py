@@ -62,6 +62,8 @@ class Served:
     answered: int = 0
     in_flight: int = 0
     most: int = 0
+    asked_words: str = ""
+    """The last question."""
     moments: list[float] = field(default_factory=list)
     """When each request came."""
     model: Model = Model("served/one", "served", "one")
@@ -76,7 +78,8 @@ class Served:
     def check(self, request: Request) -> str | None:  # noqa: ARG002 - takes anything
         return None
 
-    async def answer(self, request: Request) -> Reply:  # noqa: ARG002 - reads nothing
+    async def answer(self, request: Request) -> Reply:
+        self.asked_words = request.conversation.messages[-1].text
         self.asked += 1
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
@@ -173,10 +176,11 @@ class Run:
         return 1 - self.answered / self.asked
 
 
-async def work(served: Served, items: int, connections: int | None = None, patience: Patience = Patience()) -> Run:
+async def work(served: Served, items: int, connections: int | None = None, patience: Patience | None = None) -> Run:
     """Ask so many items through an asker and a pool, as a session does."""
     heard = Heard()
-    one = Asker(served, patience=patience, budget=Budget(), progress=heard, connections=connections)
+    one = Asker(served, patience=patience or Patience(), budget=Budget(), progress=heard, connections=connections)
+    one._random.seed(served.seed)  # the same run for the same seed
     pool = Pool(one.limiter)
     done: list[Reply] = []
 

@@ -54,6 +54,7 @@ class Record:
     delivered: bool = False
     """False when the client was gone before the reply was written."""
     user_agent: str = ""
+    tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -92,6 +93,7 @@ class State:
             "delivered": sum(answered.values()),
             "asked": dict(Counter(record.key for record in self.records if record.key)),
             "answered": dict(answered),
+            "tokens": sum(record.tokens for record in self.records),
             "first_at": self.records[0].at if self.records else None,
             "last_at": self.records[-1].at if self.records else None,
         }
@@ -152,6 +154,7 @@ class Provider:
         try:
             question = self.wire.read(body, bench=settings.bench)
             record.model, record.key, record.images = question.model, question.key, question.images
+            record.tokens = personas.input_tokens(question)
             known = settings.behaviour(question.model)
             if known is None:
                 return self._error(record, 404, f"there is no model {question.model!r}", "model")
