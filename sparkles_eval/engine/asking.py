@@ -21,6 +21,7 @@ from sparkles_eval.engine.limiter import Change, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.policy import Budget, Patience
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.turns import SendTurns
 from sparkles_eval.errors import (
     AdapterError,
     Adjusted,
@@ -103,6 +104,7 @@ class Asker:
         budget: Budget,
         progress: Progress,
         connections: int | None = None,
+        turns: SendTurns | None = None,
     ) -> None:
         self.adapter = adapter
         self.name = adapter.model.name
@@ -127,6 +129,7 @@ class Asker:
         self.pacing = Pacing(monotonic)
         if isinstance(adapter, AnnouncedLimits):
             adapter.on_rate_limits(self.pacing.announced)
+        self._turns = turns or SendTurns()
         self._patience = patience
         self._budget = budget
         self._progress = progress
@@ -220,6 +223,8 @@ class Asker:
                 break
             self._show(wait)
             await self._sleep(wait)
+        if self._batcher is None:
+            await self._turns.next()
         if not self._halted.is_set() and not await self._budget.room(self.name):
             self.stop(f"--max-cost {self._budget.limit_usd:g} USD is reached", "budget")
         if self._interrupted or self.stopped is not None:
