@@ -11,6 +11,7 @@
         │   ├── Unreadable       a reply that cannot be read: asked for once more, not oftener
         │   ├── RateLimited      the provider asks for less; may say how long to wait
         │   ├── TimedOut         no reply within the time given
+        │   ├── Adjusted         the adapter has changed how it asks: ask again at once
         │   └── OutOfMemory      a local model had too many rows at once: fewer, then again
         ├── Rejected             this request will never succeed (400, too many images): its item is unscored
         └── Denied               no request of this model will succeed (401, 403, 404): its work stops at once
@@ -76,15 +77,22 @@ class AdapterError(SparklesError):
 
 
 class Transient(AdapterError):
-    """Worth another attempt."""
+    """Worth another attempt. `retry_after` is in seconds, None where the provider did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = None) -> None:
+        super().__init__(message, status_code=status_code)
+        self.retry_after = retry_after
 
 
 class RateLimited(Transient):
-    """The provider asks for fewer requests. `retry_after` is in seconds, None where it did not say."""
+    """The provider asks for fewer requests (429)."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = 429) -> None:
-        super().__init__(message, status_code=status_code)
-        self.retry_after = retry_after
+        super().__init__(message, retry_after=retry_after, status_code=status_code)
+
+
+class Adjusted(Transient):
+    """The provider told how it wants to be asked, and the adapter does so from now on. The message says what."""
 
 
 class Unreadable(Transient):

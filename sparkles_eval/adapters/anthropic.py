@@ -133,7 +133,7 @@ class AnthropicAdapter(Remote):
             base_url=self._setup.endpoint,
             max_retries=0,
             timeout=self._setup.model.limits.timeout_s,
-            http_client=anthropic.DefaultAioHttpClient(),
+            http_client=anthropic.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
     def untaken(self, generation: Generation) -> Sequence[Field]:

@@ -14,7 +14,7 @@ from sparkles_eval.engine.cells import Answered, Cell, Graded, Seat, judge_row, 
 from sparkles_eval.engine.environment import environment
 from sparkles_eval.engine.prepare import Plan
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.session import Session, Terms
+from sparkles_eval.engine.session import Session, Stopped, Terms
 from sparkles_eval.errors import UserError
 from sparkles_eval.store.store import Store
 
@@ -34,6 +34,8 @@ class Outcome:
     unscored: int
     spent_usd: float
     unknown_costs: int
+    stopped: tuple[Stopped, ...] = ()
+    """Models that were asked nothing more before all was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,4 +182,4 @@ def _finish(store: Store, session: Session, environment_id: int, expected: Seque
     ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
     store.finish_environment(environment_id, ending)
     run_ids = tuple(dict.fromkeys(part.run_id for part in expected))
-    return Outcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown)
+    return Outcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown, session.stopped)

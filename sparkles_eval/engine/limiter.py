@@ -1,37 +1,34 @@
-"""How many requests one model is sent at a time: grows until the provider objects, shrinks when it does.
-
-Knows nothing of what is sent. One limiter a model; all methods run on one event loop.
-"""
+"""Slots for requests to one model. How many there are is decided in `congestion`; all methods run on one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-SHRINK = 0.8
-"""What is left of the limit after an episode of "too many requests"."""
-GROW = 0.05
-"""Growth a clean round once the provider has objected; before that a clean round doubles the limit."""
-COOLDOWN_S = 15.0
-"""Pause in growth after an objection (429) or a fault of the server (5xx)."""
+from sparkles_eval.engine.congestion import Congestion, Outcome
+
+_LENT = 3
+"""Jobs for each slot that may have lent theirs (they wait for another attempt) before no new job begins."""
+_LONGEST_GAP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """The limit became another one, and why."""
 
-    limit: int
+    limit: float
     why: str
 
 
 class Limiter:
-    """Slots for requests in flight, between 1 and `ceiling`.
+    """Slots for requests in flight, between a part of one and `ceiling`.
 
-    Starts at `start` and doubles with every round of `limit` successes as long as the slots are used; the first 429
-    ends that: the limit shrinks by a fifth once an episode (requests that were sent before the cut do not cut again)
-    and grows by a twentieth a clean round from then on. A 5xx only pauses growth. Retry-After is waited out by all.
+    Once a provider has refused, slots are given out evenly in time, so that a limit below one is a slow pace. Whoever
+    returns from a wait goes before new work.
     """
 
     def __init__(
@@ -42,63 +39,93 @@ class Limiter:
         clock: Callable[[], float],
         changed: Callable[[Change], None] = lambda _: None,
     ) -> None:
-        self.ceiling = max(1, ceiling)
-        self.limit = max(1, min(self.ceiling, start if start is not None else self.ceiling))
+        self.congestion = Congestion(ceiling, start)
         self.in_flight = 0
-        self.open_at = 0.0
-        """When the provider may be asked again, on `clock`; whoever asks waits until then."""
+        self.lent = 0
+        """Jobs that wait for another attempt without a slot."""
         self._clock = clock
         self._changed = changed
-        self._free = asyncio.Event()
-        self._objected = False
-        self._last_cut = -math.inf
-        self._grow_after = -math.inf
-        self._clean = 0
-        self._busiest = 0
+        self._returning: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
+        self._next_at = -math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def limit(self) -> float:
+        """Requests that may be in flight at a time."""
+        return self.congestion.limit
 
     async def acquire(self) -> None:
-        """Wait for a slot."""
-        while self.in_flight >= self.limit:
-            self._free.clear()
-            await self._free.wait()
-        self.in_flight += 1
-        self._busiest = max(self._busiest, self.in_flight)
+        """Wait for a slot for new work."""
+        await self._wait(self._new)
 
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        self._free.set()
+        self._admit()
 
-    def succeeded(self) -> None:
-        """A reply came in; a full round of them makes the limit grow."""
-        self._clean += 1
-        if self._clean < self.limit:
-            return
-        used = self._busiest >= 0.8 * self.limit
-        self._clean, self._busiest = 0, self.in_flight
-        if used and self.limit < self.ceiling and self._clock() >= self._grow_after:
-            step = max(1, math.ceil(self.limit * GROW)) if self._objected else self.limit
-            self._set(min(self.ceiling, self.limit + step), "a clean round")
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[None]:
+        """The caller's slot is free for others while the block lasts, and had again when it ends."""
+        self.lent += 1
+        self.release()
+        try:
+            yield
+            await self._wait(self._returning)
+        except BaseException:
+            self.in_flight += 1  # the caller gives it back like any other
+            raise
+        finally:
+            self.lent -= 1
 
-    def objected(self, sent_at: float, retry_after: float | None) -> None:
-        """The provider asked for less (429) in answer to a request that was sent at `sent_at` on the clock."""
-        at = self._clock()
-        if retry_after:
-            self.open_at = max(self.open_at, at + retry_after)
-        self._grow_after = max(at + COOLDOWN_S, self.open_at)
-        self._clean = 0
-        if sent_at >= self._last_cut:
-            self._objected = True
-            self._last_cut = at
-            self._set(max(1, math.floor(self.limit * SHRINK)), "the provider asked for fewer requests")
+    def sent(self) -> None:
+        """A request is sent from a slot."""
+        self.congestion.sent(self._clock())
 
-    def faulted(self) -> None:
-        """The server failed (5xx): no growth for a while, but no cut, since asking less would not help."""
-        self._grow_after = max(self._grow_after, self._clock() + COOLDOWN_S)
-        self._clean = 0
+    def ended(self, outcome: Outcome | None, sent_at: float) -> None:
+        """A request that was sent at `sent_at` on the clock has ended so; the limit may change."""
+        why = self.congestion.ended(outcome, sent_at, self._clock())
+        if why:
+            self._changed(Change(self.limit, why))
+            self._admit()
 
-    def _set(self, limit: int, why: str) -> None:
-        if limit != self.limit:
-            self.limit = limit
-            self._free.set()
-            self._changed(Change(limit, why))
+    def restart(self) -> None:
+        """Begin with few requests again, after an outage."""
+        self.congestion.restart(self._clock())
+        self._changed(Change(self.limit, "the model is back: few at first"))
+        self._admit()
+
+    async def _wait(self, queue: deque[asyncio.Future[None]]) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
+
+    def _admit(self) -> None:
+        """Give free slots to those who wait for one."""
+        while (queue := self._next()) and self.in_flight < math.ceil(self.limit):
+            now = self._clock()
+            if self._next_at > now:
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(self._next_at - now, self._rested)
+                return
+            turn = queue.popleft()
+            if not turn.done():
+                gap = min(_LONGEST_GAP_S, self.congestion.gap_s)
+                self._next_at = max(self._next_at + gap, now) if gap else -math.inf
+                self.in_flight += 1
+                turn.set_result(None)
+
+    def _next(self) -> deque[asyncio.Future[None]] | None:
+        if self._returning:
+            return self._returning
+        return self._new if self._new and self.lent < max(1.0, _LENT * self.limit) else None
+
+    def _rested(self) -> None:
+        self._timer = None
+        self._admit()

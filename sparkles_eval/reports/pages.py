@@ -23,6 +23,7 @@ from sparkles_eval.content import find_file, overlay
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.errors import ContentError, UserError
 from sparkles_eval.reports import export, inert, numbers, prose, table
+from sparkles_eval.reports.compiled import compiled_templates
 from sparkles_eval.reports.links import task_slug
 
 
@@ -43,6 +44,7 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=compiled_templates(),
     )
     made.filters.update(
         number=numbers.number,
