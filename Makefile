@@ -63,6 +63,9 @@ check: .venv/dev ## format, lint, types, direction of imports, spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+simulate: .venv/dev ## what `test` tries on a part, tried whole: minutes
+	SPARKLES_SENTENCES=50000 $(BIN)/python -m pytest -q -n 0 tests/tasks/scorers
+
 bench: .venv/dev ## what it costs, beside a floor measured in the same run
 	$(BIN)/python -m benchmarks --write
 

@@ -60,7 +60,7 @@ class Bench:
         self.server, self.folder = server, folder
         self._stores = 0
         cache = {"SPARKLES_CACHE": str(folder / "cache"), "OPENAI_API_KEY": "loopback"}
-        self._env = {**os.environ, **cache, "PYTHONPATH": str(ROOT)}
+        self.env = {**os.environ, **cache, "PYTHONPATH": str(ROOT)}
 
     def task(self, items: int) -> Path:
         """The task folder of that size, made once."""
@@ -75,25 +75,32 @@ class Bench:
 
     def ours(self, setting: Setting) -> Timed:
         """`sparkles-eval run` into a store of its own."""
-        self._stores += 1
+        self.next_store()
         return self._timed(self.command(setting), setting, expected=setting.items)
+
+    def next_store(self) -> None:
+        """From now on another store, which is empty."""
+        self._stores += 1
 
     def again(self, setting: Setting) -> Timed:
         """The same run once more, on the store of the last `ours`: nothing is to be asked."""
         return self._timed(self.command(setting), setting, expected=0)
 
-    def command(self, setting: Setting) -> list[str]:
-        """The command line of a user who evaluates an own task folder on an own OpenAI-compatible server."""
+    def command(self, setting: Setting, url: str = "") -> list[str]:
+        """The command line of a user who evaluates an own task folder on an own OpenAI-compatible server.
+
+        Connections of 0: no number is named.
+        """
         store = self.folder / f"store-{self._stores}.db"
         return [
             *[sparkles_eval(), "run", "--task", str(self.task(setting.items)), "--model", "openai/good"],
-            *["--model-arg", f"base_url={self.server.openai_url}", "--store", str(store)],
-            *["--max-connections", str(setting.connections)],
+            *["--model-arg", f"base_url={url or self.server.openai_url}", "--store", str(store)],
+            *(["--max-connections", str(setting.connections)] if setting.connections else []),
         ]
 
     def _timed(self, command: Sequence[str], setting: Setting, expected: int) -> Timed:
         self.server.configure(Settings(bench=True, models={"good": Behaviour(latency_s=setting.latency_s)}))
-        cost = run(command, env=self._env, cwd=self.folder)
+        cost = run(command, env=self.env, cwd=self.folder)
         seen = self.server.stats()
         if seen.delivered != expected:
             raise CommandFailed(f"{' '.join(command)}: {seen.delivered} answers were delivered, expected {expected}")

@@ -43,6 +43,8 @@ class ServerStats(BaseModel):
     """How often each question was asked, faults included."""
     answered: dict[str, int]
     """How often each question's answer was delivered."""
+    tokens: int = 0
+    """Input tokens of all requests that were read."""
     first_at: float | None
     last_at: float | None
 
@@ -68,6 +70,7 @@ class RequestRecord(BaseModel):
     fault: str | None
     delivered: bool
     user_agent: str
+    tokens: int = 0
 
 
 class LoopbackServer:
@@ -76,12 +79,15 @@ class LoopbackServer:
     The server also ends by itself when this process does, however that happens: it watches its standard input.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, port: int = 0) -> None:
+        """`port` 0 takes a free one."""
         self.settings = settings or Settings()
+        self._port = port
         self.url = ""
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.server", "--settings", self.settings.model_dump_json(), "--attached"]
+        command += ["--port", str(self._port)]
         self._process = subprocess.Popen(
             command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )

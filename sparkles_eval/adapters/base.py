@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from sparkles_eval.adapters.remote.rate_headers import RateLimits
 from sparkles_eval.core import JSON, Conversation, Generation, Model, Reply, Sample
 from sparkles_eval.core.errors import AdapterError
 
@@ -73,6 +74,15 @@ class StreamingAdapter(Adapter, Protocol):
 
         The reply's text holds: it may differ from what was shown last. Cancelling ends the model's work, too.
         """
+        ...
+
+
+@runtime_checkable
+class AnnouncedLimits(Protocol):
+    """An adapter whose provider says in each reply what is left of its rate limits."""
+
+    def on_rate_limits(self, listener: Callable[[RateLimits], None]) -> None:
+        """Call `listener` on the event loop with the limits of every reply, errors included."""
         ...
 
 

@@ -79,6 +79,10 @@ class PresetPrices(_Strict):
 
     input: float | None = Field(default=None, ge=0)
     output: float | None = Field(default=None, ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    """For input tokens that the provider had in its cache; left out, they cost as all others do."""
+    reasoning: float | None = Field(default=None, ge=0)
+    """For output tokens that were reasoning; left out, they cost as all others do."""
     date: dt.date | None = None
     source: str | None = None
 
@@ -160,7 +164,8 @@ class Preset(_Strict):
                 settings[field] = str(value)
         limits = Limits(**{**asdict(Limits()), **self.limits.model_dump(exclude_none=True)})
         day = self.prices.date.isoformat() if self.prices.date else None
-        prices = Prices(self.prices.input, self.prices.output, day, self.prices.source)
+        known = self.prices
+        prices = Prices(known.input, known.output, day, known.source, known.cached_input, known.reasoning)
         return Model(name, self.kind, self.model, settings, limits, prices, self.free)
 
 

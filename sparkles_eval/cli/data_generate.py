@@ -97,8 +97,9 @@ def generate(
     ] = None,
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = 6,
+    max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
+    max_outage: options.MaxOutage = 900,
     estimate: options.Estimate = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the first call asks. Asks nobody.", rich_help_panel=_SHOW)
@@ -152,7 +153,12 @@ def generate(
     if dry_run or estimate:
         _look(wishes, store if estimate else None, max_connections)
         return
-    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
+    terms = RunLimits(
+        max_connections,
+        RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage),
+        max_cost,
+        embed_images,
+    )
     _generate(wishes, terms, store, out, called, plain=plain)
 
 

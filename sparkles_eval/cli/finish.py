@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 import typer
@@ -19,6 +21,11 @@ EXIT_UNSCORED = 3
 EXIT_INTERRUPTED = 130
 
 
+def again() -> str:
+    """The command that was typed, to be typed again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
 def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
     """Compute and print the metrics, write the report, name the store. Raises typer.Exit unless all is scored."""
     console = Console()
@@ -30,6 +37,9 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
         render_report(store, summary, report)
         console.print(f"report  {report}", highlight=False)
     console.print(f"store   {store.path}", highlight=False)
+    for stopped in outcome.stopped:
+        left = f"{stopped.unasked} of its requests were not sent; go on with: {again()}"
+        console.print(f"{stopped.model} was stopped: {stopped.reason}; {left}", style="yellow", markup=False)
     if outcome.ending == "interrupted":
         console.print("[yellow]interrupted; run the same command again to go on from here[/]")
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -27,8 +27,9 @@ def judge(
     ] = None,
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = 6,
+    max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
+    max_outage: options.MaxOutage = 900,
     content: options.Content = None,
     plugin: options.Plugins = None,
     store: options.StorePath = options.DEFAULT_STORE,
@@ -74,7 +75,9 @@ def judge(
     seats = [bench.seat(name) for name in bench.members(judge)]
     panels = bench.panels
     check_prices(bench.adapters, max_cost)
-    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost)
+    terms = RunLimits(
+        max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
+    )
     with Store(store, create=False) as opened:
         answered = stored_answers(opened, run or None, data_root=data_root)
         if not any(answered.values()):

@@ -36,8 +36,9 @@ def audit(
     estimate: Annotated[bool, typer.Option("--estimate", help="What it would ask and cost. Spends nothing.")] = False,
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = 6,
+    max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
+    max_outage: options.MaxOutage = 900,
     content: options.Content = None,
     plugin: options.Plugins = None,
     store: options.StorePath = DEFAULT_STORE,
@@ -87,7 +88,9 @@ def audit(
         print_cost_estimate([one.cell for one in placed], store, max_connections)
         return
     check_prices(bench.adapters, max_cost)
-    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost)
+    terms = RunLimits(
+        max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
+    )
     if _judge(placed, seat, store, terms, plain=plain) == "interrupted":
         typer.echo("interrupted; run the same command again to go on from here", err=True)
         raise typer.Exit(130)

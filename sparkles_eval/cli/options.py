@@ -80,9 +80,12 @@ MaxCost: TypeAlias = Annotated[
     ),
 ]
 MaxAttempts: TypeAlias = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--max-attempts", min=1, help="Failures of one request until it is given up.", rich_help_panel="Pace and money"
+        "--max-attempts",
+        min=1,
+        help="Give a request up after this many failures. Default: by time and by how others fare.",
+        rich_help_panel="Pace and money",
     ),
 ]
 MaxWait: TypeAlias = Annotated[
@@ -91,7 +94,17 @@ MaxWait: TypeAlias = Annotated[
         "--max-wait",
         min=1,
         metavar="SECONDS",
-        help="Time for one request, all attempts and waiting included.",
+        help="Time for one request: its attempts and the waits between them. Outages do not count.",
+        rich_help_panel="Pace and money",
+    ),
+]
+MaxOutage: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--max-outage",
+        min=0,
+        metavar="SECONDS",
+        help="How long to wait for a model that answers nothing, trying with one request at a time.",
         rich_help_panel="Pace and money",
     ),
 ]

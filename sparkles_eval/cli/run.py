@@ -115,8 +115,9 @@ def run(
     judge_arg: options.JudgeArgs = None,
     max_connections: options.Connections = None,
     max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = 6,
+    max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
+    max_outage: options.MaxOutage = 900,
     estimate: options.Estimate = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the prompts of one sample. Asks nobody.", rich_help_panel=_SHOW)
@@ -185,7 +186,12 @@ def run(
         print_cost_estimate(plan.cells, store, max_connections)
         return
     check_prices(plan.adapters, max_cost)
-    terms = RunLimits(max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait), max_cost, embed_images)
+    terms = RunLimits(
+        max_connections,
+        RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage),
+        max_cost,
+        embed_images,
+    )
     with Store(store) as opened:
         with show_progress(plain=plain) as progress:
             outcome = execute(plan, opened, progress, terms, sys.argv, meanwhile=_ending)

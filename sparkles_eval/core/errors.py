@@ -58,15 +58,22 @@ class AdapterError(SparklesError):
 
 
 class Transient(AdapterError):
-    """Worth another attempt."""
+    """Worth another attempt. `retry_after` is in seconds, None where the provider did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = None) -> None:
+        super().__init__(message, status_code=status_code)
+        self.retry_after = retry_after
 
 
 class RateLimited(Transient):
-    """The provider asks for fewer requests. `retry_after` is in seconds, None where it did not say."""
+    """The provider asks for fewer requests (429)."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = 429) -> None:
-        super().__init__(message, status_code=status_code)
-        self.retry_after = retry_after
+        super().__init__(message, retry_after=retry_after, status_code=status_code)
+
+
+class Adjusted(Transient):
+    """The provider told how it wants to be asked, and the adapter does so from now on. The message says what."""
 
 
 class Unreadable(Transient):

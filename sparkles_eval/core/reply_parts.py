@@ -24,7 +24,7 @@ from enum import StrEnum
 _NAMES = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|antthinking|cot)"
 _MARK = re.compile(
     rf"(?P<open><{_NAMES}(?:\s[^<>\n]{{0,80}})?>|◁think▷|(?-i:\[THINK\])|<\|(?:begin_of_thought|start_thinking"
-    r"|inner_prefix|think)\|>|<unused94>(?:thought\b)?|<\|channel>(?:thought|analysis)?)"
+    r"|inner_prefix|think)\|>|<unused94>(?:thought)?|<\|channel>(?:thought|analysis)?)"
     rf"|(?P<close></{_NAMES}\s{{0,9}}>|◁/think▷|(?-i:\[/THINK\])|<\|(?:end_of_thought|end_thinking|inner_suffix"
     r"|/think)\|>|<unused95>|<channel\|>)",
     re.IGNORECASE,
@@ -40,6 +40,9 @@ _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\"'(*#\d])")
 _FINAL = re.compile(r"assistant\s*final(?:<\|message\|>)?")
 _GRANITE = re.compile(r"\s*here (?:is|'s) my thought process:", re.IGNORECASE)
 _GRANITE_ANSWER = re.compile(r"here (?:is|'s) my response:", re.IGNORECASE)
+
+
+_PASSES = 5
 
 
 class Ended(StrEnum):
@@ -77,6 +80,11 @@ def take_apart(text: str, fields: Sequence[str | None] = (), *, opened: bool = F
     ended inside a thought, so that the text begins in one whether or not a closing mark follows.
     """
     reasoning, answer, unclosed, marked = _split(text, opened=opened)
+    for _ in range(_PASSES):  # one form inside another, or put together by taking one out
+        more, rest, still, again = _split(answer, opened=False)
+        if not again:
+            break
+        reasoning, answer, unclosed = [*reasoning, *more], rest, unclosed or still
     answer = _without_end(answer)
     thoughts = dict.fromkeys((thought or "").strip() for thought in (*fields, *reasoning))
     whole = "\n\n".join(thought for thought in thoughts if thought)

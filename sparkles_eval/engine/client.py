@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import traceback
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from sparkles_eval.adapters.base import Adapter, BatchAdapter, Request
+from sparkles_eval.adapters.base import Adapter, AnnouncedLimits, BatchAdapter, Request
 from sparkles_eval.core import Reply, Status, Usage
 from sparkles_eval.core.errors import (
     AdapterError,
+    Adjusted,
     Denied,
     RateLimited,
     Rejected,
@@ -24,8 +27,12 @@ from sparkles_eval.core.errors import (
     Unreadable,
 )
 from sparkles_eval.engine.batching import WINDOW, Batcher
+from sparkles_eval.engine.breaker import Breaker, Failure
+from sparkles_eval.engine.congestion import Outcome
 from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter, RetryPolicy
+from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.turns import SendTurns
 
 _ERROR_LENGTH = 2_000
 """Characters of an error that are kept: a provider may answer with a whole page."""
@@ -35,6 +42,18 @@ _UNREADABLE = 2
 """Replies to one request that could not be read, after which it is given up: each may have cost its full price."""
 _VISIBLE_S = 1.0
 """Waits of this many seconds or more are told."""
+_SHED = (503, 529)
+"""Statuses by which an overloaded server declines; they count as "fewer, please" like 429."""
+_FEW, _MANY = 5, 32
+"""Failures in a row before a model counts as away: half as many as may be in flight, within these bounds."""
+_SILENT_S, _SILENT_REPLIES = 3.0, 3.0
+"""How long nothing but failures must have come for that, in seconds and in times that a reply takes."""
+_ALIKE = 5
+"""Requests declined with the same words, before any was answered, that end the model's work."""
+_LONGEST_ROOM_S = 5.0
+_RECENT, _PRIOR = 200, 5
+"""Requests by which the share that fails is told; it begins as if so many had been answered."""
+_DIGITS = re.compile(r"[0-9]+")
 
 
 class Unanswered(SparklesError):
@@ -60,11 +79,24 @@ class Attempt:
         return self.reply.usage if self.reply else Usage()
 
 
+@dataclass(slots=True)
+class _Try:
+    """Where one request stands: attempts, failures among them, and seconds that count against its patience."""
+
+    number: int = 0
+    failures: int = 0
+    unreadable: int = 0
+    spent_s: float = 0.0
+    sent_at: float = 0.0
+    probe: bool = False
+
+
 class ModelClient:
-    """All requests to one model go through here: slots, waiting, attempts, the breaker and the budget.
+    """All requests to one model go through here: pace, waiting, attempts, the breaker and the budget.
 
     `connections` fixes the number in flight (it still shrinks when the provider objects); None adapts it. A model that
-    answers in batches has a queue instead, long enough to sort.
+    answers in batches has a queue instead, long enough to sort. Whoever calls `ask` holds a slot of `limiter`; it is
+    lent to others during waits.
     """
 
     def __init__(
@@ -75,12 +107,15 @@ class ModelClient:
         budget: CostBudget,
         progress: Progress,
         connections: int | None = None,
+        turns: SendTurns | None = None,
     ) -> None:
         self.adapter = adapter
         self.name = adapter.model.name
         self.stopped: str | None = None
         """Why this model is asked nothing more, or None."""
-        self._batcher = Batcher(adapter, self._batch_changed) if isinstance(adapter, BatchAdapter) else None
+        self.unasked = 0
+        """Requests that were not sent because the model had stopped."""
+        self._batcher = Batcher(adapter, self._tell("batch")) if isinstance(adapter, BatchAdapter) else None
         most = WINDOW if self._batcher else adapter.model.limits.max_connections
         self.limiter = Limiter(
             connections or most,
@@ -88,10 +123,26 @@ class ModelClient:
             clock=monotonic,
             changed=self._limit_changed,
         )
+        self.breaker = Breaker(
+            clock=monotonic,
+            told=lambda kind, message: progress.event(kind, self.name, message),
+            longest_s=patience.outage_s,
+            proven=self._batcher is not None,
+        )
+        self.pacing = Pacing(monotonic)
+        if isinstance(adapter, AnnouncedLimits):
+            adapter.on_rate_limits(self.pacing.announced)
+        self._turns = turns or SendTurns()
         self._patience = patience
         self._budget = budget
         self._progress = progress
         self._random = random.Random()  # noqa: S311  (jitter)
+        self._recent: deque[bool] = deque([False] * _PRIOR, maxlen=_RECENT)
+        """Of the last requests, which failed."""
+        self._failing: set[int] = set()
+        """Requests that have failed since the last reply."""
+        self._answered = False
+        self._refusals: Counter[str] = Counter()
         self._in_a_row = 0
         self._interrupted = False
         self._halted = asyncio.Event()
@@ -111,7 +162,7 @@ class ModelClient:
         """Ask this model nothing more; what is still to be asked has `reason` as its reason."""
         if self.stopped is None:
             self.stopped = reason
-            self._halted.set()
+            self._halt()
             if self._batcher:
                 self._batcher.drop(lambda: Unanswered(reason))
             self._progress.event(kind, self.name, reason)
@@ -119,7 +170,7 @@ class ModelClient:
     def interrupt(self) -> None:
         """Send nothing more from now on; what is on its way is waited for."""
         self._interrupted = True
-        self._halted.set()
+        self._halt()
         if self._batcher:
             self._batcher.drop(Interrupted)
 
@@ -130,54 +181,96 @@ class ModelClient:
         """
         if problem := self.adapter.check(request):
             raise Unanswered(problem)
-        deadline = monotonic() + self._patience.total_s
-        number = failures = unreadable = 0
+        at = _Try()
         while True:
-            await self._admit(deadline)
-            number += 1
-            sent_at = monotonic()
+            await self._admit(at)
             try:
                 reply = await self._once(request)
             except AdapterError as error:
+                took = monotonic() - at.sent_at
+                at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
-                message = str(error)[:_ERROR_LENGTH]
-                record(Attempt(number, status, None, message, monotonic() - sent_at))
-                failures += not isinstance(error, RateLimited)
-                unreadable += isinstance(error, Unreadable)
-                wait = self._after(error, number, failures, sent_at)
-                if failures >= self._patience.attempts or unreadable >= _UNREADABLE or monotonic() + wait > deadline:
-                    self._gave_up(message)
-                    raise Unanswered(f"no reply after {number} attempt{'s' * (number > 1)}: {message}") from error
-                await self._pause(wait)
+                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took))
+                await self._pause(self._after(error, at), at, held=_outcome(error) is Outcome.REFUSED)
+            except BaseException:
+                self.limiter.ended(None, at.sent_at)
+                self.breaker.abandoned(probe=at.probe)
+                raise
             else:
-                latency_s = monotonic() - sent_at if reply.latency_s is None else reply.latency_s
-                record(Attempt(number, reply.status, reply, reply.detail, latency_s))
-                self.limiter.succeeded()
-                self._in_a_row = 0
+                latency_s = monotonic() - at.sent_at if reply.latency_s is None else reply.latency_s
+                record(Attempt(at.number, reply.status, reply, reply.detail, latency_s))
+                self._replied(reply, at)
                 return reply
 
-    async def _admit(self, deadline: float) -> None:
+    def _replied(self, reply: Reply, at: _Try) -> None:
+        self._answered, self._in_a_row = True, 0
+        self._failing.clear()
+        self._recent.append(False)
+        tokens = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
+        self.pacing.replied(tokens)
+        self.limiter.ended(Outcome.REPLIED, at.sent_at)
+        if self.breaker.replied():
+            self.limiter.restart()
+
+    async def _admit(self, at: _Try) -> None:
         """Wait until the model may be asked; raises Unanswered or Interrupted when it may not be asked at all."""
-        while (wait := self.limiter.open_at - monotonic()) > 0 and not self._halted.is_set():
-            if monotonic() + wait > deadline:
-                message = f"{self.name} asks to wait until {_clock(wait):%H:%M:%S}, longer than a request is tried"
-                self._gave_up(message)
-                raise Unanswered(message)
-            await self._pause(wait)
+        at.probe = False
+        while not self._halted.is_set():
+            if not self.breaker.passing:
+                if self.breaker.next_probe_s:
+                    self._show(self.breaker.next_probe_s)
+                async with self.limiter.lend():
+                    at.probe = await self.breaker.admit()
+            wait = 0.0 if at.probe else self.pacing.wait_s()
+            if not wait:
+                break
+            self._show(wait)
+            await self._sleep(wait)
+        if self._batcher is None:
+            await self._turns.next()
         if not self._halted.is_set() and not await self._budget.room(self.name):
             self.stop(f"--max-cost {self._budget.limit_usd:g} USD is reached", "budget")
-        if self._interrupted:
-            raise Interrupted
-        if self.stopped is not None:
+        if self._interrupted or self.stopped is not None:
+            self.breaker.abandoned(probe=at.probe)
+            if self._interrupted:
+                raise Interrupted
+            self.unasked += not at.number
             raise Unanswered(self.stopped)
+        self.pacing.sent()
+        self.limiter.sent()
+        at.number += 1
+        at.sent_at = monotonic()
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, visibly where it is long, and no longer than the model is asked at all."""
+    async def _pause(self, seconds: float, at: _Try, *, held: bool) -> None:
+        """Wait before the next attempt.
+
+        A slot that met a refusal stays taken for as long as a reply takes, so that refusals that come at once do not
+        draw the next request into the same.
+        """
+        at.spent_s += seconds
+        self._show(seconds)
+        if held:
+            keep = min(seconds, self.limiter.congestion.latency_s or _VISIBLE_S)
+            await self._sleep(keep, acquire=False)
+            seconds -= keep
+        if seconds > 0:
+            await self._sleep(seconds)
+        elif self.limiter.in_flight > self.limiter.limit:  # the limit has been cut meanwhile
+            async with self.limiter.lend():
+                pass
+
+    async def _sleep(self, seconds: float, *, lend: bool = True) -> None:
+        """Wait, and no longer than the model is asked at all."""
+        if seconds <= 0:
+            return
+        async with self.limiter.lend() if lend else contextlib.nullcontext():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._halted.wait()
+
+    def _show(self, seconds: float) -> None:
         if seconds >= _VISIBLE_S:
             self._progress.waiting(self.name, _clock(seconds))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._halted.wait()
 
     async def _once(self, request: Request) -> Reply:
         self._budget.begin(self.name)
@@ -195,34 +288,105 @@ class ModelClient:
             self._budget.end(self.name, usage)
         return reply
 
-    def _after(self, error: AdapterError, number: int, failures: int, sent_at: float) -> float:
+    def _after(self, error: AdapterError, at: _Try) -> float:
         """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
         message = str(error)[:_ERROR_LENGTH]
+        # What a probe meets says nothing about how many may be in flight.
+        self.limiter.ended(_outcome(error) if self.breaker.passing else None, at.sent_at)
         match error:
-            case Denied():
-                self.stop(message)
-                raise Unanswered(message) from error
-            case RateLimited(retry_after=retry_after):
-                self.limiter.objected(sent_at, retry_after)
-                return (retry_after or 0.0) + self._patience.wait_s(number if retry_after is None else 1, self._random)
+            case Adjusted():
+                self._progress.event("adjusted", self.name, message)
+                self.breaker.abandoned(probe=at.probe)
+                return 0.0
             case Transient():
-                if error.status_code is not None and error.status_code >= 500:
-                    self.limiter.faulted()
-                return self._patience.wait_s(failures, self._random)
+                return self._later(error, message, at)
+            case Denied() if not (self._answered and error.status_code in (403, 404)):
+                self.stop(message)
             case _:
-                self._gave_up(message)
-                raise Unanswered(message) from error
+                # Also a 403 or 404 once replies have come: key and address are right, so it is about this item.
+                self._declined(message, at)
+        raise Unanswered(message) from error
+
+    def _later(self, error: Transient, message: str, at: _Try) -> float:
+        """The wait after a failure that may not last; raises Unanswered where the patience with it is at an end."""
+        limited = isinstance(error, RateLimited)
+        if limited:
+            self.pacing.refused(at.sent_at)
+        if self._away(error, message, at):
+            minutes = self._patience.outage_s / 60
+            self.stop(f"no reply for {minutes:.0f} minutes (--max-outage), the last: {message}", "stopped")
+        if not self.breaker.outage:
+            self._recent.append(True)
+        at.unreadable += isinstance(error, Unreadable)
+        at.failures += not limited and (not self.breaker.outage or self._patience.attempts is not None)
+        failing = sum(self._recent) / len(self._recent)
+        wait = self._patience.wait_s(at.number if limited else at.failures, self._random, failing)
+        if _outcome(error) is Outcome.REFUSED:
+            # Room is made by a reply to another, so there is none much sooner than one takes.
+            wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
+        if error.retry_after is not None:
+            wait = self._asked_to_wait(error.retry_after)
+        if self.breaker.outage and self._patience.attempts is None and self.stopped is None:
+            at.spent_s = 0.0
+            return 0.0  # the breaker says when
+        given_up = self._patience.hopeless(at.failures, failing if self._answered else 0.0)
+        if given_up or at.unreadable >= _UNREADABLE or at.spent_s + wait > self._patience.total_s:
+            self._declined(message, at)
+            until = f", which asks to wait until {_clock(wait):%H:%M:%S}" if wait > self._patience.total_s else ""
+            raise Unanswered(f"no reply after {at.number} attempt{'s' * (at.number > 1)}{until}: {message}") from error
+        return wait
+
+    def _away(self, error: Transient, message: str, at: _Try) -> bool:
+        """Tell the breaker of a failure. True where the model has been away for longer than it is waited for.
+
+        A 500 may come from what this one request holds; it is a sign of an outage only where others fail as well.
+        Being told to wait (429) is a sign of life.
+        """
+        self._failing.add(id(at))
+        sign = self._answered and len(self._failing) > 1 if error.status_code == 500 else True
+        if isinstance(error, RateLimited) and not at.probe:
+            return False
+        many = int(max(_FEW, min(_MANY, self.limiter.limit // 2)))
+        silent = max(_SILENT_S, _SILENT_REPLIES * self.limiter.congestion.latency_s)
+        failure = Failure(message, error.retry_after, sign=sign)
+        return self.breaker.failed(failure, probe=at.probe, many=many, silent_s=silent)
+
+    def _asked_to_wait(self, retry_after: float) -> float:
+        """What to make of a Retry-After. Spread a little, so that those who were told the same do not come together."""
+        if self._answered and retry_after > self._patience.longest_wait_s:
+            retry_after = self._patience.longest_wait_s  # others were answered, so it need not be as long as that
+        return retry_after * self._random.uniform(1.0, 1.1) + self._random.uniform(0.0, 0.05)
+
+    def _declined(self, message: str, at: _Try) -> None:
+        """A request that will never succeed. Where no other ever has, the same words a few times are about the run."""
+        if self.breaker.refused(probe=at.probe):
+            self.limiter.restart()
+        self._refusals[_DIGITS.sub("#", message)] += 1
+        self._gave_up(message)
+        if not self._answered and max(self._refusals.values()) >= _ALIKE:
+            self.stop(f"stopped, since the first {_ALIKE} requests were all declined, the last: {message}")
 
     def _gave_up(self, message: str) -> None:
         self._in_a_row += 1
         if self._in_a_row >= self._patience.failures_in_a_row:
             self.stop(f"stopped after {self._in_a_row} failed requests in a row, the last: {message}")
 
-    def _batch_changed(self, message: str) -> None:
-        self._progress.event("batch", self.name, message)
+    def _halt(self) -> None:
+        self._halted.set()
+        self.breaker.halt()
+
+    def _tell(self, kind: str) -> Callable[[str], None]:
+        return lambda message: self._progress.event(kind, self.name, message)
 
     def _limit_changed(self, change: LimitChange) -> None:
-        self._progress.event("connections", self.name, f"{change.limit} at a time: {change.why}")
+        self._progress.event("connections", self.name, f"{change.limit:.3g} at a time: {change.why}")
+
+
+def _outcome(error: AdapterError) -> Outcome | None:
+    """What an error says about the number of requests in flight; None: nothing."""
+    if isinstance(error, Adjusted) or not isinstance(error, Transient):
+        return None
+    return Outcome.REFUSED if isinstance(error, RateLimited) or error.status_code in _SHED else Outcome.FAILED
 
 
 def _clock(seconds: float) -> datetime:

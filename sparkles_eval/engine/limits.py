@@ -6,34 +6,32 @@ import asyncio
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sparkles_eval.core import Usage
+from sparkles_eval.engine.congestion import Congestion, Outcome
 
-SHRINK = 0.8
-"""What is left of the limit after an episode of "too many requests"."""
-GROW = 0.05
-"""Growth a clean round once the provider has objected; before that a clean round doubles the limit."""
-COOLDOWN_S = 15.0
-"""Pause in growth after an objection (429) or a fault of the server (5xx)."""
+_LENT = 3
+"""Jobs for each slot that may have lent theirs (they wait for another attempt) before no new job begins."""
+_LONGEST_GAP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
     """The limit became another one, and why."""
 
-    limit: int
+    limit: float
     why: str
 
 
 class Limiter:
-    """Slots for requests in flight, between 1 and `ceiling`.
+    """Slots for requests in flight, between a part of one and `ceiling`.
 
-    Starts at `start` and doubles with every round of `limit` successes as long as the slots are used; the first 429
-    ends that: the limit shrinks by a fifth once an episode (requests that were sent before the cut do not cut again)
-    and grows by a twentieth a clean round from then on. A 5xx only pauses growth. Retry-After is waited out by all.
+    Once a provider has refused, slots are given out evenly in time, so that a limit below one is a slow pace. Whoever
+    returns from a wait goes before new work.
     """
 
     def __init__(
@@ -44,87 +42,144 @@ class Limiter:
         clock: Callable[[], float],
         changed: Callable[[LimitChange], None] = lambda _: None,
     ) -> None:
-        self.ceiling = max(1, ceiling)
-        self.limit = max(1, min(self.ceiling, start if start is not None else self.ceiling))
+        self.congestion = Congestion(ceiling, start)
         self.in_flight = 0
-        self.open_at = 0.0
-        """When the provider may be asked again, on `clock`; whoever asks waits until then."""
+        self.lent = 0
+        """Jobs that wait for another attempt without a slot."""
         self._clock = clock
         self._changed = changed
-        self._free = asyncio.Event()
-        self._objected = False
-        self._last_cut = -math.inf
-        self._grow_after = -math.inf
-        self._clean = 0
-        self._busiest = 0
+        self._returning: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
+        self._next_at = -math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def limit(self) -> float:
+        """Requests that may be in flight at a time."""
+        return self.congestion.limit
 
     async def acquire(self) -> None:
-        """Wait for a slot."""
-        while self.in_flight >= self.limit:
-            self._free.clear()
-            await self._free.wait()
-        self.in_flight += 1
-        self._busiest = max(self._busiest, self.in_flight)
+        """Wait for a slot for new work."""
+        await self._wait(self._new)
 
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        self._free.set()
+        self._admit()
 
-    def succeeded(self) -> None:
-        """A reply came in; a full round of them makes the limit grow."""
-        self._clean += 1
-        if self._clean < self.limit:
-            return
-        used = self._busiest >= 0.8 * self.limit
-        self._clean, self._busiest = 0, self.in_flight
-        if used and self.limit < self.ceiling and self._clock() >= self._grow_after:
-            step = max(1, math.ceil(self.limit * GROW)) if self._objected else self.limit
-            self._set(min(self.ceiling, self.limit + step), "a clean round")
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[None]:
+        """The caller's slot is free for others while the block lasts, and had again when it ends."""
+        self.lent += 1
+        self.release()
+        try:
+            yield
+            await self._wait(self._returning)
+        except BaseException:
+            self.in_flight += 1  # the caller gives it back like any other
+            raise
+        finally:
+            self.lent -= 1
 
-    def objected(self, sent_at: float, retry_after: float | None) -> None:
-        """The provider asked for less (429) in answer to a request that was sent at `sent_at` on the clock."""
-        at = self._clock()
-        if retry_after:
-            self.open_at = max(self.open_at, at + retry_after)
-        self._grow_after = max(at + COOLDOWN_S, self.open_at)
-        self._clean = 0
-        if sent_at >= self._last_cut:
-            self._objected = True
-            self._last_cut = at
-            self._set(max(1, math.floor(self.limit * SHRINK)), "the provider asked for fewer requests")
+    def sent(self) -> None:
+        """A request is sent from a slot."""
+        self.congestion.sent(self._clock())
 
-    def faulted(self) -> None:
-        """The server failed (5xx): no growth for a while, but no cut, since asking less would not help."""
-        self._grow_after = max(self._grow_after, self._clock() + COOLDOWN_S)
-        self._clean = 0
+    def ended(self, outcome: Outcome | None, sent_at: float) -> None:
+        """A request that was sent at `sent_at` on the clock has ended so; the limit may change."""
+        why = self.congestion.ended(outcome, sent_at, self._clock())
+        if why:
+            self._changed(LimitChange(self.limit, why))
+            self._admit()
 
-    def _set(self, limit: int, why: str) -> None:
-        if limit != self.limit:
-            self.limit = limit
-            self._free.set()
-            self._changed(LimitChange(limit, why))
+    def restart(self) -> None:
+        """Begin with few requests again, after an outage."""
+        self.congestion.restart(self._clock())
+        self._changed(LimitChange(self.limit, "the model is back: few at first"))
+        self._admit()
+
+    async def _wait(self, queue: deque[asyncio.Future[None]]) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
+
+    def _admit(self) -> None:
+        """Give free slots to those who wait for one."""
+        while (queue := self._next()) and self.in_flight < math.ceil(self.limit):
+            now = self._clock()
+            if self._next_at > now:
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(self._next_at - now, self._rested)
+                return
+            turn = queue.popleft()
+            if not turn.done():
+                gap = min(_LONGEST_GAP_S, self.congestion.gap_s)
+                self._next_at = max(self._next_at + gap, now) if gap else -math.inf
+                self.in_flight += 1
+                turn.set_result(None)
+
+    def _next(self) -> deque[asyncio.Future[None]] | None:
+        if self._returning:
+            return self._returning
+        return self._new if self._new and self.lent < max(1.0, _LENT * self.limit) else None
+
+    def _rested(self) -> None:
+        self._timer = None
+        self._admit()
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds of one request's attempts. Asking for ever looks like a hang and never ends on a dead server.
+    """Bounds of one request's attempts and of a model's outages.
 
-    A request is given up after `attempts` failures or `total_s` seconds, whichever is first. Being told to wait (429)
-    is no failure of the request: it counts in time only.
+    A request is tried for `total_s` seconds of its own: its attempts and the waits between them, but neither the wait
+    for a slot nor an outage. It is given up sooner where the model answers others and chance does not explain its
+    failures any more (a picture that the server cannot take, say), or after `attempts` failures where that is set.
     """
 
-    attempts: int = 6
+    attempts: int | None = None
+    """Failures of one request until it is given up; None leaves it to time."""
     total_s: float = 600.0
     first_wait_s: float = 0.5
     longest_wait_s: float = 60.0
+    """Also the longest that a single Retry-After is believed while the model answers others."""
     failures_in_a_row: int = 20
     """Given-up or rejected requests of a model, with no reply between them, that stop its work."""
+    outage_s: float = 900.0
+    """How long a model that answers nothing is waited for, tried with one request at a time."""
 
-    def wait_s(self, failures: int, draw: random.Random) -> float:
-        """Seconds before the next attempt: doubling with every failure, jittered between half and the whole."""
-        whole = min(self.longest_wait_s, self.first_wait_s * 2.0 ** (failures - 1))
+    def wait_s(self, failures: int, draw: random.Random, failing: float = 1.0) -> float:
+        """Seconds before the next attempt: doubling with every failure, jittered between half and the whole.
+
+        `failing` is the share of all requests that fail at present. As long as that explains the failures of this
+        one, its waits stay as short as the replies that others get are frequent: who is merely unlucky asks again
+        soon, and nobody presses a server that answers little.
+        """
+        unlucky = failures
+        if 0 < failing < 1:
+            unlucky = min(failures, math.floor(math.log(_UNLUCKY) / math.log(failing)))
+        short = min(self.longest_wait_s, max(self.first_wait_s, self.first_wait_s / max(1e-9, 1 - failing)))
+        base = min(short, self.first_wait_s * 2.0 ** max(0, unlucky - 1))
+        whole = min(self.longest_wait_s, base * 2.0 ** min(60, failures - max(1, unlucky)))
         return whole * draw.uniform(0.5, 1.0)
+
+    def hopeless(self, failures: int, failing: float) -> bool:
+        """True when a request has failed more often than the share of failing requests can explain."""
+        if self.attempts is not None:
+            return failures >= self.attempts
+        return failures >= _FEWEST and failing**failures < _IMPOSSIBLE
+
+
+_UNLUCKY = 1e-3
+"""Chance of so many failures in a row from which on a request waits as one that fails for a reason of its own."""
+_IMPOSSIBLE = 1e-9
+_FEWEST = 6
 
 
 class CostBudget:

@@ -23,7 +23,7 @@ from sparkles_eval.core.json import sample_key
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, judge_row, scorer_row
 from sparkles_eval.engine.prepare import RunPlan
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.session import RunLimits, Session
+from sparkles_eval.engine.session import RunLimits, Session, Stopped
 from sparkles_eval.store.rows import EnvironmentRow
 from sparkles_eval.store.store import Store
 
@@ -106,6 +106,8 @@ class RunOutcome:
     unscored: int
     spent_usd: float
     unknown_costs: int
+    stopped: tuple[Stopped, ...] = ()
+    """Models that were asked nothing more before all was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +254,4 @@ def _finish(store: Store, session: Session, environment_id: int, expected: Seque
     ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
     store.finish_environment(environment_id, ending)
     run_ids = tuple(dict.fromkeys(part.run_id for part in expected))
-    return RunOutcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown)
+    return RunOutcome(run_ids, ending, unscored, session.budget.spent_usd, session.budget.unknown, session.stopped)

@@ -19,6 +19,7 @@ from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunR
 from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool, RetryPolicy
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.turns import SendTurns
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.images import thumbnail
@@ -71,6 +72,15 @@ class RunLimits:
     embed_images: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A model that was asked nothing more before all was asked: why, and how many requests were left."""
+
+    model: str
+    reason: str
+    unasked: int
+
+
 class Session:
     """One invocation's work on one store. Make it, `await work(...)`, and `interrupt()` it from a signal handler."""
 
@@ -83,6 +93,7 @@ class Session:
         self._terms = terms
         self._once = KeyedLock()
         self._pictures = PictureWindow(self._progress)
+        self._turns = SendTurns()
         self._models: dict[int, _Lane] = {}
         self._judges: dict[int, _Lane] = {}
 
@@ -91,6 +102,13 @@ class Session:
         """Items that are being worked on."""
         desks = (*self._models.values(), *self._judges.values())
         return sum(desk.asker.in_flight if desk.asker else desk.limiter.in_flight for desk in desks)
+
+    @property
+    def stopped(self) -> tuple[Stopped, ...]:
+        """The models that were asked nothing more, and how many requests were not sent because of that."""
+        desks = (*self._models.values(), *self._judges.values())
+        askers = [desk.asker for desk in desks if desk.asker is not None and desk.asker.stopped is not None]
+        return tuple(Stopped(asker.name, asker.stopped or "", asker.unasked) for asker in askers)
 
     def close(self) -> None:
         """End the threads of pictures and local models; call it when the work is over, however it ended."""
@@ -195,6 +213,7 @@ class Session:
                     budget=self.budget,
                     progress=self._progress,
                     connections=self._terms.connections,
+                    turns=self._turns,
                 )
             limiter = asker.limiter if asker else Limiter(1, clock=monotonic)
             known = desks[id(adapter)] = _Lane(asker, limiter, Pool(limiter))

@@ -39,6 +39,8 @@ class StoredAnswer:
     draws: int
     model_version: str | None
     latency_s: float
+    reasoning: str | None = None
+    """What the model thought before it, cut like the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def answers(
     """What those runs answered to those samples, texts cut at `cut` characters."""
     rows = store.connection.execute(
         "SELECT a.run_id, a.sample_id, a.epoch, a.turn, r.status, coalesce(r.text, '') AS text, r.error, a.draws,"
-        " r.model_version, r.latency_s FROM answers a JOIN responses r ON r.id = a.response_id"
+        " r.model_version, r.latency_s, r.reasoning FROM answers a JOIN responses r ON r.id = a.response_id"
         " WHERE a.run_id IN (SELECT value FROM json_each(?)) AND a.sample_id IN (SELECT value FROM json_each(?))"
         " ORDER BY a.run_id, a.sample_id, a.epoch, a.turn",
         (dump(list(run_ids)), dump(list(sample_ids))),
@@ -147,6 +149,7 @@ def answers(
             draws=row["draws"],
             model_version=row["model_version"],
             latency_s=row["latency_s"],
+            reasoning=(row["reasoning"] or "")[:cut] or None,
         )
         for row in rows
     ]

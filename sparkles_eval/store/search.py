@@ -77,7 +77,7 @@ def index_next(side: sqlite3.Connection) -> int:
 
 
 def _take(side: sqlite3.Connection, what: Literal["responses", "verdicts"], odd: int) -> int:
-    columns = "text" if what == "responses" else "ratings, reason, raw"
+    columns = "text, reasoning" if what == "responses" else "ratings, reason, raw"
     rows = side.execute(
         f"SELECT id, created_at, {columns} FROM store.{what}"  # noqa: S608 - one of two words
         " WHERE id > coalesce((SELECT id FROM seen WHERE what = ?), 0) ORDER BY id LIMIT ?",
@@ -85,13 +85,21 @@ def _take(side: sqlite3.Connection, what: Literal["responses", "verdicts"], odd:
     ).fetchall()
     if not rows:
         return 0
-    texts = ((2 * row["id"] + odd, _verdict_text(row) if odd else row["text"] or "") for row in rows)
+    texts = (
+        (2 * row["id"] + odd, _verdict_text(row) if odd else _answer_text(row["text"], row["reasoning"]))
+        for row in rows
+    )
     side.executemany(
         "INSERT INTO texts(rowid, words) VALUES (?, ?)", [(at, text[:LONGEST]) for at, text in texts if text]
     )
     last = rows[-1]
     side.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (what, last["id"], last["created_at"]))
     return len(rows)
+
+
+def _answer_text(text: str | None, reasoning: str | None) -> str:
+    """An answer, and behind it what the model thought before it."""
+    return "\n\n".join(part for part in (text, reasoning) if part)
 
 
 def _verdict_text(row: sqlite3.Row) -> str:
@@ -217,8 +225,8 @@ def _text(store: Store, at: int) -> str:
     if at % 2:
         row = store.connection.execute("SELECT ratings, reason, raw FROM verdicts WHERE id = ?", (at // 2,)).fetchone()
         return _verdict_text(row)[:LONGEST]
-    row = store.connection.execute("SELECT text FROM responses WHERE id = ?", (at // 2,)).fetchone()
-    return str(row["text"])[:LONGEST]
+    row = store.connection.execute("SELECT text, reasoning FROM responses WHERE id = ?", (at // 2,)).fetchone()
+    return _answer_text(row["text"], row["reasoning"])[:LONGEST]
 
 
 def _snippets(texts: Sequence[str], wanted: str) -> list[tuple[TextPiece, ...]]:

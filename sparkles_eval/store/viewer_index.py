@@ -8,7 +8,7 @@ from pathlib import Path
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.errors import StoreError
 
-_VERSION = 2
+_VERSION = 3
 """Of the tables below; a file of another version is made anew."""
 TOKENS = "unicode61 remove_diacritics 2"
 """How texts are cut into words, and what counts as the same letter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.core.amounts import MOST_TOKENS, seconds, tokens
+from sparkles_eval.core.amounts import MOST_TOKENS, tokens
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,3 @@ def test_a_count_that_makes_no_sense_is_unknown(value: object) -> None:
 @pytest.mark.parametrize(("value", "count"), [(0, 0), (12, 12), (12.0, 12), (MOST_TOKENS, MOST_TOKENS)])
 def test_a_count_is_read(value: object, count: int) -> None:
     assert tokens(value) == count
-
-
-@pytest.mark.parametrize("value", ["-1", "soon", "nan", "inf", "1e300", 10**400, None, True, ""])
-def test_a_wait_that_makes_no_sense_is_unknown(value: object) -> None:
-    assert seconds(value) is None
-
-
-def test_a_wait_is_read() -> None:
-    assert (seconds("1.5"), seconds(0)) == (1.5, 0.0)

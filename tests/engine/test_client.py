@@ -10,14 +10,14 @@ import pytest
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
-from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, Transient
+from sparkles_eval.core.errors import AdapterError, Adjusted, Denied, RateLimited, Rejected, Transient
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.limits import CostBudget, RetryPolicy
 from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request
 from tests.loopback.settings import Fault
 from tests.server import Behaviour, LoopbackServer, Settings
 
-QUICK = RetryPolicy(attempts=4, total_s=20, first_wait_s=0.01)
+QUICK = RetryPolicy(attempts=4, total_s=20, first_wait_s=0.01, outage_s=5)
 Faults = Callable[[dict[Fault, float]], None]
 
 
@@ -76,7 +76,7 @@ async def test_a_slow_reply_is_a_timeout(server: LoopbackServer) -> None:
     server.configure(Settings(models={"good": Behaviour(faults={"stall": 1.0}, stall_s=5, fault_limit=1)}))
     async with opened(openai(server, "good", ("timeout", "0.3"))) as (one, _):
         attempts = await ask(one)
-    assert [a.status for a in attempts] == [Status.TIMEOUT, Status.OK]
+    assert (attempts[0].status, attempts[-1].status) == (Status.TIMEOUT, Status.OK)
     assert "no reply within 0.3 s" in str(attempts[0].error)
 
 
@@ -89,45 +89,49 @@ async def test_given_up_after_so_many_failures(server: LoopbackServer) -> None:
 
 
 async def test_being_told_to_wait_is_no_failure() -> None:
-    one, _ = asker(Scripted([*[RateLimited("slow down")] * 10, YES]), RetryPolicy(attempts=2, longest_wait_s=0.01))
+    one, _ = asker(Scripted([YES, *[RateLimited("slow down")] * 10, YES]), RetryPolicy(attempts=2, longest_wait_s=0.01))
+    await ask(one)
     assert len(await ask(one)) == 11
 
 
 async def test_being_told_to_wait_has_an_end_in_time() -> None:
-    one, _ = asker(Scripted([RateLimited("slow down")]), RetryPolicy(first_wait_s=0.01, total_s=0.3))
+    one, _ = asker(Scripted([YES, RateLimited("slow down")]), RetryPolicy(first_wait_s=0.01, total_s=0.3))
+    await ask(one)
     with pytest.raises(Unanswered, match=r"no reply after .* attempts?: slow down"):
         await ask(one)
 
 
 @pytest.mark.parametrize(("form", "after"), [("seconds", 1.2), ("date", 2.2)])  # a date has whole seconds
-async def test_retry_after_is_waited_out_by_all_and_told(server: LoopbackServer, form: str, after: float) -> None:
-    behaviour = Behaviour.model_validate(
-        {"faults": {"429": 1.0}, "fault_limit": 1, "retry_after": form, "retry_after_s": after}
+@pytest.mark.parametrize("fault", ["429", "503"])
+async def test_a_request_waits_for_its_own_retry_after(
+    server: LoopbackServer, fault: Fault, form: str, after: float
+) -> None:
+    slow = Behaviour.model_validate(
+        {"faults": {fault: 1.0}, "fault_limit": 1, "retry_after": form, "retry_after_s": after}
     )
-    server.configure(Settings(models={"good": behaviour}))
+    server.configure(Settings(models={"good": Behaviour()}))
     async with opened(openai(server)) as (one, heard):
-        first = asyncio.create_task(ask(one))
-        while not one.limiter.open_at:
-            await asyncio.sleep(0.01)
-        second = asyncio.create_task(ask(one, "Another? Answer (TRUE or FALSE)."))
-        await asyncio.gather(first, second)
+        await ask(one)
+        server.configure(Settings(models={"good": slow}))
+        await asyncio.gather(*(ask(one, f"{n}? Answer (TRUE or FALSE).") for n in range(2)))
     at = [record.at for record in server.records()]
-    assert len(at) == 4, "either question met one 429"
-    assert at[1] - at[0] >= 1.1, "nobody asks earlier, the second request neither"
+    assert len(at) == 4, "either question met one refusal"
+    assert at[1] - at[0] < 1.0, "the other is not held up by it"
+    assert min(at[2:]) - at[0] >= 1.1
     assert heard.waits and heard.waits[0][0] == "openai/good"
 
 
-async def test_a_wait_that_is_too_long_is_not_waited_out() -> None:
-    adapter = Scripted([RateLimited("slow down", retry_after=3600)])
-    one, _ = asker(adapter, RetryPolicy(total_s=60, failures_in_a_row=3))
-    with pytest.raises(Unanswered, match=r"no reply after 1 attempt: slow down"):
+async def test_a_wait_beyond_all_patience_is_not_believed_where_others_are_answered() -> None:
+    adapter = Scripted([YES, RateLimited("slow down", retry_after=999_999), YES])
+    one, _ = asker(adapter, RetryPolicy(longest_wait_s=0.05))
+    await ask(one)
+    assert len(await ask(one)) == 2
+
+
+async def test_a_wait_beyond_all_patience_is_told_where_nobody_was_answered() -> None:
+    one, _ = asker(Scripted([RateLimited("slow down", retry_after=3600)]), RetryPolicy(total_s=60))
+    with pytest.raises(Unanswered, match=r"1 attempt, which asks to wait until \d\d:\d\d:\d\d: slow down"):
         await ask(one)
-    with pytest.raises(Unanswered, match=r"asks to wait until \d\d:\d\d:\d\d"):
-        await ask(one)
-    with pytest.raises(Unanswered, match=r"asks to wait"):
-        await ask(one)
-    assert one.stopped is not None and "3 failed requests in a row" in one.stopped
-    assert adapter.asked == 1
 
 
 async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,8 +156,9 @@ async def test_those_who_wait_are_told_at_once_that_the_model_stopped() -> None:
 
 
 async def test_a_request_that_cannot_succeed_is_not_repeated(server: LoopbackServer) -> None:
-    async with opened(openai(server, "reasoning")) as (one, _):
-        with pytest.raises(Unanswered, match=r"HTTP 400.*temperature"):
+    server.configure(Settings(models={"good": Behaviour(declines=400, words="this picture cannot be read")}))
+    async with opened(openai(server)) as (one, _):
+        with pytest.raises(Unanswered, match=r"HTTP 400.*picture"):
             await ask(one)
         assert one.stopped is None
     assert server.stats().requests == 1
@@ -181,6 +186,40 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it()
         await ask(one)
     assert adapter.asked == 6
     assert heard.kinds() == ["stopped"]
+
+
+async def test_the_same_refusal_a_few_times_at_the_start_is_about_the_run() -> None:
+    adapter = Scripted([Rejected("HTTP 400: item 17 is not wanted")])
+    one, _ = asker(adapter)
+    results = await asyncio.gather(*(ask(one, f"{n}?") for n in range(40)), return_exceptions=True)
+    assert all(isinstance(result, Unanswered) for result in results)
+    assert adapter.asked == 5
+    assert one.stopped is not None and "the first 5 requests were all declined" in one.stopped
+
+
+async def test_what_is_refused_for_the_run_is_told_after_one_request(server: LoopbackServer) -> None:
+    async with opened(openai(server, "reasoning", ("token_field", "max_tokens"))) as (one, heard):
+        results = await asyncio.gather(*(ask(one, f"{n}?") for n in range(40)), return_exceptions=True)
+    assert server.stats().requests == 1
+    assert all("--model-arg drop=temperature" in str(result) for result in results)
+    assert heard.kinds() == ["stopped"]
+
+
+async def test_a_403_or_404_costs_its_item_once_the_model_has_answered() -> None:
+    declined = [Denied("HTTP 404: no endpoint takes pictures", status_code=404), Denied("HTTP 403", status_code=403)]
+    one, _ = asker(Scripted([YES, *declined, YES]))
+    await ask(one)
+    for _ in declined:
+        with pytest.raises(Unanswered, match=r"HTTP 40"):
+            await ask(one)
+    assert len(await ask(one)) == 1 and one.stopped is None
+
+
+async def test_an_adjusted_request_is_asked_again_at_once_and_told() -> None:
+    one, heard = asker(Scripted([Adjusted("takes the limit under another name"), YES]))
+    attempts = await ask(one)
+    assert [attempt.status for attempt in attempts] == [Status.API_ERROR, Status.OK]
+    assert heard.events == [("adjusted", "scripted/one", "takes the limit under another name")]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), AdapterError("neither this nor that")])

@@ -21,6 +21,7 @@ from aiohttp import web
 from pydantic import JsonValue, ValidationError
 
 from tests.loopback import anthropic_wire, openai_wire, personas
+from tests.loopback.capacity import Capacity
 from tests.loopback.plan import delay_of, fault_of
 from tests.loopback.question import BadRequest, Question
 from tests.loopback.settings import Behaviour, Fault, Persona, Settings
@@ -53,6 +54,7 @@ class Record:
     delivered: bool = False
     """False when the client was gone before the reply was written."""
     user_agent: str = ""
+    tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -65,10 +67,17 @@ class State:
     by_model: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     faults_met: Counter[str] = field(default_factory=Counter)
+    capacities: dict[str, Capacity] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Forget every request, but not those being served now."""
-        self.records, self.asked, self.faults_met = [], Counter(), Counter()
+        self.records, self.asked, self.faults_met, self.capacities = [], Counter(), Counter(), {}
+
+    def capacity(self, model: str, behaviour: Behaviour) -> Capacity:
+        """What that model can take now."""
+        if model not in self.capacities:
+            self.capacities[model] = Capacity(behaviour)
+        return self.capacities[model]
 
     def stats(self) -> JsonValue:
         """Counts over all records; `asked` and `answered` give each question's key and how often."""
@@ -84,6 +93,7 @@ class State:
             "delivered": sum(answered.values()),
             "asked": dict(Counter(record.key for record in self.records if record.key)),
             "answered": dict(answered),
+            "tokens": sum(record.tokens for record in self.records),
             "first_at": self.records[0].at if self.records else None,
             "last_at": self.records[-1].at if self.records else None,
         }
@@ -144,6 +154,7 @@ class Provider:
         try:
             question = self.wire.read(body, bench=settings.bench)
             record.model, record.key, record.images = question.model, question.key, question.images
+            record.tokens = personas.input_tokens(question)
             known = settings.behaviour(question.model)
             if known is None:
                 return self._error(record, 404, f"there is no model {question.model!r}", "model")
@@ -151,20 +162,38 @@ class Provider:
         except BadRequest as error:
             return self._error(record, 400, str(error), error.param)
         behaviour, persona = known
+        capacity = self.state.capacity(question.model, behaviour)
         busy = self.state.by_model[question.model]
-        if behaviour.max_in_flight is not None and busy >= behaviour.max_in_flight:
-            record.fault = "busy"
-            return self._limited(record, behaviour)
-        self.state.by_model[question.model] += 1
-        try:
-            return await self._reply(request, record, question, behaviour, persona)
-        finally:
-            self.state.by_model[question.model] -= 1
+        response: web.StreamResponse | None = self._turned_away(record, question, behaviour, busy)
+        if response is None:
+            self.state.by_model[question.model] += 1
+            try:
+                response = await self._reply(request, record, question, behaviour, persona)
+            finally:
+                self.state.by_model[question.model] -= 1
+        if behaviour.announces and not response.prepared:
+            response.headers.update(capacity.headers())
+        return response
 
-    def _limited(self, record: Record, behaviour: Behaviour) -> web.Response:
-        response = self._error(record, 429, _WORDS[429])
+    def _turned_away(self, record: Record, question: Question, behaviour: Behaviour, busy: int) -> web.Response | None:
+        """The refusal of a request that is beyond what the model can take, or None."""
+        if behaviour.declines is not None:
+            return self._error(record, behaviour.declines, behaviour.words)
+        if behaviour.shed_above is not None and busy >= behaviour.shed_above:
+            record.fault = "shed"
+            return self._limited(record, behaviour, status=503)
+        wait = self.state.capacity(question.model, behaviour).take(personas.input_tokens(question))
+        if wait or (behaviour.max_in_flight is not None and busy >= behaviour.max_in_flight):
+            record.fault = "busy"
+            return self._limited(record, behaviour, wait)
+        return None
+
+    def _limited(self, record: Record, behaviour: Behaviour, wait: float = 0.0, *, status: int = 429) -> web.Response:
+        response = self._error(record, status, _WORDS[status])
         if behaviour.retry_after == "seconds":
             response.headers["Retry-After"] = f"{behaviour.retry_after_s:g}"
+        elif behaviour.retry_after == "exact":
+            response.headers["Retry-After"] = f"{wait:.3f}"
         elif behaviour.retry_after == "date":
             response.headers["Retry-After"] = formatdate(time.time() + behaviour.retry_after_s, usegmt=True)
         return response
@@ -182,11 +211,17 @@ class Provider:
             state.faults_met[key] += 1
         if fault == "stall":
             delay += behaviour.stall_s
+        if behaviour.slots is not None:
+            delay *= max(1.0, state.by_model[question.model] / behaviour.slots)
         if delay:
             await asyncio.sleep(delay)
         if fault in ("429", "500", "503", "529"):
             status = int(fault)
-            return self._limited(record, behaviour) if status == 429 else self._error(record, status, _WORDS[status])
+            return (
+                self._limited(record, behaviour, status=status)
+                if status in (429, 503)
+                else self._error(record, status, _WORDS[status])
+            )
         said = personas.answer(question, persona, behaviour.rules, attempt)
         if question.stream and fault in (None, "stall", "cut"):
             return await self._stream(request, question, said, behaviour.pace_s, cut=fault == "cut")

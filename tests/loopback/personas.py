@@ -57,10 +57,15 @@ def draw(*parts: object) -> float:
     return int.from_bytes(digest[:7]) / 2**56
 
 
+def input_tokens(question: Question) -> int:
+    """What a question is charged for: its words and its images."""
+    return sum(len(_WORD.findall(text)) for _, text in question.texts) + _IMAGE_TOKENS * len(question.images)
+
+
 def answer(question: Question, persona: Persona, rules: Sequence[Rule], attempt: int) -> Answer:
     """What the model says when it is asked this for the `attempt`-th time (counted from 1), cut to `max_tokens`."""
     said = _by_rule(question, rules) or _by_persona(question, persona, attempt)
-    asked = sum(len(_WORD.findall(text)) for _, text in question.texts) + _IMAGE_TOKENS * len(question.images)
+    asked = input_tokens(question)
     words = _WORD.findall(said.text)
     limit = question.max_tokens
     if limit is not None and len(words) > limit and said.finish == "stop":

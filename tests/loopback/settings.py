@@ -60,11 +60,26 @@ class Behaviour(Strict):
     """Probability of each fault per attempt; the sum is at most 1."""
     fault_limit: int | None = 3
     """Faults at the most for one question, so that asking again succeeds; None: no end."""
-    retry_after: Literal["none", "seconds", "date"] = "none"
-    """The form of the Retry-After header that a 429 carries."""
+    retry_after: Literal["none", "seconds", "date", "exact"] = "none"
+    """The form of the Retry-After header that a 429 or 503 carries; "exact" says when there will be room."""
     retry_after_s: float = 1.0
     max_in_flight: int | None = None
     """Requests above this many at one time get a 429."""
+    requests_per_s: float | None = None
+    """Requests above this rate get a 429, after the first `burst`."""
+    burst: float = 1.0
+    tokens_per_minute: float | None = None
+    """Input tokens above this rate get a 429, after the first `token_burst`."""
+    token_burst: float = 1000.0
+    announces: bool = False
+    """Say in every reply what is left of both, in OpenAI's headers."""
+    slots: int | None = None
+    """Requests that are worked on at full speed: with more, each takes longer by as much."""
+    shed_above: int | None = None
+    """Requests above this many at one time get a 503."""
+    declines: int | None = None
+    """Reply to everything with this status and `words`."""
+    words: str = ""
     max_images: int | None = None
 
 

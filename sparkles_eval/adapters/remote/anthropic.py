@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
-from sparkles_eval.adapters.endings import ANTHROPIC, Said, error_of, error_within, read_reply
 from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
+from sparkles_eval.adapters.remote.endings import ANTHROPIC, Said, error_of, error_within, read_reply
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Message, Model, Reply, Text, Usage
 from sparkles_eval.core.amounts import TokenCount
@@ -130,7 +130,7 @@ class AnthropicAdapter(RemoteAdapter):
             base_url=self._setup.endpoint,
             max_retries=0,
             timeout=self._setup.model.limits.timeout_s,
-            http_client=anthropic.DefaultAioHttpClient(),
+            http_client=anthropic.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
     def unsupported(self, generation: Generation) -> Sequence[Field]:

@@ -156,4 +156,11 @@ def _prices(model: Model, args: ModelArguments, *, native: bool) -> Prices:
     base = model.prices if native else Prices()
     if low is None and high is None:
         return base
-    return Prices(base.input if low is None else low, base.output if high is None else high, base.date, "--model-arg")
+    return replace(
+        base,
+        input=base.input if low is None else low,
+        output=base.output if high is None else high,
+        source="--model-arg",
+        cached_input=base.cached_input if low is None else None,
+        reasoning=base.reasoning if high is None else None,
+    )

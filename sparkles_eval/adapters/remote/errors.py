@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-from sparkles_eval.core.amounts import MOST_SECONDS, seconds
+from sparkles_eval.adapters.remote.rate_headers import retry_after
 from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, Unreadable
 
 LONGEST = 400
 """Characters of a provider's words that a message quotes at the most."""
 
 _QUOTA = ("insufficient_quota", "billing_error", "billing_hard_limit_reached", "credit balance is too low")
+_BUDGET = re.compile(
+    r"budget_exceeded|budget has been exceeded|exceeded (?:your|the|its) (?:\w+ )?budget", re.IGNORECASE
+)
 _REFUSALS = ("content_filter", "content_policy_violation", "moderation_blocked")
+_ITEM = re.compile(
+    r"image|picture|vision|modalit|multimodal|moderat|flagged|content polic|safety|input|file|messages?\b",
+    re.IGNORECASE,
+)
+"""Words of a 403 or 404 that is about what was asked, not about who asks or whom."""
+_NO_MODEL = re.compile(
+    r"model_not_found|invalid_?model|unknown model|no such model|invalid model name"
+    r"|model\b.{0,120}?\b(?:does not exist|not found|not available|is not supported|not exist|not a valid)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TOKENS = "name the token limit's field with --model-arg token_field=max_completion_tokens (or max_tokens)"
+_DROPPED = ("temperature", "top_p", "top_k", "seed", "stop")
+_SETTINGS = {
+    **dict.fromkeys(_DROPPED, ""),
+    "stop_sequences": "leave it out with --model-arg drop=stop",
+    "max_tokens": _TOKENS,
+    "max_completion_tokens": _TOKENS,
+    "response_format": "leave out --model-arg structured=true",
+    "reasoning_effort": "leave out --model-arg reasoning_effort=…",
+    "effort": "leave out --model-arg effort=…",
+    "detail": "leave out --model-arg detail=…",
+}
+"""Fields of a request that a user can do something about, and what."""
+_UNTAKEN = re.compile(
+    r"unsupported|not support|n[o']t allowed|not permitted|unrecogni[sz]ed|unknown (?:field|parameter|argument|name)"
+    r"|extra inputs|extra_forbidden|unexpected (?:keyword|field|parameter)|deprecated for this model|cannot be used",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +99,33 @@ class ErrorMapper:
         text = f"{self.who}: HTTP {code}{said}"
         if words.out_of_quota or code == 402:
             return Denied(f"{text}; add credit to the account or use another key", status_code=code)
+        if code in (400, 403, 429) and _BUDGET.search(f"{words.code} {words.message}"):
+            return Denied(f"{text}; raise this key's budget or use another key", status_code=code)
         if code == 429:
             return RateLimited(text, retry_after=retry_after(headers), status_code=code)
-        if code in (401, 403):
-            return Denied(f"{text}; {self.mend}", status_code=code)
-        if code == 404 or 300 <= code < 400:
-            mend = f"check the model's name and the address {self.endpoint}"
-            return Denied(f"{text}; {mend}", status_code=code)
         if code in (408, 409, 425) or code >= 500:
-            return Transient(text, status_code=code)
-        return Rejected(text, status_code=code)
+            return Transient(text, retry_after=retry_after(headers), status_code=code)
+        mend = self._mend(code, words, body)
+        return Denied(f"{text}; {mend}", status_code=code) if mend else Rejected(text, status_code=code)
+
+    def _mend(self, code: int, words: ErrorReply, body: str) -> str:
+        """What to do about a 3xx or 4xx that every request would meet; "" where it is about this one."""
+        if code == 401:
+            return self.mend
+        if 300 <= code < 400:
+            return f"check the address {self.endpoint}"
+        said = f"{words.code} {words.message}"
+        if code in (400, 404, 422) and _NO_MODEL.search(said):
+            return f"check the model's name and the address {self.endpoint}"
+        if code == 403:
+            return "" if _ITEM.search(said) else self.mend
+        if code == 404:
+            return (
+                ""
+                if words.message and _ITEM.search(said)
+                else f"check the model's name and the address {self.endpoint}"
+            )
+        return _setting_mend(body) if code in (400, 422) else ""
 
     def timed_out(self, seconds: float) -> TimedOut:
         return TimedOut(f"{self.who}: no reply within {seconds:g} s; --model-arg timeout=SECONDS waits longer")
@@ -110,21 +157,19 @@ def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 10.2.3), or None."""
-    raw_ms = headers.get("retry-after-ms")
-    raw = headers.get("retry-after")
-    for text, unit in ((raw_ms, 1000.0), (raw, 1.0)):
-        found = seconds(text)
-        if found is not None:
-            return found / unit
-    if raw is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(raw)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    wait = (moment - datetime.now(UTC)).total_seconds()
-    return max(0.0, wait) if wait <= MOST_SECONDS else None
+def _setting_mend(body: str) -> str:
+    """How to leave out the setting that a provider does not take; "" where its words name none."""
+    if not _UNTAKEN.search(body):
+        return ""
+    name = next((name for name in _SETTINGS if re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z_])", body)), "")
+    if name in _DROPPED:
+        return f"leave it out with --model-arg drop={name} (that changes how answers are drawn)"
+    return _SETTINGS.get(name, "")
+
+
+def asks_for_other_name(body: str, sent: str, other: str) -> bool:
+    """True where a provider declines the field `sent` and either names `other` or has no such field at all."""
+    named = re.search(rf"(?<![A-Za-z_]){sent}(?![A-Za-z_])", body) is not None
+    return named and (
+        re.search(rf"(?<![A-Za-z_]){other}(?![A-Za-z_])", body) is not None or bool(_UNTAKEN.search(body))
+    )

@@ -10,6 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import ClassVar, Protocol
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
 from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
 from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import AdapterError, Rejected
 
@@ -26,6 +28,13 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
+
+
+class Answered(Protocol):
+    """A reply as the SDKs' HTTP client gives it to its hooks."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
 class EventStream(Protocol):
@@ -69,6 +78,7 @@ class RemoteAdapter(ABC):
     def __init__(self, setup: RemoteConfig) -> None:
         self._setup = setup
         self._reporter = setup.reporter
+        self._rate_listener: Callable[[RateLimits], None] = lambda _: None
 
     @property
     def model(self) -> Model:
@@ -82,6 +92,16 @@ class RemoteAdapter(ABC):
     @property
     def structured(self) -> bool:
         return self._setup.structured
+
+    def on_rate_limits(self, listener: Callable[[RateLimits], None]) -> None:
+        """See base.AnnouncedLimits."""
+        self._rate_listener = listener
+
+    async def hear(self, response: Answered) -> None:
+        """Hook of the SDK's HTTP client: sees every reply's headers before its body is read."""
+        limits = read_rate_limits(response.headers)
+        if limits is not None:
+            self._rate_listener(limits)
 
     def effective(self, generation: Generation) -> Generation:
         return self._setup.sampling.effective(generation)
@@ -141,6 +161,7 @@ class RemoteAdapter(ABC):
     async def answer(self, request: Request) -> Reply:
         content, headers = await self._written(request)
         seconds = self.model.limits.timeout_s
+        began = monotonic()
         try:
             async with asyncio.timeout(seconds):
                 body = await self.post(content, headers)
@@ -148,7 +169,8 @@ class RemoteAdapter(ABC):
             raise self._reporter.timed_out(seconds) from None
         except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
             return self._failed(error)
-        return self._priced(self.read(body))
+        took = monotonic() - began
+        return replace(self._priced(self.read(body)), latency_s=took)
 
     async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
         """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
-from sparkles_eval.adapters.endings import OPENAI, Said, error_of, error_within, read_reply, text_of, words_of
 from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
+from sparkles_eval.adapters.remote.endings import OPENAI, Said, error_of, error_within, read_reply, text_of, words_of
+from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
 from sparkles_eval.core.amounts import tokens
-from sparkles_eval.core.errors import AdapterError, UserError
+from sparkles_eval.core.errors import AdapterError, Adjusted, UserError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -111,6 +112,9 @@ class OpenAIAdapter(RemoteAdapter):
         tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
         self._names: dict[Field, str] = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": "seed"}
         self._names["max_tokens"] = tokens
+        # A name that the user chose is not changed behind his back.
+        others = [name for name in _TOKEN_FIELDS if name != tokens]
+        self._other_name: str | None = None if settings.get("token_field") else others[0]
         if not setup.native:
             self._names["top_k"] = "top_k"
         self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
@@ -125,7 +129,7 @@ class OpenAIAdapter(RemoteAdapter):
             base_url=self._setup.endpoint,
             max_retries=0,
             timeout=self._setup.model.limits.timeout_s,
-            http_client=openai.DefaultAioHttpClient(),
+            http_client=openai.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
     def unsupported(self, generation: Generation) -> Sequence[Field]:
@@ -216,7 +220,17 @@ class OpenAIAdapter(RemoteAdapter):
         words = self._reporter.words(text)
         if error.status_code == 400 and words.refusal:
             return Reply("", Status.REFUSED, detail=words.message)
+        if error.status_code in (400, 422) and (adjusted := self._renamed(text)):
+            return adjusted
         return self._reporter.status(error.status_code, error.response.headers, text)
+
+    def _renamed(self, text: str) -> Adjusted | None:
+        """The token limit under its other name, once, where the provider's words ask for that: it is the same limit."""
+        now, other = self._names["max_tokens"], self._other_name
+        if other is None or not asks_for_other_name(text, now, other):
+            return None
+        self._names["max_tokens"], self._other_name = other, None
+        return Adjusted(f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on")
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:

@@ -115,7 +115,7 @@ def _answer_turn(answer: StoredAnswer, option: str | None, rule: str | None) -> 
     text = cut_text(answer.text, answer.length)
     whole = answer.length == len(answer.text)
     read = answer_span(text.text, visible(option), rule or "") if option and whole else None
-    return AnswerTurn(answer.turn, text, _note(answer), read)
+    return AnswerTurn(answer.turn, text, _note(answer), read, cut_text(answer.reasoning) if answer.reasoning else None)
 
 
 def _note(answer: StoredAnswer) -> str:

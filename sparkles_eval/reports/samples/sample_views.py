@@ -78,6 +78,8 @@ class AnswerTurn:
     note: str
     read: tuple[int, int] | None = None
     """Where in `text` the option stands that was read as the answer: start and end, in characters."""
+    reasoning: CutText | None = None
+    """What the model thought before it answered."""
 
     @property
     def parts(self) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import one_line, visible
 from sparkles_eval.reports import terminal_table
 from sparkles_eval.reports.toolkit import markdown, numbers, table_files
+from sparkles_eval.reports.toolkit.compiled import compiled_templates
 from sparkles_eval.reports.toolkit.links import task_slug
 
 
@@ -47,6 +48,7 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=compiled_templates(),
     )
     made.filters.update(
         number=numbers.format_number,
