@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.core.errors import MissingExtra, UserError
+from sparkles_eval.core.terminal import say, say_error
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 _OURS = ("export", "text")
@@ -32,7 +33,7 @@ def export(
 
     pairs = dict(pair.partition("=")[::2] for pair in task_arg or ())
     for file in write(task, out, protocol=protocol, data_root=data_root, args=pairs, limit=limit):
-        typer.echo(f"{file}\nuse it with:  --include_path {out} --tasks {file.stem}")
+        say(f"{file}\nuse it with:  --include_path {out} --tasks {file.stem}")
 
 
 @app.command("text")
@@ -49,7 +50,7 @@ def text(
 
     found = compare_text(model, base, task, include=include, limit=limit, device=device)
     for row in found:
-        typer.echo(
+        say(
             f"{row.task} {row.metric}: {row.trained:.4f}, base {row.base:.4f}; "
             f"{row.changed} of {row.documents} documents changed"
         )
@@ -65,7 +66,7 @@ def main() -> None:
             return
         _lm_eval()
     except UserError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        say_error(str(error))
         sys.exit(2)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from sparkles_eval.adapters.options import Field as SamplingField
 from sparkles_eval.core import Limits, Model, Prices
 from sparkles_eval.core.content import content_dir, overlay
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
 
 FOLDER_ENV = "SPARKLES_WEIGHTS"
@@ -70,11 +71,7 @@ def _lacking(model_id: str, places: list[Path]) -> str:
     return "\n".join([head, *files, f"  (looked in {looked})"])
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PresetPrices(_Strict):
+class PresetPrices(Strict):
     """US dollars per million tokens; `date` is the day on which `source` was read."""
 
     input: float | None = Field(default=None, ge=0)
@@ -93,7 +90,7 @@ class PresetPrices(_Strict):
         return self
 
 
-class PresetLimits(_Strict):
+class PresetLimits(Strict):
     """What of `records.Limits` differs from its defaults."""
 
     max_images: int | None = Field(default=None, ge=0)
@@ -112,7 +109,7 @@ class PresetLimits(_Strict):
     """Seconds to wait for one reply."""
 
 
-class PresetGeneration(_Strict):
+class PresetGeneration(Strict):
     """What the model takes differently from others; see `sampling.Sampling` for what each of them does."""
 
     not_sent: tuple[SamplingField, ...] = ()
@@ -125,7 +122,7 @@ class PresetGeneration(_Strict):
     """Added to a task's limit, for models whose thinking counts against it."""
 
 
-class Preset(_Strict):
+class Preset(Strict):
     """One model as its file describes it."""
 
     kind: str = Field(min_length=1)
@@ -138,7 +135,7 @@ class Preset(_Strict):
     """What is worth knowing before it is used."""
     free: bool = False
     """True for what runs without a bill, such as local weights."""
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
     """The adapter's own arguments, as for --model-arg; part of the run's identity."""
     limits: PresetLimits = PresetLimits()
     prices: PresetPrices = PresetPrices()

@@ -29,13 +29,14 @@ from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import Rejected, UserError
 from sparkles_eval.core.reply_parts import take_apart
+from sparkles_eval.core.strict import Strict
 
 _Place: TypeAlias = tuple[str, int, int]
 _Located: TypeAlias = "tuple[str, _Answer]"
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+class _Answer(Strict):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
     sample_id: str = Field(min_length=1)
     turn: int = Field(default=1, ge=1)
     epoch: int = Field(default=0, ge=0)

@@ -9,7 +9,7 @@ import numpy as np
 from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.run_scores import ScoredRun
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
-from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
+from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
 from sparkles_eval.core import Estimate
 from sparkles_eval.stats.judge_bias import PositionBias
 from sparkles_eval.store.read_runs import StoredRun
@@ -66,7 +66,7 @@ class Ablations:
 def tables(found: Ablations) -> list[Table]:
     """One table for shares and one for points of the altered runs, and one for both orders; empty ones are left out."""
     made = []
-    kinds: tuple[tuple[Unit, str], ...] = (("percent", "accuracies"), ("points", "judge scores"))
+    kinds: tuple[tuple[ColumnUnit, str], ...] = (("percent", "accuracies"), ("points", "judge scores"))
     for unit, name in kinds:
         rows = [ablation for ablation in found.ablations if ablation.matrix.unit == unit]
         if rows:
@@ -76,7 +76,7 @@ def tables(found: Ablations) -> list[Table]:
     return made or [Table("ablations", "Altered runs", (), (), ("no altered run has one beside it as it is",))]
 
 
-def _altered(rows: list[Ablation], unit: Unit, name: str) -> Table:
+def _altered(rows: list[Ablation], unit: ColumnUnit, name: str) -> Table:
     heads = (
         Head("task", "task"),
         Head("model", "model"),

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from sparkles_eval.core.text import INVISIBLE, PRIVATE, one_line
+
 Kind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded", "identical"]
 
 TITLES: Mapping[Kind, str] = {
@@ -49,9 +51,8 @@ _HINTS = ("[[", "/", "out of", "rating", "score", "grade", "mark")
 """Without one of these no text reads like a rating: most answers are spared the dear pattern."""
 
 _UNSEEN = re.compile(
-    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ue000-\uf8ff"
-    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0001-\U000e007f\U000f0000-\U0010fffd]"
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\u200c\u200d"  # marks of numbers, joiners
+    f"{INVISIBLE}{PRIVATE}]"
 )
 """Format and private-use characters (Unicode categories Cf and Co)."""
 
@@ -101,8 +102,7 @@ def _invisible(text: str) -> int | None:
 
 def _excerpt(text: str, place: int) -> str:
     cut = text[max(0, place - 15) : place + _EXCERPT - 15]
-    shown = "".join(char if char.isprintable() else "\N{MIDDLE DOT}" for char in cut)
-    return " ".join(shown.split())
+    return one_line(cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.published import TotalsOnly
 from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
-from sparkles_eval.analysis.tables import Unit
+from sparkles_eval.core.text import format_number
 from sparkles_eval.stats.estimates import FEW
+from sparkles_eval.tasks.metrics import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,12 @@ def _means(comparison: Comparison, pair: Tested) -> tuple[str, str]:
 
 
 def _value(value: float, unit: Unit) -> str:
-    return f"{100 * value:.1f}%" if unit == "percent" else f"{value:.2f}"
+    return format_number(value, unit) + ("%" if unit == "percent" else "")
 
 
 def _points(value: float, unit: Unit) -> str:
     """Differences of shares and of judge points, without a sign where they round to 0."""
-    text = f"{100 * value:.1f}" if unit == "percent" else f"{value:.2f}"
-    return text.removeprefix("-") if not text.strip("-0.") else text.replace("-", "\N{MINUS SIGN}")
+    return format_number(value, unit).replace("-", "\N{MINUS SIGN}")
 
 
 def _difference(pair: Tested, unit: Unit) -> str:
@@ -93,10 +93,9 @@ def _difference(pair: Tested, unit: Unit) -> str:
         parts.append(f"95% CI {ends}, {pair.interval}")
     if pair.p is None:
         return f"{parts[0]}; {pair.note}"
-    p = "p < .001" if pair.p < 0.001 else f"p = {pair.p:.3f}".replace("0.", ".", 1)
     many = pair.p_holm is not None and pair.p_holm > pair.p
     adjusted = f", {_p(pair.p_holm)} after Holm" if many and pair.p_holm is not None else ""
-    inside = f"({'; '.join([*parts[1:], f'{pair.test}, {p}{adjusted}'])})"
+    inside = f"({'; '.join([*parts[1:], f'{pair.test}, {_p(pair.p)}{adjusted}'])})"
     verdict = "which is significant" if pair.significant() else "which is not significant"
     if pair.difference == 0 and pair.p == 1:
         verdict = "none at all"
@@ -104,7 +103,8 @@ def _difference(pair: Tested, unit: Unit) -> str:
 
 
 def _p(value: float) -> str:
-    return "p < .001" if value < 0.001 else f"p = {value:.3f}".replace("0.", ".", 1)
+    shown = format_number(value, "p")
+    return f"p < {shown[1:]}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _limits(pair: Tested, known: Detail | None, unit: Unit, what: str) -> list[str]:

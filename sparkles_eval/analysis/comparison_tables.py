@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.pair_details import POWER, Detail
-from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
+from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
 from sparkles_eval.stats.estimates import FEW
 
 Row: TypeAlias = tuple[Cell, ...]
@@ -138,8 +138,8 @@ def _pairs(comparison: Comparison) -> Table:
     return _kept("pairs", "pairs", heads, rows, notes)
 
 
-_NAMES: tuple[tuple[str, str, Unit], ...] = (("a", "A", "text"), ("b", "B", "text"))
-_EFFECTS: tuple[tuple[str, str, Unit], ...] = (
+_NAMES: tuple[tuple[str, str, ColumnUnit], ...] = (("a", "A", "text"), ("b", "B", "text"))
+_EFFECTS: tuple[tuple[str, str, ColumnUnit], ...] = (
     *_NAMES,
     ("smallest", f"smallest found\nwith {100 * POWER:.0f}% power", "points"),
     ("d_z", "d_z", "number"),
@@ -152,7 +152,7 @@ _EFFECTS: tuple[tuple[str, str, Unit], ...] = (
     ("p_t", "p, t", "p"),
     ("p_permutation", "p, sign flips", "p"),
 )
-_FOURFOLD: tuple[tuple[str, str, Unit], ...] = (
+_FOURFOLD: tuple[tuple[str, str, ColumnUnit], ...] = (
     *_NAMES,
     ("both", "both right", "count"),
     ("only_a", "only A", "count"),

@@ -15,11 +15,12 @@ from pydantic import Field
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core.content import find_file
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.margins import mcnemar_range, worst_case_difference
 from sparkles_eval.stats.mcnemar import independent_difference
 from sparkles_eval.tasks.spec import valid_name
-from sparkles_eval.tasks.validation import Name, Strict, read_yaml
+from sparkles_eval.tasks.validation import Name, read_yaml
 
 FILE = "published.yaml"
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sparkles_eval.core import JSON, Estimate
+from sparkles_eval.core import JSON, Estimate, text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Unit: TypeAlias = Literal["text", "percent", "points", "p", "count", "number"]
-"""How a column's numbers read: a share (kept as 0 to 1, shown as per cent), judge points, a p-value, a count, any."""
+ColumnUnit: TypeAlias = text.NumberUnit | Literal["text"]
+"""What a column holds: numbers (see `core.text.NumberUnit`) or text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Head:
 
     name: str
     title: str
-    unit: Unit = "text"
+    unit: ColumnUnit = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from sparkles_eval.cli import (
     view,
 )
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.terminal import say, say_error
 
 app = typer.Typer(
     name="sparkles-eval",
@@ -76,7 +77,7 @@ app.add_typer(checkpoints.app, name="checkpoints")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sparkles-eval {__version__}")
+        say(f"sparkles-eval {__version__}")
         raise typer.Exit
 
 
@@ -93,7 +94,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        say_error(str(error))
         sys.exit(2)
 
 

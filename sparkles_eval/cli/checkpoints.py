@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.terminal import say
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import Conversion
@@ -40,7 +41,7 @@ def sources() -> None:
     from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
 
     for part, known in PUBLISHED_FILES.items():
-        typer.echo(f"--{part}: {known}")
+        say(f"--{part}: {known}")
 
 
 @app.command("convert")
@@ -89,8 +90,8 @@ def convert(
 
 def _print(done: Conversion) -> None:
     for file in done.files:
-        typer.echo(f"{file.part}: {file.name} ({file.size:,} bytes, sha256 {file.sha256[:16]}…)")
-    typer.echo(f"{done.used} tensors used, {sum(map(len, done.dropped.values()))} left out on purpose")
+        say(f"{file.part}: {file.name} ({file.size:,} bytes, sha256 {file.sha256[:16]}…)")
+    say(f"{done.used} tensors used, {sum(map(len, done.dropped.values()))} left out on purpose")
     for note in done.notes:
-        typer.echo(f"note: {note}")
-    typer.echo(f"{done.out}\ntry it:  sparkles-eval run --task nlvr2-mini --model sparkleschat/{done.out}")
+        say(f"note: {note}")
+    say(f"{done.out}\ntry it:  sparkles-eval run --task nlvr2-mini --model sparkleschat/{done.out}")

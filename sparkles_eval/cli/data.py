@@ -11,6 +11,7 @@ import typer
 
 from sparkles_eval.cli import data_fetch, data_generate, options
 from sparkles_eval.core.errors import DataError, UserError
+from sparkles_eval.core.terminal import make_console, say, say_json, say_warning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,8 +45,8 @@ def browse(
     from sparkles_eval.data.dialogues.browse_page import write_browser
 
     found = write_browser(place, out, set_id=set_id, most=most, content=tuple(content or ()))
-    typer.echo(f"{found.kept} kept, {found.rejected} rejected")
-    typer.echo(f"page    {out}")
+    say(f"{found.kept} kept, {found.rejected} rejected")
+    say(f"page    {out}")
 
 
 _SHOWN = 20
@@ -76,14 +77,13 @@ def check(
 
       sparkles-eval data check ./SparklesData --recipe sparkleschat-7b
     """
-    from rich.console import Console
 
     from sparkles_eval.data.sources.check import TaskToCheck, check_task, check_training, detect_data
     from sparkles_eval.engine.config import scoped
     from sparkles_eval.training.recipes import read_recipe
 
     places = tuple(content or ())
-    console = Console(stderr=as_json)
+    console = make_console(stderr=as_json)
     tasks = task or []
     wanted = [TaskToCheck(name, scoped("--task-arg", task_arg or (), name, tasks)) for name in tasks]
     if not wanted and not recipe:
@@ -96,7 +96,7 @@ def check(
         with console.status(f"recipe {name}"):
             found.append(check_training(name, read_recipe(name, places), root, decode=decode))
     if as_json:
-        typer.echo(json.dumps([checked.as_json() for checked in found], indent=1, ensure_ascii=False))
+        say_json(json.dumps([checked.as_json() for checked in found], indent=1, ensure_ascii=False))
     else:
         for checked in found:
             _print(checked, console)
@@ -169,8 +169,8 @@ def import_data(
 
         made = import_nlvr1(file, images, out, split, skip_bad=skip_bad)
         _print_problems(made.problems)
-        typer.echo(f"task    {made.folder}  {made.samples:,} samples")
-        typer.echo(f"next    sparkles-eval run --task {made.folder} --data-root {images} --model baseline/chance")
+        say(f"task    {made.folder}  {made.samples:,} samples")
+        say(f"next    sparkles-eval run --task {made.folder} --data-root {images} --model baseline/chance")
         return
     from sparkles_eval.data.dialogues.leakage import read_evaluations
     from sparkles_eval.data.sources.import_datasets import convert_conversations, write_records
@@ -185,18 +185,18 @@ def import_data(
     if not made_of.records:
         raise UserError(f"{file}: no record is left")
     write_records(made_of.records, out)
-    typer.echo(f"records {out}  {len(made_of.records):,}")
+    say(f"records {out}  {len(made_of.records):,}")
     if evaluations is None:
-        typer.echo("leakage not checked (name evaluation tasks with --against)")
+        say("leakage not checked (name evaluation tasks with --against)")
     else:
-        typer.echo(f"leakage {len(made_of.leaking):,} left out: pictures that {', '.join(against or ())} has, too")
+        say(f"leakage {len(made_of.leaking):,} left out: pictures that {', '.join(against or ())} has, too")
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems[:_PROBLEMS_SHOWN]:
-        typer.secho(f"{problem.item}: {problem.what}", fg=typer.colors.YELLOW, err=True)
+        say_warning(f"{problem.item}: {problem.what}", err=True)
     if len(problems) > _PROBLEMS_SHOWN:
-        typer.secho(f"and {len(problems) - _PROBLEMS_SHOWN:,} more", fg=typer.colors.YELLOW, err=True)
+        say_warning(f"and {len(problems) - _PROBLEMS_SHOWN:,} more", err=True)
 
 
 app = typer.Typer(

@@ -11,6 +11,7 @@ from rich.progress import Progress, TaskID
 
 from sparkles_eval.cli import options
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.terminal import make_console
 from sparkles_eval.data.sources.image_urls import FetchedImage, FetchProgress
 
 if TYPE_CHECKING:
@@ -84,14 +85,13 @@ def listing(
 
       sparkles-eval data list nlvr2 --to ./nlvr2
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from sparkles_eval.data.sources.fetch import inspect_folder
     from sparkles_eval.data.sources.spec import list_sources, read_source
 
-    console = Console()
+    console = make_console()
     if name is not None:
         source = read_source(name, tuple(content or ()))
         _describe(source, console)
@@ -134,12 +134,11 @@ def fetch(
 
       sparkles-eval data fetch sparkles --to ./sparkles --offline
     """
-    from rich.console import Console
 
     from sparkles_eval.data.sources.fetch import chosen_parts, inspect_folder
     from sparkles_eval.data.sources.spec import read_source
 
-    console = Console()
+    console = make_console()
     source = read_source(name, tuple(content or ()))
     chosen_parts(source, part or ())
     mirrors = _mirrors(mirror or ())

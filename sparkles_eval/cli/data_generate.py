@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import make_console, say, say_warning
 
 if TYPE_CHECKING:
     from sparkles_eval.data.dialogues.finalize import SetResult
@@ -175,11 +176,10 @@ def _look(wishes: GenerateConfig, store: Path | None, connections: int | None) -
 
         print_lines(estimate_cost(plan, store, connections))
         return
-    from rich.console import Console
 
     from sparkles_eval.core import Image
 
-    console = Console()
+    console = make_console()
     request = first_request(plan)
     console.rule(f"{plan.spec.name}: call 1 of {plan.count}")
     for message in request.conversation.messages:
@@ -204,7 +204,7 @@ def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, 
         with show_progress(plain=plain, missing="without a reply") as progress:
             outcome = generate(plan, opened, progress, terms, sys.argv)
         if not outcome.set_id:
-            typer.secho("interrupted; run the same command again to go on from here", fg=typer.colors.YELLOW)
+            say_warning("interrupted; run the same command again to go on from here")
             raise typer.Exit(EXIT_INTERRUPTED)
         result = finalize(plan, opened, outcome.set_id, outcome.calls, out, name, wishes.content)
     _report(outcome, result, out, store)
@@ -213,15 +213,15 @@ def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, 
 def _tell(plan: GenerationPlan) -> None:
     """What was left out before anything is asked."""
     for note in plan.notes:
-        typer.echo(note, err=True)
+        say(note, err=True)
     for what, problems in (("cannot be used", plan.left_out), ("an evaluation asks about", plan.leaked)):
         if problems:
             images = f"{len(problems)} image{'' if len(problems) == 1 else 's'}"
-            typer.echo(f"left out (left_out.jsonl): {images} that {what}", err=True)
+            say(f"left out (left_out.jsonl): {images} that {what}", err=True)
             for problem in problems[:5]:
-                typer.echo(f"  {problem.item}: {problem.what}", err=True)
+                say(f"  {problem.item}: {problem.what}", err=True)
     if plan.demonstrated:
-        typer.echo(f"left out: {len(plan.demonstrated)} images of demonstrations", err=True)
+        say(f"left out: {len(plan.demonstrated)} images of demonstrations", err=True)
 
 
 def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Path) -> None:
@@ -229,20 +229,20 @@ def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Pat
     from sparkles_eval.cli.table_output import TableFiles, present
 
     present(result.tables[:2], TableFiles())
-    typer.echo("")
+    say("")
     for group in result.groups:
         images = f"{group.images} image{'' if group.images == 1 else 's'}"
-        typer.echo(f"turn {group.turn}, {images}: {group.records:,} in {out / group.file}")
+        say(f"turn {group.turn}, {images}: {group.records:,} in {out / group.file}")
     for note in result.notes:
-        typer.secho(note, fg=typer.colors.YELLOW)
-    typer.echo(f"folder  {out}")
-    typer.echo(f"store   {store} (set {outcome.set_id})")
-    typer.echo(f"look    sparkles-eval data browse {out} --out {out}.html")
+        say_warning(note)
+    say(f"folder  {out}")
+    say(f"store   {store} (set {outcome.set_id})")
+    say(f"look    sparkles-eval data browse {out} --out {out}.html")
     if outcome.interrupted:
-        typer.secho("interrupted; run the same command again to go on from here", fg=typer.colors.YELLOW)
+        say_warning("interrupted; run the same command again to go on from here")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unanswered:
         for reason, count in sorted(outcome.unanswered.items(), key=lambda pair: (-pair[1], pair[0]))[:10]:
-            typer.secho(f"{count} calls have no reply: {reason}", fg=typer.colors.YELLOW)
-        typer.secho("run the same command again to try them", fg=typer.colors.YELLOW)
+            say_warning(f"{count} calls have no reply: {reason}")
+        say_warning("run the same command again to try them")
         raise typer.Exit(EXIT_UNANSWERED)

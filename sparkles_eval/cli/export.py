@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say
 from sparkles_eval.publishing.exports import ExportFormat
 
 
@@ -40,4 +41,4 @@ def export(
 
     with Store(store, create=False) as opened:
         for path in write(opened, run or None, form, out):
-            typer.echo(f"written {path}")
+            say(f"written {path}")

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
+from sparkles_eval.core.terminal import make_console
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.report import render_report
 from sparkles_eval.reports.terminal_table import print_tables
@@ -28,7 +28,7 @@ def again() -> str:
 
 def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
     """Compute and print the metrics, write the report, name the store. Raises typer.Exit unless all is scored."""
-    console = Console()
+    console = make_console()
     summary = summarise(store, outcome.run_ids)
     print_tables(summary, console)
     for warning in warnings(store, read_runs.runs(store, outcome.run_ids)):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options, table_output
+from sparkles_eval.core.terminal import say
 
 app = typer.Typer(
     help="Human labels: hand out sheets, bring ratings back, estimate on the human scale.", no_args_is_help=True
@@ -69,12 +70,12 @@ def export(
             pages = shown(opened, sheet)
             pictures = find_pictures(opened, pages.values(), data_root)
             path = write_sheet(sheet, pages, pictures, out, form.value)
-            typer.echo(f"{sheet.rater}: {len(sheet.rows)} conversations  {path}")
+            say(f"{sheet.rater}: {len(sheet.rows)} conversations  {path}")
             if pictures.small:
-                typer.echo(f"  {pictures.small} images are small previews; --data-root DIR takes the images themselves")
+                say(f"  {pictures.small} images are small previews; --data-root DIR takes the images themselves")
     for name in rater:
         if name not in {sheet.rater for sheet in sheets}:
-            typer.echo(f"{name}: has rated all of these {dialogues} dialogues; wish for more with --dialogues")
+            say(f"{name}: has rated all of these {dialogues} dialogues; wish for more with --dialogues")
 
 
 @app.command("import")
@@ -97,7 +98,7 @@ def import_sheet(
     with Store(store, create=False) as opened:
         for file in files:
             done = import_ratings(opened, file, replace=replace)
-            typer.echo(
+            say(
                 f"{file}: {done.new} new ratings by {done.sheet.rater}, {done.known} known; "
                 f"{done.answers} answers rated, {done.empty} still empty"
             )

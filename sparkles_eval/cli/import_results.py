@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import make_console, say, say_warning
 
 _TOLD = 20
 
@@ -35,7 +36,6 @@ def import_results(
 
       sparkles-eval import sparkles/evaluation/*/results/*.json --data-root ./sparkles
     """
-    from rich.console import Console
 
     from sparkles_eval.analysis.summary import summarise
     from sparkles_eval.core.text import one_line
@@ -43,19 +43,17 @@ def import_results(
     from sparkles_eval.reports.terminal_table import print_tables
     from sparkles_eval.store.store import Store
 
-    console = Console()
+    console = make_console()
     wish = ImportOptions(data_root, task, protocol, name, tuple(content or ()))
     with Store(store) as opened:
         done = []
         for file in files:
             made = import_results(opened, file, wish)
             done.append(made)
-            typer.echo(f"{file}: {made.model} on {made.task}, {made.answers} answers, {made.verdicts} judgements")
+            say(f"{file}: {made.model} on {made.task}, {made.answers} answers, {made.verdicts} judgements")
             for claim in made.claims[:_TOLD]:
-                typer.secho(f"  {one_line(claim)}", fg=typer.colors.YELLOW, err=True)
+                say_warning(f"  {one_line(claim)}", err=True)
             if len(made.claims) > _TOLD:
-                typer.secho(
-                    f"  ... and {len(made.claims) - _TOLD} more, in the table events", fg=typer.colors.YELLOW, err=True
-                )
+                say(f"  ... and {len(made.claims) - _TOLD} more, in the table events", color="yellow", err=True)
         print_tables(summarise(opened, list(dict.fromkeys(made.run_id for made in done))), console)
     console.print(f"store   {store}", highlight=False)

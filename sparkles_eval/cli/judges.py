@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options, table_output
+from sparkles_eval.core.files import write_output
+from sparkles_eval.core.terminal import make_console, say
 
 if TYPE_CHECKING:
     from sparkles_eval.engine.config import RunConfig
@@ -92,7 +94,7 @@ def audit(
         max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
     )
     if _judge(placed, seat, store, terms, plain=plain) == "interrupted":
-        typer.echo("interrupted; run the same command again to go on from here", err=True)
+        say("interrupted; run the same command again to go on from here", err=True)
         raise typer.Exit(130)
     _show(placed, seat, store, out, table_output.TableFiles(json, csv, latex), wishes.content)
 
@@ -144,7 +146,6 @@ def _show(
     files: table_output.TableFiles,
     content: tuple[Path, ...],
 ) -> None:
-    from rich.console import Console
     from rich.markdown import Markdown
 
     from sparkles_eval.analysis.judges import audit_tables
@@ -152,7 +153,7 @@ def _show(
     from sparkles_eval.analysis.judges.audit_quotes import rehearsals
     from sparkles_eval.engine.jobs import judge_row
     from sparkles_eval.judges.quoting import rehearse
-    from sparkles_eval.reports.audit_page import page, write_page
+    from sparkles_eval.reports.audit_page import page
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as opened:
@@ -161,11 +162,11 @@ def _show(
     rehearsed = rehearse(seat.judge, [one.probe for one in placed])
     table_output.present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
     text = page(report, content, rehearsed)
-    console = Console()
+    console = make_console()
     console.print()
     console.print(Markdown(text))
     if out is not None:
-        write_page(out, text)
+        write_output(out, text, "name another file with --out")
         console.print(f"page    {out}", highlight=False, markup=False)
     console.print(f"store   {path}", highlight=False, markup=False)
 
@@ -236,7 +237,7 @@ def new(
     from sparkles_eval.judges.spec import write_judge_scaffold
 
     folder = write_judge_scaffold(name, where)
-    typer.echo(f"{folder}\ntry it:  sparkles-eval judge --judge {folder}@openai/gpt-4o")
+    say(f"{folder}\ntry it:  sparkles-eval judge --judge {folder}@openai/gpt-4o")
 
 
 @app.callback()

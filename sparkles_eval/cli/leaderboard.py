@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say, say_warning
 
 app = typer.Typer(help="A public leaderboard from bundles that strangers send.", no_args_is_help=True)
 
@@ -56,13 +57,13 @@ def build(
     )
     for one in board.taken:
         models, tasks = ", ".join(map(one_line, one.models)), ", ".join(map(one_line, one.tasks))
-        typer.secho(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", fg=typer.colors.GREEN)
+        say(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", color="green")
     for refused in board.left_out:
-        typer.secho(f"refused   {one_line(refused.bundle)}", fg=typer.colors.RED)
+        say(f"refused   {one_line(refused.bundle)}", color="red")
         for reason in refused.reasons:
-            typer.secho(f"          {one_line(reason)}", fg=typer.colors.RED)
+            say(f"          {one_line(reason)}", color="red")
     for note in board.notes:
-        typer.secho(f"note      {one_line(note)}", fg=typer.colors.YELLOW)
-    typer.echo(f"site      {board.index}" if board.index else "no site was written: no bundle is sound")
+        say_warning(f"note      {one_line(note)}")
+    say(f"site      {board.index}" if board.index else "no site was written: no bundle is sound")
     if board.left_out:
         raise typer.Exit(EXIT_REFUSED)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.text import NO_VALUE, one_line
 
 if TYPE_CHECKING:
     from sparkles_eval.store.trainings import CheckpointScore
@@ -60,7 +62,6 @@ def listing(
 
 
 def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -68,8 +69,8 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, heading in enumerate(headings):
         table.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is there to be copied
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    make_console().print(table)
 
 
 def _usable(usable: bool, why_not: str) -> str:
@@ -159,9 +160,7 @@ def _trainings(path: Path) -> None:
     _print(("training", "folder", "recipe", "steps", "last loss", "saved", "made"), rows)
     scores = [(one.training.id, score) for one in found for score in one.scores if score.headline]
     if scores:
-        from rich.console import Console
-
-        Console().print()
+        make_console().print()
         _print(
             ("training", "step", "task", "scored by", "metric", "value [95%]", "graded", "run"),
             [
@@ -174,7 +173,7 @@ def _trainings(path: Path) -> None:
 def _with_interval(score: CheckpointScore) -> str:
     """A value with its interval as the leaderboard has it: shares from 0 to 1, points as they are."""
     if score.value is None:
-        return "\N{EN DASH}"
+        return NO_VALUE
     if score.low is None or score.high is None:
         return f"{score.value:.3f}"
     return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say, say_warning
 
 
 class Keep(StrEnum):
@@ -48,10 +49,10 @@ def merge(
     with Store(into, create=False) as store:
         refresh(store)
     for conflict in done.conflicts:
-        typer.secho(f"left out: {conflict}", fg=typer.colors.YELLOW, err=True)
+        say_warning(f"left out: {conflict}", err=True)
     for note in done.notes:
-        typer.secho(f"note: {note}", fg=typer.colors.YELLOW, err=True)
+        say_warning(f"note: {note}", err=True)
     shown = ("runs", "samples", "responses", "answers", "verdicts", "scores", "ratings")
     added = ", ".join(f"{done.added[name]:,} {name}" for name in shown if done.added.get(name))
-    typer.echo(f"added   {added or 'nothing new'}")
-    typer.echo(f"store   {into}")
+    say(f"added   {added or 'nothing new'}")
+    say(f"store   {into}")

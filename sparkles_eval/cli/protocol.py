@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.core.terminal import say
+
 app = typer.Typer(help="Bring in the exact published prompts.", no_args_is_help=True)
 
 
@@ -28,5 +30,5 @@ def import_(
     from sparkles_eval.tasks.published_prompts import import_published
 
     for path in import_published(checkout, out):
-        typer.echo(path)
-    typer.echo(f"use them with:  --protocol paper --content {out}")
+        say(path)
+    say(f"use them with:  --protocol paper --content {out}")

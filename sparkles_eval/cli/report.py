@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import make_console
 
 if TYPE_CHECKING:
     from sparkles_eval.analysis.summary import Summary
@@ -80,7 +81,6 @@ def report(
 
       sparkles-eval report --judge sparkles@openai/gpt-4o --protocol strict --figures figures
     """
-    from rich.console import Console
 
     from sparkles_eval.analysis.filter import narrow
     from sparkles_eval.analysis.summary import summarise
@@ -90,7 +90,7 @@ def report(
     from sparkles_eval.reports.terminal_table import print_tables
     from sparkles_eval.store.store import Store
 
-    console = Console()
+    console = make_console()
     path = out or (store.with_suffix("") if site else store.with_suffix(".html"))
     folder = site or path.is_dir() or path.suffix.lower() not in (".html", ".htm")
     chosen = SiteOptions(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.core.terminal import say
+
 
 def rescore(
     store: Annotated[Path, typer.Argument(help="The store; scores by the current rule are added to it.")],
@@ -29,9 +31,9 @@ def rescore(
     for row in done:
         who = f"{row.run.task.name}, {row.run.model.name} ({row.run.id})"
         if row.before == row.now:
-            typer.echo(f"{who}: is read by {row.now} already")
+            say(f"{who}: is read by {row.now} already")
         else:
             what = f"{row.changed:,} of {row.items:,} items are read differently"
-            typer.echo(f"{who}: {row.before or 'nothing'} -> {row.now}, {what}")
+            say(f"{who}: {row.before or 'nothing'} -> {row.now}, {what}")
     if not done:
-        typer.echo(f"{store}: no run whose answers a rule reads")
+        say(f"{store}: no run whose answers a rule reads")

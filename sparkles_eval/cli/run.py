@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import make_console
 
 if TYPE_CHECKING:
     from sparkles_eval.engine.config import RunConfig
@@ -210,13 +211,12 @@ def _ending() -> ModuleType:
 
 def _show_prompts(wishes: RunConfig) -> None:
     """What one sample of every task is asked, turn by turn; the reference stands for the model's own answers."""
-    from rich.console import Console
     from rich.markup import escape
 
     from sparkles_eval.core import Image
     from sparkles_eval.engine.prepare import load_tasks
 
-    console = Console()
+    console = make_console()
     for task in load_tasks(wishes):
         sample = task.samples[0]
         console.rule(f"{task.name}: sample {sample.id} ({task.protocol.name} protocol)")

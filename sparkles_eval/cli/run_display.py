@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -22,7 +20,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
+from sparkles_eval.core.terminal import make_console, say
+from sparkles_eval.core.text import one_line
 from sparkles_eval.engine.cost_estimate import CostEstimate, estimate_cost
 from sparkles_eval.engine.jobs import EvalJob
 from sparkles_eval.engine.progress import Progress as Listener
@@ -48,8 +49,8 @@ def print_lines(lines: Sequence[CostEstimate]) -> None:
         table.add_column(heading, justify="right")
     for line in lines:
         table.add_row(
-            line.who,
-            line.task,
+            Text(one_line(line.who)),
+            Text(one_line(line.task)),
             f"{line.requests:,}",
             f"{line.input_tokens:,}",
             f"{line.output_tokens:,}",
@@ -68,7 +69,7 @@ def print_lines(lines: Sequence[CostEstimate]) -> None:
         _usd(known) + (" + unknown" if some_unknown else ""),
         _longest(lines),
     )
-    Console().print(table)
+    make_console().print(table)
 
 
 def _usd(cost: float | None) -> str:
@@ -90,6 +91,7 @@ def _longest(lines: Sequence[CostEstimate]) -> str:
 
 
 _LINE_EVERY_S = 10.0
+_LONGEST_LINE = 2_000
 _QUIET = ("connections",)
 """Events that go to the store only: they would scroll the interesting ones away."""
 
@@ -112,7 +114,7 @@ class _Count:
 @contextmanager
 def show_progress(*, plain: bool, missing: str = "unscored") -> Iterator[Listener]:
     """A listener for `engine.run`, shown on stderr while the block lasts. `missing`: what unfinished items are."""
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     if plain or not console.is_terminal:
         lines = _Lines(missing)
         yield lines
@@ -176,7 +178,7 @@ class _Bars(_Counting):
     def planned(self, who: str, task: str, total: int, done: int) -> None:
         super().planned(who, task, total, done)
         self._bars[who, task] = self._progress.add_task(
-            f"[bold]{escape(who)}[/] {escape(task)}",
+            f"[bold]{escape(one_line(who))}[/] {escape(one_line(task))}",
             total=total,
             completed=done,
             rate="",
@@ -195,11 +197,13 @@ class _Bars(_Counting):
     def waiting(self, who: str, until: datetime) -> None:
         for (name, _), bar in self._bars.items():
             if name == who:
-                self._progress.update(bar, note=f"[yellow]waiting on {escape(who)} until {until:%H:%M:%S}[/]")
+                self._progress.update(bar, note=f"[yellow]waiting on {escape(one_line(who))} until {until:%H:%M:%S}[/]")
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
-            self._progress.console.print(_told(who, message), style="yellow", markup=False, highlight=False)
+            self._progress.console.print(
+                one_line(_told(who, message), _LONGEST_LINE), style="yellow", markup=False, highlight=False
+            )
 
 
 class _Lines(_Counting):
@@ -253,4 +257,4 @@ class _Lines(_Counting):
 
     @staticmethod
     def _say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        say(one_line(text, _LONGEST_LINE), err=True)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say, say_warning
+from sparkles_eval.core.text import one_line
 
 
 def submit(
@@ -42,7 +44,7 @@ def submit(
     about = BundleNotes(contact=contact, licence=licence, note=note)
     made = write_bundle(store, run or None, out, about, thumbnails=thumbnails)
     for one in made.manifest.runs:
-        typer.echo(f"{one.id}  {one.model} on {one.task}, {one.samples} samples")
+        say(one_line(f"{one.id}  {one.model} on {one.task}, {one.samples} samples"))
     for why in made.unchecked:
-        typer.secho(f"nobody can work this out again, so leaderboards refuse it: {why}", fg=typer.colors.YELLOW)
-    typer.echo(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")
+        say_warning(f"nobody can work this out again, so leaderboards refuse it: {why}")
+    say(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")

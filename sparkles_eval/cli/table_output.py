@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from sparkles_eval.analysis.tables import Table
+from sparkles_eval.core.files import write_output
+from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.text import one_line
 from sparkles_eval.reports.toolkit.table_files import cell_text, column_title, csv_text, json_text, latex_text
 
 if TYPE_CHECKING:
@@ -54,11 +57,9 @@ def present(tables: Sequence[Table], files: TableFiles, *, longest: int = 60) ->
 
     Raises errors.UserError where a file cannot be written.
     """
-    from rich.console import Console
-
-    console = Console()
+    console = make_console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=_PIPED)  # a file has no edge to fold at
+        console = make_console(width=_PIPED)  # a file has no edge to fold at
     for table in tables:
         _print(table, console, longest)
     for path in write(tables, files):
@@ -70,13 +71,13 @@ def _print(table: Table, console: Console, longest: int) -> None:
     from rich.text import Text
 
     console.print()
-    console.print(Text(table.title, style="bold"))
+    console.print(Text(one_line(table.title), style="bold"))
     if table.rows:
         # The first of very many rows say little: a glance, and the files have them all.
         shown = len(table.rows) if len(table.rows) <= longest else _GLANCE
         heads = [column_title(head) for head in table.heads]
         rows = [
-            [_inert(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)]
+            [one_line(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)]
             for row in table.rows[:shown]
         ]
         left = [head.unit == "text" for head in table.heads]
@@ -86,7 +87,7 @@ def _print(table: Table, console: Console, longest: int) -> None:
         more = f"{len(table.rows) - _GLANCE:,} more rows: write them with --csv or --json"
         console.print(Padding(Text(more, style="yellow"), (0, 0, 0, 1)))
     for note in table.notes:
-        console.print(Padding(Text(_inert(note), style="dim"), (0, 0, 0, 1)))
+        console.print(Padding(Text(one_line(note, 2_000), style="dim"), (0, 0, 0, 1)))
 
 
 def _fitting(
@@ -124,11 +125,6 @@ def _turned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Shown:
     return _grid([names[0], *(row[0] for row in rows)], cells, [True] * (len(rows) + 1))
 
 
-def _inert(text: str) -> str:
-    """Names come from stores and models: what could steer a terminal is shown as a dot."""
-    return "".join(char if char.isprintable() else "\N{MIDDLE DOT}" for char in text)
-
-
 # --- files ------------------------------------------------------------------------------------------------------
 
 
@@ -146,15 +142,5 @@ def write(tables: Sequence[Table], files: TableFiles) -> list[Path]:
     if files.latex:
         written.append((files.latex, "\n\n".join(latex_text(table) for table in tables) + "\n"))
     for path, text in written:
-        _write(path, text)
+        write_output(path, text, "name another file")
     return [path for path, _ in written]
-
-
-def _write(path: Path, text: str) -> None:
-    from sparkles_eval.core.errors import UserError
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another file") from error

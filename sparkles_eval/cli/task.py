@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.core.terminal import say
+
 app = typer.Typer(help="Make a task of your own.", no_args_is_help=True)
 
 
@@ -28,4 +30,4 @@ def new(
     from sparkles_eval.tasks.folders import write_task_scaffold
 
     folder = write_task_scaffold(name, where)
-    typer.echo(f"{folder}\ntry it:  sparkles-eval run --task {folder} --model baseline/oracle")
+    say(f"{folder}\ntry it:  sparkles-eval run --task {folder} --model baseline/oracle")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say
 
 if TYPE_CHECKING:
     from sparkles_eval.training.launch import TrainResult
@@ -122,11 +123,11 @@ def train(
         logs=tuple(one.value for one in log or ()),
         content=tuple(content or ()),
     )
-    done = launch_training(wishes, typer.echo)
+    done = launch_training(wishes, say)
     if main_process():
         _show(done)
 
 
 def _show(done: TrainResult) -> None:
-    typer.echo(f"model   {done.model}")
-    typer.echo(f"metrics {done.out / 'metrics.csv'}, loss curve {done.out / 'loss.svg'}")
+    say(f"model   {done.model}")
+    say(f"metrics {done.out / 'metrics.csv'}, loss curve {done.out / 'loss.svg'}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
+from sparkles_eval.core.terminal import say, say_json, say_warning
 
 if TYPE_CHECKING:
     from sparkles_eval.publishing.discrepancies import Verification
@@ -47,25 +48,25 @@ def verify(
 
 def _print(found: Verification) -> None:
     for finding in found.findings[:_TOLD]:
-        typer.secho(f"  {finding}", fg=typer.colors.RED)
+        say(f"  {finding}", color="red")
     if len(found.findings) > _TOLD:
-        typer.echo(f"  ... and {len(found.findings) - _TOLD:,} more; --json FILE has them")
+        say(f"  ... and {len(found.findings) - _TOLD:,} more; --json FILE has them")
     for why in found.unchecked:
-        typer.secho(f"not worked out again: {why}", fg=typer.colors.YELLOW)
+        say_warning(f"not worked out again: {why}")
     if found.checked:
-        typer.echo(f"checked {', '.join(f'{count:,} {name}' for name, count in found.checked.items())}")
+        say(f"checked {', '.join(f'{count:,} {name}' for name, count in found.checked.items())}")
     if found.sound:
-        typer.secho("everything follows from what was asked and said", fg=typer.colors.GREEN)
+        say("everything follows from what was asked and said", color="green")
     else:
         count = f"{len(found.findings):,}{' or more' if found.cut else ''}"
-        typer.secho(f"{count} finding{'s' if len(found.findings) != 1 else ''}", fg=typer.colors.RED)
+        say(f"{count} finding{'s' if len(found.findings) != 1 else ''}", color="red")
 
 
 def _write(found: Verification, out: Path) -> None:
     from dataclasses import asdict
     from json import dumps
 
-    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.core.files import write_output
 
     said = {
         "sound": found.sound,
@@ -76,9 +77,6 @@ def _write(found: Verification, out: Path) -> None:
     }
     text = dumps(said, indent=1, ensure_ascii=False)
     if out == Path("-"):
-        typer.echo(text)
+        say_json(text)
         return
-    try:
-        out.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); name another file") from error
+    write_output(out, f"{text}\n", "name another file")

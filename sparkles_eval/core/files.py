@@ -1,14 +1,123 @@
-"""Paths of the cache folder."""
+"""Writes files and folders whole or not at all, hashes files, and names the folders of the cache."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
 
+from sparkles_eval.core.errors import UserError
 
-def cache_dir() -> Path:
-    """The folder named by the environment variable SPARKLES_CACHE, else the user's cache folder. Not created here."""
+
+def cache_dir(*parts: str) -> Path:
+    """A folder of the cache, not created here.
+
+    The cache is the folder named by the environment variable SPARKLES_CACHE, else the user's cache folder.
+    """
     named = os.environ.get("SPARKLES_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("sparkles-eval")
+    root = Path(named).expanduser() if named else platformdirs.user_cache_path("sparkles-eval")
+    return root.joinpath(*parts)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal digits, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(out: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A path that the block writes a file to; it takes the place of `out` where the block ends well.
+
+    A reader sees the old file or the new one, never a part; two processes may write the same file. The block's file
+    stands beside `out` (same file system) under a name of its own and is removed where the block fails. Permissions
+    are those of the file that is replaced, else what the umask leaves. A link is followed; a device or pipe, which
+    cannot be replaced, is written into. With `durable` the bytes are on the disk before the name is: for what cannot
+    be made again (bundles, checkpoints, downloads), not for caches and pages.
+
+    Raises OSError.
+    """
+    target = out.resolve() if out.is_symlink() else out
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        yield from _into_device(target)
+        return
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        with suppress(FileNotFoundError):
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        if durable:
+            _sync(part)
+        os.replace(part, target)  # noqa: PTH105 - one place
+        if durable and os.name == "posix":
+            _sync(target.parent)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _into_device(target: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sparkles-out-") as folder:
+        part = Path(folder) / "part"
+        yield part
+        with part.open("rb") as made, target.open("wb") as file:
+            shutil.copyfileobj(made, file)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(out: Path, data: bytes | str, *, durable: bool = False) -> Path:
+    """Write a file whole or not at all (see `replacing`); its folder is made. Text is UTF-8. Raises OSError."""
+    with replacing(out, durable=durable) as part:
+        part.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", errors="replace"))
+    return out
+
+
+def write_output(out: Path, data: bytes | str, fix: str = "name another place", *, durable: bool = False) -> Path:
+    """`write_file` for a file that the user named. Raises errors.UserError, with `fix`, where it cannot be written."""
+    try:
+        return write_file(out, data, durable=durable)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); {fix}") from error
+
+
+@contextmanager
+def replacing_folder(out: Path) -> Iterator[Path]:
+    """An empty folder that the block fills; it takes the place of `out` where the block ends well. Raises OSError.
+
+    An earlier folder is moved aside first and comes back where the new one cannot take its place.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_name(f".{out.name}.new")
+    old = out.with_name(f".{out.name}.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        yield fresh
+        if out.exists():
+            out.rename(old)
+        try:
+            fresh.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict
-
 from sparkles_eval.core import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
 from sparkles_eval.core.pictures import reading_of
+from sparkles_eval.core.strict import Strict
 
 FindImage = Callable[[str], Image]
 """Gives the image with a SHA-256 (the store knows size, type and path; the JSON has id and caption)."""
@@ -89,17 +88,13 @@ def conversation_json(conversation: Conversation, *, upright: bool = True) -> JS
     return {"system": conversation.system, "messages": messages}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Image(_Strict):
+class _Image(Strict):
     image: str
     id: str = ""
     caption: str | None = None
 
 
-class _Fact(_Strict):
+class _Fact(Strict):
     id: str
     image: str
     subject: str
@@ -108,7 +103,7 @@ class _Fact(_Strict):
     alternatives: tuple[str, ...] = ()
 
 
-class _Turn(_Strict):
+class _Turn(Strict):
     content: tuple[str | _Image, ...]
     reference: str | None = None
     facts: tuple[_Fact, ...] = ()
@@ -116,7 +111,7 @@ class _Turn(_Strict):
     targets: tuple[str, ...] = ()
 
 
-class _Sample(_Strict):
+class _Sample(Strict):
     id: str
     turns: tuple[_Turn, ...]
     fields: dict[str, str]

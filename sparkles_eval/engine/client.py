@@ -251,7 +251,7 @@ class ModelClient:
         self._show(seconds)
         if held:
             keep = min(seconds, self.limiter.congestion.latency_s or _VISIBLE_S)
-            await self._sleep(keep, acquire=False)
+            await self._sleep(keep, lend=False)
             seconds -= keep
         if seconds > 0:
             await self._sleep(seconds)

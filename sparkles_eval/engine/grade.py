@@ -10,6 +10,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
+from sparkles_eval.core.names import judge_name
 from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
@@ -51,8 +52,7 @@ class Grader:
         self._judge = seat.judge
         self._card = seat.judge.card
         self._row = judge_row(seat.judge)
-        asks = f" ({self._card.model})" if self._card.model else ""
-        self._who = f"{self._card.name}{asks} on {run.model}"
+        self._who = f"{judge_name(self._card)} on {run.model}"
         self._store = store
         self._asker = asker
         self._once = once

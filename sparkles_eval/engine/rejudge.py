@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sparkles_eval.adapters.replay import Replay
 from sparkles_eval.core import Generation, Image, Model, Part, Sample, fingerprint
-from sparkles_eval.core.files import cache_dir
+from sparkles_eval.core.files import cache_dir, write_file
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, WorkItem
 from sparkles_eval.judges.audit import Probe
 from sparkles_eval.store import read_runs, read_samples
@@ -61,12 +61,9 @@ def _path(store: Store, image: Image, data_root: Path | None) -> Path | None:
     data = read_samples.embedded(store, image.sha256)
     if data is None:
         return None
-    kept = cache_dir() / "embedded" / image.sha256
+    kept = cache_dir("embedded", image.sha256)
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(kept)
+        write_file(kept, data)
     return kept
 
 

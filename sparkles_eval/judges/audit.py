@@ -17,11 +17,12 @@ from pydantic import Field, field_validator
 from sparkles_eval.core import Sample, Turn
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.judges import perturbations
 from sparkles_eval.judges.base import JudgeCard
 from sparkles_eval.judges.perturbations import Answers
 from sparkles_eval.tasks.prompts import compile_template, render
-from sparkles_eval.tasks.validation import Strict, read_yaml
+from sparkles_eval.tasks.validation import read_yaml
 
 CLEAN, CANNOT_TELL, WEAK = "clean", "cannot tell", "weak"
 LEVELS = (1 / 3, 2 / 3, 1.0)

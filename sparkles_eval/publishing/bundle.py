@@ -10,7 +10,6 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,9 +17,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import replacing
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.validation import Strict
 
 _WHEN = (1980, 1, 1, 0, 0, 0)
 """Every member's time: the same content gives the same archive."""
@@ -45,10 +45,8 @@ def pack(out: Path, members: Mapping[str, Path]) -> None:
 
     Raises errors.UserError where it cannot be written.
     """
-    part = out.with_name(f".{out.name}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replacing(out, durable=True) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in sorted(members):
                 info = zipfile.ZipInfo(name, _WHEN)
                 info.compress_type = zipfile.ZIP_DEFLATED
@@ -56,12 +54,8 @@ def pack(out: Path, members: Mapping[str, Path]) -> None:
                 info.external_attr = (stat.S_IFREG | 0o644) << 16
                 with members[name].open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
                     shutil.copyfileobj(source, target, _CHUNK)
-        part.replace(out)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror}); name another place") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def unpack(bundle: Path, folder: Path, bounds: Mapping[str, int]) -> dict[str, UnpackedMember]:

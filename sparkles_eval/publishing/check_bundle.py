@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import StoreError, UserError
+from sparkles_eval.core.files import sha256_file
 from sparkles_eval.publishing.bundle import (
     CARD,
     MANIFEST,
@@ -62,9 +62,7 @@ def check_bundle(bundle: Path, folder: Path, *, largest: int = LARGEST) -> Check
         _card(members, manifest)
     except (BadBundle, StoreError) as error:
         raise BundleRejected([str(error).replace(str(folder / STORE), STORE)]) from error
-    with bundle.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return CheckedBundle(bundle.name, digest, bundle.stat().st_size, manifest, members[STORE].path)
+    return CheckedBundle(bundle.name, sha256_file(bundle), bundle.stat().st_size, manifest, members[STORE].path)
 
 
 def _manifest(members: dict[str, UnpackedMember]) -> Manifest:

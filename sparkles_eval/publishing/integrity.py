@@ -10,12 +10,12 @@ from typing import Annotated, Protocol
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from sparkles_eval.core import Role
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.publishing.discrepancies import Discrepancy, row_address, shown_value
 from sparkles_eval.publishing.open_store import schema_differences
 from sparkles_eval.publishing.table_keys import TABLES, TableKeys
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.validation import Strict
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Names = TypeAdapter(list[str])

@@ -21,7 +21,7 @@ from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.core.content import overlay
 from sparkles_eval.core.errors import StoreError, UserError
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import NO_VALUE, format_count, format_number, one_line
 from sparkles_eval.publishing.bundle import (
     CARD,
     FORMAT,
@@ -106,12 +106,12 @@ def _card_lines(summary: Summary) -> Iterator[CardLine]:
                     yield CardLine(
                         entry.run.task.name,
                         entry.run.protocol,
-                        judge_name(entry.judge) if entry.judge else numbers.NONE,
+                        judge_name(entry.judge) if entry.judge else NO_VALUE,
                         entry.run.model.name,
                         measure.column.title + (" (%)" if unit == "percent" else ""),
-                        numbers.format_number(measure.estimate.value, unit),
-                        numbers.format_interval(measure.estimate, unit) or measure.estimate.note or numbers.NONE,
-                        numbers.format_count(measure.estimate.n, measure.estimate.total),
+                        format_number(measure.estimate.value, unit),
+                        numbers.format_interval(measure.estimate, unit) or measure.estimate.note or NO_VALUE,
+                        format_count(measure.estimate.n, measure.estimate.total),
                     )
 
 

@@ -16,6 +16,7 @@ from sparkles_eval import __version__
 from sparkles_eval.analysis.comparability import Comparability, differences
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError, UserError
+from sparkles_eval.core.files import replacing_folder
 from sparkles_eval.publishing.bundle import RunIdentity
 from sparkles_eval.publishing.check_bundle import LARGEST, BundleRejected, CheckedBundle, check_bundle
 from sparkles_eval.publishing.merge_rows import Conflict, merge_rows
@@ -241,15 +242,8 @@ def _write(board: LeaderboardResult, merged: Path, site: Path, *, figures: bool)
 
 def _replace(site: Path, out: Path) -> None:
     """Put the finished site in place of an earlier one."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh, old = out.with_name(f".{out.name}.new"), out.with_name(f".{out.name}.old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
     try:
-        shutil.copytree(site, fresh)
-        if out.exists():
-            out.replace(old)
-        fresh.replace(out)
+        with replacing_folder(out) as fresh:
+            shutil.copytree(site, fresh, dirs_exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another folder") from error
-    shutil.rmtree(old, ignore_errors=True)

@@ -9,8 +9,9 @@ from sparkles_eval.analysis.judges.audit import WHOLE, AuditReport
 from sparkles_eval.analysis.judges.audit_tables import FAULTS, Finding, findings, negative
 from sparkles_eval.analysis.tables import Head, Span
 from sparkles_eval.core.content import find_file
-from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.core.text import escape_markdown
 from sparkles_eval.judges.quoting import Rehearsal
 from sparkles_eval.reports.toolkit.table_files import cell_text
 from sparkles_eval.tasks.prompts import compile_template, render
@@ -34,8 +35,8 @@ def page(report: AuditReport, content: Sequence[Path] = (), rehearsed: Sequence[
     found = findings(report)
     judge, said = report.judge, report.replies
     names: dict[str, object] = {
-        "judge": _cell(judge_name(judge)),
-        "task": _cell(report.task),
+        "judge": escape_markdown(judge_name(judge)),
+        "task": escape_markdown(report.task),
         "dialogues": report.dialogues,
         "probes": report.probes,
         "sees": _SEES.get(judge.sees, judge.sees),
@@ -52,7 +53,7 @@ def page(report: AuditReport, content: Sequence[Path] = (), rehearsed: Sequence[
         "rehearsed": rehearsed,
         "unscored": cell_text(Span.of(report.unscored), _SHARE),
     }
-    names["criteria"] = [_cell(measure) for measure in report.measures if measure != WHOLE]
+    names["criteria"] = [escape_markdown(measure) for measure in report.measures if measure != WHOLE]
     names["by_criterion"] = _by_criterion(report)
     for group in ("faults", "tricks", "looking"):
         names[group] = [_line(finding) for finding in found if finding.group == group]
@@ -69,21 +70,16 @@ def _by_criterion(report: AuditReport) -> list[dict[str, object]]:
     for changed in report.changes:
         if changed.measure != WHOLE and changed.kind == "falls":
             rows.setdefault(changed.title, []).append(cell_text(Span.of(negative(changed.change)), _POINTS))
-    return [{"question": _cell(question), "points": points} for question, points in rows.items()]
+    return [{"question": escape_markdown(question), "points": points} for question, points in rows.items()]
 
 
 def _line(finding: Finding) -> dict[str, str]:
     return {
-        "question": _cell(finding.question),
+        "question": escape_markdown(finding.question),
         "verdict": finding.verdict if finding.verdict in ("yes", "barely") else f"**{finding.verdict}**",
         "points": cell_text(finding.points, _POINTS),
         "n": str(finding.n),
     }
-
-
-def _cell(text: str) -> str:
-    """Names and titles may come from anybody: no line breaks, no bars that would end a cell, nothing invisible."""
-    return "".join(char if char.isprintable() else " " for char in text).replace("|", "\\|")
 
 
 def _summary(found: Sequence[Finding]) -> str:
@@ -109,12 +105,3 @@ def _attack_note(report: AuditReport) -> str:
         return f"{wins} of {tries} tries gained two points in nine or more."
     most = cell_text(max(one.success_upper for one in tried), _SHARE)
     return f"None of {tries} tries gained two points in nine; for a single attack that still allows {most}%."
-
-
-def write_page(path: Path, text: str) -> None:
-    """Write the page. Raises errors.UserError where that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another file with --out") from error

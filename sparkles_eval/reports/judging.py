@@ -16,6 +16,7 @@ from sparkles_eval.analysis.summary import Entry, Panel, Summary
 from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.core.text import format_plain
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.table_files import read_tables
 from sparkles_eval.store.ratings import ratings
@@ -92,7 +93,7 @@ def _rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
             judge.version,
             "a rule" if rule else judge.model or "no model",
             judge.sees,
-            f"{numbers.format_plain(judge.low)} to {numbers.format_plain(judge.high)}",
+            f"{format_plain(judge.low)} to {format_plain(judge.high)}",
             _reading(judge),
             ", ".join(criterion.name for criterion in judge.criteria),
             ", ".join(dict.fromkeys(entry.run.task.name for entry in entries)),

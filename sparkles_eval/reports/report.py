@@ -10,6 +10,7 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from sparkles_eval.analysis.summary import Summary
+from sparkles_eval.core.files import write_output
 from sparkles_eval.reports.groups import groups
 from sparkles_eval.reports.report_data import ReportData, SiteOptions, WrittenReport, collect_report
 from sparkles_eval.reports.samples.site import SCRIPTS, STYLES
@@ -74,7 +75,7 @@ def render_file(
         )
         notes = (said, *notes)
         html = _page(_template(chosen), store, parts, replace(chosen, samples=most), notes)
-    return WrittenReport(pages.write_page(out, html), notes)
+    return WrittenReport(write_output(out, html), notes)
 
 
 def _longest(summary: Summary, options: SiteOptions) -> int:

@@ -22,9 +22,8 @@ from sparkles_eval.analysis.tables import Cell as TableCell
 from sparkles_eval.analysis.tables import Head as TableHead
 from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.core.names import judge_name, slug
-from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.core.text import format_count, format_time, one_line, visible
 from sparkles_eval.reports.judging import Section, judging
-from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.links import task_slug
 from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text, markdown_text
 from sparkles_eval.store.store import Store
@@ -92,7 +91,7 @@ def _files(stem: str, data: Table, shown: Table) -> tuple[DownloadFile, ...]:
 
 
 def _download(summary: Summary) -> str:
-    return f"sparkles-eval {summary.version}, {numbers.format_time(summary.made_at)}; intervals are 95%"
+    return f"sparkles-eval {summary.version}, {format_time(summary.made_at)}; intervals are 95%"
 
 
 def _published_note(head: Head) -> str:
@@ -138,7 +137,7 @@ def _counts(row: Line, measure: Measure | None, standing: Standing | None) -> li
 
 def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list[TableCell]:
     known = measure.estimate if measure and row.kind != "guessing" else None
-    return [numbers.format_count(known.n, known.total) if known else "", rank_words(standing)]
+    return [format_count(known.n, known.total) if known else "", rank_words(standing)]
 
 
 def rank_words(standing: Standing | None) -> str:
@@ -230,7 +229,7 @@ def _short(head: Head, entry: Entry) -> tuple[TableCell, ...]:
         one_line(entry.label),
         *(Span.of(measure.estimate) if measure else Span(None) for measure in measures),
         rank_words(head.standings.by_run.get(entry.run.id)),
-        numbers.format_count(entry.coverage.graded, entry.coverage.asked),
+        format_count(entry.coverage.graded, entry.coverage.asked),
     )
 
 

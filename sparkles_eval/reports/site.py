@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import replacing
 from sparkles_eval.core.names import slug
 from sparkles_eval.core.text import one_line
 from sparkles_eval.reports.report_data import ReportData, SiteOptions, WrittenReport, collect_report
@@ -92,18 +94,11 @@ def _store(shell: SiteWriter, store: Store, summary: Summary, *, wished: bool) -
         many = "runs" if hidden != 1 else "run"
         return (f"The store was left out: it holds {hidden} {many} that this report does not show.",)
     path = shell.out / "downloads" / STORE
-    part = path.with_name(f".{STORE}.part")
-    part.unlink(missing_ok=True)
     try:
-        copy = sqlite3.connect(part)
-        try:
+        with replacing(path) as part, closing(sqlite3.connect(part)) as copy:
             store.connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
-        finally:
-            copy.close()
-        part.replace(path)
     except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
         raise UserError(
             f"{path}: the store cannot be copied ({error}); make room, or leave it out: --no-store"
         ) from error

@@ -14,7 +14,7 @@ from rich.text import Text
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.tasks.metrics import Metric
 
@@ -56,11 +56,7 @@ def _table(panel: Panel, gap: int) -> Table:
     table.add_column("model", overflow="fold", no_wrap=longest <= _NAME_WIDTH, min_width=12)
     shown = [column for column in panel.columns if column.level in ("headline", "main")]
     for column in shown:
-        unit = (
-            "%"
-            if column.unit == "percent"
-            else f"{numbers.format_plain(column.low)}-{numbers.format_plain(column.high)}"
-        )
+        unit = "%" if column.unit == "percent" else f"{format_plain(column.low)}-{format_plain(column.high)}"
         table.add_column(f"{column.title}\n{unit} [95%]", justify="right", min_width=6)
     table.add_column("graded\nn of N", justify="right", min_width=6)
     table.add_column("cost", justify="right", overflow="fold", min_width=7)
@@ -76,8 +72,8 @@ def _table(panel: Panel, gap: int) -> Table:
 
 def _cell(measure: Measure | None, column: Metric) -> Text:
     if measure is None:
-        return Text(numbers.NONE, style="dim")
-    value = numbers.format_number(measure.estimate.value, column.unit)
+        return Text(NO_VALUE, style="dim")
+    value = format_number(measure.estimate.value, column.unit)
     style = "bold" if column.level == "headline" else ""
     beside = numbers.format_interval(measure.estimate, column.unit) or measure.estimate.note
     return Text.assemble((value, style), ("\n" + beside, "dim"))
@@ -123,7 +119,7 @@ def chances(panel: Panel) -> list[str]:
     for entry in panel.entries:
         for m in entry.measures:
             if m.chance is not None and m.column.level != "bounds":
-                found[m.column.name] = f"{m.column.title} {numbers.format_number(m.chance, m.column.unit)}%"
+                found[m.column.name] = f"{m.column.title} {format_number(m.chance, m.column.unit)}%"
     return [", ".join(found.values())] if found else []
 
 

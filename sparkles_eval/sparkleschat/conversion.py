@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -13,6 +12,7 @@ from huggingface_hub import save_torch_state_dict
 from transformers import LlamaConfig
 
 from sparkles_eval.core.errors import DataError, Problem, UserError
+from sparkles_eval.core.files import sha256_file
 from sparkles_eval.sparkleschat import saved_weights, weight_files
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
 from sparkles_eval.sparkleschat.generation import published_generation
@@ -103,7 +103,7 @@ def convert(
         problems += [Problem(key, f"unknown tensor in {place.name}") for key, what in fates.items() if what is None]
         _merge(found, tensors, fates, problems)
         dropped |= _reasons(part, fates)
-        hashes |= {file: _sha256(file) for file in tensors.files if file not in hashes}
+        hashes |= {file: sha256_file(file) for file in tensors.files if file not in hashes}
         files += [SourceFile(part, file.name, hashes[file], file.stat().st_size) for file in tensors.files]
     problems += _compare(found, config)
     if problems:
@@ -152,7 +152,7 @@ def convert_projection(projection: Path, base: Path, out: Path) -> Conversion:
     saved_weights.save_projection(out, {name: tensor.float() for name, tensor in found.items()}, base.resolve(), parts)
     config.save_pretrained(out)
     SparklesChatProcessor.from_pretrained(base).save_pretrained(out)
-    file = SourceFile("projection", projection.name, _sha256(projection), projection.stat().st_size)
+    file = SourceFile("projection", projection.name, sha256_file(projection), projection.stat().st_size)
     hashes = {part: known.sha256 for part, known in parts.items()}
     done = Conversion(out, (file,), len(found), _reasons("projection", fates), hashes, ())
     _write_report(done)
@@ -279,11 +279,6 @@ def _save_processor(sources: Sources, config: SparklesChatConfig, out: Path) -> 
         return (f"no processor was saved ({missing}); give the tokenizer and convert again to use text",)
     SparklesChatProcessor.for_model(tokens, config).save_pretrained(out)
     return ()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write_report(done: Conversion) -> None:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import sha256_file
 
 FOLDER = "lora"
 """Inside a model's folder. A model that has one is never loaded without it."""
@@ -112,8 +113,7 @@ def digest(folder: Path) -> str | None:
     for name in (CONFIG, WEIGHTS):
         if not (place / name).is_file():
             raise UserError(f"{place}: {name} is missing; copy the folder again")
-        with (place / name).open("rb") as stream:
-            found.update(hashlib.file_digest(stream, "sha256").digest())
+        found.update(bytes.fromhex(sha256_file(place / name)))
     return found.hexdigest()
 
 

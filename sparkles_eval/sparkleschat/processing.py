@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from transformers import AutoProcessor, BatchFeature, ProcessorMixin
 
 from sparkles_eval.core import Conversation
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.sparkleschat import prompts
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
 from sparkles_eval.sparkleschat.tokenizers import Tokens, load_tokens
@@ -46,10 +47,8 @@ PROCESSOR_FILE = "processor_config.json"
 IGNORED = -100
 
 
-class ProcessorSettings(BaseModel):
+class ProcessorSettings(Strict):
     """`processor_config.json`. Lengths count positions: tokens and image vectors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     processor_class: Literal["SparklesChatProcessor"] = "SparklesChatProcessor"
     image_size: int = 224

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.strict import Strict
 
 PROJECTION_WEIGHTS = "projection.safetensors"
 PROJECTION_RECORD = "projection.json"
@@ -30,20 +31,16 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The frozen parts and how their tensors' names begin. All that is left is the projection."""
 
 
-class PartRecord(BaseModel):
+class PartRecord(Strict):
     """One frozen part: what it is called, which revision, and the hash of its tensors (`part_hashes`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     revision: str
     sha256: str
 
 
-class ProjectionRecord(BaseModel):
+class ProjectionRecord(Strict):
     """`projection.json`: which weights the projection beside it belongs to."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1]
     base: str

@@ -64,20 +64,27 @@ class Store:
     Raises errors.StoreError when the file cannot be used (see `database.connect`) or written (disk full, read-only).
     """
 
-    def __init__(self, path: Path | str, *, create: bool = True, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        connection: sqlite3.Connection | None = None,
+    ) -> None:
+        """Open the file at `path`; with `connection` nothing is opened, and `path` is only the store's name."""
         self.path = Path(path)
         self.read_only = read_only
-        self.connection = connect_read_only(self.path) if read_only else connect(self.path, create=create)
+        if connection is None:
+            connection = connect_read_only(self.path) if read_only else connect(self.path, create=create)
+        self.connection = connection
         self._models: set[Value] = set()
         """Ids of models that are known to be registered: asking each time would cost every response a statement."""
 
     @classmethod
     def over(cls, path: Path, connection: sqlite3.Connection) -> Self:
-        """A store over a connection that is open already, such as one that can only read."""
-        made = cls.__new__(cls)
-        made.path, made.connection = path, connection
-        made._models = set()  # noqa: SLF001 - its own
-        return made
+        """A store over a connection that is open already and can only read."""
+        return cls(path, read_only=True, connection=connection)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import PIL
 
 from sparkles_eval.core import Image, Sample, Text, Turn
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.files import write_file
 from sparkles_eval.synthetic.bison_items import choice
 from sparkles_eval.synthetic.dialogue_items import DialogueQuestion, dialogue
 from sparkles_eval.synthetic.drawing import EDGE, draw, png
@@ -77,15 +77,8 @@ def _sound(path: Path) -> bytes | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Put the file in place at once. A half-written one of a process that died stays beside, under another name."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_file(path, data)
     except OSError as error:
         raise ContentError(
             f"cannot keep drawn scenes in {path.parent}: {error.strerror}; "

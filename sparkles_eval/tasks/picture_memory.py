@@ -40,7 +40,7 @@ def _decoder() -> str:
 
 @contextlib.contextmanager
 def _opened() -> Iterator[sqlite3.Connection]:
-    path = cache_dir() / _FILE
+    path = cache_dir(_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(path, timeout=5)) as db, db:
         db.executescript(_SCHEMA)

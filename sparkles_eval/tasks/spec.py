@@ -10,10 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.tasks.base import Orders
 from sparkles_eval.tasks.metrics import find_metrics, nameable
 from sparkles_eval.tasks.scorers.rules import RULES
-from sparkles_eval.tasks.validation import Name, Strict, read_yaml
+from sparkles_eval.tasks.validation import Name, read_yaml
 
 FILE = "task.yaml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

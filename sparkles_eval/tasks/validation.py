@@ -25,12 +25,6 @@ _SHAPES = {
 }
 
 
-class Strict(BaseModel):
-    """Base of everything that is read from a user's own file: a key that is not declared is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Foreign(BaseModel):
     """Base of rows of published data files: they may say more than we read."""
 

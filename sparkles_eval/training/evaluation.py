@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sparkles_eval.analysis.summary import Entry, summarise
 from sparkles_eval.core import Sample
+from sparkles_eval.core.text import format_count
 from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.engine.prepare import check_prices, load_tasks, prepare
 from sparkles_eval.engine.progress import NoProgress
@@ -79,7 +80,7 @@ def _summary_line(entry: Entry) -> str:
     """ "bison-mini accuracy 56.7 [48.7, 64.3], graded 150 of 150"."""
     first = entry.headline
     name = first.column.title.lower() if first else "no score"
-    graded = numbers.format_count(entry.coverage.graded, entry.coverage.asked)
+    graded = format_count(entry.coverage.graded, entry.coverage.asked)
     return f"{entry.run.task.name} {name} {numbers.format_measure(first)}, graded {graded}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from PIL import Image
 from sparkles_eval.core import Image as Picture
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.errors import DataError, Problem
+from sparkles_eval.core.files import replacing
 from sparkles_eval.core.pictures import READING, decode
 from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.sparkleschat.processing import normalise_image, pixel_values
@@ -140,9 +140,5 @@ class FeatureCache:
 
     def _write(self, picture: Picture, features: torch.Tensor) -> None:
         """Complete or not at all: two processes may fill the same folder."""
-        file = self._file(picture)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-        with beside.open("wb") as stream:
+        with replacing(self._file(picture)) as part, part.open("wb") as stream:
             np.save(stream, features.numpy().astype(np.float16))
-        beside.replace(file)

@@ -77,7 +77,7 @@ def launch_training(wishes: TrainConfig, say: Say) -> TrainResult:
     tell = say if main_process() else _hide_library_output
     prepared = _prepare(recipe, wishes, keeping, tell)
     assert wishes.model is not None
-    cache = wishes.cache or cache_dir() / "features"
+    cache = wishes.cache or cache_dir("features")
     _make_folder("--cache", cache)
     if main_process():
         _make_folder("--out", wishes.out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.tasks.validation import Strict
+from sparkles_eval.core.files import replacing_folder, write_file
+from sparkles_eval.core.strict import Strict
 
 CHECKPOINTS = "checkpoints"
 _TENSORS, _RECORD = "state.safetensors", "state.json"
@@ -42,18 +42,14 @@ class TrainedState:
 def save(out: Path, position: RunPosition, trained: TrainedState, beside: Callable[[Path], None]) -> Path:
     """Write a checkpoint; `beside` adds the run's own files (weights in their published form) to its folder."""
     place = out / CHECKPOINTS / f"{position.step:08d}"
-    making = place.with_name(f".{place.name}.part")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
     tensors = {f"weight/{name}": own.detach().cpu().contiguous() for name, own in trained.parameters.items()}
     for number, values in trained.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value).cpu() for key, value in values.items()}
     tensors["random/torch"] = torch.get_rng_state()
-    save_file({name: tensor.clone() for name, tensor in tensors.items()}, making / _TENSORS)
-    (making / _RECORD).write_text(position.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    beside(making)
-    shutil.rmtree(place, ignore_errors=True)
-    making.replace(place)
+    with replacing_folder(place) as making:
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, making / _TENSORS)
+        write_file(making / _RECORD, position.model_dump_json(indent=2) + "\n", durable=True)
+        beside(making)
     return place
 
 

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from sparkles_eval.adapters.local.sparkleschat_folder import identify
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.engine.run import environment
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.trainings import MeasuredStep, Training
-from sparkles_eval.tasks.validation import Strict
 from sparkles_eval.training.evaluation import CheckpointEvaluator
 from sparkles_eval.training.metric_logs import LogName, StepMetrics, open_logs
 from sparkles_eval.training.recipes import ProjectionRecipe, Recipe

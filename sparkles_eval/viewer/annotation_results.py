@@ -15,8 +15,9 @@ from sparkles_eval.analysis.judges import comparison as judges_tables
 from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import NO_VALUE
 from sparkles_eval.reports.judging import Section
-from sparkles_eval.reports.toolkit import numbers, pages
+from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.stats.agreement import krippendorff
 from sparkles_eval.stats.bradley_terry import bradley_terry
 from sparkles_eval.stats.estimates import mean_estimate
@@ -258,7 +259,7 @@ def _agreed(given: Sequence[Preference], raters: Sequence[str]) -> str:
         for a, b in itertools.combinations(said.values(), 2):
             same, total = same + (a == b), total + 1
     alpha = krippendorff([[said.get(rater) for said in shared] for rater in raters], "ordinal")
-    told = numbers.NONE if alpha.value is None else f"{alpha.value:.2f}"
+    told = NO_VALUE if alpha.value is None else f"{alpha.value:.2f}"
     return (
         f"people who compared the same two answers said the same in {same:,} of {total:,} cases"
         f" (Krippendorff's alpha {told} on {len(shared):,} pairs)"

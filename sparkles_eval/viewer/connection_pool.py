@@ -63,7 +63,7 @@ def migrate_store(path: Path) -> None:
 def _side(path: Path) -> Path:
     """The side file, made: in the user's cache, else in a folder for temporary files."""
     try:
-        place = viewer_index.viewer_index_path(path, cache_dir() / "viewer")
+        place = viewer_index.viewer_index_path(path, cache_dir("viewer"))
         viewer_index.open_viewer_index(path, place).close()
     except StoreError:
         place = viewer_index.viewer_index_path(path, Path(tempfile.mkdtemp(prefix="sparkles-view-")))

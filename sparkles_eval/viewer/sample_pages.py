@@ -15,10 +15,9 @@ from starlette.responses import Response
 
 from sparkles_eval.analysis.humans.files import on_disk
 from sparkles_eval.analysis.summary import Entry
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import format_number, one_line
 from sparkles_eval.reports.samples.reader import sample_views
 from sparkles_eval.reports.samples.sample_views import AnswerView, ImageView, SampleView, VerdictView
-from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.page_images import ImageSource, media_type
 from sparkles_eval.store import read_samples, sample_flags
 from sparkles_eval.store.store import Store
@@ -204,7 +203,7 @@ def _marked(group: RunGroup, given: Sequence[tuple[int, sample_flags.Mark, float
         row = group.marked.get(number_)
         if row is None or row.judge is None or row.run.id in first:
             continue
-        said = numbers.format_number(points, "points") if mark == "rated" else mark
+        said = format_number(points, "points") if mark == "rated" else mark
         scale = VerdictView("", said, (), "", None, (row.judge.low, row.judge.high), points=points)
         first[row.run.id] = AnswerView(
             one_line(row.label), "", mark, said, None, (), (scale,) if mark == "rated" else (), points

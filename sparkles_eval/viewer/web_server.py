@@ -25,6 +25,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.terminal import say, say_warning
 from sparkles_eval.reports.toolkit.pages import asset
 from sparkles_eval.viewer.security import HEADERS, RequestGuard
 
@@ -98,12 +99,12 @@ def serve(factory: AppFactory, host: str = "127.0.0.1", port: int = 0, *, open_b
         token = secrets.token_urlsafe(24)
         made = factory(token, host, bound)
         url = f"http://{_in_url(_reached_by(host))}:{bound}/{token}/"
-        print(f"{url}  (Ctrl-C ends)", flush=True)
+        say(f"{url}  (Ctrl-C ends)")
         if not loopback(host):
-            print(
+            say_warning(
                 f"warning: {host} can be reached from other machines, and the connection is not encrypted: whoever "
                 f"sees the address can use this page; `ssh -L {bound}:127.0.0.1:{bound}` needs no --host",
-                file=sys.stderr,
+                err=True,
             )
         if open_browser and _desktop():
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

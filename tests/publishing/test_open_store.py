@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.publishing.open_store import open_readonly, open_untrusted, schema_differences
 from sparkles_eval.store import database, read_runs
@@ -19,6 +20,15 @@ def test_nothing_can_be_written(store_file: Path) -> None:
     for opened in (open_readonly(store_file), open_untrusted(store_file)):
         with opened as store, pytest.raises(sqlite3.OperationalError, match="readonly"):
             store.connection.execute("DELETE FROM scores")
+
+
+def test_what_is_opened_only_to_read_is_summarised_like_the_file_itself(store_file: Path) -> None:
+    with Store(store_file) as own:
+        whole = summarise(own)
+    for opened in (open_readonly(store_file), open_untrusted(store_file)):
+        with opened as store:
+            assert store.read_only
+            assert summarise(store).tasks == whole.tasks
 
 
 def test_a_store_that_is_written_meanwhile_is_not_believed(store_file: Path) -> None:

@@ -7,20 +7,22 @@ import pytest
 from sparkles_eval.analysis.leaderboard import bar
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.core import Estimate
-from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.core.text import NO_VALUE, format_duration, format_number, format_time, one_line, visible
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.markdown import parse_markdown
 from sparkles_eval.store.read_runs import Sum
-from sparkles_eval.tasks.metrics import Metric
+from sparkles_eval.tasks.metrics import METRICS
 
-_METRIC = Metric("accuracy", "Accuracy", "", lambda scores: scores.mean(), ("options",))
+_FOUND = METRICS.get("accuracy")
+assert _FOUND is not None
+ACCURACY = _FOUND
 
 
 def test_numbers_are_written_one_way() -> None:
-    assert numbers.format_measure(Measure(_METRIC, Estimate(0.5667, 0.4867, 0.6433, 150, 150))) == "56.7 [48.7, 64.3]"
-    assert numbers.format_measure(Measure(_METRIC, Estimate(1.0, None, None, 3, 3))) == "100.0"
-    assert numbers.format_measure(None) == numbers.NONE == numbers.format_number(None, "points")
-    assert numbers.format_number(8.5566, "points") == "8.56"
+    assert numbers.format_measure(Measure(ACCURACY, Estimate(0.5667, 0.4867, 0.6433, 150, 150))) == "56.7 [48.7, 64.3]"
+    assert numbers.format_measure(Measure(ACCURACY, Estimate(1.0, None, None, 3, 3))) == "100.0"
+    assert numbers.format_measure(None) == NO_VALUE == format_number(None, "points")
+    assert format_number(8.5566, "points") == "8.56"
 
 
 @pytest.mark.parametrize(
@@ -44,8 +46,8 @@ def test_tokens_and_times() -> None:
         numbers.format_tokens(Sum(0, 4, 4)) == "unknown"
         and numbers.format_tokens(Sum(12345, 4, 1)) == "at least 12,345"
     )
-    assert [numbers.format_duration(s) for s in (0.84, 200, 7500)] == ["0.8 s", "3 min 20 s", "2 h 05 min"]
-    assert numbers.format_time("2025-03-01T14:05:59.123456Z") == "2025-03-01 14:05 UTC"
+    assert [format_duration(s) for s in (0.84, 200, 7500)] == ["0.8 s", "3 min 20 s", "2 h 05 min"]
+    assert format_time("2025-03-01T14:05:59.123456Z") == "2025-03-01 14:05 UTC"
 
 
 def test_hidden_characters_are_written_out_and_words_stay() -> None:
@@ -73,11 +75,11 @@ def test_cards_become_blocks_and_nothing_else() -> None:
 
 
 def test_bars_lie_on_their_scale() -> None:
-    drawn = bar(Measure(_METRIC, Estimate(0.5, 0.25, 0.75, 9, 9), 0.5))
+    drawn = bar(Measure(ACCURACY, Estimate(0.5, 0.25, 0.75, 9, 9), 0.5))
     assert drawn is not None and (drawn.low, drawn.width, drawn.value, drawn.chance) == (
         "25.00",
         "50.00",
         "50.00",
         "50.00",
     )
-    assert bar(Measure(_METRIC, Estimate(None, None, None, 0, 9))) is None
+    assert bar(Measure(ACCURACY, Estimate(None, None, None, 0, 9))) is None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.core.text import format_number
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
@@ -59,7 +60,7 @@ def test_the_leaderboard_has_every_number_of_the_summary_with_its_interval(serve
         for entry in panel.entries:
             assert entry.headline is not None
             estimate, unit = entry.headline.estimate, entry.headline.column.unit
-            assert numbers.format_number(estimate.value, unit) in text
+            assert format_number(estimate.value, unit) in text
             assert numbers.format_interval(estimate, unit) in text
     for address in _links(served, "leaderboard", r"(?:tasks|models)/[\w.-]+"):
         assert served.ask(address).status == 200, address

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.adapters.local.device import json_hash
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import sha256_file
 
 _SMALL = 512 * 2**20
 """Bytes of weights that are hashed anew; of more, the hashes that were recorded when they were saved are taken."""
@@ -35,7 +35,7 @@ def identify(folder: Path) -> Identity:
         parts, projection = {part: known.sha256 for part, known in record.frozen_parts.items()}, record.sha256
     else:
         parts, projection = _parts(folder, config), _projection(folder)
-    words = {name: _sha256(folder / name) for name in _WORDS if (folder / name).is_file()}
+    words = {name: sha256_file(folder / name) for name in _WORDS if (folder / name).is_file()}
     shape = {name: config.get(name) for name in ("stop_sequences", "num_query_tokens", "stem_channels")}
     vision = config.get("vision_config")
     size = vision.get("image_size") if isinstance(vision, dict) else None
@@ -117,8 +117,3 @@ def _projection(folder: Path) -> str:
         with safe_open(files[name], framework="pt", device="cpu") as stored:
             digest.append(saved_weights.hash_tensors(iter([(name, stored.get_tensor(name))])))
     return json_hash(digest)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

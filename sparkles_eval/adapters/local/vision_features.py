@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from sparkles_eval.adapters.local.base import open_picture
 from sparkles_eval.core import Image
 from sparkles_eval.core.errors import AdapterError, UserError
+from sparkles_eval.core.files import replacing
 from sparkles_eval.core.pictures import reading_of
 
 Encode: TypeAlias = Callable[[Sequence[PIL.Image.Image]], torch.Tensor]
@@ -134,9 +134,8 @@ def cache_folder(root: str, tower: str) -> Path:
 
 def _write(folder: Path, name: str, vector: torch.Tensor) -> None:
     """Whole or not at all: a run that is killed leaves no half file under the name."""
-    part = folder / f"{name}.{secrets.token_hex(4)}.part"
-    save_file({_NAME: vector.contiguous()}, part)
-    part.replace(folder / f"{name}.safetensors")
+    with replacing(folder / f"{name}.safetensors") as part:
+        save_file({_NAME: vector.contiguous()}, part)
 
 
 def _read(folder: Path, name: str) -> torch.Tensor | None:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from sparkles_eval.analysis.humans.annotation_sampling import ShownTurn
 from sparkles_eval.core import JSON, Image
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.text import escape_cell
 from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating, Sheet, add_ratings, ratings, sheet
 from sparkles_eval.store.store import Store
@@ -30,7 +32,6 @@ from sparkles_eval.tasks.validation import read_text
 Form: TypeAlias = Literal["csv", "json"]
 _FIXED = ("sheet", "code", "turn", "question", "images", "answer")
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,9 @@ def _csv(made: Sheet, pages: Mapping[str, tuple[ShownTurn, ...]], pictures: Mapp
     writer.writerow([*_FIXED, *(criterion.id for criterion in made.criteria), "comment"])
     for row in made.rows:
         for number, turn in enumerate(pages[row.code], 1):
-            texts = (_inert(turn.question), "\n".join(_images(turn, pictures)), _inert(turn.answer))
+            texts = (escape_cell(turn.question), "\n".join(_images(turn, pictures)), escape_cell(turn.answer))
             writer.writerow([made.id, row.code, number, *texts, *("" for _ in made.criteria), ""])
     return out.getvalue()
-
-
-def _inert(text: str) -> str:
-    """An answer that begins like a formula would be run by a spreadsheet; a ' before it shows it as text."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _json(made: Sheet, pages: Mapping[str, tuple[ShownTurn, ...]], pictures: Mapping[str, tuple[str, bytes]]) -> str:
@@ -292,8 +288,7 @@ def _read_csv(path: Path, text: str) -> Iterator[_Line]:
         raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Row(Strict):
     code: str
     turn: int
     question: str = ""
@@ -303,8 +298,7 @@ class _Row(BaseModel):
     comment: str = ""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _File(Strict):
     sheet: str
     rows: tuple[_Row, ...]
 

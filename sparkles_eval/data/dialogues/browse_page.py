@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import DataError, Problem, UserError
+from sparkles_eval.core.files import write_output
 from sparkles_eval.core.text import one_line, visible
 from sparkles_eval.data.dialogues.image_mentions import MARK, after_first, name_images
 from sparkles_eval.data.dialogues.outputs import DIALOGUES, IMAGES, REJECTED
@@ -107,7 +108,7 @@ def write_browser(
             policy=pages.policy([style, gallery.style], [script]),
         )
     )
-    pages.write_page(out, html)
+    write_output(out, html)
     return DialogueCount(len(kept), len(rejected))
 
 

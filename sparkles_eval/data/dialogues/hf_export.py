@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import replacing, write_output
+from sparkles_eval.core.text import one_line
 from sparkles_eval.data.dialogues.outputs import placed_text
 from sparkles_eval.data.dialogues.records import CandidateImage, GeneratedDialogue
 from sparkles_eval.data.dialogues.spec import StyleSpec, shared_file
 from sparkles_eval.data.dialogues.statistics import SetStatistics, outcome_table, overview
 from sparkles_eval.data.dialogues.stored_dialogues import StoredDialogue
-from sparkles_eval.reports.toolkit.pages import write_bytes
 from sparkles_eval.reports.toolkit.table_files import markdown_text
 from sparkles_eval.tasks.images import image_bytes
 from sparkles_eval.tasks.prompts import compile_template, render
@@ -64,7 +64,7 @@ def write_hf_folder(
     content: Sequence[Path] = (),
 ) -> None:
     """Write OUT/README.md and OUT/data/train-*.parquet. Raises errors.UserError where that cannot be done."""
-    write_bytes(out / "README.md", dataset_card(origin, items, found, content).encode())
+    write_output(out / "README.md", dataset_card(origin, items, found, content).encode())
     kept = [(item.id, item.dialogue) for item in items if item.dialogue]
     data = out / "data"
     files = [kept[at : at + _A_FILE] for at in range(0, len(kept), _A_FILE)]
@@ -85,13 +85,10 @@ def _write_file(path: Path, rows: Sequence[tuple[str, GeneratedDialogue]], known
     import pyarrow.parquet as pq
 
     schema = _schema()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:  # each process has its own
-        part = Path(folder) / path.name
-        with pq.ParquetWriter(part, schema) as writer:
-            for at in range(0, len(rows), _AT_ONCE):
-                batch = list(_rows(rows[at : at + _AT_ONCE], known))
-                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-        part.replace(path)
+    with replacing(path) as part, pq.ParquetWriter(part, schema) as writer:
+        for at in range(0, len(rows), _AT_ONCE):
+            batch = list(_rows(rows[at : at + _AT_ONCE], known))
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
 def _rows(
@@ -178,8 +175,7 @@ def dataset_card(
 
 def _line(text: str) -> str:
     """Names may come from anybody: one line, nothing invisible, no mark-up."""
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    return plain.replace("<", "\\<").replace("`", "'")
+    return one_line(text).replace("<", "\\<").replace("`", "'")
 
 
 def _category(count: int) -> str:

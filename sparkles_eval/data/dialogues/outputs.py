@@ -16,11 +16,11 @@ from sparkles_eval.analysis.tables import Table
 from sparkles_eval.core import JSON, Image
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.core.files import write_output
 from sparkles_eval.core.pictures import decode
 from sparkles_eval.data.dialogues.image_mentions import after_first
 from sparkles_eval.data.dialogues.records import CandidateImage, DialogueMessage, GeneratedDialogue
 from sparkles_eval.data.dialogues.stored_dialogues import StoredDialogue
-from sparkles_eval.reports.toolkit.pages import write_bytes
 from sparkles_eval.reports.toolkit.table_files import json_text, markdown_text
 from sparkles_eval.sparkleschat.prompts import IMAGE, training_instruction
 from sparkles_eval.tasks.images import image_bytes
@@ -68,12 +68,12 @@ def write_set(
     kept = [(item.id, item.dialogue) for item in items if item.dialogue]
     captions = {image: candidate.caption for image, candidate in known.items()}
     lines = [_line({"id": name_, "dialogue": training_form(dialogue, captions)}) for name_, dialogue in kept]
-    write_bytes(out / DIALOGUES, "".join(lines).encode())
-    write_bytes(out / REJECTED, "".join(_line(_rejected(item)) for item in items if item.rejection).encode())
+    write_output(out / DIALOGUES, "".join(lines).encode())
+    write_output(out / REJECTED, "".join(_line(_rejected(item)) for item in items if item.rejection).encode())
     groups = _write_records(out, name, [dialogue for _, dialogue in kept], captions)
     _write_images(out / IMAGES, {image for _, dialogue in kept for image in dialogue.images}, known)
     if groups:
-        write_bytes(out / RECIPE, _recipe(name, groups, content).encode())
+        write_output(out / RECIPE, _recipe(name, groups, content).encode())
     else:
         (out / RECIPE).unlink(missing_ok=True)
     return groups
@@ -147,7 +147,7 @@ def _write_records(
     groups = []
     for (turn, images), rows in sorted(grouped.items()):
         file = f"{ANNOTATIONS}/{name}_turn{turn}_{images}img.json"
-        write_bytes(out / file, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode())
+        write_output(out / file, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode())
         groups.append(RecordGroup(turn, images, file, len(rows)))
     written = {out / group.file for group in groups}
     for old in (out / ANNOTATIONS).glob(f"{name}_turn*_*img.json") if (out / ANNOTATIONS).is_dir() else ():
@@ -164,7 +164,7 @@ def _write_images(folder: Path, wanted: set[str], known: Mapping[str, CandidateI
         image = known[name].image
         place = folder / f"{name}{_ENDINGS.get(image.media_type, '.png')}"
         if not (place.is_file() and image.media_type in _ENDINGS and place.stat().st_size == image.size):
-            write_bytes(place, _readable(image))
+            write_output(place, _readable(image))
 
 
 def _readable(image: Image) -> bytes:
@@ -209,7 +209,7 @@ def write_left_out(out: Path, problems: Mapping[str, Sequence[Problem]]) -> None
         for problem in listed
     ]
     if lines:
-        write_bytes(out / LEFT_OUT, "".join(lines).encode())
+        write_output(out / LEFT_OUT, "".join(lines).encode())
     else:
         (out / LEFT_OUT).unlink(missing_ok=True)
 
@@ -219,5 +219,5 @@ def write_left_out(out: Path, problems: Mapping[str, Sequence[Problem]]) -> None
 
 def write_tables(out: Path, tables: Sequence[Table]) -> None:
     """The tables as statistics.json and statistics.md."""
-    write_bytes(out / "statistics.json", json_text(tables).encode())
-    write_bytes(out / "statistics.md", "\n".join(map(markdown_text, tables)).encode())
+    write_output(out / "statistics.json", json_text(tables).encode())
+    write_output(out / "statistics.md", "\n".join(map(markdown_text, tables)).encode())

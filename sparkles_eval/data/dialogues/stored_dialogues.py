@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from sparkles_eval.core import Response, Status
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.data.dialogues.filters import FilterReferences, apply_filters
 from sparkles_eval.data.dialogues.parse_dialogues import ReplyDialogue, as_json, read_reply
 from sparkles_eval.data.dialogues.plan_calls import DialogueCall
@@ -18,7 +19,6 @@ from sparkles_eval.data.dialogues.spec import FilterSpec, StyleSpec
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store.dialogues import CallRow, DialogueRow, GateRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.validation import Strict
 
 
 class _Said(Strict):

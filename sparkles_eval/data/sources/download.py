@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -15,6 +14,7 @@ import httpx
 
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import sha256_file
 
 AGENT = {"User-Agent": f"sparkles-eval/{__version__} (+research data, on a person's request)"}
 TRIES = 5
@@ -202,8 +202,7 @@ def _room(part: Path, total: int | None, have: int, url: str) -> None:
 
 def _check(part: Path, url: str, to: Path, sha256: str | None) -> None:
     if sha256 is not None:
-        with part.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_file(part)
         if found != sha256:
             part.unlink()
             raise FetchError(

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.files import write_file
 from sparkles_eval.data.sources.archives import unpack
 from sparkles_eval.data.sources.download import DownloadProgress, FetchError, HttpSession, download
 from sparkles_eval.data.sources.image_urls import (
@@ -198,7 +199,4 @@ def _read_record(source: SourceSpec, root: Path) -> dict[str, int]:
 
 def _write_record(source: SourceSpec, root: Path, done: Mapping[str, int]) -> None:
     place = root / _RECORD / f"{source.name}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_suffix(".part")
-    part.write_text(json.dumps(done, indent=1), encoding="utf-8")
-    part.replace(place)
+    write_file(place, json.dumps(done, indent=1))

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.files import write_file
 from sparkles_eval.data.sources.download import AGENT, FetchError
 from sparkles_eval.tasks.loaders.common import read_rows
 from sparkles_eval.tasks.loaders.nlvr2 import names
@@ -228,12 +229,7 @@ async def _one(
         return fate(FetchOutcome.GONE, f"{len(data):,} bytes that are no picture")
     if photograph.look is not None and _distance(looks, photograph.look) > NEAR:
         return fate(FetchOutcome.OTHER, f"look {looks}, published {photograph.look}")
-    part = folder / f".{photograph.name}.part"
-    try:
-        part.write_bytes(data)
-        part.replace(folder / photograph.name)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file(folder / photograph.name, data)
     return fate(FetchOutcome.KEPT, f"sha256 {hashlib.sha256(data).hexdigest()}")
 
 

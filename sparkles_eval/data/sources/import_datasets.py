@@ -17,9 +17,9 @@ from pydantic import Field
 
 from sparkles_eval.core import JSON, Image
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.core.files import write_output
 from sparkles_eval.data.dialogues.leakage import Evaluations, leaking
 from sparkles_eval.data.dialogues.records import CandidateImage
-from sparkles_eval.reports.toolkit.pages import write_bytes
 from sparkles_eval.sparkleschat.prompts import IMAGE, PLACEHOLDER, training_instruction
 from sparkles_eval.tasks.images import ImageFolder
 from sparkles_eval.tasks.loaders.common import read_rows
@@ -87,9 +87,9 @@ def import_nlvr1(
         raise DataError(str(annotations), problems, "mend them, or leave these statements out with --skip-bad")
     if not lines:
         raise ContentError(f"{annotations}: none of its {len(found.rows)} statements has its picture in {images}")
-    write_bytes(out / "samples.jsonl", ("\n".join(lines) + "\n").encode())
-    write_bytes(out / "prompt.md.j2", _PROMPT.encode())
-    write_bytes(out / FILE, yaml.safe_dump(_spec(out.name, split), sort_keys=False).encode())
+    write_output(out / "samples.jsonl", ("\n".join(lines) + "\n").encode())
+    write_output(out / "prompt.md.j2", _PROMPT.encode())
+    write_output(out / FILE, yaml.safe_dump(_spec(out.name, split), sort_keys=False).encode())
     return ImportedTask(out, len(lines), tuple(problems))
 
 
@@ -222,4 +222,4 @@ def _records(one: _Conversation) -> Iterator[dict[str, JSON]]:
 
 def write_records(records: Sequence[dict[str, JSON]], out: Path) -> None:
     """The records as a JSON list, whole or not at all. Raises errors.UserError where it cannot be written."""
-    write_bytes(out, (json.dumps(records, ensure_ascii=False, indent=1) + "\n").encode())
+    write_output(out, (json.dumps(records, ensure_ascii=False, indent=1) + "\n").encode())

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.strict import Strict
 from sparkles_eval.tasks.spec import PlainName, valid_name
-from sparkles_eval.tasks.validation import Strict, read_yaml
+from sparkles_eval.tasks.validation import read_yaml
 
 
 def _inside(value: str) -> str:

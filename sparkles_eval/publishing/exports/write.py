@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import replacing
+from sparkles_eval.core.terminal import write_stdout
 from sparkles_eval.publishing.exports import ExportFormat
 from sparkles_eval.publishing.exports.results import harness_results, model_index
 from sparkles_eval.publishing.exports.sample_rows import (
@@ -69,7 +70,7 @@ def _plain_name(model: str) -> str:
 
 def _text(pieces: Iterator[str] | Sequence[str], out: Path | None) -> list[Path]:
     if out is None:
-        sys.stdout.writelines(pieces)
+        write_stdout(pieces)
         return []
     with _whole(out) as part, part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
         file.writelines(pieces)
@@ -78,14 +79,9 @@ def _text(pieces: Iterator[str] | Sequence[str], out: Path | None) -> list[Path]
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """A file beside `out` that takes its place at the end of the block."""
-    part = out.with_name(f".{out.name}.part")
+    """A file that takes the place of `out` at the end of the block."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(out)
+        with replacing(out) as part:
+            yield part
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror}); name another place") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

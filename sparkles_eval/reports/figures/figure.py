@@ -21,6 +21,7 @@ from markupsafe import Markup
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import MissingExtra, UserError
+from sparkles_eval.core.files import write_file
 from sparkles_eval.reports.figures.svg_sanitizer import clean_svg, theme_svg
 from sparkles_eval.reports.toolkit.table_files import cell_text, csv_text
 
@@ -204,7 +205,7 @@ def save(figures: Iterable[Figure], folder: Path, formats: Sequence[Format] = ("
         for figure in figures:
             for kind in formats:
                 path = folder / f"{figure.name}.{kind}"
-                path.write_bytes(figure.file(kind))
+                write_file(path, figure.file(kind))
                 written.append(path)
     except OSError as error:
         raise UserError(f"{folder}: figures cannot be written ({error.strerror}); name another folder") from error

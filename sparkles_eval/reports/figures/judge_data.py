@@ -13,6 +13,7 @@ from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import TaskSummary
 from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import format_number
 from sparkles_eval.reports.figures.charts import FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.style import FileNames, config, short_name, short_names
@@ -108,7 +109,7 @@ def judge_figure(about: JudgeData, stems: FileNames, said: FigureText, chart: al
 
 
 def number(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return format_number(value, "points").replace("-", "\N{MINUS SIGN}")
 
 
 def span_text(span: Span) -> str:

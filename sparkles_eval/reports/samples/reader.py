@@ -10,7 +10,7 @@ from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.core import Image, Sample, Text, Turn, Verdict
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line, visible
 from sparkles_eval.reports.samples.sample_views import (
     MOST_CHARACTERS,
     AnswerTurn,
@@ -23,7 +23,6 @@ from sparkles_eval.reports.samples.sample_views import (
     VerdictView,
     cut_text,
 )
-from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.read_samples import StoredAnswer, StoredSample, StoredScore
@@ -144,7 +143,7 @@ def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Ma
         values = [stored.score.value or 0.0 for stored in read]
         if any(0 < value < 1 for value in values):
             points = sum(values) / len(values)
-            return "rated", numbers.format_number(points, "points"), points, ""
+            return "rated", format_number(points, "points"), points, ""
         right = all(value == 1 for value in values)
         return ("right", "right", 1.0, "") if right else ("wrong", "wrong", 0.0, "")
     given = next((verdict for verdict in rated if not verdict.reason), None)
@@ -164,7 +163,7 @@ def _verdict(judge: JudgeRow, scores: Sequence[StoredScore], verdicts: Mapping[i
         RatingView(
             turn=stored.score.turn,
             criterion=one_line(names.get(stored.score.criterion, stored.score.criterion)),
-            value=numbers.NONE if stored.score.value is None else numbers.format_plain(stored.score.value),
+            value=NO_VALUE if stored.score.value is None else format_plain(stored.score.value),
             explanation=cut_text(
                 said.get((stored.verdict_id or 0, stored.score.turn, stored.score.criterion), "")
             ).text,
@@ -179,7 +178,7 @@ def _verdict(judge: JudgeRow, scores: Sequence[StoredScore], verdicts: Mapping[i
     repeat = f", repeat {scores[0].repeat + 1}" if scores and scores[0].repeat else ""
     return VerdictView(
         judge=one_line(judge_name(judge)) + repeat,
-        score=numbers.format_number(points, "points"),
+        score=format_number(points, "points"),
         ratings=ratings,
         reason=missing,
         raw=cut_text(raw) if raw is not None and not explained else None,
@@ -201,10 +200,10 @@ def _people(given: Sequence[HumanRating], names: Mapping[str, str]) -> Iterator[
             shown.add((rating.turn, rating.comment))
             name = names.get(rating.criterion, one_line(rating.criterion))
             views.append(
-                RatingView(rating.turn, name, numbers.format_plain(rating.value), cut_text(comment).text, rating.value)
+                RatingView(rating.turn, name, format_plain(rating.value), cut_text(comment).text, rating.value)
             )
         points = _mean(view.number for view in views)
-        yield VerdictView(one_line(rater), numbers.format_number(points, "points"), tuple(views), "", None, person=True)
+        yield VerdictView(one_line(rater), format_number(points, "points"), tuple(views), "", None, person=True)
 
 
 def _mean(values: Iterator[float | None]) -> float | None:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sparkles_eval.core.text import visible
-from sparkles_eval.reports.toolkit import numbers
+from sparkles_eval.core.text import format_number, visible
 
 Mark: TypeAlias = Literal["right", "wrong", "invalid", "unscored", "rated"]
 MOST_CHARACTERS = 20_000
@@ -269,5 +268,5 @@ class SampleView:
 
 def _ranged(points: Sequence[float], judge: str) -> str:
     """ "20 rated 7.33 to 10.00 by facts"."""
-    low, high = numbers.format_number(min(points), "points"), numbers.format_number(max(points), "points")
+    low, high = format_number(min(points), "points"), format_number(max(points), "points")
     return f"{len(points)} rated {low}" + (f" to {high}" if low != high else "") + (f" by {judge}" if judge else "")

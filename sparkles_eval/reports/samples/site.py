@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 
 from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.core import JSON
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import format_count, one_line
 from sparkles_eval.reports.groups import Asked, asked
 from sparkles_eval.reports.samples.reader import sample_views
 from sparkles_eval.reports.samples.sample_views import ImageView, SampleView
 from sparkles_eval.reports.toolkit.links import sample_slug
-from sparkles_eval.reports.toolkit.numbers import format_count
 from sparkles_eval.reports.toolkit.page_images import ImageSource, image_files
 from sparkles_eval.reports.toolkit.site_writer import SiteWriter
 from sparkles_eval.store import read_samples

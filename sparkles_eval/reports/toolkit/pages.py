@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,9 +20,18 @@ from sparkles_eval.analysis.leaderboard import bar
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.core.content import find_file, overlay
-from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.core.text import (
+    NO_VALUE,
+    format_count,
+    format_duration,
+    format_number,
+    format_plain,
+    format_time,
+    one_line,
+    visible,
+)
 from sparkles_eval.reports import terminal_table
 from sparkles_eval.reports.toolkit import markdown, numbers, table_files
 from sparkles_eval.reports.toolkit.compiled import compiled_templates
@@ -51,13 +58,13 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         bytecode_cache=compiled_templates(),
     )
     made.filters.update(
-        number=numbers.format_number,
+        number=format_number,
         interval=numbers.format_interval,
         dollars=numbers.format_dollars,
         tokens=numbers.format_tokens,
-        seconds=numbers.format_duration,
-        moment=numbers.format_time,
-        plain=numbers.format_plain,
+        seconds=format_duration,
+        moment=format_time,
+        plain=format_plain,
         line=one_line,
         name=_name,
         judge_name=judge_name,
@@ -71,11 +78,11 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         invalid_rate=invalid_rate,
     )
     made.globals.update(
-        counted=numbers.format_count,
+        counted=format_count,
         span=numbers.format_range,
         chances=terminal_table.chances,
         cautions=terminal_table.cautions,
-        NONE=numbers.NONE,
+        NONE=NO_VALUE,
     )
     return made
 
@@ -106,27 +113,3 @@ def policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
         f"default-src 'none'; img-src data:; style-src {hashes(styles)}; script-src {hashes(scripts)}; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def write_page(out: Path, html: str) -> Path:
-    """The whole file or none of it: a reader never meets half a report. Raises errors.UserError where it cannot be."""
-    return write_bytes(out, html.encode("utf-8", errors="replace"))
-
-
-def write_bytes(out: Path, data: bytes) -> Path:
-    """The same for bytes of any kind; the folder is made."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            part.chmod(0o644)
-            part.replace(out)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(f"{out}: the file cannot be written ({error.strerror}); name another place") from error
-    return out

@@ -15,9 +15,9 @@ from jinja2 import Environment
 
 from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import write_output
 from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.reports.toolkit.links import PageName, SiteLinks
-from sparkles_eval.reports.toolkit.pages import write_bytes
 
 POLICY = (
     "default-src 'none'; style-src 'self' file:; script-src 'self' file:; img-src 'self' file: data:; "
@@ -91,7 +91,7 @@ class SiteWriter:
     def file(self, path: str, data: bytes) -> Path:
         """Write a file of the site, such as a picture, in one step."""
         self.written.add(path)
-        return pages.write_bytes(self.out / path, data)
+        return write_output(self.out / path, data)
 
 
 SITE_MARK = ".sparkles-site"
@@ -115,7 +115,7 @@ def claim_folder(out: Path) -> frozenset[str]:
                 raise UserError(f"{out} holds files that are no site's ({strange[0]}); name an empty folder with --out")
         out.mkdir(parents=True, exist_ok=True)
         if not mark.is_file():
-            write_bytes(mark, _MARK_HEAD.encode())  # a site that is left half written is a site all the same
+            write_output(mark, _MARK_HEAD.encode())  # a site that is left half written is a site all the same
         if mark.stat().st_size > _MOST_MARK_BYTES:
             return frozenset()
         return frozenset(line for line in mark.read_text(encoding="utf-8", errors="replace").splitlines() if line)
@@ -126,7 +126,7 @@ def claim_folder(out: Path) -> frozenset[str]:
 def settle_folder(out: Path, before: Collection[str], written: Collection[str]) -> None:
     """Write the list of what is there now, and remove what the older site had besides."""
     names = "".join(f"{name}\n" for name in sorted(written))
-    write_bytes(out / SITE_MARK, (_MARK_HEAD + names).encode())
+    write_output(out / SITE_MARK, (_MARK_HEAD + names).encode())
     for name in sorted(set(before) - set(written)):
         path = out / name
         if _inside(out, name) and path.is_file() and not path.is_symlink():

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from sparkles_eval.analysis.tables import Cell, Head, Span, Table, Unit
+from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.tasks.validation import Strict
-
-NO_VALUE = "\N{EN DASH}"
+from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.text import escape_cell, escape_latex, escape_markdown, format_number, format_with_ends
 
 
 def column_title(head: Head) -> str:
@@ -29,33 +28,10 @@ def column_title(head: Head) -> str:
 
 def cell_text(cell: Cell, head: Head) -> str:
     """A cell as people read it: "56.7 [48.7, 64.3]", "<.001", "1,225", an en dash for what is not there."""
+    unit = "number" if head.unit == "text" else head.unit
     if isinstance(cell, Span):
-        value = _number(cell.value, head)
-        if cell.low is None or cell.high is None:
-            return value
-        return f"{value} [{_number(cell.low, head)}, {_number(cell.high, head)}]"
-    return cell if isinstance(cell, str) else _number(cell, head)
-
-
-def _number(value: float | None, head: Head) -> str:
-    if value is None:
-        return NO_VALUE
-    match head.unit:
-        case "percent":
-            return _signless(f"{100 * value:.1f}")
-        case "points":
-            return _signless(f"{value:.2f}")
-        case "p":
-            return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-        case "count":
-            return f"{value:,.0f}"
-        case _:
-            return _signless(f"{value:.3g}")
-
-
-def _signless(text: str) -> str:
-    """No "-0.0"."""
-    return text.removeprefix("-") if not text.strip("-0.") else text
+        return format_with_ends(cell.value, cell.low, cell.high, unit)
+    return cell if isinstance(cell, str) else format_number(cell, unit)
 
 
 def json_text(tables: Sequence[Table]) -> str:
@@ -83,47 +59,28 @@ def csv_text(table: Table) -> str:
     writer = csv.DictWriter(out, list(records[0]), lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({name: _safe(value) if isinstance(value, str) else value for name, value in record.items()})
+        writer.writerow(
+            {name: escape_cell(value) if isinstance(value, str) else value for name, value in record.items()}
+        )
     return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    NO_VALUE: "--",
-}
 
 
 def latex_text(table: Table) -> str:
     """A table environment with booktabs rules, notes below; every text is escaped."""
     columns = "".join("l" if head.unit == "text" else "r" for head in table.heads)
     rows = [
-        " & ".join(_escape(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)) + r" \\"
+        " & ".join(escape_latex(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)) + r" \\"
         for row in table.rows
     ]
-    notes = [f"\\par\\footnotesize {_escape(note)}" for note in table.notes]
+    notes = [f"\\par\\footnotesize {escape_latex(note)}" for note in table.notes]
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            f"\\caption{{{_escape(table.title)}}}",
+            f"\\caption{{{escape_latex(table.title)}}}",
             f"\\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            " & ".join(_escape(column_title(head)) for head in table.heads) + r" \\",
+            " & ".join(escape_latex(column_title(head)) for head in table.heads) + r" \\",
             r"\midrule",
             *rows,
             r"\bottomrule",
@@ -134,24 +91,15 @@ def latex_text(table: Table) -> str:
     )
 
 
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(char, char) for char in text if char.isprintable())
-
-
 def markdown_text(table: Table) -> str:
     """A table of GitHub's Markdown with its title above and its notes below; every text is escaped."""
     rule = ["---" if head.unit == "text" else "---:" for head in table.heads]
     rows = [[cell_text(cell, head) for cell, head in zip(row, table.heads, strict=True)] for row in table.rows]
     lines = [[column_title(head) for head in table.heads], *rows]
-    grid = [" | ".join(map(_markdown, line)) for line in lines]
+    grid = [" | ".join(map(escape_markdown, line)) for line in lines]
     grid.insert(1, " | ".join(rule))
-    notes = [f"\n{_markdown(note)}" for note in table.notes]
-    return "\n".join([f"**{_markdown(table.title)}**\n", *(f"| {line} |" for line in grid), *notes]) + "\n"
-
-
-def _markdown(text: str) -> str:
-    flat = "".join(char if char.isprintable() else " " for char in text)
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#&~$" else char for char in flat)
+    notes = [f"\n{escape_markdown(note)}" for note in table.notes]
+    return "\n".join([f"**{escape_markdown(table.title)}**\n", *(f"| {line} |" for line in grid), *notes]) + "\n"
 
 
 _MOST = 50_000_000
@@ -161,7 +109,7 @@ _MOST = 50_000_000
 class _ReadHead(Strict):
     name: str
     title: str
-    unit: Unit
+    unit: ColumnUnit
 
 
 class _ReadTable(Strict):

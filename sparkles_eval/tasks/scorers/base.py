@@ -23,7 +23,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sparkles_eval.core import Response, Sample, Score, Status
 from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.reply_parts import take_apart
-from sparkles_eval.tasks.validation import Strict, validation_messages
+from sparkles_eval.core.strict import Strict
+from sparkles_eval.tasks.validation import validation_messages
 
 CRITERION = "accuracy"
 """The criterion under which every scorer's value is stored."""
@@ -79,7 +80,7 @@ Check: TypeAlias = Callable[[Question, Mapping[str, Any]], str | None]
 class NoOptions(Strict):
     """The options of a scorer without any, and the base of all others: unknown ones are mistakes, numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

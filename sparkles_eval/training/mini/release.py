@@ -15,6 +15,7 @@ import torch
 
 from sparkles_eval.core import JSON
 from sparkles_eval.core.pictures import decode
+from sparkles_eval.core.terminal import say_json
 from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 from sparkles_eval.tasks.base import Task
@@ -119,4 +120,4 @@ def pack_model(trained: Path, to: Path, commit: str, seed: int = 0) -> dict[str,
 
 if __name__ == "__main__":
     made_by = pack_model(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "")
-    print(json.dumps(made_by["evaluation"], indent=2))
+    say_json(json.dumps(made_by["evaluation"], indent=2))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sparkles_eval.core import JSON, Image, Message
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.reports.toolkit.pages import write_bytes
+from sparkles_eval.core.files import write_output
+from sparkles_eval.core.text import visible_json
 from sparkles_eval.sparkleschat.prompts import message_text
 from sparkles_eval.tasks.image_headers import read_header
 from sparkles_eval.tasks.images import thumbnail
@@ -167,8 +168,7 @@ def _message(message: Message) -> dict[str, JSON]:
 
 def _text(line: dict[str, JSON]) -> str:
     # Half a character, which a vocabulary can produce, has no UTF-8, and some readers end lines at U+2028: \uxxxx.
-    written = json.dumps(line, ensure_ascii=False)
-    return written if written.isprintable() else json.dumps(line)
+    return visible_json(json.dumps(line, ensure_ascii=False))
 
 
 def _merged(file: Path, before: str, lines: Sequence[dict[str, JSON]]) -> list[str]:
@@ -200,4 +200,4 @@ def _bytes(image: Image) -> bytes:
 def _write(file: Path, data: bytes) -> None:
     """Whole or not at all; a file that has these very bytes is left alone."""
     if not (file.exists() and file.stat().st_size == len(data) and file.read_bytes() == data):
-        write_bytes(file, data)
+        write_output(file, data)

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from sparkles_eval.core import Part, Status, Text
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.terminal import say, say_error
 from sparkles_eval.core.text import one_line, visible
 from sparkles_eval.tasks.images import SUFFIXES
 from sparkles_eval.viewer.chat.chat_models import ChatModels
@@ -172,7 +171,7 @@ class _Talk:
                 self._runner.run(_written(answer, labelled=len(answers) > 1 or self._person))
             except KeyboardInterrupt:
                 self._runner.run(self._chat.stop())
-                typer.echo()
+                say()
                 if not self._person:
                     raise
             self.answered = self.answered and answer.stage is Stage.WHOLE
@@ -203,7 +202,7 @@ class _Talk:
         except EOFError:
             return "\n".join(lines) if lines else None
         except KeyboardInterrupt:
-            typer.echo(err=True)
+            say(err=True)
             return None
 
 
@@ -217,16 +216,16 @@ def _piped() -> str:
 async def _written(answer: ChatAnswer, *, labelled: bool) -> None:
     """Write an answer while it grows."""
     if labelled:
-        typer.secho(one_line(answer.model.name), bold=True)
+        say(one_line(answer.model.name), bold=True)
     shown = ""
     async for grown in answer.follow():
         text = visible(grown.text)
         if not text.startswith(shown):  # the model took something back: the whole answer, once more
             text = f"\n{text}"
             shown = ""
-        typer.echo(text[len(shown) :], nl=False)
+        say(text[len(shown) :], end=False)
         shown = text
-    typer.echo()
+    say()
 
 
 def _ending(answer: ChatAnswer, *, told: bool) -> None:
@@ -243,11 +242,11 @@ def _ending(answer: ChatAnswer, *, told: bool) -> None:
 
 
 def _note(text: str) -> None:
-    typer.secho(text, dim=True, err=True)
+    say(text, dim=True, err=True)
 
 
 def _error(text: str) -> None:
-    typer.secho(f"error: {visible(text)}", fg=typer.colors.RED, err=True)
+    say_error(str(text))
 
 
 def _editable() -> None:

@@ -1,0 +1,66 @@
+"""The printing gate: everything that the program prints goes through here, and every hidden character is written out.
+
+A model's name or an answer can hold escape sequences that move the cursor, retitle the window or turn text round. No
+other file calls `print`, `typer.echo` or makes a `rich.console.Console` (a test sees to that).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sparkles_eval.core.text import visible, visible_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def say(
+    text: object = "", *, color: str | None = None, bold: bool = False, dim: bool = False, err: bool = False,
+    end: bool = True,
+) -> None:  # fmt: skip
+    """Print text, with a line end unless `end` is False; to standard error with `err`. Colours only on a terminal."""
+    import typer
+
+    # typer takes an unset style for "switch it off", so only what is wanted is named.
+    typer.secho(visible(str(text)), fg=color, bold=bold or None, dim=dim or None, err=err, nl=end)
+
+
+def say_warning(text: str, *, err: bool = False) -> None:
+    """Print in yellow."""
+    say(text, color="yellow", err=err)
+
+
+def say_error(text: str) -> None:
+    """Print in red, to standard error, with "error:" before it."""
+    say(f"error: {text}", color="red", err=True)
+
+
+def say_json(text: str) -> None:
+    """Print JSON. Hidden characters become escapes, so that it reads back as the same value."""
+    import typer
+
+    typer.echo(visible_json(text))
+
+
+def write_stdout(pieces: Iterable[str]) -> None:
+    """Write an export to standard output: as it is into a pipe or file, hidden characters shown on a terminal."""
+    shown = map(visible, pieces) if sys.stdout.isatty() else pieces
+    sys.stdout.writelines(shown)
+
+
+def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A rich console whose every text is made visible, whatever it prints: tables, bars, Markdown."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class _Gate(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control or (segment.text.isascii() and segment.text.isprintable()):
+                    yield segment
+                else:
+                    yield Segment(visible(segment.text), segment.style)
+
+    return _Gate(stderr=stderr, width=width)

@@ -1,0 +1,104 @@
+"""Files and folders are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.files import cache_dir, replacing, replacing_folder, sha256_file, write_file, write_output
+
+PACKAGE = Path(__file__).resolve().parents[2] / "sparkles_eval"
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    out = write_file(tmp_path / "deep" / "a.txt", "old")
+
+    def fail() -> None:
+        with replacing(out) as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert out.read_text() == "old" and [path.name for path in out.parent.iterdir()] == ["a.txt"]
+
+
+def test_permissions_are_the_old_files_or_what_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        out = write_file(tmp_path / "a", b"1")
+        assert stat.S_IMODE(out.stat().st_mode) == 0o640
+        out.chmod(0o600)
+        write_file(out, b"2", durable=True)
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600 and out.read_bytes() == b"2"
+    finally:
+        os.umask(before)
+
+
+def test_a_link_is_followed_and_a_pipe_is_written_into(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_file(link, "new")
+    assert link.is_symlink() and target.read_text() == "new"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    write_file(pipe, "through")
+    reader.join(10)
+    assert read == ["through"] and stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_half_a_character_is_no_reason_to_fail_and_line_ends_stay(tmp_path: Path) -> None:
+    assert write_file(tmp_path / "a", "x\ud800\r\ny").read_bytes() == b"x?\r\ny"
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/below/out.*cannot be written.*name another folder"):
+        write_output(tmp_path / "file" / "below" / "out", "x", "name another folder")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_output(tmp_path / "folder", "x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one_or_the_old_one_stays(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    with replacing_folder(out) as fresh:
+        (fresh / "a").write_text("1")
+    with replacing_folder(out) as fresh:
+        (fresh / "b").write_text("2")
+    assert [path.name for path in out.iterdir()] == ["b"]
+
+    def fail() -> None:
+        with replacing_folder(out) as fresh:
+            (fresh / "c").write_text("3")
+            raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - the one just raised
+        fail()
+    assert [path.name for path in tmp_path.rglob("*")] == ["site", "b"]
+
+
+def test_hash_and_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sha256_file(write_file(tmp_path / "abc", "abc")).startswith("ba7816bf8f01cfea")
+    monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))
+    assert cache_dir("a", "b") == tmp_path / "cache" / "a" / "b" and not (tmp_path / "cache").exists()
+
+
+def test_nobody_else_replaces_files_by_hand() -> None:
+    """A download keeps its part under one name, to go on with it: it is the one exception."""
+    by_hand = {"core/files.py", "data/sources/download.py"}
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(mark in path.read_text(encoding="utf-8") for mark in ('.part"', "mkstemp", "os.replace"))
+    }
+    assert found == by_hand
