@@ -45,4 +45,6 @@ def submit(
         typer.echo(f"{one.id}  {one.model} on {one.task}, {one.samples} samples")
     for why in made.unchecked:
         typer.secho(f"nobody can work this out again, so leaderboards refuse it: {why}", fg=typer.colors.YELLOW)
+    for low in made.unranked:
+        typer.secho(f"leaderboards show it unranked, below the others: {low}", fg=typer.colors.YELLOW)
     typer.echo(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")

@@ -142,7 +142,9 @@ def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list
 
 
 def rank_words(standing: Standing | None) -> str:
-    """ "1-2 ab", "3 c", or "" where nothing is claimed."""
+    """ "1-2 ab", "3 c", "unranked: 12 of 40 graded, below 95%", or "" where nothing is claimed."""
+    if standing is not None and standing.unranked:
+        return f"unranked: {standing.unranked}"
     if standing is None or standing.rank_low is None or standing.rank_high is None:
         return ""
     low, high = standing.rank_low, standing.rank_high
