@@ -195,7 +195,7 @@ def test_a_model_with_few_graded_items_stands_unranked_below_the_others(tmp_path
         (view,) = leaderboard(summary).views
         assert [line.label for line in view.lines] == ["nearly", "full", "gaps"]
         ranks = {s.label: (s.rank_low, s.unranked) for s in view.heads[0].standings.by_run.values()}
-        assert ranks == {"nearly": (1, ""), "full": (1, ""), "gaps": (None, "12 of 40 graded, below 95%")}
+        assert ranks == {"nearly": (1, ""), "full": (2, ""), "gaps": (None, "12 of 40 graded, below 95%")}
         assert view.heads[0].standings.pairs == 1
         assert summary.unranked == ("gaps on pairs: 12 of 40 graded, below 95%",)
         (loose,) = summarise(store, min_coverage=0.3).panels
