@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.core.text import INVISIBLE, PRIVATE, one_line
 
-Kind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded", "identical"]
+Kind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded"]
 
 TITLES: Mapping[Kind, str] = {
     "rating": "rating-like text",
@@ -22,11 +22,7 @@ TITLES: Mapping[Kind, str] = {
     "fence": "fences",
     "invisible": "invisible characters",
     "encoded": "encoded text",
-    "identical": "the same answer again and again",
 }
-
-SAME_SHARE = 0.05
-"""A text that stands for more than this share of the items is flagged as a null model's."""
 
 _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
     "rating": re.compile(
@@ -119,31 +115,12 @@ class Scan:
 
     @property
     def said(self) -> str:
-        """One line: "3 of 300 answers with role tags, 40 with the same text"; "" where nothing was found."""
+        """One line: "3 of 300 answers with role tags, 40 with fences"; "" where nothing was found."""
         parts = [f"{count:,} with {TITLES[kind]}" for kind, count in self.counts.items()]
         return f"of {self.answers:,} answers {', '.join(parts)}" if parts else ""
 
 
-def scan_answers(answers: Iterable[tuple[str, str]], *, free: bool = True) -> Scan:
-    """Scan (item, text) pairs. `free`: answers are free text, so that the same one for many items is suspicious.
-
-    Where answers end in one of a few fixed sentences (`free=False`), sameness is not flagged.
-    """
+def scan_answers(answers: Iterable[tuple[str, str]]) -> Scan:
+    """Scan (item, text) pairs."""
     pairs = list(answers)
-    flags = [flag for item, text in pairs for flag in scan_text(item, text)]
-    if free:
-        flags += _identical(pairs)
-    return Scan(len(pairs), tuple(flags))
-
-
-def _identical(pairs: list[tuple[str, str]]) -> list[Flag]:
-    same: dict[str, list[str]] = {}
-    for item, text in pairs:
-        same.setdefault(" ".join(text.split()).casefold(), []).append(item)
-    total = len({item for item, _ in pairs})
-    return [
-        Flag("identical", item, _excerpt(text, 0) or "(empty)")
-        for text, items in same.items()
-        if len(set(items)) >= 2 and len(set(items)) > SAME_SHARE * total
-        for item in items
-    ]
+    return Scan(len(pairs), tuple(flag for item, text in pairs for flag in scan_text(item, text)))

@@ -19,11 +19,13 @@ from sparkles_eval.analysis.pair_details import detail
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.published import beside, published
 from sparkles_eval.analysis.ranking import adjusted, standings
+from sparkles_eval.analysis.run_health import loud_lines, run_health
 from sparkles_eval.analysis.run_selection import Choice, Matched, match
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
 DETAILED = 10
@@ -125,5 +127,9 @@ def _comparison(
         margin=margin,
         totals=tuple(totals),
         source=f"{numbers.source}; {numbers.conditions}" if numbers and totals else "",
-        warnings=tuple(warnings(store, [one.run for one in made.runs])) if few else (),
+        warnings=tuple(_warnings(store, [one.run for one in made.runs])) if few else (),
     )
+
+
+def _warnings(store: Store, runs: Sequence[StoredRun]) -> list[str]:
+    return [*loud_lines(run_health(store, runs)), *warnings(store, runs)]

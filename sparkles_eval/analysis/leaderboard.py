@@ -187,10 +187,15 @@ def _published(heads: Sequence[Head]) -> Iterator[Line]:
         yield _apart(label, "published", cells)
 
 
-def _order(line: Line) -> tuple[tuple[float, ...], str]:
-    """By the first column's headline, best first; what has none comes after what has one."""
-    values = [cell.measure.estimate.value if cell and cell.measure else None for cell in line.cells]
-    return tuple(float("inf") if value is None else -value for value in values), line.label
+def _order(line: Line) -> tuple[tuple[tuple[bool, float], ...], str]:
+    """By the first column's headline, best first; then what has too few graded items, then what has no number."""
+    return tuple(_place(cell) for cell in line.cells), line.label
+
+
+def _place(cell: Cell | None) -> tuple[bool, float]:
+    value = cell.measure.estimate.value if cell and cell.measure else None
+    apart = bool(cell and cell.entry and not cell.entry.coverage.enough)
+    return apart or value is None, float("inf") if value is None else -value
 
 
 @dataclass(frozen=True, slots=True)

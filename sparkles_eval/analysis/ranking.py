@@ -14,7 +14,7 @@ from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.run_scores import RunValues
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
-from sparkles_eval.analysis.summary import Panel
+from sparkles_eval.analysis.summary import Entry, Panel
 from sparkles_eval.core import Estimate
 from sparkles_eval.stats.estimates import FEW
 from sparkles_eval.stats.multiplicity import benjamini_hochberg, holm
@@ -35,6 +35,8 @@ class Standing:
     letters: str
     reference: bool
     """True for baselines and controls, which stand beside and are not ranked."""
+    unranked: str = ""
+    """Why a model has no rank although others have: too few of its items are graded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class PanelRanks:
-    """Of one panel: `by_run` has the contestants that were ranked; `note` says why where there are none."""
+    """Of one panel: `by_run` has the contestants that were ranked, and those with too few graded items to be, each
+    with the reason; `note` says why where none is ranked."""
 
     by_run: Mapping[str, Standing] = field(default_factory=dict)
     pairs: int = 0
@@ -68,17 +71,30 @@ def ranking(columns: Sequence[RunValues]) -> Ranking:
 
 def panel_ranks(panel: Panel) -> PanelRanks:
     """The ranks of a panel's models on its headline; baselines and controls stand beside and are not ranked."""
-    contest = [entry for entry in panel.entries if not entry.reference and entry.headline is not None]
-    scored = [entry for entry in contest if entry.headline and entry.headline.estimate.value is not None]
+    scored = ranked_entries(panel)
+    apart = {entry.run.id: _apart(entry) for entry in panel.entries if not entry.reference and entry.coverage.unranked}
     if panel.judge is None or len(scored) < 2:
-        return PanelRanks(note="fewer than two models: nothing is ranked" if panel.judge else "")
+        return PanelRanks(apart, note="fewer than two models: nothing is ranked" if panel.judge else "")
     if any((entry.headline.estimate.clusters or 0) < FEW for entry in scored if entry.headline):
-        return PanelRanks(note=_FEW)  # a pair has no more units than either of its models: testing would rank nothing
+        # A pair has no more units than either of its models: testing would rank nothing.
+        return PanelRanks(apart, note=_FEW)
     columns = [entry.values for entry in scored if entry.values is not None]
     found = ranking(columns)
     ids = {column.run.label: column.run.run.id for column in columns}
     ranked = any(standing.rank_low is not None for standing in found.standings)
-    return PanelRanks({ids[s.label]: s for s in found.standings}, len(found.pairs), "" if ranked else _FEW)
+    by_run = {ids[s.label]: s for s in found.standings} | apart
+    return PanelRanks(by_run, len(found.pairs), "" if ranked else _FEW)
+
+
+def ranked_entries(panel: Panel) -> list[Entry]:
+    """The models of a panel that take part in its ranking: scored, and with enough graded items."""
+    contest = [entry for entry in panel.entries if not entry.reference and entry.coverage.enough]
+    return [entry for entry in contest if entry.headline and entry.headline.estimate.value is not None]
+
+
+def _apart(entry: Entry) -> Standing:
+    found = entry.headline.estimate if entry.headline else Estimate(None, None, None, 0, entry.coverage.asked)
+    return Standing(entry.label, found, 0, None, None, "", reference=False, unranked=entry.coverage.unranked)
 
 
 def adjusted(groups: Sequence[list[Tested]]) -> list[list[Tested]]:

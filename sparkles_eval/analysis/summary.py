@@ -16,6 +16,7 @@ from sparkles_eval.analysis.comparability import Comparability, is_reference, ti
 from sparkles_eval.analysis.metrics import Measure, unknown
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
 from sparkles_eval.core.errors import Problem
+from sparkles_eval.core.scores import MIN_COVERAGE
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.mapping import now
 from sparkles_eval.store.read_runs import RunSample, ScoreLine, Spending, StoredEnvironment, StoredRun
@@ -32,6 +33,18 @@ class Coverage:
     asked: int
     reasons: tuple[tuple[str, int], ...] = ()
     """Why items are unscored, the most frequent first; their counts add up to asked - graded."""
+    least: float = MIN_COVERAGE
+    """The share of `asked` that a model needs to be ranked, from 0 to 1."""
+
+    @property
+    def enough(self) -> bool:
+        """True where enough is graded for a rank."""
+        return self.graded >= self.least * self.asked - 1e-9  # 0.95 * 20 is not exactly 19
+
+    @property
+    def unranked(self) -> str:
+        """Why the model has no rank, such as "12 of 40 graded, below 95%"; "" where it may have one."""
+        return "" if self.enough else f"{self.graded:,} of {self.asked:,} graded, below {100 * self.least:g}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Runs that may be compared: same task, data, prompt, protocol and judge. Best headline first, references last."""
+    """Runs that may be compared: same task, data, prompt, protocol and judge.
+
+    Models come first, the best headline at the top; below them models with too few graded items (`Coverage.enough`);
+    references last.
+    """
 
     id: str
     label: str
@@ -107,9 +124,20 @@ class Summary:
     def panels(self) -> tuple[Panel, ...]:
         return tuple(panel for task in self.tasks for panel in task.panels)
 
+    @property
+    def unranked(self) -> tuple[str, ...]:
+        """A line for each model with too few graded items: "openai/x on bison: 12 of 40 graded, below 95%"."""
+        entries = [entry for panel in self.panels for entry in panel.entries if not entry.reference]
+        lines = (
+            f"{one.label} on {one.run.task.name}: {one.coverage.unranked}" for one in entries if one.coverage.unranked
+        )
+        return tuple(dict.fromkeys(lines))
 
-def summarise(store: Store, run_ids: Sequence[str] | None = None) -> Summary:
+
+def summarise(store: Store, run_ids: Sequence[str] | None = None, *, min_coverage: float = MIN_COVERAGE) -> Summary:
     """The metrics of those runs (all, where none is named), in the order of their making.
+
+    Models with less than `min_coverage` (0 to 1) of their items graded stand unranked below the others.
 
     They are written to the store too, unless it is open for reading only, so that its view `leaderboard` shows them.
     Raises errors.StoreError for a run that is not there.
@@ -119,7 +147,7 @@ def summarise(store: Store, run_ids: Sequence[str] | None = None) -> Summary:
         made_at=now(),
         version=__version__,
         store=store.path,
-        tasks=arrange(entry for run in runs for entry in _entries(store, run)),
+        tasks=arrange(entry for run in runs for entry in _entries(store, run, min_coverage)),
         environments=tuple(read_runs.environments(store, [run.id for run in runs])),
     )
 
@@ -135,7 +163,7 @@ def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
 # --- one run and judge ------------------------------------------------------------------------------------------
 
 
-def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
+def _entries(store: Store, run: StoredRun, least: float) -> Iterable[Entry]:
     answered = read_runs.answered(store, run.id)
     spent, skipped = read_runs.spending(store, run), tuple(read_runs.skipped(store, run.id))
     judges = read_runs.judges(store, run.id)
@@ -148,11 +176,11 @@ def _entries(store: Store, run: StoredRun) -> Iterable[Entry]:
         if not store.read_only and not any(map(unknown, found)):
             store.set_estimates(run.id, judge.id, rows, basis)
         judging = read_runs.judge_spending(store, run.id, judge.id)
-        coverage = _coverage(read.places, run.epochs, read.lines, answered)
+        coverage = replace(_coverage(read.places, run.epochs, read.lines, answered), least=least)
         values = next(iter(found.values()))
         yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped, values)
     if not judges:
-        coverage = _coverage(read_runs.places(store, run.id), run.epochs, (), answered)
+        coverage = replace(_coverage(read_runs.places(store, run.id), run.epochs, (), answered), least=least)
         yield Entry(run, None, run.model.name, (), coverage, spent, None, skipped)
 
 
@@ -219,6 +247,6 @@ def _panel(drafts: list[Entry], label: str) -> Panel:
     )
 
 
-def _order(entry: Entry) -> tuple[bool, float, str]:
+def _order(entry: Entry) -> tuple[bool, bool, float, str]:
     value = entry.headline.estimate.value if entry.headline else None
-    return entry.reference, -value if value is not None else float("inf"), entry.label
+    return entry.reference, not entry.coverage.enough, -value if value is not None else float("inf"), entry.label

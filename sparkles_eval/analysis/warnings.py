@@ -33,7 +33,7 @@ def scan_run(store: Store, run: StoredRun) -> Scan:
         (run.id,),
     )
     answers = [(f"{row[0]}, turn {row[1]}", str(row[2] or "")) for row in rows]
-    return scan_answers(answers, free=run.answer_rule is None)
+    return scan_answers(answers)
 
 
 def scan_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:

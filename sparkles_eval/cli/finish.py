@@ -8,11 +8,13 @@ from pathlib import Path
 
 import typer
 
+from sparkles_eval.analysis.run_health import run_health
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.terminal import make_console
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.report import render_report
+from sparkles_eval.reports.terminal_health import print_health
 from sparkles_eval.reports.terminal_table import print_tables
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
@@ -31,7 +33,9 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
     console = make_console()
     summary = summarise(store, outcome.run_ids)
     print_tables(summary, console)
-    for warning in warnings(store, read_runs.runs(store, outcome.run_ids)):
+    runs = read_runs.runs(store, outcome.run_ids)
+    print_health(run_health(store, runs), console)
+    for warning in warnings(store, runs):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:
         render_report(store, summary, report)

@@ -32,6 +32,7 @@ def build(
     apart: Annotated[
         bool, typer.Option("--apart", help="Show what may not be compared in tables of its own, refuse nothing for it.")
     ] = False,
+    min_coverage: options.MinCoverage = options.DEFAULT_MIN_COVERAGE,
     largest: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest store that is unpacked.")] = 500,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
     plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
@@ -52,9 +53,10 @@ def build(
     from sparkles_eval.publishing.public_leaderboard import LeaderboardOptions
     from sparkles_eval.publishing.public_leaderboard import build_leaderboard as build_board
 
-    board = build_board(
-        bundles, out, LeaderboardOptions(apart=apart, like=like, largest=largest * 1_000_000, figures=figures)
+    terms = LeaderboardOptions(
+        apart=apart, like=like, largest=largest * 1_000_000, figures=figures, min_coverage=min_coverage / 100
     )
+    board = build_board(bundles, out, terms)
     for one in board.taken:
         models, tasks = ", ".join(map(one_line, one.models)), ", ".join(map(one_line, one.tasks))
         say(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", color="green")

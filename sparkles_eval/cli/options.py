@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.scores import MIN_COVERAGE
 
 DEFAULT_STORE = Path("runs/sparkles.db")
 
@@ -34,6 +35,18 @@ JudgeArgs: TypeAlias = Annotated[
         rich_help_panel="Judging",
     ),
 ]
+MinCoverage: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--min-coverage",
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Models with fewer of their items graded stand unranked below the others.",
+        rich_help_panel="What it holds",
+    ),
+]
+DEFAULT_MIN_COVERAGE = 100 * MIN_COVERAGE
 Content: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(

@@ -62,6 +62,7 @@ def report(
     samples: _Samples = None,
     judge: _Judges = None,
     protocol: Annotated[str | None, typer.Option(help="Only runs under this protocol.", rich_help_panel=_PANEL)] = None,
+    min_coverage: options.MinCoverage = options.DEFAULT_MIN_COVERAGE,
     audit: _Audits = None,
     figures: _Figures = None,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw none.", rich_help_panel=_PANEL)] = False,
@@ -102,7 +103,7 @@ def report(
         content=tuple(content or ()),
     )
     with Store(store, create=False) as opened:
-        summary = narrow(summarise(opened, run or None), judge or (), protocol)
+        summary = narrow(summarise(opened, run or None, min_coverage=min_coverage / 100), judge or (), protocol)
         print_tables(summary, console)
         written = (render_site if folder else render_file)(opened, summary, path, chosen)
         drawn = _save_figures(opened, summary, figures) if figures else 0

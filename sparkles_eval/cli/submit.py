@@ -47,4 +47,6 @@ def submit(
         say(one_line(f"{one.id}  {one.model} on {one.task}, {one.samples} samples"))
     for why in made.unchecked:
         say_warning(f"nobody can work this out again, so leaderboards refuse it: {why}")
+    for low in made.unranked:
+        say_warning(f"leaderboards show it unranked, below the others: {low}")
     say(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from sparkles_eval.core.requests import Usage
 
+MIN_COVERAGE = 0.95
+"""Share of the asked items that must be graded before a model is ranked: else its number may rest on the easy ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Criterion:

@@ -260,8 +260,8 @@ class _Recorded:
         self._inner.planned(who, task, total, done)
 
     def finished(self, who: str, task: str, *, scored: bool) -> None:
+        self._inner.spent(self._budget.spent_usd, self._budget.unknown)  # first: the last item's line tells the sum
         self._inner.finished(who, task, scored=scored)
-        self._inner.spent(self._budget.spent_usd, self._budget.unknown)
 
     def spent(self, usd: float, unknown: int) -> None:
         self._inner.spent(usd, unknown)

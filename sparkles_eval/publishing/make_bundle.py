@@ -111,7 +111,8 @@ def _card_lines(summary: Summary) -> Iterator[CardLine]:
                         measure.column.title + (" (%)" if unit == "percent" else ""),
                         format_number(measure.estimate.value, unit),
                         numbers.format_interval(measure.estimate, unit) or measure.estimate.note or NO_VALUE,
-                        format_count(measure.estimate.n, measure.estimate.total),
+                        format_count(measure.estimate.n, measure.estimate.total)
+                        + (", unranked" if entry.coverage.unranked and not entry.reference else ""),
                     )
 
 
@@ -153,8 +154,8 @@ PUBLISHED = frozenset(_WANTED)
 """The tables that a bundle's rows are of; what people rated or trained is none of them."""
 
 
-def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnails: bool = True) -> None:
-    """Write the store of those runs (None: of all) to `out`, a new file.
+def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnails: bool = True) -> Summary:
+    """Write the store of those runs (None: of all) to `out`, a new file; gives its metrics.
 
     Panels and metrics are worked out for these runs alone. Raises errors.StoreError for a run that is not there, and
     errors.UserError where a text looks like a key.
@@ -176,12 +177,13 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
                 db.execute("UPDATE images SET thumbnail = NULL")
             recompute_panels(made)
             db.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the only thing that tells when this was made
-        summarise(made)
+        summary = summarise(made)
         for place in secrets(made):
             raise UserError(f"{place} looks like a key; a bundle is public, so mend the store before you publish it")
         made.connection.execute("VACUUM INTO ?", (str(out),))
     for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
         draft.with_name(name).unlink(missing_ok=True)
+    return summary
 
 
 _KEYS = re.compile(
@@ -224,6 +226,8 @@ class Submitted:
     size: int
     manifest: Manifest
     unchecked: tuple[str, ...]
+    unranked: tuple[str, ...] = ()
+    """A line for each model with too few graded items to be ranked on a leaderboard."""
 
 
 def submit(
@@ -241,7 +245,7 @@ def submit(
         file = Path(folder) / STORE
         try:
             with open_readonly(store) as opened:
-                extract(opened, run_ids, file, thumbnails=thumbnails)
+                summary = extract(opened, run_ids, file, thumbnails=thumbnails)
         except StoreError as error:  # the place where the bundle is made is nobody's business
             raise StoreError(str(error).replace(f"{file}.draft", str(store))) from error
         with open_readonly(file) as made:
@@ -260,7 +264,7 @@ def submit(
         )
         (Path(folder) / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
         pack(out, {name: Path(folder) / name for name in (MANIFEST, STORE, CARD)})
-    return Submitted(out, out.stat().st_size, manifest, checked.unchecked)
+    return Submitted(out, out.stat().st_size, manifest, checked.unchecked, summary.unranked)
 
 
 def card_of(file: Path, about: BundleNotes) -> tuple[tuple[RunIdentity, ...], str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from sparkles_eval.analysis.comparability import Comparability, differences
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError, UserError
 from sparkles_eval.core.files import replacing_folder
+from sparkles_eval.core.scores import MIN_COVERAGE
 from sparkles_eval.publishing.bundle import RunIdentity
 from sparkles_eval.publishing.check_bundle import LARGEST, BundleRejected, CheckedBundle, check_bundle
 from sparkles_eval.publishing.merge_rows import Conflict, merge_rows
@@ -124,6 +125,8 @@ class LeaderboardOptions:
     """Bytes of an unpacked store that is taken."""
     figures: bool = True
     """Draw the figures, where the libraries that draw are installed."""
+    min_coverage: float = MIN_COVERAGE
+    """Share of its items, 0 to 1, that a model must have graded to be ranked."""
 
 
 def build_leaderboard(folder: Path, out: Path, terms: LeaderboardOptions = LeaderboardOptions()) -> LeaderboardResult:
@@ -152,7 +155,7 @@ def build_leaderboard(folder: Path, out: Path, terms: LeaderboardOptions = Leade
             return LeaderboardResult((), left_out, None)
         board = LeaderboardResult(taken, left_out, out / "index.html", tuple(notes))
         site = Path(room) / "site"
-        _write(board, store, site, figures=terms.figures)
+        board = _write(board, store, site, terms)
         _replace(site, out)
     return board
 
@@ -224,10 +227,12 @@ def _taken(one: CheckedBundle) -> AcceptedBundle:
     )
 
 
-def _write(board: LeaderboardResult, merged: Path, site: Path, *, figures: bool) -> None:
+def _write(board: LeaderboardResult, merged: Path, site: Path, terms: LeaderboardOptions) -> LeaderboardResult:
+    """Write the site; gives the result with a note for each model that stands on it unranked."""
     with Store(merged, create=False) as store:
-        summary = summarise(store)
-        render_site(store, summary, site, SiteOptions(title=_TITLE, figures=figures, bundles=True))
+        summary = summarise(store, min_coverage=terms.min_coverage)
+        render_site(store, summary, site, SiteOptions(title=_TITLE, figures=terms.figures, bundles=True))
+    board = replace(board, notes=(*board.notes, *(f"unranked: {line}" for line in summary.unranked)))
     drawn: frozenset[PageName] = frozenset({"figures"} if (site / "figures.html").exists() else ())
     shell = SiteWriter(site, summary, _TITLE, parts=drawn | {"samples", "judges", "methods", "bundles"})
     shell.write(PAGE, "bundles.html.j2", title="Bundles", here="bundles", board=board, version=__version__)
@@ -238,6 +243,7 @@ def _write(board: LeaderboardResult, merged: Path, site: Path, *, figures: bool)
         "notes": list(board.notes),
     }
     shell.file(LIST, f"{dump(listed)}\n".encode())
+    return board
 
 
 def _replace(site: Path, out: Path) -> None:

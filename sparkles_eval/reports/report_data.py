@@ -17,6 +17,7 @@ from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.models import ModelView, models
 from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.reference_rows import invalid_rate
+from sparkles_eval.analysis.run_health import RunHealth, run_health
 from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.analysis.tables import Cell as TableCell
 from sparkles_eval.analysis.tables import Head as TableHead
@@ -141,7 +142,9 @@ def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list
 
 
 def rank_words(standing: Standing | None) -> str:
-    """ "1-2 ab", "3 c", or "" where nothing is claimed."""
+    """ "1-2 ab", "3 c", "unranked: 12 of 40 graded, below 95%", or "" where nothing is claimed."""
+    if standing is not None and standing.unranked:
+        return f"unranked: {standing.unranked}"
     if standing is None or standing.rank_low is None or standing.rank_high is None:
         return ""
     low, high = standing.rank_low, standing.rank_high
@@ -269,6 +272,7 @@ class ReportData:
     summary: Summary
     board: Leaderboard
     models: tuple[ModelView, ...]
+    health: tuple[RunHealth, ...]
     judging: tuple[Section, ...]
     downloads: tuple[Download, ...]
     figures: tuple[Figure, ...]
@@ -286,6 +290,7 @@ class ReportData:
             "board": self.board,
             "heads": self.heads,
             "models": self.models,
+            "health": self.health,
             "judging": self.judging,
             "downloads": self.downloads,
             "panel_downloads": {one.panel: one for one in self.downloads if one.panel},
@@ -297,11 +302,13 @@ class ReportData:
 def collect_report(store: Store, summary: Summary, options: SiteOptions) -> ReportData:
     """Work out every part. Raises errors.UserError for an audit file that is none."""
     board = leaderboard(summary, options.content)
+    shown = {entry.run.id: entry.run for panel in summary.panels for entry in panel.entries}
     drawn, note = _figures(store, summary) if options.figures else ((), "")
     return ReportData(
         summary,
         board,
         models(board, summary),
+        run_health(store, shown.values()),
         judging(store, summary, options.audits),
         downloads(board, summary),
         drawn,

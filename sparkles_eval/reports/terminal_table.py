@@ -91,6 +91,8 @@ def _notes(panel: Panel) -> list[Text]:
     notes = [Text(f"chance: {text}", style="dim") for text in chances(panel)]
     for entry in panel.entries:
         notes.extend(Text(one_line(f"{entry.label}: {text}"), style="yellow") for text in unscored(entry.coverage))
+        if entry.coverage.unranked and not entry.reference:
+            notes.append(Text(one_line(f"{entry.label}: unranked, {entry.coverage.unranked}"), style="yellow"))
         if bounds := _bounds(entry):
             notes.append(Text(one_line(f"{entry.label}: {bounds}"), style="dim"))
         if entry.skipped:

@@ -19,6 +19,7 @@ from sparkles_eval.stats.ranks import rank_sets
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.metrics import Metric
+from tests.analysis.making import fill
 from tests.reports.crowd import STERN
 from tests.reports.demo import CAREFUL, RATER, add_run, begin, careful
 
@@ -181,3 +182,30 @@ def test_a_bar_lies_on_the_scale_of_its_metric() -> None:
     assert drawn is not None
     assert (drawn.low, drawn.width, drawn.value, drawn.chance) == ("0.00", "100.00", "50.00", "10.00")
     assert bar(Measure(column, Estimate(None, None, None, 0, 3))) is None
+
+
+def test_a_model_with_few_graded_items_stands_unranked_below_the_others(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.db") as store:
+        few, most, all_ = [1.0] * 12 + [None] * 28, [1.0] * 38 + [None] * 2, [1.0] * 32 + [0.0] * 8
+        fill(store, {"gaps": few, "full": all_, "nearly": most})
+        fill(store, {"baseline/chance": [0.0] * 40}, kind="baseline")
+        summary = summarise(store)
+        (panel,) = summary.panels
+        assert [entry.label for entry in panel.entries] == ["nearly", "full", "gaps", "baseline/chance"]
+        (view,) = leaderboard(summary).views
+        assert [line.label for line in view.lines] == ["nearly", "full", "gaps"]
+        ranks = {s.label: (s.rank_low, s.unranked) for s in view.heads[0].standings.by_run.values()}
+        assert ranks == {"nearly": (1, ""), "full": (2, ""), "gaps": (None, "12 of 40 graded, below 95%")}
+        assert view.heads[0].standings.pairs == 1
+        assert summary.unranked == ("gaps on pairs: 12 of 40 graded, below 95%",)
+        (loose,) = summarise(store, min_coverage=0.3).panels
+        assert [entry.label for entry in loose.entries] == ["gaps", "nearly", "full", "baseline/chance"]
+        assert not summarise(store, min_coverage=0.3).unranked
+
+
+def test_a_second_model_with_few_graded_items_ranks_nobody(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.db") as store:
+        fill(store, {"gaps": [1.0] * 12 + [None] * 28, "full": [1.0] * 32 + [0.0] * 8})
+        (head,) = leaderboard(summarise(store)).views[0].heads
+    assert head.standings.note == "fewer than two models: nothing is ranked"
+    assert [standing.label for standing in head.standings.by_run.values()] == ["gaps"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sparkles_eval.analysis.metrics import extracts, headline, rating_metric
-from sparkles_eval.analysis.ranking import Ranking, ranking
+from sparkles_eval.analysis.ranking import Ranking, ranked_entries, ranking
 from sparkles_eval.analysis.run_scores import ScoredRun
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.summary import Entry, Panel, TaskSummary
@@ -82,8 +82,9 @@ class PanelData:
     def comparison(self) -> Ranking | None:
         """The models on the headline, as the leaderboard ranks them; baselines too where there is no second model."""
         scored = [entry for entry in self.entries if _known(entry)]
-        models = [entry for entry in scored if not entry.reference]
-        chosen = models if len(models) > 1 else scored
+        models = ranked_entries(self.panel)
+        # Where all are baselines they are what is compared; models with too few graded items are in no ranking.
+        chosen = models if self.models else scored
         return ranking([entry.values for entry in chosen if entry.values]) if len(chosen) > 1 else None
 
     def matrix(self, entries: Sequence[Entry], metric: Metric) -> ScoreMatrix:
