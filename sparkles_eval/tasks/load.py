@@ -77,6 +77,7 @@ def _wrong_question(question: Question, scorer: BoundScorer | None, *, scored: b
     if options:
         if len({option.lower().strip() for option in options}) < len(options):
             yield f"two options read the same: {', '.join(options)}"
+            return
         if len(options) == 1 or not all(option.strip() for option in options):
             yield f"at least two options with words are needed, there are {list(options)}"
     if not scored:

@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import sys
 import sparkles_eval.sparkleschat as chat
-from sparkles_eval.sparkleschat import prompts, schedule
+from sparkles_eval.sparkleschat import prompts
 assert not {"torch", "transformers", "safetensors"} & set(sys.modules)
 """
 

@@ -34,7 +34,8 @@ def test_runs_are_named_or_refused(store: Store, made: Made, samples: tuple[Samp
 
 def test_samples_judges_scores_and_what_was_left_out(store: Store, made: Made) -> None:
     assert read_runs.places(store, made.run.id) == [
-        RunSample(sample, group, group) for sample, group in zip(made.ids, ("g1", "g1", "g2"), strict=True)
+        RunSample(sample, group, group, name)
+        for sample, group, name in zip(made.ids, ("g1", "g1", "g2"), ("a", "b", "c"), strict=True)
     ]
     assert read_runs.judges(store, made.run.id) == [RULE]
     lines = {line.sample_id: line for line in read_runs.scores(store, made.run.id, RULE.id)}

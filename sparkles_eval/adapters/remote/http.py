@@ -177,7 +177,7 @@ class RemoteAdapter(ABC):
         content, headers = await self._written(request, self.streamed)
         seconds, gathered = self.model.limits.timeout_s, self.accumulator()
         events: EventStream | None = None
-        told = False
+        told, began = False, monotonic()
         try:
             async with asyncio.timeout(seconds) as clock:
                 events = await self.open(content, headers)
@@ -199,7 +199,9 @@ class RemoteAdapter(ABC):
             if events is not None:
                 await events.close()
         # A simple server answers in one piece whatever it was asked for.
-        return self._priced(gathered.reply()) if told else await self.answer(request)
+        if not told:
+            return await self.answer(request)
+        return replace(self._priced(gathered.reply()), latency_s=monotonic() - began)
 
     async def _written(
         self, request: Request, more: Mapping[str, JSON] | None = None

@@ -112,7 +112,7 @@ def test_a_scorer_that_fails_gives_no_score_but_its_reason() -> None:
 @pytest.mark.parametrize(
     ("status", "text", "reason"),
     [
-        (Status.TRUNCATED, "Paris", "truncated: token limit"),
+        (Status.TRUNCATED, "Paris", "cut off (token limit): the reply was cut off"),
         (Status.REFUSED, "I won't say Paris", "refused: token limit"),
         (Status.OK, "  ", "an empty answer"),
         (Status.OK, "<think>Paris", "an empty answer"),
@@ -141,5 +141,5 @@ def test_an_id_in_a_store_finds_its_scorer_again_or_none() -> None:
 
 
 def test_the_choice_is_stored_as_it_always_was() -> None:
-    assert make_scorer("choice", {}).id == make_scorer("strict", {}).id == "strict@1"
+    assert make_scorer("choice", {}).id == make_scorer("strict", {}).id == "strict@2"
     assert make_scorer("choice", {"reader": "paper"}).rule == "paper"
