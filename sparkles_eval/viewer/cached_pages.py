@@ -60,7 +60,7 @@ class Refresher:
         self._pool = pool
         self._makes = makes
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="refresher", daemon=True)
         self._bases: dict[str, str] = {}
         """What each maker's texts would be made from now."""
         self._asked: set[str] = set()
@@ -164,7 +164,7 @@ class Refresher:
 
 
 def report_pages_maker(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
-    """What `keeper.Keeper` is given: works out every such page as HTML without its frame."""
+    """What `Refresher` is given: works out every such page as HTML without its frame."""
     return partial(_make, content=tuple(content))
 
 

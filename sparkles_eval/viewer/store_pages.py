@@ -229,7 +229,7 @@ class StorePages:
             )
 
     def kept(self, name: str, here: str, title: str) -> Callable[[Request], Response]:
-        """A page that the keeper made."""
+        """A page that the refresher made."""
 
         def page(request: Request) -> Response:
             whole = name.format(**request.path_params)
@@ -243,7 +243,7 @@ class StorePages:
         return page
 
     def download(self, request: Request) -> Response:
-        """A file that the keeper made."""
+        """A file that the refresher made."""
         name = request.path_params["name"]
         kept = self.refresher.kept(f"downloads/{name}")
         if kept is None:
