@@ -29,7 +29,7 @@ from sparkles_eval.core import (
     VerdictStatus,
     fingerprint,
 )
-from sparkles_eval.store.mapping import Row, insert_all, now, response_row, score_row, verdict_row
+from sparkles_eval.store.mapping import StoredRow, insert_all, now, response_row, score_row, verdict_row
 from sparkles_eval.store.rows import EnvironmentRow, JudgeRow, ScoreRow, TaskRow, VerdictRow
 from sparkles_eval.store.store import Store
 
@@ -68,9 +68,9 @@ class _Writer:
     def answers(self, run: Run, ids: list[str], turns: int, words: int) -> Iterator[list[str]]:
         """Every answer of a run; gives the texts of each sample."""
         at = now()
-        requests: list[Row] = []
-        responses: list[Row] = []
-        answers: list[Row] = []
+        requests: list[StoredRow] = []
+        responses: list[StoredRow] = []
+        answers: list[StoredRow] = []
         model = fingerprint([run.model.name, run.model.identity], 16)
         said: list[list[str]] = []
         for sample in ids:
@@ -81,7 +81,7 @@ class _Writer:
                 text = self.text(words)
                 said[-1].append(text)
                 response = Response(key, 1, Status.OK, text, None, Usage(900, words, 0.001), 0.5, None, at)
-                head: Row = {
+                head: StoredRow = {
                     "key": key,
                     "model_id": model,
                     "conversation": _CALL,
@@ -91,7 +91,7 @@ class _Writer:
                 }
                 requests.append(head)
                 responses.append({"id": self.responses, **response_row(response)})
-                place: Row = {"run_id": run.id, "sample_id": sample, "epoch": 0, "turn": turn}
+                place: StoredRow = {"run_id": run.id, "sample_id": sample, "epoch": 0, "turn": turn}
                 answers.append({**place, "response_id": self.responses, "draws": 1})
         with self.store.transaction() as db:
             insert_all(db, "requests", requests)
@@ -114,8 +114,8 @@ class _Writer:
 
     def rate(self, run: Run, ids: list[str], judge: JudgeRow, skill: float) -> None:
         """A verdict a sample, with reasons."""
-        verdicts: list[Row] = []
-        scores: list[Row] = []
+        verdicts: list[StoredRow] = []
+        scores: list[StoredRow] = []
         for sample in ids:
             self.verdicts += 1
             ratings = tuple(

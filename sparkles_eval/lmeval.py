@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.core.errors import MissingExtra, UserError
-from sparkles_eval.core.terminal import say, say_error
+from sparkles_eval.core.printing import say, say_error
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 _OURS = ("export", "text")

@@ -158,7 +158,7 @@ class ModelOptions:
 class AdapterFactory(Protocol):
     """How an adapter kind is made (entry-point group `sparkles_eval.adapters`, or a plugin's `ADAPTERS` mapping).
 
-    `model_id` is what follows the first "/" of `--model kind/model_id`. Raises errors.UserError with the mend when
+    `model_id` is what follows the first "/" of `--model kind/model_id`. Raises errors.UserError with the fix when
     it cannot be made (missing key, unknown argument, optional part not installed).
     """
 

@@ -93,7 +93,7 @@ class ModelInfo:
     title: str
     usable: bool
     why_not: str = ""
-    """One line with the mend where it is not usable; names environment variables, never their values."""
+    """One line with the fix where it is not usable; names environment variables, never their values."""
     prices: Prices = Prices()
     free: bool = False
     note: str = ""
@@ -106,7 +106,7 @@ def build_adapter(
 ) -> Adapter:
     """The adapter for `kind/model id`, the name of a preset, or the path of a preset file.
 
-    `kind/model id` uses the preset of that kind and model where there is one. Raises errors.UserError with the mend:
+    `kind/model id` uses the preset of that kind and model where there is one. Raises errors.UserError with the fix:
     unknown name or argument, missing key, optional part not installed.
     """
     model = _find(spec, content)

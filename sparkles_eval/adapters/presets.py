@@ -16,7 +16,7 @@ from sparkles_eval.adapters.options import Field as SamplingField
 from sparkles_eval.core import Limits, Model, Prices
 from sparkles_eval.core.content import content_dir, overlay
 from sparkles_eval.core.errors import ContentError, UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
 
 FOLDER_ENV = "SPARKLES_WEIGHTS"
@@ -48,7 +48,7 @@ def find_weights(model_id: str, settings: Mapping[str, str], given: str | None =
 
 
 def why_no_weights(model_id: str, settings: Mapping[str, str]) -> str:
-    """One line with the mend where a preset's weights are not here; "" where they are."""
+    """One line with the fix where a preset's weights are not here; "" where they are."""
     try:
         find_weights(model_id, settings)
     except UserError as error:

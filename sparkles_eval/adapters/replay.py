@@ -29,7 +29,7 @@ from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import Rejected, UserError
 from sparkles_eval.core.reply_parts import take_apart
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 
 _Place: TypeAlias = tuple[str, int, int]
 _Located: TypeAlias = "tuple[str, _Answer]"

@@ -44,7 +44,7 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
 }
 
 _HINTS = ("[[", "/", "out of", "rating", "score", "grade", "mark")
-"""Without one of these no text reads like a rating: most answers are spared the dear pattern."""
+"""Without one of these no text reads like a rating: most answers are spared the expensive pattern."""
 
 _UNSEEN = re.compile(
     "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\u200c\u200d"  # marks of numbers, joiners

@@ -15,7 +15,7 @@ from pydantic import Field
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core.content import find_file
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.margins import mcnemar_range, worst_case_difference
 from sparkles_eval.stats.mcnemar import independent_difference

@@ -186,7 +186,7 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
             Message(one["role"], tuple(_parts(one["content"], rest))) for one in history if one["role"] != "system"
         )
         if (left := len(list(rest))) > 0:
-            raise UserError(f"a request has {left} images more than places ({MARK}) in its text: mend the task")
+            raise UserError(f"a request has {left} images more than places ({MARK}) in its text: fix the task")
         return Conversation(messages, system)
 
     def _keep(self, picture: PIL.Image.Image) -> Image:
@@ -222,7 +222,7 @@ def _parts(words: str, images: Iterator[Image]) -> Iterator[Part]:
     for piece in others:
         image = next(images, None)
         if image is None:
-            raise UserError(f"a request has more places ({MARK}) in its text than images: mend the task")
+            raise UserError(f"a request has more places ({MARK}) in its text than images: fix the task")
         yield image
         if piece:
             yield Text(piece)

@@ -38,7 +38,7 @@ from sparkles_eval.cli import (
     view,
 )
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.terminal import say, say_error
+from sparkles_eval.core.printing import say, say_error
 
 app = typer.Typer(
     name="sparkles-eval",

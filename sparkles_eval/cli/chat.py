@@ -66,14 +66,14 @@ def chat(
     from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
     from sparkles_eval.viewer.chat.storage import SessionImages
 
-    wishes = ChatModelsConfig(
+    config = ChatModelsConfig(
         models=tuple(model),
         model_args=tuple(model_arg or ()),
         generation=tuple(generation or ()),
         content=tuple(content or ()),
         plugins=tuple(plugin or ()),
     )
-    cast = ChatModels(wishes)
+    cast = ChatModels(config)
     with tempfile.TemporaryDirectory(prefix="sparkles-chat-") as folder:
         album = SessionImages(Path(folder))
         if terminal:

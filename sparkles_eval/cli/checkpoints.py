@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import Conversion

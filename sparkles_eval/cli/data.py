@@ -11,7 +11,7 @@ import typer
 
 from sparkles_eval.cli import data_fetch, data_generate, options
 from sparkles_eval.core.errors import DataError, UserError
-from sparkles_eval.core.terminal import make_console, say, say_json, say_warning
+from sparkles_eval.core.printing import make_console, say, say_json, say_warning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -180,7 +180,7 @@ def import_data(
     evaluations = read_evaluations(against or (), coco_map, tuple(content or ())) if against else None
     made_of = convert_conversations(file, images, evaluations)
     if made_of.problems and not skip_bad:
-        raise DataError(str(file), made_of.problems, "mend them, or leave these out with --skip-bad")
+        raise DataError(str(file), made_of.problems, "fix them, or leave these out with --skip-bad")
     _print_problems(made_of.problems)
     if not made_of.records:
         raise UserError(f"{file}: no record is left")

@@ -11,7 +11,7 @@ from rich.progress import Progress, TaskID
 
 from sparkles_eval.cli import options
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 from sparkles_eval.data.sources.image_urls import FetchedImage, FetchProgress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import make_console, say, say_warning
+from sparkles_eval.core.printing import make_console, say, say_warning
 
 if TYPE_CHECKING:
     from sparkles_eval.data.dialogues.finalize import SetResult
@@ -101,7 +101,7 @@ def generate(
     max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
     max_outage: options.MaxOutage = 900,
-    estimate: options.Estimate = False,
+    estimate: options.EstimateOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the first call asks. Asks nobody.", rich_help_panel=_SHOW)
     ] = False,
@@ -130,7 +130,7 @@ def generate(
     from sparkles_eval.engine.limits import RetryPolicy
     from sparkles_eval.engine.session import RunLimits
 
-    wishes = GenerateConfig(
+    config = GenerateConfig(
         style=style,
         model=model,
         images=images,
@@ -152,7 +152,7 @@ def generate(
     )
     called = valid_name(name or out.absolute().name)
     if dry_run or estimate:
-        _look(wishes, store if estimate else None, max_connections)
+        _look(config, store if estimate else None, max_connections)
         return
     terms = RunLimits(
         max_connections,
@@ -160,15 +160,15 @@ def generate(
         max_cost,
         embed_images,
     )
-    _generate(wishes, terms, store, out, called, plain=plain)
+    _generate(config, terms, store, out, called, plain=plain)
 
 
-def _look(wishes: GenerateConfig, store: Path | None, connections: int | None) -> None:
+def _look(config: GenerateConfig, store: Path | None, connections: int | None) -> None:
     """The first call's words, or (with a store) what all of them would cost."""
     from sparkles_eval.data.dialogues.generate import check_supported, first_request
     from sparkles_eval.data.dialogues.prepare import prepare
 
-    plan = prepare(wishes)
+    plan = prepare(config)
     check_supported(plan)
     if store is not None:
         from sparkles_eval.cli.run_display import print_lines
@@ -188,7 +188,7 @@ def _look(wishes: GenerateConfig, store: Path | None, connections: int | None) -
             console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
-def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
+def _generate(config: GenerateConfig, terms: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
     from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.data.dialogues.finalize import finalize
     from sparkles_eval.data.dialogues.generate import check_supported, generate
@@ -196,7 +196,7 @@ def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, 
     from sparkles_eval.engine.prepare import check_prices
     from sparkles_eval.store.store import Store
 
-    plan = prepare(wishes)
+    plan = prepare(config)
     check_supported(plan)
     check_prices(plan.adapters, terms.max_cost_usd)
     _tell(plan)
@@ -206,7 +206,7 @@ def _generate(wishes: GenerateConfig, terms: RunLimits, store: Path, out: Path, 
         if not outcome.set_id:
             say_warning("interrupted; run the same command again to go on from here")
             raise typer.Exit(EXIT_INTERRUPTED)
-        result = finalize(plan, opened, outcome.set_id, outcome.calls, out, name, wishes.content)
+        result = finalize(plan, opened, outcome.set_id, outcome.calls, out, name, config.content)
     _report(outcome, result, out, store)
 
 

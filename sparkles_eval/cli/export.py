@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 from sparkles_eval.publishing.exports import ExportFormat
 
 

@@ -11,7 +11,7 @@ import typer
 from sparkles_eval.analysis.run_health import run_health
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.report import render_report
 from sparkles_eval.reports.terminal_health import print_health

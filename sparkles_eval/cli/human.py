@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options, table_output
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 
 app = typer.Typer(
     help="Human labels: hand out sheets, bring ratings back, estimate on the human scale.", no_args_is_help=True

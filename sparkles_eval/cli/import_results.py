@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import make_console, say, say_warning
+from sparkles_eval.core.printing import make_console, say, say_warning
 
 _TOLD = 20
 

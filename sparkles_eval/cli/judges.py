@@ -10,7 +10,7 @@ import typer
 
 from sparkles_eval.cli import options, table_output
 from sparkles_eval.core.files import write_output
-from sparkles_eval.core.terminal import make_console, say
+from sparkles_eval.core.printing import make_console, say
 
 if TYPE_CHECKING:
     from sparkles_eval.engine.config import RunConfig

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say, say_warning
+from sparkles_eval.core.printing import say, say_warning
 
 app = typer.Typer(help="A public leaderboard from bundles that strangers send.", no_args_is_help=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 from sparkles_eval.core.text import NO_VALUE, one_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say, say_warning
+from sparkles_eval.core.printing import say, say_warning
 
 
 class Keep(StrEnum):

@@ -132,7 +132,7 @@ Plain: TypeAlias = Annotated[
 EmbedImages: TypeAlias = Annotated[
     bool, typer.Option("--embed-images", help="Put the image bytes into the store as well.")
 ]
-Estimate: TypeAlias = Annotated[
+EstimateOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--estimate", help="Requests, tokens, cost, time. Spends nothing.", rich_help_panel="Look before you pay"

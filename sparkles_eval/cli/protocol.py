@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 
 app = typer.Typer(help="Bring in the exact published prompts.", no_args_is_help=True)
 

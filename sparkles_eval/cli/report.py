@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 
 if TYPE_CHECKING:
     from sparkles_eval.analysis.summary import Summary

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 
 
 def rescore(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 
 if TYPE_CHECKING:
     from sparkles_eval.engine.config import RunConfig
@@ -119,7 +119,7 @@ def run(
     max_attempts: options.MaxAttempts = None,
     max_wait: options.MaxWait = 600,
     max_outage: options.MaxOutage = 900,
-    estimate: options.Estimate = False,
+    estimate: options.EstimateOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the prompts of one sample. Asks nobody.", rich_help_panel=_SHOW)
     ] = False,

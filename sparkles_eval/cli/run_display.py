@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from sparkles_eval.core.terminal import make_console, say
+from sparkles_eval.core.printing import make_console, say
 from sparkles_eval.core.text import one_line
 from sparkles_eval.engine.cost_estimate import CostEstimate, estimate_cost
 from sparkles_eval.engine.jobs import EvalJob

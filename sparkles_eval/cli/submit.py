@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say, say_warning
+from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.core.text import one_line
 
 

@@ -12,7 +12,7 @@ import typer
 
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.core.files import write_output
-from sparkles_eval.core.terminal import make_console
+from sparkles_eval.core.printing import make_console
 from sparkles_eval.core.text import one_line
 from sparkles_eval.reports.toolkit.table_files import cell_text, column_title, csv_text, json_text, latex_text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say
+from sparkles_eval.core.printing import say
 
 if TYPE_CHECKING:
     from sparkles_eval.training.launch import TrainResult
@@ -105,7 +105,7 @@ def train(
     """
     from sparkles_eval.training.launch import TrainConfig, launch_training, main_process
 
-    wishes = TrainConfig(
+    config = TrainConfig(
         recipe=recipe,
         out=out,
         store=store,
@@ -123,7 +123,7 @@ def train(
         logs=tuple(one.value for one in log or ()),
         content=tuple(content or ()),
     )
-    done = launch_training(wishes, say)
+    done = launch_training(config, say)
     if main_process():
         _show(done)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli import options
-from sparkles_eval.core.terminal import say, say_json, say_warning
+from sparkles_eval.core.printing import say, say_json, say_warning
 
 if TYPE_CHECKING:
     from sparkles_eval.publishing.discrepancies import Verification

@@ -11,7 +11,7 @@ class SparklesError(Exception):
 
 
 class UserError(SparklesError):
-    """Something the user can mend. The message is complete by itself."""
+    """Something the user can fix. The message is complete by itself."""
 
 
 class ContentError(UserError):
@@ -27,15 +27,15 @@ class Problem:
 
 
 class DataError(UserError):
-    """The task's data has problems. `problems` lists every one, so that they can be mended in one go."""
+    """The task's data has problems. `problems` lists every one, so that they can be fixed in one go."""
 
-    def __init__(self, who: str, problems: Sequence[Problem], mend: str = "") -> None:
+    def __init__(self, who: str, problems: Sequence[Problem], fix: str = "") -> None:
         self.problems = tuple(problems)
         shown = [f"  {p.item}: {p.what}" if p.item else f"  {p.what}" for p in self.problems[:20]]
         if len(self.problems) > 20:
             shown.append(f"  ... and {len(self.problems) - 20} more")
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''} in the data"
-        super().__init__("\n".join([f"{who}: {count}", *shown, *([mend] if mend else [])]))
+        super().__init__("\n".join([f"{who}: {count}", *shown, *([fix] if fix else [])]))
 
 
 class StoreError(UserError):
@@ -93,4 +93,4 @@ class Rejected(AdapterError):
 
 
 class Denied(AdapterError):
-    """No request of this model will succeed until the user mends something. The message says what."""
+    """No request of this model will succeed until the user fixes something. The message says what."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sparkles_eval.core import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
 from sparkles_eval.core.pictures import reading_of
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 
 FindImage = Callable[[str], Image]
 """Gives the image with a SHA-256 (the store knows size, type and path; the JSON has id and caption)."""

@@ -74,7 +74,7 @@ class Registry(Generic[T]):
         except Exception as error:
             raise UserError(
                 f"{self._kind} {entry.name!r} of the package {package}: {type(error).__name__} while it was imported: "
-                f"{error}; mend or uninstall the package"
+                f"{error}; fix or uninstall the package"
             ) from error
         if entry.name not in self._things:
             raise UserError(

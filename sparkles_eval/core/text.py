@@ -1,7 +1,7 @@
 """Makes text from models, judges, data and stores safe to print, and writes numbers in one style.
 
 Every hidden character is written out. HTML is escaped elsewhere (Jinja); what is printed on a terminal goes through
-`core.terminal`, which applies `visible` to all of it.
+`core.printing`, which applies `visible` to all of it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from sparkles_eval.core import Sample, Turn
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError, UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.judges import perturbations
 from sparkles_eval.judges.base import JudgeCard
 from sparkles_eval.judges.perturbations import Answers

@@ -28,7 +28,7 @@ from sparkles_eval.core.errors import ContentError
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
 from sparkles_eval.judges.spec import FILE, JudgeSpec, one_call, read_spec, rule_card
 from sparkles_eval.synthetic.facts.claims import read_claims
-from sparkles_eval.synthetic.facts.lexicon import Lexicon, Scope, lexicon_for
+from sparkles_eval.synthetic.facts.lexicon import ImageScope, Lexicon, lexicon_for
 from sparkles_eval.synthetic.facts.stated_values import StatedValues, counted_most, stated_values
 
 FORMULA = 1
@@ -68,7 +68,7 @@ def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
         new = tuple(image.id for image in turn.images)
         shown = tuple(dict.fromkeys((*shown, *new)))
         known |= {fact.id: fact for fact in turn.facts}
-        reading = read_claims(answer, Scope(new, shown), lexicon, _asked_nouns(turn.facts, lexicon))
+        reading = read_claims(answer, ImageScope(new, shown), lexicon, _asked_nouns(turn.facts, lexicon))
         said = {
             fact.id: stated_values(fact, reading, lexicon, turn.facts, tuple(known.values())) for fact in known.values()
         }

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import ContentError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard, Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
 from sparkles_eval.tasks.folders import copy_scaffold

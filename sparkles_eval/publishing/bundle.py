@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import replacing
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from sparkles_eval.core import Role
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.publishing.discrepancies import Discrepancy, row_address, shown_value
 from sparkles_eval.publishing.open_store import schema_differences
 from sparkles_eval.publishing.table_keys import TABLES, TableKeys

@@ -179,7 +179,7 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
             db.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the only thing that tells when this was made
         summary = summarise(made)
         for place in secrets(made):
-            raise UserError(f"{place} looks like a key; a bundle is public, so mend the store before you publish it")
+            raise UserError(f"{place} looks like a key; a bundle is public, so fix the store before you publish it")
         made.connection.execute("VACUUM INTO ?", (str(out),))
     for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
         draft.with_name(name).unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from sparkles_eval.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskGroup:
     """Runs of a task that ask the same samples, none of them read yet.
 
     `id` is made of letters, digits and signs that an address may hold; it stays the same while task and data do.
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SampleGroup:
     """The samples that some runs of a task share, as far as the report shows them."""
 
     id: str
@@ -65,7 +65,7 @@ class Group:
         return self.total - len(self.samples)
 
 
-def asked(store: Store, task: TaskSummary) -> Iterator[Asked]:
+def asked(store: Store, task: TaskSummary) -> Iterator[TaskGroup]:
     """The groups of a task in the order of its panels."""
     by_data: dict[str, list[Entry]] = {}
     labels: dict[str, list[str]] = {}
@@ -76,14 +76,14 @@ def asked(store: Store, task: TaskSummary) -> Iterator[Asked]:
         total = read_samples.count_samples(store, entries[0].run.id)
         note = "; ".join(label for label in labels[data_hash] if label) if len(by_data) > 1 else ""
         name = f"{task_slug(task)}-{fingerprint([data_hash])[:6]}"
-        yield Asked(name, task.title, note, total, tuple(_told_apart(entries)))
+        yield TaskGroup(name, task.title, note, total, tuple(_told_apart(entries)))
 
 
-def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = ()) -> Iterator[Group]:
+def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = ()) -> Iterator[SampleGroup]:
     """Runs of a task that ask the same samples show them once, side by side."""
     for found in asked(store, task):
         shown = tuple(sample_views(store, found.entries, limit=min(limit, found.total), only=only))
-        yield Group(found.id, found.title, found.note, found.total, shown)
+        yield SampleGroup(found.id, found.title, found.note, found.total, shown)
 
 
 def _told_apart(entries: Sequence[Entry]) -> Iterator[Entry]:

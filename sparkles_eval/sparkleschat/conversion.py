@@ -22,7 +22,7 @@ from sparkles_eval.sparkleschat.published_files import (
     PUBLISHED_FILES,
     T5_XXL_WIDTH,
     DroppedTensor,
-    Source,
+    PublishedPart,
     TensorFate,
     UsedTensor,
     check_hub_config,
@@ -167,10 +167,10 @@ def published_projection(model: SparklesChatForConditionalGeneration) -> dict[st
     }
 
 
-_PARTS: tuple[Source, ...] = ("vision", "qformer", "projection", "language")
+_PARTS: tuple[PublishedPart, ...] = ("vision", "qformer", "projection", "language")
 
 
-def _hub_only(part: Source) -> tuple[str, ...]:
+def _hub_only(part: PublishedPart) -> tuple[str, ...]:
     """Of a sharded hub folder, only shards with these tensors are opened (the T5 shards are over 40 GB)."""
     return {"vision": ("vision_model.",), "qformer": ("qformer.", "query_tokens", "vision_model.post_layernorm.")}.get(
         part, ()
@@ -187,7 +187,7 @@ def _check_present(sources: Sources) -> None:
         raise DataError("converting", missing)
 
 
-def _check_family(part: Source, place: Path, tensors: weight_files.Weights, t5_width: int) -> None:
+def _check_family(part: PublishedPart, place: Path, tensors: weight_files.Weights, t5_width: int) -> None:
     if part in ("vision", "qformer") and place.is_dir():
         check_hub_config(str(place), weight_files.read_json(place / "config.json"), t5_width)
     if part == "qformer":

@@ -19,7 +19,7 @@ from transformers import AutoProcessor, BatchFeature, ProcessorMixin
 
 from sparkles_eval.core import Conversation
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.sparkleschat import prompts
 from sparkles_eval.sparkleschat.configuration import SparklesChatConfig
 from sparkles_eval.sparkleschat.tokenizers import Tokens, load_tokens

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.core.errors import UserError
 
-Source: TypeAlias = Literal["vision", "qformer", "projection", "language"]
+PublishedPart: TypeAlias = Literal["vision", "qformer", "projection", "language"]
 """A file that the user names, by the part that is wanted from it."""
 
 
@@ -37,7 +37,7 @@ _VIT_TAIL = "beyond the depth that is used: last block, final norm, head, mask t
 _ROTARY = "rotary table, computed anew"
 
 _LAST_NORM = ("ln_vision.", "vision_model.post_layernorm.")
-_OWNERS: tuple[tuple[Source, tuple[str, ...]], ...] = (
+_OWNERS: tuple[tuple[PublishedPart, tuple[str, ...]], ...] = (
     ("projection", ("llama_proj.",)),
     # the last norm is in the Q-Former's file of the original release, in the tower of the hub's: the same values
     ("qformer", (*_LAST_NORM, "query_tokens", "Qformer.", "qformer.")),
@@ -77,7 +77,7 @@ _QFORMER_DROPPED = (
 _OWN_QFORMER = rf"encoder\.layer\.\d+\..+{_WB}|layernorm{_WB}"
 
 
-def tensor_fate(key: str, wanted: Source, depth: int) -> TensorFate | None:
+def tensor_fate(key: str, wanted: PublishedPart, depth: int) -> TensorFate | None:
     """What becomes of a tensor found in the file given for `wanted`; None where the name is unknown.
 
     `depth` is the number of vision blocks in use: block number `depth` itself is in the EVA file and is dropped.
@@ -154,7 +154,7 @@ class PublishedFile:
 
 
 _LAVIS = "https://storage.googleapis.com/sfr-vision-language-research/LAVIS/models/BLIP2"
-PUBLISHED_FILES: Mapping[Source, PublishedFile] = {
+PUBLISHED_FILES: Mapping[PublishedPart, PublishedFile] = {
     "vision": PublishedFile(
         "eva_vit_g.pth", f"{_LAVIS}/eva_vit_g.pth, or Salesforce/blip2-flan-t5-xxl on the hub", "MIT"
     ),

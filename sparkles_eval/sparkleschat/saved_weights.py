@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 
 PROJECTION_WEIGHTS = "projection.safetensors"
 PROJECTION_RECORD = "projection.json"

@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, Table, Values, floats, is_constant, same_length, table
+from sparkles_eval.stats.arrays import FloatArray, Values, ValueTable, floats, is_constant, same_length, table
 from sparkles_eval.stats.distributions import t_critical, t_two_sided
 
-Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
+MeasurementLevel: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
 LIMIT = 1.96
 """Bland and Altman's limits are defined with this number, whatever alpha the interval of the bias has."""
@@ -32,7 +32,7 @@ class Alpha:
     note: str = ""
 
 
-def krippendorff(judges: Table, level: Level = "ordinal") -> Alpha:
+def krippendorff(judges: ValueTable, level: MeasurementLevel = "ordinal") -> Alpha:
     """Agreement beyond chance, missing marks allowed. `judges`: judges x items.
 
     1 - D_observed / D_expected over the coincidences of paired marks; the distance of two values is 0/1 (nominal), the
@@ -63,7 +63,7 @@ def krippendorff(judges: Table, level: Level = "ordinal") -> Alpha:
     return Alpha(1 - float(np.sum(pairs * distance)) / by_chance, gap, given.size)
 
 
-def _distances(values: FloatArray, totals: FloatArray, level: Level) -> FloatArray:
+def _distances(values: FloatArray, totals: FloatArray, level: MeasurementLevel) -> FloatArray:
     if level == "nominal":
         return 1.0 - np.eye(values.size)
     if level == "interval":
@@ -132,7 +132,7 @@ class Icc:
     note: str = ""
 
 
-def icc(scores: Table) -> Icc:
+def icc(scores: ValueTable) -> Icc:
     """How much of a mark's variance is the answer, not the judge? `scores`: items x judges.
 
     ICC(2,1) = (MSR - MSE) / (MSR + (k-1) MSE + k (MSC - MSE)/n); ICC(3,1) drops the MSC term. Variance components are

@@ -18,7 +18,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Values: TypeAlias = Sequence[float | None] | NDArray[np.generic]
 """One number per item; None or NaN where there is none."""
-Table: TypeAlias = Sequence[Sequence[float | None]] | NDArray[np.generic]
+ValueTable: TypeAlias = Sequence[Sequence[float | None]] | NDArray[np.generic]
 """Rows of equal length; None or NaN where a cell is empty."""
 Labels: TypeAlias = Sequence[Hashable] | NDArray[np.generic]
 """One name per item: which cluster, group, model or judge it belongs to."""
@@ -29,7 +29,7 @@ def floats(values: Values, who: str) -> FloatArray:
     return _checked([np.nan if v is None else v for v in values], who, dimensions=1)
 
 
-def table(rows: Table, who: str) -> FloatArray:
+def table(rows: ValueTable, who: str) -> FloatArray:
     """2-D float array of `rows`, NaN for missing. Raises UserError for ragged rows, text or infinities."""
     if isinstance(rows, np.ndarray):
         return _checked(rows, who, dimensions=2)
@@ -60,7 +60,7 @@ def complete(values: Values, who: str) -> FloatArray:
     return array
 
 
-def complete_table(rows: Table, who: str) -> FloatArray:
+def complete_table(rows: ValueTable, who: str) -> FloatArray:
     """Like `table`, but refuses empty cells and empty tables."""
     array = table(rows, who)
     if not array.size:

@@ -16,8 +16,8 @@ from sparkles_eval.stats.arrays import (
     FloatArray,
     IntArray,
     Labels,
-    Table,
     Values,
+    ValueTable,
     codes,
     complete,
     is_constant,
@@ -41,7 +41,7 @@ class ClusterTotals:
     counts: FloatArray
 
 
-def cluster_totals(scores: Table, clusters: Labels | None = None) -> ClusterTotals:
+def cluster_totals(scores: ValueTable, clusters: Labels | None = None) -> ClusterTotals:
     """Aggregates items x models to clusters x models; None or NaN cells count nowhere. Raises UserError if empty."""
     x = table(scores, "cluster_totals")
     labels: Labels = np.arange(x.shape[0]) if clusters is None else clusters
@@ -56,7 +56,7 @@ def cluster_totals(scores: Table, clusters: Labels | None = None) -> ClusterTota
     return ClusterTotals(sums, cluster_sums(known.astype(np.float64), group, count))
 
 
-def weighted_means(weights: Table, totals: ClusterTotals) -> FloatArray:
+def weighted_means(weights: ValueTable, totals: ClusterTotals) -> FloatArray:
     """Means under each row of cluster weights (resamples x clusters): resampled sum over resampled **count**.
 
     Dividing by the original n instead would treat the random number of resampled items as fixed. NaN where a resample

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import BoolArray, FloatArray, Table, complete_table
+from sparkles_eval.stats.arrays import BoolArray, FloatArray, ValueTable, complete_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class BradleyTerry:
         return 1 / (1 + math.exp(float(self.log_strength[j] - self.log_strength[i])))
 
 
-def bradley_terry(wins: Table, *, penalty: float = 0.0) -> BradleyTerry:
+def bradley_terry(wins: ValueTable, *, penalty: float = 0.0) -> BradleyTerry:
     """Strengths with P(i beats j) = pi_i / (pi_i + pi_j) from wins[i][j]; a tie is half a win for both.
 
     Maximum likelihood by Newton's method (the likelihood is concave in the logs). Assumes one dimension and independent

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import BoolArray, FloatArray, Table, table
+from sparkles_eval.stats.arrays import BoolArray, FloatArray, ValueTable, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DawidSkene:
     note: str = ""
 
 
-def dawid_skene(votes: Table, *, tolerance: float = 1e-12, max_iterations: int = 10_000) -> DawidSkene:
+def dawid_skene(votes: ValueTable, *, tolerance: float = 1e-12, max_iterations: int = 10_000) -> DawidSkene:
     """EM over each judge's confusion matrix, from vote shares, without smoothing. `votes`: items x judges, 0/1/None.
 
     Source: Dawid and Skene 1979. Traps: with 3 judges and 10 items it collapses onto one judge; labels can switch; it

@@ -10,11 +10,11 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, complete, same_length
 
-Difference: TypeAlias = Callable[[FloatArray, FloatArray], float]
+DifferenceFunction: TypeAlias = Callable[[FloatArray, FloatArray], float]
 
 
 def exchange_test(
-    difference: Difference, a: Values, b: Values, clusters: Labels, *, resamples: int = 999, seed: int = 0
+    difference: DifferenceFunction, a: Values, b: Values, clusters: Labels, *, resamples: int = 999, seed: int = 0
 ) -> float:
     """Two-sided p of `difference(a, b)`: the share of random exchanges with a difference as large, the seen one among.
 

@@ -11,8 +11,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import (
     FloatArray,
     Labels,
-    Table,
     Values,
+    ValueTable,
     codes,
     complete,
     floats,
@@ -223,7 +223,7 @@ class Halo:
     note: str = ""
 
 
-def halo(criteria: Table, models: Labels | None = None) -> Halo:
+def halo(criteria: ValueTable, models: Labels | None = None) -> Halo:
     """Correlation between criteria, within model when `models` is given (residuals after each model's means).
 
     `criteria`: items x criteria; rows with gaps are left out. Assumes linear relations, 50 items or more. Source:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, Table, Values, complete, floats, is_constant, same_length, table
+from sparkles_eval.stats.arrays import FloatArray, Values, ValueTable, complete, floats, is_constant, same_length, table
 from sparkles_eval.stats.distributions import t_cdf
 from sparkles_eval.stats.multiplicity import benjamini_yekutieli
 from sparkles_eval.stats.variance import repeat_variance
@@ -33,7 +33,7 @@ class Repeatability:
     items: int
 
 
-def repeatability(scores: Table) -> Repeatability:
+def repeatability(scores: ValueTable) -> Repeatability:
     """Rows are items, columns repeats of the same judge; items with fewer than two verdicts are left out.
 
     Source: Bland and Altman 1999. Trap: a provider's cache returns the same "repeat": vary the seed and record cached
@@ -126,7 +126,7 @@ class AltTest:
     """omega >= 1/2."""
 
 
-def alt_test(humans: Table, judge: Values, *, epsilon: float = 0.2, q: float = 0.05) -> AltTest:
+def alt_test(humans: ValueTable, judge: Values, *, epsilon: float = 0.2, q: float = 0.05) -> AltTest:
     """May this judge replace a human rater? `humans`: items x raters, gaps allowed; `judge`: one score per item.
 
     Leave out human j: on each item, who is closer (root mean square) to the other humans, j or the judge? Ties count

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Table, codes, same_length, table
+from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, ValueTable, codes, same_length, table
 from sparkles_eval.stats.signflip import sign_flip_test
 
 
@@ -36,7 +36,7 @@ class PairTests:
     """Two-sided t test with clusters - 1 degrees of freedom; the sign-flip p where a difference never varies."""
 
 
-def pair_tests(scores: Table, clusters: Labels | None = None, *, alpha: float = 0.05) -> PairTests:
+def pair_tests(scores: ValueTable, clusters: Labels | None = None, *, alpha: float = 0.05) -> PairTests:
     """Every pair of models by the clustered paired t test (`paired.clustered_difference`). `scores`: items x models.
 
     Var(A - B) = Var A + Var B - 2 Cov from one M x M matrix of cluster sums where all models have the same items;
@@ -68,7 +68,7 @@ def pair_tests(scores: Table, clusters: Labels | None = None, *, alpha: float = 
     return PairTests(first, second, n, lost, units, difference, se, difference - half, difference + half, p)
 
 
-def _table(scores: Table, who: str) -> FloatArray:
+def _table(scores: ValueTable, who: str) -> FloatArray:
     x = table(scores, who)
     if x.ndim != 2 or x.shape[1] < 2:
         raise UserError(f"{who}: give a table of items x models with at least two models")
@@ -126,7 +126,7 @@ def _flipped(x: FloatArray, group: IntArray, i: int, j: int) -> float:
 
 
 def pair_sign_flips(
-    scores: Table, clusters: Labels | None = None, *, resamples: int = 10_000, seed: int = 0
+    scores: ValueTable, clusters: Labels | None = None, *, resamples: int = 10_000, seed: int = 0
 ) -> FloatArray:
     """Two-sided Monte Carlo sign-flip p of every pair: (1 + hits) / (1 + resamples), one set of signs for all pairs.
 

@@ -17,7 +17,7 @@ from sparkles_eval.stats.arrays import (
     BoolArray,
     FloatArray,
     Labels,
-    Table,
+    ValueTable,
     complete_table,
     is_constant,
     midranks,
@@ -57,7 +57,7 @@ class RankSets:
     """Models that share a letter are not told apart. "Tied" is not transitive."""
 
 
-def rank_sets(scores: Table, clusters: Labels | None = None, *, alpha: float = 0.05) -> RankSets:
+def rank_sets(scores: ValueTable, clusters: Labels | None = None, *, alpha: float = 0.05) -> RankSets:
     """What rank can we claim? `scores`: items x models, empty cells allowed.
 
     All pairs by the clustered paired t test on common items, Holm-adjusted; rank from 1 + number significantly better
@@ -164,7 +164,7 @@ class Friedman:
     note: str = ""
 
 
-def friedman(scores: Table, *, alpha: float = 0.05) -> Friedman:
+def friedman(scores: ValueTable, *, alpha: float = 0.05) -> Friedman:
     """Friedman's test on within-item ranks, tie-corrected, with Iman-Davenport F and Nemenyi's critical difference.
 
     Assumes independent items and a complete items x models table. Source: Friedman 1937; Iman and Davenport 1980;

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import Labels, Table, Values, codes, complete, same_length, table
+from sparkles_eval.stats.arrays import Labels, Values, ValueTable, codes, complete, same_length, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RepeatVariance:
     note: str = ""
 
 
-def repeat_variance(scores: Table) -> RepeatVariance:
+def repeat_variance(scores: ValueTable) -> RepeatVariance:
     """Should I buy repeats or items? Rows are items, columns repeats; empty cells are allowed.
 
     var_repeat = MSW, var_item = (MSB - MSW) / K, Var(mean) = MSB / (n K); unequal repeats use item means and the
@@ -106,7 +106,7 @@ class VarianceBudget:
     def next_purchase(self) -> str:
         """What to double next: "items", or "generations" or "repeats" where they lower the SE nearly as much.
 
-        Doubling items always helps most; it may be impossible (the benchmark ends) or dear. A cheaper purchase is
+        Doubling items always helps most; it may be impossible (the benchmark ends) or expensive. A cheaper purchase is
         named when it brings at least three quarters of the gain.
         """
         now = self.se()

@@ -36,7 +36,7 @@ def version() -> int:
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """A connection in WAL mode to a store at this program's version.
 
-    `create` makes a new file where there is none. Raises errors.StoreError, naming the file and the mend, when there
+    `create` makes a new file where there is none. Raises errors.StoreError, naming the file and the fix, when there
     is none, it is not a store, it was written by a newer version, or it cannot be opened.
     """
     if not create and not path.is_file():

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkles_eval.core import JSON, Image, Model, fingerprint
-from sparkles_eval.store.mapping import Row, dump, insert, insert_all, model_row, now
+from sparkles_eval.store.mapping import StoredRow, dump, insert, insert_all, model_row, now
 from sparkles_eval.store.store import Store
 
 
@@ -79,7 +79,7 @@ class GateRow:
 def add_set(store: Store, made: DialogueSet, images: Sequence[OfferedImage], environment_id: int) -> str:
     """Register a set with its images; what is known stays as it is. Gives its id."""
     model = model_row(made.model)
-    pictures: list[Row] = [
+    pictures: list[StoredRow] = [
         {
             "sha256": offered.image.sha256,
             "media_type": offered.image.media_type,
@@ -90,7 +90,7 @@ def add_set(store: Store, made: DialogueSet, images: Sequence[OfferedImage], env
         }
         for offered in images
     ]
-    names: list[Row] = [
+    names: list[StoredRow] = [
         {
             "set_id": made.id,
             "image_id": offered.id,
@@ -100,7 +100,7 @@ def add_set(store: Store, made: DialogueSet, images: Sequence[OfferedImage], env
         }
         for offered in images
     ]
-    head: Row = {
+    head: StoredRow = {
         "id": made.id,
         "style": made.style,
         "title": made.title,
@@ -113,14 +113,14 @@ def add_set(store: Store, made: DialogueSet, images: Sequence[OfferedImage], env
         insert(db, "dialogue_sets", head, known="IGNORE")
         insert_all(db, "images", pictures, known="IGNORE")
         insert_all(db, "dialogue_images", names, known="REPLACE")
-        link: Row = {"set_id": made.id, "environment_id": environment_id}
+        link: StoredRow = {"set_id": made.id, "environment_id": environment_id}
         insert(db, "dialogue_set_environments", link, known="IGNORE")
     return made.id
 
 
 def add_call(store: Store, set_id: str, call: CallRow, dialogues: Sequence[DialogueRow] = ()) -> None:
     """Commit a call with the dialogues of its reply, all or none; one that has a reply already stays as it is."""
-    row: Row = {
+    row: StoredRow = {
         "set_id": set_id,
         "key": call.key,
         "attempt": call.attempt,
@@ -133,7 +133,7 @@ def add_call(store: Store, set_id: str, call: CallRow, dialogues: Sequence[Dialo
         "ON CONFLICT DO UPDATE SET response_id = excluded.response_id, reason = excluded.reason"
         " WHERE dialogue_calls.response_id IS NULL"
     )
-    bodies: list[Row] = [
+    bodies: list[StoredRow] = [
         {
             "set_id": set_id,
             "key": dialogue.key,
@@ -173,7 +173,7 @@ def dialogues(store: Store, set_id: str) -> list[DialogueRow]:
 
 def set_gates(store: Store, set_id: str, rows: Sequence[GateRow]) -> None:
     """Let these be all that the gates set aside of a set; what they had set aside before goes."""
-    listed: list[Row] = [
+    listed: list[StoredRow] = [
         {
             "set_id": set_id,
             "key": row.key,

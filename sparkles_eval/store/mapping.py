@@ -26,7 +26,7 @@ from sparkles_eval.core.json import sample_json
 from sparkles_eval.store.rows import EstimateRow, JudgeRow, ScoreRow, TaskRow, VerdictRow
 
 Value: TypeAlias = str | int | float | bytes | None
-Row: TypeAlias = Mapping[str, Value]
+StoredRow: TypeAlias = Mapping[str, Value]
 
 
 def now() -> str:
@@ -39,13 +39,13 @@ def dump(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def insert(db: sqlite3.Connection, table: str, row: Row, *, known: str = "ABORT") -> sqlite3.Cursor:
+def insert(db: sqlite3.Connection, table: str, row: StoredRow, *, known: str = "ABORT") -> sqlite3.Cursor:
     """Insert one row; `known` is SQLite's conflict word for a row that is there already (ABORT, IGNORE, REPLACE)."""
     return db.execute(_sql(table, row, known), tuple(row.values()))
 
 
 def insert_all(
-    db: sqlite3.Connection, table: str, rows: Iterable[Row], *, known: str = "ABORT", then: str = ""
+    db: sqlite3.Connection, table: str, rows: Iterable[StoredRow], *, known: str = "ABORT", then: str = ""
 ) -> None:
     """Insert many rows of the same columns. `then` is an ON CONFLICT clause."""
     listed = list(rows)
@@ -53,12 +53,12 @@ def insert_all(
         db.executemany(f"{_sql(table, listed[0], known)} {then}", [tuple(row.values()) for row in listed])
 
 
-def _sql(table: str, row: Row, known: str) -> str:
+def _sql(table: str, row: StoredRow, known: str) -> str:
     # Table and column names are this package's own; only values come from outside, as parameters.
     return f"INSERT OR {known} INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
 
 
-def task_row(task: TaskRow) -> Row:
+def task_row(task: TaskRow) -> StoredRow:
     return {
         "id": task.id,
         "name": task.name,
@@ -73,7 +73,7 @@ def task_row(task: TaskRow) -> Row:
     }
 
 
-def model_row(model: Model) -> Row:
+def model_row(model: Model) -> StoredRow:
     prices = model.prices
     return {
         "id": fingerprint([model.name, model.identity], 16),
@@ -94,7 +94,7 @@ def _prices(prices: Prices) -> dict[str, float | str | None]:
     return {**found, **{name: price for name, price in more.items() if price is not None}}
 
 
-def run_row(run: Run, task_id: str, model_id: Value) -> Row:
+def run_row(run: Run, task_id: str, model_id: Value) -> StoredRow:
     return {
         "id": run.id,
         "task_id": task_id,
@@ -113,7 +113,7 @@ def run_row(run: Run, task_id: str, model_id: Value) -> Row:
     }
 
 
-def sample_row(key: str, sample: Sample) -> Row:
+def sample_row(key: str, sample: Sample) -> StoredRow:
     return {
         "id": key,
         "name": sample.id,
@@ -125,7 +125,7 @@ def sample_row(key: str, sample: Sample) -> Row:
     }
 
 
-def image_rows(samples: Sequence[Sample]) -> list[Row]:
+def image_rows(samples: Sequence[Sample]) -> list[StoredRow]:
     images: dict[str, Image] = {image.sha256: image for sample in samples for image in sample.images}
     return [
         {
@@ -140,7 +140,7 @@ def image_rows(samples: Sequence[Sample]) -> list[Row]:
     ]
 
 
-def _usage_columns(usage: Usage) -> Row:
+def _usage_columns(usage: Usage) -> StoredRow:
     return {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -156,7 +156,7 @@ def _read_usage(row: sqlite3.Row) -> Usage:
     )
 
 
-def response_row(response: Response) -> Row:
+def response_row(response: Response) -> StoredRow:
     return {
         "key": response.key,
         "attempt": response.attempt,
@@ -189,7 +189,7 @@ def read_response(row: sqlite3.Row) -> Response:
     )
 
 
-def judge_row(judge: JudgeRow) -> Row:
+def judge_row(judge: JudgeRow) -> StoredRow:
     criteria = [{"id": c.id, "name": c.name, "description": c.description, "weight": c.weight} for c in judge.criteria]
     return {
         "id": judge.id,
@@ -206,7 +206,7 @@ def judge_row(judge: JudgeRow) -> Row:
     }
 
 
-def verdict_row(row: VerdictRow) -> Row:
+def verdict_row(row: VerdictRow) -> StoredRow:
     verdict = row.verdict
     ratings = [
         {"turn": r.turn, "criterion": r.criterion, "value": r.value, "explanation": r.explanation}
@@ -252,7 +252,7 @@ def read_verdict(row: sqlite3.Row) -> Verdict:
     )
 
 
-def score_row(row: ScoreRow, at: str) -> Row:
+def score_row(row: ScoreRow, at: str) -> StoredRow:
     return {
         "run_id": row.run_id,
         "sample_id": row.sample_id,
@@ -270,7 +270,7 @@ def score_row(row: ScoreRow, at: str) -> Row:
     }
 
 
-def estimate_row(row: EstimateRow, basis: str) -> Row:
+def estimate_row(row: EstimateRow, basis: str) -> StoredRow:
     estimate = row.estimate
     return {
         "run_id": row.run_id,

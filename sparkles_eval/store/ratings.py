@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import StoreError
-from sparkles_eval.store.mapping import Row, dump, insert, insert_all, now
+from sparkles_eval.store.mapping import StoredRow, dump, insert, insert_all, now
 from sparkles_eval.store.store import Store
 
-Choice: TypeAlias = Literal["left", "right", "tie"]
+PreferredSide: TypeAlias = Literal["left", "right", "tie"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Preference:
     epoch: int
     left_run: str
     right_run: str
-    choice: Choice
+    choice: PreferredSide
     comment: str
     seed: int
 
@@ -37,7 +37,7 @@ class Preference:
 
 def add_preference(store: Store, given: Preference) -> None:
     """Keep a preference; an older one of this person on the same two answers goes."""
-    row: Row = {
+    row: StoredRow = {
         "rater": given.rater,
         "sample_id": given.sample_id,
         "epoch": given.epoch,
@@ -123,7 +123,7 @@ class HumanRating:
 def add_sheet(store: Store, sheet: Sheet) -> None:
     """Keep a sheet; a known one stays as it is."""
     criteria = [{"id": c.id, "name": c.name, "description": c.description, "weight": c.weight} for c in sheet.criteria]
-    head: Row = {
+    head: StoredRow = {
         "id": sheet.id,
         "rater": sheet.rater,
         "task": sheet.task,
@@ -133,7 +133,7 @@ def add_sheet(store: Store, sheet: Sheet) -> None:
         "criteria": dump(criteria),
         "created_at": now(),
     }
-    rows: list[Row] = [
+    rows: list[StoredRow] = [
         {
             "sheet_id": sheet.id,
             "position": position,
@@ -189,7 +189,7 @@ def add_ratings(store: Store, ratings: Sequence[HumanRating], *, replace: bool =
     contradictions before (see `ratings`); here they are not an error.
     """
     at = now()
-    rows: list[Row] = [
+    rows: list[StoredRow] = [
         {
             "rater": r.rater,
             "run_id": r.run_id,

@@ -11,10 +11,12 @@ from typing import Literal, TypeAlias
 from sparkles_eval.store.mapping import dump
 from sparkles_eval.store.store import Store
 
-Mark: TypeAlias = Literal["unscored", "wrong", "right", "invalid", "rated"]
-MARKS: tuple[Mark, ...] = ("unscored", "wrong", "right", "invalid", "rated")
+SampleMark: TypeAlias = Literal["unscored", "wrong", "right", "invalid", "rated"]
+MARKS: tuple[SampleMark, ...] = ("unscored", "wrong", "right", "invalid", "rated")
 """By the number that stands for them."""
-Flag: TypeAlias = Literal["", "wrong", "all-wrong", "differ", "invalid", "unscored", "judges-differ", "first-better"]
+SampleFlag: TypeAlias = Literal[
+    "", "wrong", "all-wrong", "differ", "invalid", "unscored", "judges-differ", "first-better"
+]
 APART = 3.0
 """Points between two judges that make a sample worth a look."""
 
@@ -23,7 +25,7 @@ _MARK = (
     " WHEN min(s.value) >= 1 THEN 2 WHEN max(s.value > 0 AND s.value < 1) THEN 4 ELSE 1 END"
 )
 """A scorer's partial credit is neither right nor wrong: it is shown as points."""
-_FITS: Mapping[Flag, str] = {
+_FITS: Mapping[SampleFlag, str] = {
     "": "1",
     "wrong": "wrong > 0",
     "all-wrong": "wrong > 0 AND good = 0 AND rated = 0",
@@ -65,7 +67,7 @@ class FlagQuery:
     With "first-better" exactly two entries: the first has it right, or more points, and the second has not.
     """
 
-    flag: Flag = ""
+    flag: SampleFlag = ""
     entries: tuple[int, ...] = ()
     words: str = ""
 
@@ -208,7 +210,9 @@ def _chosen(group: int, run_id: str, wish: FlagQuery) -> tuple[str, tuple[object
     ), (group, own)
 
 
-def marks_at(store: Store, group: int, positions: Sequence[int]) -> dict[int, list[tuple[int, Mark, float | None]]]:
+def marks_at(
+    store: Store, group: int, positions: Sequence[int]
+) -> dict[int, list[tuple[int, SampleMark, float | None]]]:
     """(entry, mark, points) of each of these positions, by entry."""
     rows = store.connection.execute(
         "SELECT m.position, m.entry, m.mark, m.points FROM side.entries e CROSS JOIN json_each(?) p"
@@ -216,7 +220,7 @@ def marks_at(store: Store, group: int, positions: Sequence[int]) -> dict[int, li
         " WHERE e.place_group = ? ORDER BY m.position, m.entry",
         (dump(list(positions)), group, group),
     )
-    found: dict[int, list[tuple[int, Mark, float | None]]] = {}
+    found: dict[int, list[tuple[int, SampleMark, float | None]]] = {}
     for row in rows:
         found.setdefault(row["position"], []).append((row["entry"], MARKS[row["mark"]], row["points"]))
     return found

@@ -17,7 +17,7 @@ from sparkles_eval.core.errors import Problem, StoreError
 from sparkles_eval.core.json import sample_key
 from sparkles_eval.store.database import connect, connect_read_only
 from sparkles_eval.store.mapping import (
-    Row,
+    StoredRow,
     Value,
     dump,
     estimate_row,
@@ -145,7 +145,7 @@ class Store:
 
     def add_event(self, environment_id: int, kind: str, who: str, message: str) -> None:
         """Record what happened on the way."""
-        row: Row = {"environment_id": environment_id, "at": now(), "kind": kind, "who": who, "message": message}
+        row: StoredRow = {"environment_id": environment_id, "at": now(), "kind": kind, "who": who, "message": message}
         with self.transaction() as db:
             insert(db, "events", row)
 
@@ -164,12 +164,14 @@ class Store:
             if insert(db, "runs", run_row(run, task.id, model["id"]), known="IGNORE").rowcount:
                 bodies = [sample_row(key, sample) for key, sample in zip(ids, samples, strict=True)]
                 insert_all(db, "samples", bodies, known="IGNORE")
-                places: list[Row] = [{"run_id": run.id, "position": i, "sample_id": key} for i, key in enumerate(ids)]
+                places: list[StoredRow] = [
+                    {"run_id": run.id, "position": i, "sample_id": key} for i, key in enumerate(ids)
+                ]
                 insert_all(db, "run_samples", places)
                 insert_all(db, "images", image_rows(samples), known="IGNORE")
-            left_out: list[Row] = [{"run_id": run.id, "item": p.item, "reason": p.what} for p in skipped]
+            left_out: list[StoredRow] = [{"run_id": run.id, "item": p.item, "reason": p.what} for p in skipped]
             insert_all(db, "skipped", left_out, known="IGNORE")
-            link: Row = {"run_id": run.id, "environment_id": environment_id}
+            link: StoredRow = {"run_id": run.id, "environment_id": environment_id}
             insert(db, "run_environments", link, known="IGNORE")
         return ids
 
@@ -206,7 +208,7 @@ class Store:
         Where another process has already stored a reply to the same request, that one stands and is given.
         """
         model = model_row(request.model)
-        asked: Row = {
+        asked: StoredRow = {
             "key": request.key,
             "model_id": model["id"],
             "conversation": request.conversation,
@@ -244,7 +246,7 @@ class Store:
 
     def add_answer(self, run_id: str, answer: AnswerRow, scores: Sequence[ScoreRow] = ()) -> None:
         """Let a response stand as the answer to a turn, with the scores that a rule gives it at once."""
-        row: Row = {
+        row: StoredRow = {
             "run_id": run_id,
             "sample_id": answer.sample_id,
             "epoch": answer.epoch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.store.mapping import Row, insert, insert_all, now
+from sparkles_eval.store.mapping import StoredRow, insert, insert_all, now
 from sparkles_eval.store.store import Store
 
 
@@ -66,7 +66,7 @@ class TrainingStatus:
 
 def begin(store: Store, training: Training, environment_id: int, first: int) -> None:
     """Register a training and the invocation that works on it; what was measured from step `first` on is forgotten."""
-    row: Row = {
+    row: StoredRow = {
         "id": training.id,
         "name": training.name,
         "title": training.title,
@@ -76,7 +76,7 @@ def begin(store: Store, training: Training, environment_id: int, first: int) -> 
         "steps": training.steps,
         "created_at": now(),
     }
-    link: Row = {"training_id": training.id, "environment_id": environment_id}
+    link: StoredRow = {"training_id": training.id, "environment_id": environment_id}
     with store.transaction() as db:
         insert(db, "trainings", row, known="IGNORE")
         insert(db, "training_environments", link, known="IGNORE")
@@ -85,7 +85,7 @@ def begin(store: Store, training: Training, environment_id: int, first: int) -> 
 
 def add_steps(store: Store, training_id: str, steps: Sequence[MeasuredStep]) -> None:
     """Commit what steps measured; a step that is measured again takes the place of the one before."""
-    rows: list[Row] = [
+    rows: list[StoredRow] = [
         {
             "training_id": training_id,
             "step": one.step,
@@ -115,7 +115,7 @@ def steps(store: Store, training_id: str) -> list[MeasuredStep]:
 def add_checkpoint(store: Store, training_id: str, step: int, weights: str, place: str) -> None:
     """Register saved weights. Saved again (the training was resumed from before), the newer ones stand; runs that
     evaluated other weights than these are no longer linked."""
-    row: Row = {"training_id": training_id, "step": step, "weights": weights, "place": place, "created_at": now()}
+    row: StoredRow = {"training_id": training_id, "step": step, "weights": weights, "place": place, "created_at": now()}
     with store.transaction() as db:
         db.execute(
             "DELETE FROM checkpoint_runs WHERE training_id = :training_id AND step = :step AND NOT EXISTS"
@@ -133,7 +133,7 @@ def add_checkpoint(store: Store, training_id: str, step: int, weights: str, plac
 
 def link_runs(store: Store, training_id: str, step: int, run_ids: Sequence[str]) -> None:
     """Record that these runs evaluated a checkpoint, to their end."""
-    rows: list[Row] = [{"training_id": training_id, "step": step, "run_id": run_id} for run_id in run_ids]
+    rows: list[StoredRow] = [{"training_id": training_id, "step": step, "run_id": run_id} for run_id in run_ids]
     with store.transaction() as db:
         insert_all(db, "checkpoint_runs", rows, known="IGNORE")
 

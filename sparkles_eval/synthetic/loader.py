@@ -39,13 +39,13 @@ class SceneFolder:
 
         Raises errors.ContentError when the cache folder cannot be written.
         """
-        shelf = self.root / self._place / f"{index // _SHELF:03d}"
+        subfolder = self.root / self._place / f"{index // _SHELF:03d}"
         stem = f"{index:05d}-{number}"
-        path = self._files(shelf).get(stem)
+        path = self._files(subfolder).get(stem)
         data = None if path is None else _sound(path)
         if path is None or data is None:
             data = png(draw(scene))
-            path = shelf / f"{stem}-{hashlib.sha256(data).hexdigest()[:_DIGITS]}.png"
+            path = subfolder / f"{stem}-{hashlib.sha256(data).hexdigest()[:_DIGITS]}.png"
             _write(path, data)
         return Image(
             sha256=hashlib.sha256(data).hexdigest(),
@@ -59,12 +59,12 @@ class SceneFolder:
             path=path,
         )
 
-    def _files(self, shelf: Path) -> dict[str, Path]:
+    def _files(self, subfolder: Path) -> dict[str, Path]:
         """The files of a sub-folder by item and picture, listed once."""
-        if shelf not in self._known:
-            files = sorted(shelf.iterdir()) if shelf.is_dir() else []
-            self._known[shelf] = {match[1]: path for path in files if (match := _NAME.fullmatch(path.name))}
-        return self._known[shelf]
+        if subfolder not in self._known:
+            files = sorted(subfolder.iterdir()) if subfolder.is_dir() else []
+            self._known[subfolder] = {match[1]: path for path in files if (match := _NAME.fullmatch(path.name))}
+        return self._known[subfolder]
 
 
 def _sound(path: Path) -> bytes | None:

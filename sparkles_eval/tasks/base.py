@@ -37,7 +37,7 @@ class Loaded:
     """What a loader returns: every sound sample in the data's order, and every problem with the others.
 
     Loaders never raise for bad items; they raise errors.UserError only where nothing can be loaded at all (no
-    annotation file, no `--data-root`), with the mend. `root` is what the images' `relpath`s are relative to.
+    annotation file, no `--data-root`), with the fix. `root` is what the images' `relpath`s are relative to.
     """
 
     samples: tuple[Sample, ...]

@@ -42,7 +42,7 @@ class TaskInfo:
     where: Path
     usable: bool
     why_not: str = ""
-    """The reason, with the mend, where it is not usable."""
+    """The reason, with the fix, where it is not usable."""
     needs_data_root: bool = False
     """True when it is usable with `--data-root` only."""
 

@@ -157,14 +157,14 @@ def _bytes(path: Path, info: os.stat_result) -> bytes | str:
 
 def image_bytes(image: Image) -> bytes:
     """The picture's bytes as they are now; nothing is verified. Raises errors.DataError when they are not there."""
-    mend = "name the folder that it lies in with --data-root"
+    fix = "name the folder that it lies in with --data-root"
     if image.path is None:
-        raise DataError("images", [Problem(image.id or image.relpath, f"no file is known for {image.relpath}")], mend)
+        raise DataError("images", [Problem(image.id or image.relpath, f"no file is known for {image.relpath}")], fix)
     try:
         return image.path.read_bytes()
     except OSError as error:
         raise DataError(
-            "images", [Problem(image.id or image.relpath, f"{image.path}: {error.strerror}")], mend
+            "images", [Problem(image.id or image.relpath, f"{image.path}: {error.strerror}")], fix
         ) from None
 
 

@@ -191,7 +191,7 @@ def load_task(
         none = Problem("", "zero items can be asked" if problems else "zero items: the data is empty")
         raise DataError(f"task {spec.name}", [none, *problems], "see the task's card for the layout of its data")
     if problems and not skip_bad:
-        raise DataError(f"task {spec.name}", problems, "mend them, or leave these items out with --skip-bad")
+        raise DataError(f"task {spec.name}", problems, "fix them, or leave these items out with --skip-bad")
     check_prompt(prompt, samples)
     card = folder.file("README.md")
     return Task(

@@ -63,6 +63,6 @@ def check_first(task: Task, *, skip_bad: bool, first: int = FIRST) -> Task:
     bad = {problem.item for problem in problems}
     samples = tuple(sample for sample in task.samples if sample.id not in bad)
     if not skip_bad or not samples:
-        mend = "replace the files, or leave these items out with --skip-bad" if samples else "replace the files"
-        raise DataError(f"task {task.name}", problems, mend)
+        fix = "replace the files, or leave these items out with --skip-bad" if samples else "replace the files"
+        raise DataError(f"task {task.name}", problems, fix)
     return replace(task, samples=samples, skipped=(*task.skipped, *problems))

@@ -39,7 +39,7 @@ class Places:
 def places(text: str, count: int) -> Places:
     """Where each of `count` images stands in a text. A text without a mark has them before its words.
 
-    Raises ValueError, with the mend, where the marks are not one for each image.
+    Raises ValueError, with the fix, where the marks are not one for each image.
     """
     ours = text.count(PLACEHOLDER)
     if ours:
@@ -60,17 +60,17 @@ def places(text: str, count: int) -> Places:
 
 def _order(marks: list[re.Match[str]], count: int) -> tuple[int, ...]:
     shown = ", ".join(dict.fromkeys(mark[0] for mark in marks))
-    mend = f"write {PLACEHOLDER} once where each image stands"
+    fix = f"write {PLACEHOLDER} once where each image stands"
     numbers = [next((int(n) for n in mark.groups() if n is not None), None) for mark in marks]
     if len(marks) != count:
-        raise ValueError(f"{len(marks)} marks ({shown}) in the text for {count} images; {mend}")
+        raise ValueError(f"{len(marks)} marks ({shown}) in the text for {count} images; {fix}")
     if all(number is None for number in numbers):
         return tuple(range(count))
     given = [number for number in numbers if number is not None]
     for first in (1, 0):
         if sorted(given) == list(range(first, first + count)):
             return tuple(number - first for number in given)
-    raise ValueError(f"the marks {shown} do not name each of {count} images once; {mend}")
+    raise ValueError(f"the marks {shown} do not name each of {count} images once; {fix}")
 
 
 def left_over(texts: Iterable[str]) -> str | None:

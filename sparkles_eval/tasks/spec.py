@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import ContentError, UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.base import Orders
 from sparkles_eval.tasks.metrics import find_metrics, nameable
 from sparkles_eval.tasks.scorers.rules import RULES

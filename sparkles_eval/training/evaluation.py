@@ -37,7 +37,7 @@ class CheckpointEvaluator:
     device: str = "auto"
 
     def check(self) -> None:
-        """See that tasks and judges are there and fit together. Raises errors.UserError with the mend; asks nobody."""
+        """See that tasks and judges are there and fit together. Raises errors.UserError with the fix; asks nobody."""
         plan = prepare(self._wishes(_STAND_IN))
         asyncio.run(plan.aclose())
         check_prices(plan.adapters, self.spec.max_cost)

@@ -59,7 +59,7 @@ class TrainResult:
 
 
 def launch_training(wishes: TrainConfig, say: Say) -> TrainResult:
-    """Check everything, train, and say where the model is. Raises errors.UserError with the mend."""
+    """Check everything, train, and say where the model is. Raises errors.UserError with the fix."""
     recipe = read_recipe(wishes.recipe, wishes.content)
     _load_libraries(wishes.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
     keeping = _keeping(recipe, wishes)

@@ -53,7 +53,7 @@ class LoraTraining:
         )
         # The wrapper changes the language model in place and is kept for saving alone: names outside stay what they are
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers; no user can mend it
+            warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers; no user can fix it
             self._wrapped: Any = get_peft_model(language, config)
         self.dropouts = [one for name, one in language.named_modules() if name.endswith("lora_dropout")]
         self.train()

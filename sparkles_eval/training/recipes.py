@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.sparkleschat.prompts import IMAGE, PLACEHOLDER
 from sparkles_eval.tasks.validation import Foreign, read_yaml
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import replacing_folder, write_file
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 
 CHECKPOINTS = "checkpoints"
 _TENSORS, _RECORD = "state.safetensors", "state.json"

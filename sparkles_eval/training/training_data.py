@@ -94,8 +94,8 @@ def read_subsets(specs: Sequence[SubsetSpec], root: Path, *, skip_bad: bool = Fa
         if not exchanges:
             empty.append(Problem(spec.name, "has no record that can be used"))
     if empty or (problems and not skip_bad):
-        mend = "mend them, or leave these records out with --skip-bad" if not empty else f"looked in {root}"
-        raise DataError("training data", [*empty, *problems], mend)
+        fix = "fix them, or leave these records out with --skip-bad" if not empty else f"looked in {root}"
+        raise DataError("training data", [*empty, *problems], fix)
     return subsets
 
 

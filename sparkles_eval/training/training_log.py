@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sparkles_eval.adapters.local.sparkleschat_folder import identify
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.engine.run import environment
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store

@@ -8,6 +8,6 @@ from sparkles_eval.core.errors import MissingExtra
 
 
 def need_server(who: str) -> None:
-    """Raises errors.MissingExtra, naming the mend, where the web server is not installed. Call it before `web`."""
+    """Raises errors.MissingExtra, naming the fix, where the web server is not installed. Call it before `web`."""
     if any(find_spec(library) is None for library in ("starlette", "uvicorn")):
         raise MissingExtra(who, "view")

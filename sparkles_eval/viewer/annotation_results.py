@@ -89,7 +89,7 @@ _POINTS = {"left": 1.0, "tie": 0.5, "right": 0.0}
 
 
 def annotation_page_maker(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
-    """What `keeper.Keeper` is given: the inside of the page about people."""
+    """What `Refresher` is given: the inside of the page about people."""
 
     def make(store: Store) -> dict[str, str]:
         template = pages.environment(content).get_template("view/people.html.j2")

@@ -46,12 +46,12 @@ SCRIPTS = ("app.js", "difference.js", "sample.js", "pictures.js", "view.js")
 
 
 def viewer_app(
-    shelf: ConnectionPool, keeper: Refresher, data_root: Path | None = None, content: Sequence[Path] = ()
+    pool: ConnectionPool, refresher: Refresher, data_root: Path | None = None, content: Sequence[Path] = ()
 ) -> AppFactory:
     """The application that looks at a store and changes nothing; see `web.serve`."""
-    frame = PageTemplates(shelf.path, content, navigation=NAVIGATION, styles=STYLES, scripts=SCRIPTS)
-    desk = StorePages(shelf, keeper, frame)
-    samples, pictures = SamplePages(desk, data_root), ImagePages(shelf, data_root)
+    frame = PageTemplates(pool.path, content, navigation=NAVIGATION, styles=STYLES, scripts=SCRIPTS)
+    desk = StorePages(pool, refresher, frame)
+    samples, pictures = SamplePages(desk, data_root), ImagePages(pool, data_root)
     routes = [
         Route("/", desk.overview),
         Route("/live", desk.live),
@@ -75,11 +75,11 @@ def viewer_app(
 
 
 def annotator_app(
-    shelf: ConnectionPool, sitting: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
+    pool: ConnectionPool, sitting: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
 ) -> AppFactory:
     """The application in which one person rates. It serves nothing else of the store, so that nothing tells a model."""
     frame = PageTemplates(Path("rating"), content, styles=("style.css", "view.css"), scripts=("rate.js",))
-    rating, pictures = SessionPages(sitting, frame), ImagePages(shelf, data_root)
+    rating, pictures = SessionPages(sitting, frame), ImagePages(pool, data_root)
     routes = [
         Route("/", rating.start),
         Route("/item/{position}", rating.show),
@@ -91,14 +91,14 @@ def annotator_app(
     return build_app(routes, frame, content)
 
 
-def make_refresher(shelf: ConnectionPool, content: Sequence[Path] = ()) -> Refresher:
+def make_refresher(pool: ConnectionPool, content: Sequence[Path] = ()) -> Refresher:
     """The thread that makes what is too slow for a page; not started yet."""
     makes = {
         "board": cached_pages.report_pages_maker(content),
         "people": annotation_results.annotation_page_maker(content),
         "figures": cached_pages.figures_page_maker(content),
     }
-    return Refresher(shelf, makes)
+    return Refresher(pool, makes)
 
 
 def build_app(routes: Sequence[Route], frame: PageTemplates, content: Sequence[Path]) -> AppFactory:
@@ -164,24 +164,24 @@ class AnnotateConfig:
 
 def serve_viewer(places: ViewerConfig) -> None:
     """Serve the viewer. Raises errors.UserError for what is no store, or an address that cannot be had."""
-    with contextlib.closing(ConnectionPool(places.store)) as shelf:
-        keeper = make_refresher(shelf, places.content)
-        keeper.start()
+    with contextlib.closing(ConnectionPool(places.store)) as pool:
+        refresher = make_refresher(pool, places.content)
+        refresher.start()
         try:
-            made = viewer_app(shelf, keeper, places.data_root, places.content)
+            made = viewer_app(pool, refresher, places.data_root, places.content)
             serve(made, places.host, places.port, open_browser=places.open_browser)
         finally:
-            keeper.close()
+            refresher.close()
 
 
 def serve_annotator(places: ViewerConfig, wish: AnnotateConfig) -> None:
     """Serve the annotator. Raises errors.UserError where there is nothing to rate, and as `serve_viewer` does."""
-    with contextlib.closing(ConnectionPool(places.store)) as shelf:
-        made = annotator_app(shelf, open_session(shelf, wish, places.content), places.data_root, places.content)
+    with contextlib.closing(ConnectionPool(places.store)) as pool:
+        made = annotator_app(pool, open_session(pool, wish, places.content), places.data_root, places.content)
         serve(made, places.host, places.port, open_browser=places.open_browser)
 
 
-def open_session(shelf: ConnectionPool, wish: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
+def open_session(pool: ConnectionPool, wish: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
     """The sitting that is wished for: begun, or taken up where it was left."""
     check_rater(wish.rater)
     folder = find_judge(wish.criteria_of, content)
@@ -189,12 +189,12 @@ def open_session(shelf: ConnectionPool, wish: AnnotateConfig, content: tuple[Pat
         raise UserError(
             f"--criteria-of {wish.criteria_of}: there is no such judge; `sparkles-eval list judges` shows them"
         )
-    with Store(shelf.path, create=False) as store:
+    with Store(pool.path, create=False) as store:
         runs = labelling_runs(store, wish.task, list(wish.runs) or None)
         task = runs[0].task.title or runs[0].task.name
         scale = folder.spec.scale
         drawn = Wish((wish.rater,), wish.dialogues, folder.spec.records(), scale.low, scale.high, wish.seed)
         if wish.pairwise:
             duels = draw_pairs(store, runs, wish.rater, wish.dialogues, wish.seed)
-            return PreferenceSession(shelf, wish.rater, task, duels, wish.seed)
-        return RatingSession(shelf, open_sheet(store, runs, drawn))
+            return PreferenceSession(pool, wish.rater, task, duels, wish.seed)
+        return RatingSession(pool, open_sheet(store, runs, drawn))

@@ -54,13 +54,13 @@ class CachedPage:
 class Refresher:
     """The thread. `start` it once; `close` ends it, or leaves a long step to end with the program."""
 
-    def __init__(self, shelf: ConnectionPool, makes: Mapping[str, PageMaker]) -> None:
+    def __init__(self, pool: ConnectionPool, makes: Mapping[str, PageMaker]) -> None:
         """`makes`: "board" is made anew when scores or answers change, "people" when what people said does, "figures"
         when either does."""
-        self._shelf = shelf
+        self._pool = pool
         self._makes = makes
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="refresher", daemon=True)
         self._bases: dict[str, str] = {}
         """What each maker's texts would be made from now."""
         self._asked: set[str] = set()
@@ -78,7 +78,7 @@ class Refresher:
 
     def kept(self, name: str) -> CachedPage | None:
         """The latest text of that name; None while there is none."""
-        with self._shelf.acquire() as store:
+        with self._pool.acquire() as store:
             row = store.connection.execute("SELECT * FROM side.kept WHERE name = ?", (name,)).fetchone()
         fresh = row is not None and row["basis"] == self._bases.get(row["maker"])
         if name in LATER and not fresh:
@@ -87,7 +87,7 @@ class Refresher:
 
     def indexed(self) -> tuple[int, int]:
         """How many answers and verdicts can be searched, and how many there are (by their highest ids)."""
-        with self._shelf.acquire() as store:
+        with self._pool.acquire() as store:
             row = store.connection.execute(
                 "SELECT (SELECT total(id) FROM side.seen), coalesce((SELECT max(id) FROM responses), 0)"
                 " + coalesce((SELECT max(id) FROM verdicts), 0)"
@@ -95,7 +95,7 @@ class Refresher:
         return int(row[0]), int(row[1])
 
     def _work(self) -> None:
-        side = viewer_index.open_viewer_index(self._shelf.path, self._shelf.side)
+        side = viewer_index.open_viewer_index(self._pool.path, self._pool.side)
         seen = None
         try:
             while not self._end.is_set():
@@ -113,12 +113,12 @@ class Refresher:
         try:
             self.look(side)
         except Exception:  # noqa: BLE001 - told with its traceback
-            _log.exception("the index of %s could not be brought up to date", self._shelf.path)
+            _log.exception("the index of %s could not be brought up to date", self._pool.path)
 
     def look(self, side: sqlite3.Connection) -> None:
         """One round: marks first, for every page uses them, then words, then what takes longest."""
         bases = sample_flags.score_versions(side)
-        with self._shelf.acquire() as store:
+        with self._pool.acquire() as store:
             runs = [run.id for run in read_runs.runs(store)]
             judges = read_runs.all_judges(store)
         gone, changed = sample_flags.forget(side, bases), sample_flags.outdated(side, bases)
@@ -154,7 +154,7 @@ class Refresher:
         basis, at = self._bases[maker], now()
         if self._end.is_set() or (known is not None and known["basis"] == basis):
             return
-        with self._shelf.acquire() as store:
+        with self._pool.acquire() as store:
             texts = make(store)
         side.execute("BEGIN IMMEDIATE")
         side.execute("DELETE FROM kept WHERE maker = ?", (maker,))
@@ -164,7 +164,7 @@ class Refresher:
 
 
 def report_pages_maker(content: Sequence[Path] = ()) -> Callable[[Store], Mapping[str, str]]:
-    """What `keeper.Keeper` is given: works out every such page as HTML without its frame."""
+    """What `Refresher` is given: works out every such page as HTML without its frame."""
     return partial(_make, content=tuple(content))
 
 

@@ -26,7 +26,7 @@ from sparkles_eval.viewer.store_pages import RunGroup, StoreIndex, StorePages
 from sparkles_eval.viewer.templates import image_source, whole_number
 
 SAMPLES = 30
-_FLAGS: dict[str, sample_flags.Flag] = {
+_FLAGS: dict[str, sample_flags.SampleFlag] = {
     name: name for name in ("", "wrong", "all-wrong", "differ", "invalid", "unscored", "judges-differ", "first-better")
 }
 
@@ -35,7 +35,7 @@ _FLAGS: dict[str, sample_flags.Flag] = {
 class SampleQuery:
     """What the address asks for. `judge` narrows the marks to one judge, `run` to one run, `second` names B."""
 
-    flag: sample_flags.Flag
+    flag: sample_flags.SampleFlag
     q: str
     run: str
     second: str
@@ -197,7 +197,9 @@ def _light(store: Store, group: RunGroup, ids: Sequence[str], positions: Sequenc
     return [replace(view, answers=_marked(group, found.get(view.position - 1, []))) for view in views]
 
 
-def _marked(group: RunGroup, given: Sequence[tuple[int, sample_flags.Mark, float | None]]) -> tuple[AnswerView, ...]:
+def _marked(
+    group: RunGroup, given: Sequence[tuple[int, sample_flags.SampleMark, float | None]]
+) -> tuple[AnswerView, ...]:
     first: dict[str, AnswerView] = {}
     for number_, mark, points in given:
         row = group.marked.get(number_)

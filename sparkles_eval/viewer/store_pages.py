@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from sparkles_eval.analysis.summary import Coverage, Entry, TaskSummary, arrange
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import visible
-from sparkles_eval.reports.groups import Asked, asked
+from sparkles_eval.reports.groups import TaskGroup, asked
 from sparkles_eval.store import read_runs, sample_flags, search
 from sparkles_eval.store.read_runs import Spending, StoredRun, Sum
 from sparkles_eval.store.rows import JudgeRow
@@ -35,7 +35,7 @@ _NOTHING = Spending(0, 0, Sum(0, 0, 0), Sum(0, 0, 0), Sum(0, 0, 0), 0.0)
 class RunGroup:
     """Runs that ask the same samples. `number` is that of the side file, None while it has no marks of them."""
 
-    asked: Asked
+    asked: TaskGroup
     number: int | None
     marked: Mapping[int, Entry]
     """Rows by the number that their marks have."""
@@ -91,7 +91,7 @@ def _run_row(run: StoredRun, judge: JudgeRow | None) -> Entry:
     return Entry(run, judge, run.model.name, (), Coverage(0, 0), _NOTHING, None)
 
 
-def _run_group(found: Asked, by_run: Mapping[str, Sequence[sample_flags.FlaggedRun]]) -> RunGroup:
+def _run_group(found: TaskGroup, by_run: Mapping[str, Sequence[sample_flags.FlaggedRun]]) -> RunGroup:
     marked = {
         entry.number: row
         for row in found.entries
@@ -229,7 +229,7 @@ class StorePages:
             )
 
     def kept(self, name: str, here: str, title: str) -> Callable[[Request], Response]:
-        """A page that the keeper made."""
+        """A page that the refresher made."""
 
         def page(request: Request) -> Response:
             whole = name.format(**request.path_params)
@@ -243,7 +243,7 @@ class StorePages:
         return page
 
     def download(self, request: Request) -> Response:
-        """A file that the keeper made."""
+        """A file that the refresher made."""
         name = request.path_params["name"]
         kept = self.refresher.kept(f"downloads/{name}")
         if kept is None:

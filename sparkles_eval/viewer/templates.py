@@ -96,7 +96,7 @@ class PageTemplates:
         return self.page(request, "told.html.j2", status=404, here=None, title="Not found", words=words)
 
     def wrong(self, request: Request, error: Exception) -> Response:
-        """The page for something that the reader can mend; the place of the store is nobody's business."""
+        """The page for something that the reader can fix; the place of the store is nobody's business."""
         words = str(error).replace(str(self._store), self._store.name)
         return self.page(request, "told.html.j2", status=400, here=None, title="That did not work", words=words)
 

@@ -25,7 +25,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.terminal import say, say_warning
+from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.reports.toolkit.pages import asset
 from sparkles_eval.viewer.security import HEADERS, RequestGuard
 
@@ -60,7 +60,7 @@ def application(
     files = {name: (asset(name, content), _MEDIA_TYPES[Path(name).suffix]) for name in assets}
     application = Starlette(
         routes=[*routes, Route("/assets/{name}", partial(_asset, files))],
-        exception_handlers={UserError: _mend, Exception: _fault},
+        exception_handlers={UserError: _user_error, Exception: _fault},
     )
     application.state.closing = closing
     application.add_middleware(RequestGuard, token=token, host=host, port=port, max_body=max_body)
@@ -77,7 +77,7 @@ async def _asset(files: dict[str, tuple[str, str]], request: Request) -> Respons
     return Response(found[0], media_type=found[1]) if found else PlainTextResponse("not found", 404)
 
 
-async def _mend(_request: Request, error: Exception) -> Response:
+async def _user_error(_request: Request, error: Exception) -> Response:
     return PlainTextResponse(str(error), 400)
 
 

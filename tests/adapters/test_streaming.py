@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import replace
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest

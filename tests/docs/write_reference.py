@@ -46,7 +46,7 @@ def cli_page() -> str:
         "`sparkles-eval COMMAND --help` shows the same on screen. Options that take several values are given several",
         "times. `K=V` options are for every task, model or judge of the command; `NAME:K=V` is for one of them.",
         "",
-        "Exit codes: 0 everything is scored · 2 something to mend on your side · 3 finished, but some items are",
+        "Exit codes: 0 everything is scored · 2 something to fix on your side · 3 finished, but some items are",
         "unscored · 130 interrupted.",
     ]
     for path, command in _commands(app, "sparkles-eval"):

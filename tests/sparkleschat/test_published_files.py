@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.sparkleschat.published_files import DroppedTensor, Source, UsedTensor, tensor_fate
+from sparkles_eval.sparkleschat.published_files import DroppedTensor, PublishedPart, UsedTensor, tensor_fate
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from sparkles_eval.sparkleschat.published_files import DroppedTensor, Source, Us
         ("lm_head.weight", "language", "language_model.lm_head.weight"),
     ],
 )
-def test_used(key: str, wanted: Source, ours: str) -> None:
+def test_used(key: str, wanted: PublishedPart, ours: str) -> None:
     assert tensor_fate(key, wanted, 39) == UsedTensor(ours)
 
 
@@ -54,7 +54,7 @@ def test_the_two_halves_of_a_bias() -> None:
         ("query_tokens", "vision"),
     ],
 )
-def test_dropped_on_purpose(key: str, wanted: Source) -> None:
+def test_dropped_on_purpose(key: str, wanted: PublishedPart) -> None:
     assert isinstance(tensor_fate(key, wanted, 39), DroppedTensor)
 
 
@@ -73,5 +73,5 @@ def test_dropped_on_purpose(key: str, wanted: Source) -> None:
         ("language_model.model.norm.weight", "language"),
     ],
 )
-def test_unknown(key: str, wanted: Source) -> None:
+def test_unknown(key: str, wanted: PublishedPart) -> None:
     assert tensor_fate(key, wanted, 39) is None

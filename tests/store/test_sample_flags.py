@@ -90,7 +90,7 @@ def _wrong(line: read_runs.ScoreLine) -> bool:
     ],
 )
 def test_flags_find_what_the_scores_say(
-    store: Store, flag: sample_flags.Flag, fits: Callable[[list[read_runs.ScoreLine]], bool]
+    store: Store, flag: sample_flags.SampleFlag, fits: Callable[[list[read_runs.ScoreLine]], bool]
 ) -> None:
     wanted = [at for at, lines in sorted(_scores(store).items()) if fits(list(lines.values()))]
     assert _found(store, FlagQuery(flag)) == wanted

@@ -10,7 +10,7 @@ import pytest
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
 from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.stats.bradley_terry import bradley_terry
-from sparkles_eval.store.ratings import Choice, Preference, add_preference, preferences, withdraw_preference
+from sparkles_eval.store.ratings import Preference, PreferredSide, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.annotation_results import sections
 from tests.analysis.judging import MODELS, label
@@ -23,7 +23,7 @@ def store(judged: Path) -> Iterator[Store]:
         yield opened
 
 
-def _prefer(store: Store, rater: str, place: int, left: str, right: str, choice: Choice) -> Preference:
+def _prefer(store: Store, rater: str, place: int, left: str, right: str, choice: PreferredSide) -> Preference:
     runs = {run.model.name: run.id for run in labelling_runs(store)}
     sample = labelling_order(store, labelling_runs(store), 0)[place]
     given = Preference(rater, sample, 0, runs[left], runs[right], choice, "", 0)

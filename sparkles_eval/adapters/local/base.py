@@ -50,7 +50,7 @@ class LocalConfig:
 
 
 def read_local_config(model: Model, options: ModelOptions, args: ModelArguments, defaults: Generation) -> LocalConfig:
-    """Settle precision, devices and limits. Raises errors.UserError with the mend."""
+    """Settle precision, devices and limits. Raises errors.UserError with the fix."""
     devices = _devices(model.name, args.text("device") or model.settings.get("device", "auto"))
     given = args.choice("dtype", ("auto", *DTYPES, *QUANTISED)) or model.settings.get("dtype", "auto")
     dtype = given if given != "auto" else "bf16" if devices[0].startswith("cuda") else "fp32"

@@ -248,7 +248,7 @@ class SparklesChat(local.LocalAdapter):
 
 
 def make(model: Model, options: ModelOptions) -> SparklesChat:
-    """The adapter factory of kind `sparkleschat`. Raises errors.UserError with the mend: weights, device, argument."""
+    """The adapter factory of kind `sparkleschat`. Raises errors.UserError with the fix: weights, device, argument."""
     args = ModelArguments(model.name, options, _ARGS)
     folder = find_weights(model.model_id, model.settings, args.text("weights"))
     register()

@@ -172,7 +172,7 @@ class Transformers(base.LocalAdapter):
 
 
 def make(model: Model, options: ModelOptions) -> Transformers:
-    """The adapter factory of kind `transformers`. Raises errors.UserError with the mend."""
+    """The adapter factory of kind `transformers`. Raises errors.UserError with the fix."""
     args = ModelArguments(model.name, options, _ARGS)
     place = _Place(model.model_id, args.text("revision") or model.settings.get("revision"))
     config, commit, context = _config(place)

@@ -74,8 +74,8 @@ def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str]
             + (f": {' '.join(f'--run {run}' for run in ids)}" if one_task else "")
             for (name, protocol, variant, data), ids in sorted(kinds.items())
         )
-        mend = "name those of one kind" if one_task else "pick one with --task, or name runs with --run"
-        raise UserError(f"{store.path}: runs of several kinds ({told}); {mend}")
+        fix = "name those of one kind" if one_task else "pick one with --task, or name runs with --run"
+        raise UserError(f"{store.path}: runs of several kinds ({told}); {fix}")
     return found
 
 

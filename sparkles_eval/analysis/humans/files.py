@@ -21,7 +21,7 @@ from sparkles_eval.analysis.humans.annotation_sampling import ShownTurn
 from sparkles_eval.core import JSON, Image
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.core.text import escape_cell
 from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating, Sheet, add_ratings, ratings, sheet
@@ -194,8 +194,8 @@ def import_ratings(store: Store, path: Path, *, replace: bool = False) -> Import
             if (before := known.get((r.run_id, r.sample_id, r.epoch, r.turn, r.criterion))) not in (None, r.value)
         ]
     if problems:
-        mend = "nothing was imported; mend the lines and import again (--replace lets the new ratings stand)"
-        raise DataError(str(path), problems, mend)
+        fix = "nothing was imported; fix the lines and import again (--replace lets the new ratings stand)"
+        raise DataError(str(path), problems, fix)
     new = add_ratings(store, found, replace=replace)
     rated = {(r.run_id, r.sample_id, r.turn) for r in found}
     return Imported(made, new, len(found) - new, len(rated), len(lines) - len(rated))

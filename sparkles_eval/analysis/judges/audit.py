@@ -151,7 +151,7 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
     if clean is None or not any(clean.score(sample.id, WHOLE) is not None for sample in clean.probe.samples):
         raise UserError(
             f"judge {judge.name}: not one right answer was graded, so nothing can be said of it; "
-            "see why with `sparkles-eval report`, mend it and run the same command again"
+            "see why with `sparkles-eval report`, fix it and run the same command again"
         )
     measures = (WHOLE, *(criterion.id for criterion in judge.criteria))
     total = sum(len(found.probe.samples) for found in judged.values())

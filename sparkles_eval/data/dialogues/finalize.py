@@ -25,7 +25,7 @@ from sparkles_eval.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """What a set came to. `notes` say what was left out and how that can be mended."""
+    """What a set came to. `notes` say what was left out and how that can be fixed."""
 
     items: tuple[StoredDialogue, ...]
     groups: tuple[RecordGroup, ...]

@@ -49,7 +49,7 @@ class SetOrigin:
 
 
 def missing_library() -> str:
-    """Why there is no such folder, in one line with the mend; "" where there can be one."""
+    """Why there is no such folder, in one line with the fix; "" where there can be one."""
     if find_spec("pyarrow") is None:
         return "The Hugging Face folder was left out: it needs an optional part, pip install 'sparkles-eval[parquet]'."
     return ""

@@ -251,8 +251,8 @@ def read_demonstrations(path: Path, messages: int) -> list[Demonstration]:
     if problems or not made:
         if others and not made:
             problems.append(Problem("", f"{others} dialogues, none of {messages} messages as the style has them"))
-        mend = f"name a file with dialogues of {messages} messages with --demonstrations, or leave the style's out"
-        raise DataError(f"demonstrations {path}", problems or [Problem("", "there is none")], mend)
+        fix = f"name a file with dialogues of {messages} messages with --demonstrations, or leave the style's out"
+        raise DataError(f"demonstrations {path}", problems or [Problem("", "there is none")], fix)
     return made
 
 

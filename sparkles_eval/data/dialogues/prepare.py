@@ -105,7 +105,7 @@ class GenerationPlan:
 def prepare(wishes: GenerateConfig) -> GenerationPlan:
     """Read style, images, captions and demonstrations, build the models, keep evaluation images out, count the calls.
 
-    Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
+    Raises errors.UserError (ContentError, DataError, MissingExtra) with the fix; nothing has been asked then.
     """
     style = _style(wishes)
     spec = style.spec
@@ -217,7 +217,7 @@ def _choose(
         wrong += bad
         leaked += leaks
     if wrong and not wishes.skip_bad:
-        raise DataError("images", wrong, "mend them, or leave these images out with --skip-bad")
+        raise DataError("images", wrong, "fix them, or leave these images out with --skip-bad")
     return _ChosenImages(tuple(sound), tuple(wrong), tuple(leaked))
 
 

@@ -65,7 +65,7 @@ class Prompter:
     def ask_again(
         self, call: DialogueCall, reply: str, problems: Sequence[tuple[int, str]], wanted: Sequence[tuple[int, ...]]
     ) -> Conversation:
-        """The request for mended dialogues: the call, the reply to it, and what is wrong with which dialogue."""
+        """The request for fixed dialogues: the call, the reply to it, and what is wrong with which dialogue."""
         names: dict[str, object] = {
             "problems": [{"number": number, "reason": reason} for number, reason in problems],
             "wanted": [list(turns) for turns in wanted],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from sparkles_eval.core import Response, Status
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.data.dialogues.filters import FilterReferences, apply_filters
 from sparkles_eval.data.dialogues.parse_dialogues import ReplyDialogue, as_json, read_reply
 from sparkles_eval.data.dialogues.plan_calls import DialogueCall

@@ -24,7 +24,7 @@ _SPARE = 256 * 2**20
 
 
 class FetchError(UserError):
-    """Something could not be had; the message says what, why and the mend."""
+    """Something could not be had; the message says what, why and the fix."""
 
 
 class DownloadProgress(Protocol):
@@ -126,7 +126,7 @@ def _transfer(line: HttpSession, url: str, part: Path, watch: DownloadProgress, 
             if total is not None and part.stat().st_size != total:
                 raise _RetryDownload(f"the connection ended at {part.stat().st_size:,} of {total:,} bytes")
     except httpx.InvalidURL as error:
-        raise FetchError(f"{url}: is no address ({error}); mend the recipe or --mirror") from None
+        raise FetchError(f"{url}: is no address ({error}); fix the recipe or --mirror") from None
     except httpx.TooManyRedirects:
         raise FetchError(f"{url}: redirects without end; look at the address in a browser") from None
     except httpx.HTTPError as error:

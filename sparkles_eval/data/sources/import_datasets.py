@@ -84,7 +84,7 @@ def import_nlvr1(
         }
         lines.append(json.dumps(sample, ensure_ascii=False))
     if problems and not skip_bad:
-        raise DataError(str(annotations), problems, "mend them, or leave these statements out with --skip-bad")
+        raise DataError(str(annotations), problems, "fix them, or leave these statements out with --skip-bad")
     if not lines:
         raise ContentError(f"{annotations}: none of its {len(found.rows)} statements has its picture in {images}")
     write_output(out / "samples.jsonl", ("\n".join(lines) + "\n").encode())

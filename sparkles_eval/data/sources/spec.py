@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.spec import PlainName, valid_name
 from sparkles_eval.tasks.validation import read_yaml
 

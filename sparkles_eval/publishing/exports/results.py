@@ -12,6 +12,7 @@ from sparkles_eval import __version__
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.core import JSON
+from sparkles_eval.core.text import visible, visible_json
 
 
 def harness_results(summary: Summary) -> dict[str, str]:
@@ -19,7 +20,10 @@ def harness_results(summary: Summary) -> dict[str, str]:
     models: dict[str, list[Entry]] = {}
     for entry in (entry for panel in summary.panels for entry in panel.entries):
         models.setdefault(entry.run.model.name, []).append(entry)
-    texts = {name: json.dumps(_harness_file(entries), indent=2, ensure_ascii=False) for name, entries in models.items()}
+    texts = {
+        name: visible_json(json.dumps(_harness_file(entries), indent=2, ensure_ascii=False))
+        for name, entries in models.items()
+    }
     return {name: f"{text}\n" for name, text in texts.items()}
 
 
@@ -104,7 +108,7 @@ def model_index(summary: Summary) -> str:
         if measures:
             models.setdefault(entry.run.model.name, []).append(_index_result(entry, measures))
     index: list[JSON] = [{"name": name, "results": results} for name, results in models.items()]
-    return str(yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True, width=120))
+    return visible(str(yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True, width=120)))
 
 
 def _index_result(entry: Entry, measures: list[Measure]) -> JSON:

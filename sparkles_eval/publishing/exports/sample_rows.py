@@ -20,7 +20,7 @@ from sparkles_eval.store.store import Store
 
 _SAMPLES_AT_ONCE = 200
 
-Row: TypeAlias = dict[str, JSON]
+ExportRow: TypeAlias = dict[str, JSON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ def explanation(item: SampleRecord, score: StoredScore) -> str | None:
     return next(why, None) or None
 
 
-def json_lines(items: Iterator[SampleRecord], form: Callable[[SampleRecord], Row]) -> Iterator[str]:
+def json_lines(items: Iterator[SampleRecord], form: Callable[[SampleRecord], ExportRow]) -> Iterator[str]:
     """A JSON text a sample."""
     for item in items:
         yield json.dumps(form(item), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def plain_form(item: SampleRecord) -> Row:
+def plain_form(item: SampleRecord) -> ExportRow:
     """Our own form: every turn with its words, images, answer and reference; every score with its reason."""
     run, sample = item.run, item.sample
     return {
@@ -144,7 +144,7 @@ def _target(sample: Sample) -> JSON:
     return list(targets) if len(targets) > 1 else next(iter(targets), "")
 
 
-def inspect_form(item: SampleRecord) -> Row:
+def inspect_form(item: SampleRecord) -> ExportRow:
     """As Inspect's logs have a sample: input, messages, output, and a score a judge with all its criteria."""
     run, sample = item.run, item.sample
     messages: list[JSON] = []
@@ -186,15 +186,15 @@ def inspect_form(item: SampleRecord) -> Row:
     }
 
 
-def _by_judge(item: SampleRecord) -> tuple[Row, Row]:
+def _by_judge(item: SampleRecord) -> tuple[ExportRow, ExportRow]:
     """(one score a judge and repeat, reasons of those that are not scored): not graded is not zero."""
     groups: dict[str, list[StoredScore]] = {}
     for score in item.scores:
         judge = item.judges[score.judge_id]
         name = judge_label(judge)
         groups.setdefault(f"{name} #{score.repeat + 1}" if score.repeat else name, []).append(score)
-    scores: Row = {}
-    unscored: Row = {}
+    scores: ExportRow = {}
+    unscored: ExportRow = {}
     for name, own in groups.items():
         missing = [score.score.reason for score in own if score.score.value is None]
         if missing:

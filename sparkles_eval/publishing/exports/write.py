@@ -10,7 +10,7 @@ from pathlib import Path
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import replacing
-from sparkles_eval.core.terminal import write_stdout
+from sparkles_eval.core.printing import write_stdout
 from sparkles_eval.publishing.exports import ExportFormat
 from sparkles_eval.publishing.exports.results import harness_results, model_index
 from sparkles_eval.publishing.exports.sample_rows import (

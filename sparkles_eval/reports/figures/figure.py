@@ -179,7 +179,7 @@ def _drawn(spec: str) -> str:
 
 
 def missing() -> str:
-    """Why there are no figures, in one line with the mend; "" where there can be some."""
+    """Why there are no figures, in one line with the fix; "" where there can be some."""
     if find_spec("altair") is None or find_spec("vl_convert") is None:
         return "Figures were left out: they need an optional part, pip install 'sparkles-eval[figures]'."
     return ""

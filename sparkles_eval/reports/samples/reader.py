@@ -16,7 +16,6 @@ from sparkles_eval.reports.samples.sample_views import (
     AnswerTurn,
     AnswerView,
     ImageView,
-    Mark,
     RatingView,
     SampleView,
     TurnView,
@@ -27,6 +26,7 @@ from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.read_samples import StoredAnswer, StoredSample, StoredScore
 from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.sample_flags import SampleMark
 from sparkles_eval.store.store import Store
 
 _ANSWER_WORD = re.compile(r"[^\W_]+")
@@ -126,7 +126,7 @@ def _note(answer: StoredAnswer) -> str:
     return "; ".join(parts)
 
 
-def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[Mark, str, float | None, str]:
+def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[SampleMark, str, float | None, str]:
     """The mark, in words, as points, and the judge who gave it ("" for a rule)."""
     for stored in read:
         score = stored.score

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from sparkles_eval.core.text import format_number, visible
+from sparkles_eval.store.sample_flags import SampleMark
 
-Mark: TypeAlias = Literal["right", "wrong", "invalid", "unscored", "rated"]
 MOST_CHARACTERS = 20_000
 """Of one text; what is longer is cut, with its length beside it."""
 FEW_SAMPLES = 12
@@ -19,7 +18,7 @@ FEW_SAMPLES = 12
 DISAGREEMENT_LEVELS = 8
 """Heights that a small bar of a mark may have, above none."""
 
-_CODES: dict[Mark, str] = {"right": "r", "wrong": "w", "invalid": "i", "unscored": "u", "rated": "p"}
+_CODES: dict[SampleMark, str] = {"right": "r", "wrong": "w", "invalid": "i", "unscored": "u", "rated": "p"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ class AnswerView:
 
     label: str
     detail: str
-    mark: Mark
+    mark: SampleMark
     said: str
     """The mark in words: "right", "wrong", "8.33", "unscored: timed out"."""
     extracted: str | None

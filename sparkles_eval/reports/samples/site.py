@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.core import JSON
 from sparkles_eval.core.text import format_count, one_line
-from sparkles_eval.reports.groups import Asked, asked
+from sparkles_eval.reports.groups import TaskGroup, asked
 from sparkles_eval.reports.samples.reader import sample_views
 from sparkles_eval.reports.samples.sample_views import ImageView, SampleView
 from sparkles_eval.reports.toolkit.links import sample_slug
@@ -31,17 +31,17 @@ _GAP = re.compile(r"\s+")
 class SampleIndex:
     """Collects the rows of every group while their pages are written."""
 
-    groups: dict[str, Asked] = field(default_factory=dict)
+    groups: dict[str, TaskGroup] = field(default_factory=dict)
     rows: dict[str, list[JSON]] = field(default_factory=dict)
     stretches: dict[str, int] = field(default_factory=dict)
 
-    def begin(self, group: Asked) -> None:
+    def begin(self, group: TaskGroup) -> None:
         """Samples of this group follow."""
         self.groups[group.id] = group
         self.rows[group.id] = []
         self.stretches[group.id] = 0
 
-    def add(self, group: Asked, views: Sequence[SampleView], looks: dict[str, ImageSource]) -> tuple[str, bytes]:
+    def add(self, group: TaskGroup, views: Sequence[SampleView], looks: dict[str, ImageSource]) -> tuple[str, bytes]:
         """A stretch of a group's samples; gives the name and the text of the script that holds their words."""
         start = len(self.rows[group.id])
         for view in views:
@@ -135,7 +135,7 @@ class _Writer:
 
     writer: SiteWriter
     store: Store
-    groups: Sequence[Asked]
+    groups: Sequence[TaskGroup]
     index: SampleIndex = field(default_factory=SampleIndex)
     looks: dict[str, ImageSource] = field(default_factory=dict)
     """Of every picture that was written, by SHA-256."""
@@ -156,7 +156,7 @@ class _Writer:
             **names,
         )
 
-    def group(self, group: Asked, ids: Sequence[str], note: str) -> None:
+    def group(self, group: TaskGroup, ids: Sequence[str], note: str) -> None:
         """Every page of a group's samples, a stretch at a time."""
         self.index.begin(group)
         starts = range(0, len(ids), STRETCH)
@@ -177,7 +177,7 @@ class _Writer:
             empty = {"group": group, "views": (), "left_out": note, "page": 1, "pages": ()}
             self.page(_list_path(group, 1), "samples_list.html.j2", f"{group.title}: samples", **empty)
 
-    def sample(self, group: Asked, ids: Sequence[str], place: int, view: SampleView, list_path: str) -> None:
+    def sample(self, group: TaskGroup, ids: Sequence[str], place: int, view: SampleView, list_path: str) -> None:
         """One sample's page. `place` counts from 0 among `ids`."""
         here = self.writer.links("")
         path = here.sample(group.id, view.id)
@@ -204,5 +204,5 @@ class _Writer:
             self.looks[sha256] = look
 
 
-def _list_path(group: Asked, number: int) -> str:
+def _list_path(group: TaskGroup, number: int) -> str:
     return f"samples/{group.id}{f'-{number}' if number > 1 else ''}.html"

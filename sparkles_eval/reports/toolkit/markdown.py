@@ -22,7 +22,7 @@ class TextSpan:
     text: str
 
 
-Words: TypeAlias = tuple[TextSpan, ...]
+TextSpans: TypeAlias = tuple[TextSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TextBlock:
     """A heading or paragraph (one row of one cell), a list (a row an item), a table or code (a row a line)."""
 
     kind: Literal["heading", "paragraph", "list", "table", "code"]
-    rows: tuple[tuple[Words, ...], ...]
+    rows: tuple[tuple[TextSpans, ...], ...]
 
 
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|(?<![\w*])\*(?P<em>[^*\s][^*]*)\*(?!\w)")
@@ -96,7 +96,7 @@ def _one(kind: Literal["heading", "paragraph"], text: str) -> TextBlock:
     return TextBlock(kind, ((_words(text),),))
 
 
-def _cells(row: str) -> tuple[Words, ...]:
+def _cells(row: str) -> tuple[TextSpans, ...]:
     return tuple(_words(cell.strip()) for cell in row.strip("|").split("|"))
 
 
@@ -114,7 +114,7 @@ def _items(lines: list[str]) -> tuple[list[str], list[str]]:
     return items, []
 
 
-def _words(text: str) -> Words:
+def _words(text: str) -> TextSpans:
     text = _LINK.sub(lambda found: f"{found[1]} ({found[2]})" if found[1] != found[2] else found[1], text)
     spans: list[TextSpan] = []
     done = 0

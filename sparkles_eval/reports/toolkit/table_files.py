@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.core.text import escape_cell, escape_latex, escape_markdown, format_number, format_with_ends
 
 

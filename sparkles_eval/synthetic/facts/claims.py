@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkles_eval.synthetic.facts.clauses import CLEAR, Clause, Mention, parse_clause
-from sparkles_eval.synthetic.facts.lexicon import Lexicon, Scope, T, Token, tokens
+from sparkles_eval.synthetic.facts.clauses import CLEAR, FactClause, Mention, parse_clause
+from sparkles_eval.synthetic.facts.lexicon import FactToken, ImageScope, Lexicon, T, tokens
 
 LONGEST = 20_000
 """Characters of an answer that are read; what follows is not."""
@@ -41,7 +41,7 @@ class _State:
     named: tuple[str, ...] = ()
 
 
-def read_claims(text: str, scope: Scope, lexicon: Lexicon, asked: Mapping[str, str]) -> AnswerClaims:
+def read_claims(text: str, scope: ImageScope, lexicon: Lexicon, asked: Mapping[str, str]) -> AnswerClaims:
     """What an answer claims. `asked` gives the noun that the question is about by attribute, for answers in a word."""
     reading = AnswerClaims()
     state = _State(scope.turn if len(scope.turn) == 1 else ())
@@ -72,14 +72,14 @@ def sentences(text: str) -> list[str]:
     return [_REFUSAL.sub(" ", piece) for piece in pieces if piece and not piece.endswith("?")]
 
 
-def _tidied(found: list[Token]) -> list[Token]:
+def _tidied(found: list[FactToken]) -> list[FactToken]:
     """Tokens without false friends ("the first star", "that one", "No, ...") and with lists of images made one."""
-    kept: list[Token] = []
+    kept: list[FactToken] = []
     for at, token in enumerate(found):
-        after = found[at + 1] if at + 1 < len(found) else Token(T.BREAK, "")
-        before = kept[-1] if kept else Token(T.BREAK, "")
+        after = found[at + 1] if at + 1 < len(found) else FactToken(T.BREAK, "")
+        before = kept[-1] if kept else FactToken(T.BREAK, "")
         if token.value == "former" and after.kind in (T.NOUN, T.VALUE, T.NUMBER):
-            kept.append(Token(T.WORD, token.value))
+            kept.append(FactToken(T.WORD, token.value))
         elif token.kind is T.NUMBER and token.value == "1" and before.value in ("the", "that", "this", "which"):
             if after.kind is T.NOUN:
                 kept.append(token)
@@ -88,7 +88,7 @@ def _tidied(found: list[Token]) -> list[Token]:
     return _joined([token for at, token in enumerate(kept) if not _between_adjectives(kept, at)])
 
 
-def _between_adjectives(found: Sequence[Token], at: int) -> bool:
+def _between_adjectives(found: Sequence[FactToken], at: int) -> bool:
     """True for the comma of "a big, red star"."""
     if found[at].value != "," or at + 1 == len(found):
         return False
@@ -102,16 +102,16 @@ def _between_adjectives(found: Sequence[Token], at: int) -> bool:
     return bool(opens) and at + 1 < end < len(found) and start < at and found[end].kind is T.NOUN
 
 
-def _adjective(token: Token) -> bool:
+def _adjective(token: FactToken) -> bool:
     return token.kind is T.VALUE or (token.kind is T.WORD and token.value in CLEAR)
 
 
 _SINGULAR = ("has", "have", "shows", "show", "contains", "contain", "there", "is")
 
 
-def _joined(found: list[Token]) -> list[Token]:
+def _joined(found: list[FactToken]) -> list[FactToken]:
     """ "IMAGE#1, IMAGE#2 and IMAGE#3" as one token. Not in "two in IMAGE#1 and IMAGE#2 has three"."""
-    made: list[Token] = []
+    made: list[FactToken] = []
     for at, token in enumerate(found):
         run = len(made) > 1 and token.kind is T.IMAGE and made[-1].kind is T.BREAK and made[-2].kind is T.IMAGE
         if run and made[-1].value in ("and", "or", ","):
@@ -125,7 +125,7 @@ def _joined(found: list[Token]) -> list[Token]:
     return made
 
 
-def _ends_in_and(rest: Sequence[Token]) -> bool:
+def _ends_in_and(rest: Sequence[FactToken]) -> bool:
     """True for ", and IMAGE#3" and "and IMAGE#3": the comma before was one of a list."""
     kinds = [token.kind for token in rest[:3]]
     values = [token.value for token in rest[:2]]
@@ -138,10 +138,10 @@ _CONTRASTS = ("but", "while", "whilst", "whereas", "however", "though", "althoug
 
 
 def _read_most(
-    found: list[Token], scope: Scope, state: _State, asked: Mapping[str, str], reading: AnswerClaims
+    found: list[FactToken], scope: ImageScope, state: _State, asked: Mapping[str, str], reading: AnswerClaims
 ) -> None:
     """Adds what a sentence says of which image has more, one contrasted part after the other."""
-    parts: list[list[Token]] = [[]]
+    parts: list[list[FactToken]] = [[]]
     for token in found:
         if token.kind is T.BREAK and token.value in _CONTRASTS:
             parts.append([])
@@ -152,7 +152,7 @@ def _read_most(
             reading.most.append(claim)
 
 
-def _most(found: list[Token], scope: Scope, state: _State, asked: Mapping[str, str]) -> MostClaim | None:
+def _most(found: list[FactToken], scope: ImageScope, state: _State, asked: Mapping[str, str]) -> MostClaim | None:
     at = next((i for i, token in enumerate(found) if token.kind in (T.MORE, T.FEWER, T.EQUAL)), None)
     named = tuple(dict.fromkeys(image for token in found for image in token.images))
     if at is None:
@@ -171,7 +171,7 @@ def _most(found: list[Token], scope: Scope, state: _State, asked: Mapping[str, s
     return MostClaim(noun, f"IMAGE#{winner}", named, bool(denials))
 
 
-def _compared(found: list[Token], at: int, scope: Scope, state: _State) -> tuple[str, str]:
+def _compared(found: list[FactToken], at: int, scope: ImageScope, state: _State) -> tuple[str, str]:
     """The image that has more (or fewer), and the one behind "than"; "" where none is named."""
     than = next((i for i, token in enumerate(found) if token.kind is T.THAN), len(found))
     single = [i for i, token in enumerate(found) if len(token.images) == 1]
@@ -189,7 +189,12 @@ def _compared(found: list[Token], at: int, scope: Scope, state: _State) -> tuple
 
 
 def _read_mentions(
-    found: list[Token], sentence: str, scope: Scope, state: _State, asked: Mapping[str, str], reading: AnswerClaims
+    found: list[FactToken],
+    sentence: str,
+    scope: ImageScope,
+    state: _State,
+    asked: Mapping[str, str],
+    reading: AnswerClaims,
 ) -> None:
     """Adds the mentions of a sentence, each with the images that it is about."""
     clauses = _clauses(found)
@@ -213,15 +218,15 @@ def _read_mentions(
                 reading.mentions.append(made)
 
 
-def _clauses(found: list[Token]) -> list[Clause]:
+def _clauses(found: list[FactToken]) -> list[FactClause]:
     """The sentence cut at breaks and at "than", each piece parsed; a place that stands alone goes to its neighbour."""
-    pieces: list[list[Token]] = [[]]
+    pieces: list[list[FactToken]] = [[]]
     for token in found:
         if token.kind in (T.BREAK, T.THAN):
             pieces.append([token] if token.kind is T.THAN else [])
         else:
             pieces[-1].append(token)
-    clauses: list[Clause] = []
+    clauses: list[FactClause] = []
     held: tuple[tuple[str, str], ...] = ()
     for piece in pieces:
         if held and any(token.kind is T.IMAGE for token in piece):
@@ -237,11 +242,11 @@ def _clauses(found: list[Token]) -> list[Clause]:
                 held = clause.places
         clauses.append(clause)
     if held:
-        clauses.append(Clause([Mention(after=held)]))
+        clauses.append(FactClause([Mention(after=held)]))
     return clauses
 
 
-def _place(clauses: list[Clause], scope: Scope, state: _State) -> None:
+def _place(clauses: list[FactClause], scope: ImageScope, state: _State) -> None:
     """Settles which images each clause is about; see the module of clauses for what leads and trails."""
     own = [at for at, clause in enumerate(clauses) if clause.named]
     for at, clause in enumerate(clauses):
@@ -266,7 +271,7 @@ def _place(clauses: list[Clause], scope: Scope, state: _State) -> None:
         state.images = clauses[(spoken or own)[-1]].images
 
 
-def _the_other(scope: Scope, state: _State) -> tuple[str, ...]:
+def _the_other(scope: ImageScope, state: _State) -> tuple[str, ...]:
     """ "The other one": of two images, the one that was not named last."""
     pair = scope.pair or tuple(dict.fromkeys(state.named))
     if len(pair) != 2 or not (last := (state.named or state.images)[-1:]):
@@ -274,7 +279,7 @@ def _the_other(scope: Scope, state: _State) -> tuple[str, ...]:
     return tuple(image for image in pair if image != last[0])
 
 
-def _respectively(found: list[Token], state: _State, asked: Mapping[str, str]) -> list[Mention]:
+def _respectively(found: list[FactToken], state: _State, asked: Mapping[str, str]) -> list[Mention]:
     """Mentions of "IMAGE#1 and IMAGE#2 show two and three stars, respectively"."""
     images = [image for token in found if token.kind is T.IMAGE for image in token.images] or list(state.images)
     nouns = [token.value for token in found if token.kind is T.NOUN]

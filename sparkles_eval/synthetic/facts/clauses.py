@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkles_eval.synthetic.facts.lexicon import T, Token
+from sparkles_eval.synthetic.facts.lexicon import FactToken, T
 
 Value = tuple[str, str]
 """(attribute, value)"""
@@ -54,7 +54,7 @@ class Mention:
 
 
 @dataclass(slots=True)
-class Clause:
+class FactClause:
     """Mentions in order, and the images that the clause names."""
 
     mentions: list[Mention] = field(default_factory=list)
@@ -97,7 +97,7 @@ class _Parser:
     """Builds one clause. `number`, `article` and `values` wait for their noun."""
 
     def __init__(self, held: Sequence[Value]) -> None:
-        self.clause = Clause()
+        self.clause = FactClause()
         self.places: list[Value] = list(held)
         self.denying = False
         self.landmark = False
@@ -173,7 +173,7 @@ class _Parser:
         else:
             self._add(Mention("", self.number, True, tuple(self.values), elliptical=True, denied=self.denying))
 
-    def image(self, token: Token) -> None:
+    def image(self, token: FactToken) -> None:
         clause = self.clause
         clause.other = clause.other or token.value == "other"
         if not clause.named:
@@ -182,7 +182,7 @@ class _Parser:
         elif token.images and clause.images != token.images:
             clause.images = tuple(dict.fromkeys((*clause.images, *token.images)))
 
-    def take(self, token: Token, follower: T) -> None:
+    def take(self, token: FactToken, follower: T) -> None:
         """The next token; `follower` is the kind of the one after it."""
         value = (token.attribute, token.value)
         match token.kind:
@@ -204,7 +204,7 @@ class _Parser:
                 self.flush()
                 self._mark(token)
 
-    def _mark(self, token: Token) -> None:
+    def _mark(self, token: FactToken) -> None:
         """A token that ends what was waiting for a noun."""
         match token.kind:
             case T.NUMBER:
@@ -220,7 +220,7 @@ class _Parser:
             case T.THAN:
                 self.clause.compared = True
 
-    def close(self) -> Clause:
+    def close(self) -> FactClause:
         self.flush()
         if self.places and self.subject is not None:
             for value in self.places:
@@ -230,7 +230,7 @@ class _Parser:
         return self.clause
 
 
-def parse_clause(found: Sequence[Token], held: Sequence[Value] = ()) -> Clause:
+def parse_clause(found: Sequence[FactToken], held: Sequence[Value] = ()) -> FactClause:
     """The clause in these tokens (no breaks). `held` are positions that the clause before left over for it."""
     parser = _Parser(held)
     for at, token in enumerate(found):

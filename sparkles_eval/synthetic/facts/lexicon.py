@@ -37,7 +37,7 @@ class T(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class FactToken:
     """A word or phrase; `value` is its canonical form, `attribute` that of a VALUE, `images` the ids of an IMAGE."""
 
     kind: T
@@ -47,7 +47,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ImageScope:
     """The images that an answer can speak of, by id: those of the turn, and all so far, in order of appearance."""
 
     turn: tuple[str, ...]
@@ -189,31 +189,33 @@ _INNER = {name: re.compile(rule) for name, rule in _RULES if rule}
 _KINDS = {"more": T.MORE, "fewer": T.FEWER, "equal": T.EQUAL, "than": T.THAN, "article": T.ARTICLE, "no": T.NOT}
 
 
-def tokens(sentence: str, lexicon: Lexicon, scope: Scope) -> Iterator[Token]:
+def tokens(sentence: str, lexicon: Lexicon, scope: ImageScope) -> Iterator[FactToken]:
     """The tokens of a sentence in lower case."""
     for match in lexicon.pattern.finditer(sentence):
         rule, text = match.lastgroup or "", match[0]
         if rule == "nouns":
-            yield Token(T.NOUN, lexicon.nouns[text.replace("-", " ")])
+            yield FactToken(T.NOUN, lexicon.nouns[text.replace("-", " ")])
         elif rule == "values":
             attribute, value = lexicon.values[text.replace("-", " ")]
-            yield Token(T.SCENERY if attribute in lexicon.scenery else T.VALUE, value, attribute)
+            yield FactToken(T.SCENERY if attribute in lexicon.scenery else T.VALUE, value, attribute)
         elif rule in _KINDS:
-            yield Token(_KINDS[rule], text)
+            yield FactToken(_KINDS[rule], text)
         elif rule in ("break", "mark"):
-            yield Token(T.BREAK, text.strip())
+            yield FactToken(T.BREAK, text.strip())
         elif rule == "number":
-            yield Token(T.NUMBER, _NUMBERS.get(text, text))
+            yield FactToken(T.NUMBER, _NUMBERS.get(text, text))
         elif rule == "part":
-            yield Token(T.PART, {"upper": "top", "lower": "bottom"}.get(word := _inner(rule, text), word), "position")
+            yield FactToken(
+                T.PART, {"upper": "top", "lower": "bottom"}.get(word := _inner(rule, text), word), "position"
+            )
         elif rule in ("word", "decimal", "vague", "gap", "some"):
-            yield Token(T.MORE if rule == "gap" and " more" in text else T.WORD, text)
+            yield FactToken(T.MORE if rule == "gap" and " more" in text else T.WORD, text)
         elif rule == "this" and len(scope.turn) != 1:
-            yield Token(T.WORD, text)
+            yield FactToken(T.WORD, text)
         else:
             if text.startswith("neither"):
-                yield Token(T.NOT, "neither")
-            yield Token(T.IMAGE, rule, images=_images(rule, text, scope))
+                yield FactToken(T.NOT, "neither")
+            yield FactToken(T.IMAGE, rule, images=_images(rule, text, scope))
 
 
 def _inner(rule: str, text: str) -> str:
@@ -222,7 +224,7 @@ def _inner(rule: str, text: str) -> str:
     return match[1] if match and match.re.groups else ""
 
 
-def _images(rule: str, text: str, scope: Scope) -> tuple[str, ...]:
+def _images(rule: str, text: str, scope: ImageScope) -> tuple[str, ...]:
     """The images that a phrase means; empty where that cannot be told or none was shown under that name."""
     several = scope.turn if len(scope.turn) > 1 else scope.all
     groups = {"both": scope.pair, "this": scope.turn, "every": several, "other": ()}
@@ -238,7 +240,7 @@ def _images(rule: str, text: str, scope: Scope) -> tuple[str, ...]:
     return scope.all[at : at + 1 or None] if -1 <= at < len(scope.all) else ()
 
 
-def _sided(word: str, scope: Scope) -> tuple[str, ...]:
+def _sided(word: str, scope: ImageScope) -> tuple[str, ...]:
     """Left, right or middle of the images that were shown side by side: the turn's, or those before it."""
     row: Sequence[str] = scope.turn if len(scope.turn) > 1 else scope.all[: len(scope.all) - len(scope.turn)]
     if len(row) < 2 or (word not in ("left", "right") and len(row) != 3):

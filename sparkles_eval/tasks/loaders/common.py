@@ -38,7 +38,7 @@ def check_args(source: Source, known: Iterable[str]) -> None:
 
 
 def data_root(source: Source) -> Path:
-    """The user's `--data-root`, an existing folder. Raises errors.DataError with the mend."""
+    """The user's `--data-root`, an existing folder. Raises errors.DataError with the fix."""
     if source.data_root is None:
         raise nothing_loadable(
             source.task, "its data are not part of sparkles-eval; name their folder with --data-root"
@@ -68,7 +68,7 @@ def find_path(source: Source, what: str, given: str | None, usual: Sequence[Path
 
 
 def nothing_loadable(task: str, what: str) -> DataError:
-    """The error for data that cannot be loaded at all; `what` ends with the mend."""
+    """The error for data that cannot be loaded at all; `what` ends with the fix."""
     return DataError(f"task {task}", [Problem("", what)], "the task's card says how to get the data")
 
 

@@ -31,7 +31,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from sparkles_eval.core import Part, Sample, Turn
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.loaders.common import ImageReader, check_args, find_path, image_folder, read_rows
 from sparkles_eval.tasks.loaders.sparkleseval import SparklesMessage, check_roles, place, turns_of

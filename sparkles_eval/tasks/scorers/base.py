@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sparkles_eval.core import Response, Sample, Score, Status
 from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.reply_parts import take_apart
-from sparkles_eval.core.strict import Strict
+from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.validation import validation_messages
 
 CRITERION = "accuracy"

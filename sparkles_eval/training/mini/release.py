@@ -15,7 +15,7 @@ import torch
 
 from sparkles_eval.core import JSON
 from sparkles_eval.core.pictures import decode
-from sparkles_eval.core.terminal import say_json
+from sparkles_eval.core.printing import say_json
 from sparkles_eval.sparkleschat.modeling import SparklesChatForConditionalGeneration
 from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 from sparkles_eval.tasks.base import Task

@@ -12,7 +12,7 @@ from typing import get_args
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.store.ratings import Choice, Preference, add_preference, preferences, withdraw_preference
+from sparkles_eval.store.ratings import Preference, PreferredSide, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, annotation_item
@@ -114,7 +114,7 @@ class PreferenceSession(AnnotationSession):
 
     def save(self, position: int, form: Mapping[str, str]) -> None:
         duel = self._duels[position - 1]
-        choice = next((known for known in get_args(Choice) if known == form.get("choice")), None)
+        choice = next((known for known in get_args(PreferredSide) if known == form.get("choice")), None)
         if choice is None or not form.keys() <= {"choice", "comment"}:
             raise UserError("say which answer is better, or that they are equal, or skip them")
         comment = form.get("comment", "").strip()[:MOST_COMMENT]

@@ -38,7 +38,7 @@ class ChatModels:
     """Makes adapters by name. The named models are made at once: their mistakes are told before anything starts."""
 
     def __init__(self, wishes: ChatModelsConfig) -> None:
-        """Raises errors.UserError (MissingExtra, ContentError) with the mend."""
+        """Raises errors.UserError (MissingExtra, ContentError) with the fix."""
         self._wishes = wishes
         self.named = tuple(dict.fromkeys(wishes.models))
         if len(self.named) > SIDE_BY_SIDE:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sparkles_eval.core import Part, Status, Text
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.terminal import say, say_error
+from sparkles_eval.core.printing import say, say_error
 from sparkles_eval.core.text import one_line, visible
 from sparkles_eval.tasks.images import SUFFIXES
 from sparkles_eval.viewer.chat.chat_models import ChatModels
@@ -46,13 +46,13 @@ class ChatConfig:
     """Where conversations are saved when they end, and where /save writes."""
 
 
-def talk(cast: ChatModels, album: SessionImages, wishes: ChatConfig) -> bool:
+def talk(cast: ChatModels, album: SessionImages, config: ChatConfig) -> bool:
     """Talk until the input ends or /quit. True when every question was answered by every model.
 
     Raises errors.UserError for a picture of `wishes` that cannot be read, or a file that cannot be written at the end.
     """
     with asyncio.Runner() as runner:
-        talking = _Talk(runner, cast, album, wishes)
+        talking = _Talk(runner, cast, album, config)
         try:
             talking.loop()
         finally:
@@ -99,12 +99,12 @@ def _file(path: str) -> bool:
 
 
 class _Talk:
-    def __init__(self, runner: asyncio.Runner, cast: ChatModels, album: SessionImages, wishes: ChatConfig) -> None:
+    def __init__(self, runner: asyncio.Runner, cast: ChatModels, album: SessionImages, config: ChatConfig) -> None:
         self._runner = runner
         self._album = album
         self._adapters = cast.adapters(cast.named)
-        self._file = wishes.file
-        self._next: list[Part] = [album.read(path) for path in wishes.images]
+        self._file = config.file
+        self._next: list[Part] = [album.read(path) for path in config.images]
         self._chat = Chat(self._adapters)
         self._person = sys.stdin.isatty()
         self.answered = True

@@ -45,7 +45,7 @@ def _kendall(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _krippendorff(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    levels: tuple[agreement.Level, ...] = ("nominal", "ordinal", "interval")
+    levels: tuple[agreement.MeasurementLevel, ...] = ("nominal", "ordinal", "interval")
     return {level: agreement.krippendorff(i["judges_x_items"], level).value for level in levels}
 
 

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
 
-from sparkles_eval.core.terminal import make_console, say, say_error, say_json, say_warning, write_stdout
+from sparkles_eval.core.printing import make_console, say, say_error, say_json, say_warning, write_stdout
 
 HOSTILE = "model\x1b]0;owned\x07\x1b[2J\u202egnp\u2066\u200bend"
 STEERING = "\x1b\x07\u202e\u2066\u200b"
@@ -83,6 +83,6 @@ def _printing(path: Path) -> Iterator[str]:
 
 
 def test_nothing_is_printed_past_the_gate() -> None:
-    gate = PACKAGE / "core" / "terminal.py"
+    gate = PACKAGE / "core" / "printing.py"
     assert len(list(_printing(gate))) == 2
     assert [found for path in sorted(PACKAGE.rglob("*.py")) if path != gate for found in _printing(path)] == []

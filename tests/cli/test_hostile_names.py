@@ -78,7 +78,7 @@ def test_list_submit_verify_and_report(tmp_path: Path, monkeypatch: pytest.Monke
         ["list", "runs", "--store", str(store)],
         ["report", "--store", str(store), "--out", str(tmp_path / "r.html")],
         ["submit", "--store", str(store), "--out", str(bundle)],
-        ["verify", str(bundle)],
+        ["verify", str(store)],
         ["export", "--as", "model-index", "--store", str(store), "--out", str(tmp_path / "index.yml")],
     ):
         done = runner.invoke(app, command)
