@@ -69,7 +69,7 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, heading in enumerate(headings):
         table.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is there to be copied
     for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell, 2000)) for cell in row))
     make_console().print(table)
 
 

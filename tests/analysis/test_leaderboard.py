@@ -26,7 +26,7 @@ from tests.reports.demo import CAREFUL, RATER, add_run, begin, careful
 
 @pytest.fixture
 def board(crowded: Store) -> Leaderboard:
-    return leaderboard(summarise(crowded))
+    return leaderboard(summarise(crowded, min_coverage=0.9))
 
 
 def labels(view: View) -> list[list[str]]:
@@ -139,7 +139,7 @@ def test_published_totals_stand_below_where_the_items_are_the_same(store: Store,
         "source: A paper\nmetric: accuracy\nitems: 36\nargs: {n: '36'}\nconditions: asked twice\n"
         "rows:\n  - {model: Theirs, value: 0.75, right: 27}\n  - {model: Others, value: 0.5, note: rounded}\n"
     )
-    view = leaderboard(summarise(store), [tmp_path / "own"]).views[0]
+    view = leaderboard(summarise(store, min_coverage=0.9), [tmp_path / "own"]).views[0]
     assert [line.label for line in view.published] == ["Others", "Theirs"] or [
         line.label for line in view.published
     ] == ["Theirs", "Others"]
@@ -153,10 +153,10 @@ def test_published_totals_stand_below_where_the_items_are_the_same(store: Store,
     assert others.measure.estimate.low is None and others.measure.estimate.note == "rounded"
     environment = begin(store)
     add_run(store, environment, load_task("bison-mini", args={"n": "8"}), CAREFUL, careful)
-    few = [run for run in summarise(store).tasks[0].panels if run.run.total == 8]
+    few = [run for run in summarise(store, min_coverage=0.9).tasks[0].panels if run.run.total == 8]
     assert few and all(
         head.published is None
-        for view in leaderboard(summarise(store), [tmp_path / "own"]).views
+        for view in leaderboard(summarise(store, min_coverage=0.9), [tmp_path / "own"]).views
         for head in view.heads
         if head.panel.run.total == 8
     )
@@ -206,6 +206,6 @@ def test_a_model_with_few_graded_items_stands_unranked_below_the_others(tmp_path
 def test_a_second_model_with_few_graded_items_ranks_nobody(tmp_path: Path) -> None:
     with Store(tmp_path / "s.db") as store:
         fill(store, {"gaps": [1.0] * 12 + [None] * 28, "full": [1.0] * 32 + [0.0] * 8})
-        (head,) = leaderboard(summarise(store)).views[0].heads
+        (head,) = leaderboard(summarise(store, min_coverage=0.9)).views[0].heads
     assert head.standings.note == "fewer than two models: nothing is ranked"
     assert [standing.label for standing in head.standings.by_run.values()] == ["gaps"]

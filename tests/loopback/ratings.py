@@ -146,7 +146,8 @@ def rated(prompt: str, quality: Quality) -> str | None:
         for criterion, point in zip(criteria, points, strict=True):
             named = f"{word} {name} {criterion}" if word else ""
             lines.append(f"({criterion}) What the answer says there fits the pictures. Rating{named}: [[{point}]]")
-        lines.append(f"The overall rating{word} of {name} is [[{sum(points) / len(points):.1f}]]")
+        if "overall" in prompt.lower():
+            lines.append(f"The overall rating{word} of {name} is [[{sum(points) / len(points):.1f}]]")
         lines.append("")
     return "\n".join(lines).rstrip()
 

@@ -252,15 +252,15 @@ def test_what_is_no_store_is_told_before_anything_is_made(whole: Path, tmp_path:
 _KILLED = """
 import sys, time
 from pathlib import Path
-from sparkles_eval.publishing import bringing
+from sparkles_eval.publishing import merge_rows
 from sparkles_eval.publishing.merge import merge
-insert = bringing._Bringing._insert
+insert = merge_rows._RowMerger._insert
 def slow(self, table):
     insert(self, table)
     if table.name == "answers":
         print("half", flush=True)
         time.sleep(60)
-bringing._Bringing._insert = slow
+merge_rows._RowMerger._insert = slow
 merge([Path(sys.argv[1])], Path(sys.argv[2]))
 """
 

@@ -282,9 +282,16 @@ def test_a_bundle_of_an_older_store_version_is_brought_up_to_date(folder: Path, 
             ("judges", "canary"),
             ("verdicts", "canary"),
             ("verdicts", "cut_off"),
+            ("responses", "reasoning"),
+            ("responses", "finish"),
+            ("responses", "reasoning_tokens"),
+            ("responses", "cached_tokens"),
+            ("verdicts", "reasoning"),
+            ("verdicts", "reasoning_tokens"),
+            ("verdicts", "cached_tokens"),
         ):
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '0005%' OR name LIKE '0006%'")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '0005%' OR name LIKE '0006%' OR name LIKE '0007%'")
         db.execute("PRAGMA user_version = 4")
         db.commit()
     files["store.db"] = store.read_bytes()

@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARKLES_CACHE", str(folder / "cache"))
         with figured(folder / "figured.db", 6, 36) as store:
-            summary = summarise(store)
+            summary = summarise(store, min_coverage=0.9)
             yield store, summary, figures(store, summary)
 
 

@@ -60,7 +60,7 @@ def test_protocols_are_compared_each_by_itself(store: Store) -> None:
 
 
 def test_judges_that_cannot_be_compared_say_why(crowded: Store) -> None:
-    crowded.connection.execute("UPDATE judges SET high = 5 WHERE id = ?", (STERN.id,))
+    crowded.connection.execute("UPDATE judges SET high = 20 WHERE id = ?", (STERN.id,))
     _, section = judging(crowded, summarise(crowded))
     assert section.tables == () and "the scales differ" in section.note
 

@@ -19,7 +19,7 @@ from tests.reports import hostile
 
 @pytest.fixture
 def made(crowded: Store) -> dict[str, Download]:
-    summary = summarise(crowded)
+    summary = summarise(crowded, min_coverage=0.9)
     return {one.id: one for one in downloads(leaderboard(summary), summary)}
 
 
