@@ -31,7 +31,7 @@ NOISE = (0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PlanQuestion:
     """What is planned. Accuracies as shares, scores in judge points."""
 
     items: tuple[int, ...] = ITEMS
@@ -81,24 +81,24 @@ class Plan:
     tables: tuple[Table, ...]
 
 
-def plan(question: Question | None = None) -> Plan:
+def plan(question: PlanQuestion | None = None) -> Plan:
     """Tables for accuracy, judge scores, clusters, repeats and human labels.
 
     Accuracy by Connor 1987, scores by the paired t test, chance by the exact binomial test, labels by Chen et al. 2026
     (see `stats.power` and `stats.human`). The smallest difference that is detected is not the smallest that can come
     out significant, and none of this may be fed with the difference just seen.
     """
-    asked = question or Question()
+    asked = question or PlanQuestion()
     made = [_accuracy(asked), _scores(asked), _chance(asked), _clusters(asked), _repeats(asked), _labels(asked)]
     return Plan(tuple(made))
 
 
-def _terms(asked: Question) -> str:
+def _terms(asked: PlanQuestion) -> str:
     clustered = f"; design effect {asked.deff:.2f}" if asked.deff > 1 else "; independent items"
     return f"two-sided {100 * asked.alpha:g}%, power {100 * asked.power:g}%{clustered}"
 
 
-def _accuracy(asked: Question) -> Table:
+def _accuracy(asked: PlanQuestion) -> Table:
     heads = (
         Head("items", "items", "count"),
         *(Head(f"discordant_{100 * share:.0f}", f"{100 * share:.0f}% differ", "percent") for share in DISCORDANT),
@@ -125,7 +125,7 @@ def _accuracy(asked: Question) -> Table:
     return Table("plan-accuracy", title, heads, tuple(rows), tuple(notes))
 
 
-def _scores(asked: Question) -> Table:
+def _scores(asked: PlanQuestion) -> Table:
     heads = (
         Head("items", "items", "count"),
         *(Head(f"r_{100 * rho:.0f}", f"r = {rho:g}", "points") for rho in ALIKE),
@@ -148,13 +148,13 @@ def _scores(asked: Question) -> Table:
     return Table("plan-scores", title, heads, tuple(rows), tuple(notes))
 
 
-def _needed(asked: Question, rho: float) -> int:
+def _needed(asked: PlanQuestion, rho: float) -> int:
     assert asked.mde_score is not None
     n = n_mean(asked.mde_score, sd_of_difference(asked.sd, rho), alpha=asked.alpha, power=asked.power)
     return math.ceil(n * asked.deff)
 
 
-def _chance(asked: Question) -> Table:
+def _chance(asked: PlanQuestion) -> Table:
     heads = (
         Head("items", "items", "count"),
         Head("right", "right answers needed", "count"),
@@ -169,7 +169,7 @@ def _chance(asked: Question) -> Table:
     return Table("plan-chance", "One model against guessing", heads, tuple(rows), notes)
 
 
-def _clusters(asked: Question) -> Table:
+def _clusters(asked: PlanQuestion) -> Table:
     sizes = (1.0, 2.0, 3.5, 6.6)
     heads = (
         Head("icc", "correlation", "number"),
@@ -183,7 +183,7 @@ def _clusters(asked: Question) -> Table:
     return Table("plan-clusters", f"Clusters: independent items that {n:,} are worth", heads, rows, notes)
 
 
-def _repeats(asked: Question) -> Table:
+def _repeats(asked: PlanQuestion) -> Table:
     n = asked.items[0] if len(asked.items) == 1 else 150
     worth = asked.effective(n)
     counts = (1, 2, 3, 5, 10)
@@ -201,7 +201,7 @@ def _repeats(asked: Question) -> Table:
     return Table("plan-repeats", title, heads, tuple(rows), notes)
 
 
-def _labels(asked: Question) -> Table:
+def _labels(asked: PlanQuestion) -> Table:
     pool = asked.items[0] if len(asked.items) == 1 else 150
     heads = (
         Head("rho", "judge-human r", "number"),

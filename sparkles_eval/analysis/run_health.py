@@ -31,7 +31,7 @@ Kind: TypeAlias = Literal[
     "long",
     "pictures",
 ]
-Level: TypeAlias = Literal["note", "warning", "alarm"]
+HealthLevel: TypeAlias = Literal["note", "warning", "alarm"]
 """How loud a line is: shown dim, yellow or red."""
 
 WARNING_SHARE = 0.05
@@ -72,7 +72,7 @@ class HealthLine:
     """One thing that a run's replies have: `count` of `of` replies (or items), in words, with what to do."""
 
     kind: Kind
-    level: Level
+    level: HealthLevel
     count: int
     of: int
     text: str
@@ -154,7 +154,7 @@ def _replies(store: Store, run_id: str) -> list[_StoredReply]:
     return found
 
 
-def _level(count: int, of: int) -> Level:
+def _level(count: int, of: int) -> HealthLevel:
     share = count / of if of else 0.0
     return "alarm" if share >= ALARM_SHARE else "warning" if share > WARNING_SHARE else "note"
 

@@ -36,7 +36,7 @@ class ScoredRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ScoredAttempt:
     """The scores of a sample from one epoch and repeat."""
 
     sample_id: str
@@ -71,7 +71,7 @@ class RunScores:
     lines: tuple[ScoreLine, ...]
     answered: frozenset[str]
     """Samples that the run has an answer to at least one turn of."""
-    attempts: tuple[Attempt, ...] = field(init=False)
+    attempts: tuple[ScoredAttempt, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attempts", tuple(_attempts(self.lines, self.run.judge)))
@@ -116,7 +116,7 @@ class RunScores:
         found = self._by_sample(metric, [one for one in self.attempts if epoch in (None, one.epoch)])
         return {p.sample_id: value for p, value in zip(self.places, found, strict=True) if value is not None}
 
-    def _by_sample(self, metric: Metric, attempts: Sequence[Attempt]) -> list[float | None]:
+    def _by_sample(self, metric: Metric, attempts: Sequence[ScoredAttempt]) -> list[float | None]:
         """One number a sample: the mean over its attempts that have one."""
         found: dict[str, list[float]] = {}
         for attempt in attempts:
@@ -131,7 +131,7 @@ class RunScores:
 
         All None where nothing at all is graded.
         """
-        epochs: dict[int, list[Attempt]] = {}
+        epochs: dict[int, list[ScoredAttempt]] = {}
         for attempt in self.attempts:
             epochs.setdefault(attempt.epoch, []).append(attempt)
         whole: dict[str, list[float]] = {place.group: [] for place in self.places}
@@ -178,7 +178,7 @@ def read_scores(store: Store, run: StoredRun, judge: JudgeRow, label: str = "") 
     )
 
 
-def sample_value(metric: Metric, attempt: Attempt) -> float | None:
+def sample_value(metric: Metric, attempt: ScoredAttempt) -> float | None:
     """What a metric makes of one attempt; None where it has no value, or a score is missing that the metric needs.
 
     Raises errors.UserError where its function fails or gives a number that is not on its scale.
@@ -199,7 +199,7 @@ def sample_value(metric: Metric, attempt: Attempt) -> float | None:
     raise UserError(f"{where}: it gave {number:g}, which is not between {metric.low:g} and {metric.high:g} (its scale)")
 
 
-def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[Attempt]:
+def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[ScoredAttempt]:
     weights = {criterion.id: criterion.weight for criterion in judge.criteria}
     found: dict[tuple[str, int, int], list[ScoreLine]] = {}
     for line in lines:
@@ -208,7 +208,7 @@ def _attempts(lines: Sequence[ScoreLine], judge: JudgeRow) -> Iterator[Attempt]:
         values = {(line.turn, line.criterion): line.value for line in own}
         invalid = frozenset(line.turn for line in own if line.invalid)
         draws = {line.turn: line.draws for line in own if line.draws is not None}
-        yield Attempt(*key, SampleScores(values, weights, invalid, draws))
+        yield ScoredAttempt(*key, SampleScores(values, weights, invalid, draws))
 
 
 def _sample_rows(places: Sequence[RunSample], *, by_name: bool) -> Rows:

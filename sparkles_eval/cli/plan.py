@@ -37,10 +37,10 @@ def plan(
 
       sparkles-eval plan --mde 5 --cluster-size 3.5 --icc 0.3
     """
-    from sparkles_eval.analysis.planning import ITEMS, Question
+    from sparkles_eval.analysis.planning import ITEMS, PlanQuestion
     from sparkles_eval.analysis.planning import plan as made
 
-    question = Question(
+    question = PlanQuestion(
         items=tuple(n_items or ITEMS),
         power=power,
         alpha=alpha,

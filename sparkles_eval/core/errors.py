@@ -72,7 +72,7 @@ class RateLimited(Transient):
         super().__init__(message, retry_after=retry_after, status_code=status_code)
 
 
-class Adjusted(Transient):
+class RequestAdjusted(Transient):
     """The provider told how it wants to be asked, and the adapter does so from now on. The message says what."""
 
 

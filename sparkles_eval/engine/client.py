@@ -17,10 +17,10 @@ from sparkles_eval.adapters.base import Adapter, AnnouncedLimits, BatchAdapter, 
 from sparkles_eval.core import Reply, Status, Usage
 from sparkles_eval.core.errors import (
     AdapterError,
-    Adjusted,
     Denied,
     RateLimited,
     Rejected,
+    RequestAdjusted,
     SparklesError,
     TimedOut,
     Transient,
@@ -28,7 +28,7 @@ from sparkles_eval.core.errors import (
 )
 from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
-from sparkles_eval.engine.congestion import Outcome
+from sparkles_eval.engine.congestion import RequestOutcome
 from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter, RetryPolicy
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
@@ -191,7 +191,7 @@ class ModelClient:
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
                 record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took))
-                await self._pause(self._after(error, at), at, held=_outcome(error) is Outcome.REFUSED)
+                await self._pause(self._after(error, at), at, held=_outcome(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
                 self.breaker.abandoned(probe=at.probe)
@@ -208,7 +208,7 @@ class ModelClient:
         self._recent.append(False)
         tokens = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
         self.pacing.replied(tokens)
-        self.limiter.ended(Outcome.REPLIED, at.sent_at)
+        self.limiter.ended(RequestOutcome.REPLIED, at.sent_at)
         if self.breaker.replied():
             self.limiter.restart()
 
@@ -294,7 +294,7 @@ class ModelClient:
         # What a probe meets says nothing about how many may be in flight.
         self.limiter.ended(_outcome(error) if self.breaker.passing else None, at.sent_at)
         match error:
-            case Adjusted():
+            case RequestAdjusted():
                 self._progress.event("adjusted", self.name, message)
                 self.breaker.abandoned(probe=at.probe)
                 return 0.0
@@ -321,7 +321,7 @@ class ModelClient:
         at.failures += not limited and (not self.breaker.outage or self._patience.attempts is not None)
         failing = sum(self._recent) / len(self._recent)
         wait = self._patience.wait_s(at.number if limited else at.failures, self._random, failing)
-        if _outcome(error) is Outcome.REFUSED:
+        if _outcome(error) is RequestOutcome.REFUSED:
             # Room is made by a reply to another, so there is none much sooner than one takes.
             wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
         if error.retry_after is not None:
@@ -382,11 +382,15 @@ class ModelClient:
         self._progress.event("connections", self.name, f"{change.limit:.3g} at a time: {change.why}")
 
 
-def _outcome(error: AdapterError) -> Outcome | None:
+def _outcome(error: AdapterError) -> RequestOutcome | None:
     """What an error says about the number of requests in flight; None: nothing."""
-    if isinstance(error, Adjusted) or not isinstance(error, Transient):
+    if isinstance(error, RequestAdjusted) or not isinstance(error, Transient):
         return None
-    return Outcome.REFUSED if isinstance(error, RateLimited) or error.status_code in _SHED else Outcome.FAILED
+    return (
+        RequestOutcome.REFUSED
+        if isinstance(error, RateLimited) or error.status_code in _SHED
+        else RequestOutcome.FAILED
+    )
 
 
 def _clock(seconds: float) -> datetime:

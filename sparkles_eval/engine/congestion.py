@@ -42,7 +42,7 @@ _IN_VAIN = 2
 """Further cuts after the first one that are tried before refusals are taken for usual."""
 
 
-class Outcome(Enum):
+class RequestOutcome(Enum):
     """What became of a request: a reply, "fewer, please", or a failure that has nothing to do with the number."""
 
     REPLIED = "replied"
@@ -97,11 +97,11 @@ class _Window:
     def share(self) -> float:
         return self.refused / self.count if self.count else 0.0
 
-    def add(self, outcome: Outcome, took: float) -> None:
-        self.replied += outcome is Outcome.REPLIED
-        self.refused += outcome is Outcome.REFUSED
-        self.failed += outcome is Outcome.FAILED
-        self.wasted_s += took if outcome is Outcome.REFUSED else 0.0
+    def add(self, outcome: RequestOutcome, took: float) -> None:
+        self.replied += outcome is RequestOutcome.REPLIED
+        self.refused += outcome is RequestOutcome.REFUSED
+        self.failed += outcome is RequestOutcome.FAILED
+        self.wasted_s += took if outcome is RequestOutcome.REFUSED else 0.0
 
     def beyond(self, share: float, deviations: float) -> bool:
         """True where the refusals are more than such a share explains, by so many standard deviations."""
@@ -143,7 +143,7 @@ class Congestion:
         self._in_flight += 1
         self._busiest = max(self._busiest, self._in_flight)
 
-    def ended(self, outcome: Outcome | None, sent_at: float, now: float) -> str | None:
+    def ended(self, outcome: RequestOutcome | None, sent_at: float, now: float) -> str | None:
         """A request that was sent at `sent_at` is over; gives the reason where the limit became another one.
 
         None as the outcome: it tells nothing.
@@ -151,7 +151,7 @@ class Congestion:
         window = self._window = self._window or _Window(sent_at)
         self._count(window, now)
         self._in_flight -= 1
-        if outcome is Outcome.REPLIED:
+        if outcome is RequestOutcome.REPLIED:
             took = now - sent_at
             self.latency_s = took if not self.latency_s else 0.9 * self.latency_s + 0.1 * took
         if outcome is None or sent_at <= window.began:  # or sent under another limit

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sparkles_eval.core import Usage
-from sparkles_eval.engine.congestion import Congestion, Outcome
+from sparkles_eval.engine.congestion import Congestion, RequestOutcome
 
 _LENT = 3
 """Jobs for each slot that may have lent theirs (they wait for another attempt) before no new job begins."""
@@ -85,7 +85,7 @@ class Limiter:
         """A request is sent from a slot."""
         self.congestion.sent(self._clock())
 
-    def ended(self, outcome: Outcome | None, sent_at: float) -> None:
+    def ended(self, outcome: RequestOutcome | None, sent_at: float) -> None:
         """A request that was sent at `sent_at` on the clock has ended so; the limit may change."""
         why = self.congestion.ended(outcome, sent_at, self._clock())
         if why:

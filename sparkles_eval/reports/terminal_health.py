@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from sparkles_eval.analysis.run_health import Level, RunHealth
+from sparkles_eval.analysis.run_health import HealthLevel, RunHealth
 
-_STYLES: Mapping[Level, str] = {"alarm": "bold red", "warning": "yellow", "note": "dim"}
+_STYLES: Mapping[HealthLevel, str] = {"alarm": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def print_health(health: Sequence[RunHealth], console: Console) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.analysis.planning import Question, plan
+from sparkles_eval.analysis.planning import PlanQuestion, plan
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.core.errors import UserError
 
 
-def tables(question: Question) -> dict[str, Table]:
+def tables(question: PlanQuestion) -> dict[str, Table]:
     return {table.name.removeprefix("plan-"): table for table in plan(question).tables}
 
 
 def test_what_150_items_could_show() -> None:
-    found = tables(Question(items=(150,)))
+    found = tables(PlanQuestion(items=(150,)))
     (accuracy,) = found["accuracy"].records()
     expected = {10: 0.0718, 20: 0.1015, 30: 0.1243, 40: 0.1435, 50: 0.1605}
     assert {share: accuracy[f"discordant_{share}"] for share in expected} == pytest.approx(expected, abs=5e-5)
@@ -25,7 +25,7 @@ def test_what_150_items_could_show() -> None:
 
 
 def test_human_labels_and_repeats() -> None:
-    found = tables(Question(items=(150,)))
+    found = tables(PlanQuestion(items=(150,)))
     endless = [record["endless"] for record in found["labels"].records()]
     assert endless == [97, 73, 49, 35, 19]
     worth = [record["fifty"] for record in found["labels"].records()]
@@ -35,17 +35,17 @@ def test_human_labels_and_repeats() -> None:
 
 
 def test_clusters_cost_items() -> None:
-    alone, shared = Question(items=(150,)), Question(items=(300,), cluster_size=2, icc=1.0)
+    alone, shared = PlanQuestion(items=(150,)), PlanQuestion(items=(300,), cluster_size=2, icc=1.0)
     for name in ("accuracy", "scores"):
         first, second = (tables(question)[name].records()[0] for question in (alone, shared))
         assert {**first, "items": 0} == pytest.approx({**second, "items": 0}), "pairs that agree are one item"
 
 
 def test_wished_differences_name_the_items_they_need() -> None:
-    found = tables(Question(mde=0.05, mde_score=0.3))
+    found = tables(PlanQuestion(mde=0.05, mde_score=0.3))
     assert "1,254 items where 40% differ" in found["accuracy"].notes[-1]
     assert "395 items at r = 0" in found["scores"].notes[-1]
-    doubled = tables(Question(mde=0.05, cluster_size=2, icc=1.0))["accuracy"].notes[-1]
+    doubled = tables(PlanQuestion(mde=0.05, cluster_size=2, icc=1.0))["accuracy"].notes[-1]
     assert "2,508 items where 40% differ" in doubled
 
 
@@ -61,4 +61,4 @@ def test_wished_differences_name_the_items_they_need() -> None:
 )
 def test_questions_without_an_answer(wrong: dict[str, float], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        plan(Question(**wrong))  # type: ignore[arg-type]
+        plan(PlanQuestion(**wrong))  # type: ignore[arg-type]

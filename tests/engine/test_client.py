@@ -10,7 +10,7 @@ import pytest
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
-from sparkles_eval.core.errors import AdapterError, Adjusted, Denied, RateLimited, Rejected, Transient
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, Transient
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.limits import CostBudget, RetryPolicy
 from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request
@@ -216,7 +216,7 @@ async def test_a_403_or_404_costs_its_item_once_the_model_has_answered() -> None
 
 
 async def test_an_adjusted_request_is_asked_again_at_once_and_told() -> None:
-    one, heard = asker(Scripted([Adjusted("takes the limit under another name"), YES]))
+    one, heard = asker(Scripted([RequestAdjusted("takes the limit under another name"), YES]))
     attempts = await ask(one)
     assert [attempt.status for attempt in attempts] == [Status.API_ERROR, Status.OK]
     assert heard.events == [("adjusted", "scripted/one", "takes the limit under another name")]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sparkles_eval.core.errors import RateLimited, Transient
-from sparkles_eval.engine.congestion import LEAST, Congestion, Outcome
+from sparkles_eval.engine.congestion import LEAST, Congestion, RequestOutcome
 from sparkles_eval.engine.limits import RetryPolicy
 from tests.engine.virtual import Capped, Faulty, Rated, Served, run, work
 
@@ -112,7 +112,7 @@ def windows(congestion: Congestion, share: float, count: int, started: float = 0
     for number in range(count):
         congestion.sent(now)
         refused = share > 0 and number % round(1 / share) == 0
-        congestion.ended(Outcome.REFUSED if refused else Outcome.REPLIED, now, now + 0.1)
+        congestion.ended(RequestOutcome.REFUSED if refused else RequestOutcome.REPLIED, now, now + 0.1)
         now += 0.2
     return now
 
@@ -120,7 +120,7 @@ def windows(congestion: Congestion, share: float, count: int, started: float = 0
 def test_a_single_refusal_changes_nothing() -> None:
     congestion = Congestion(64, 32)
     congestion.sent(1.0)
-    assert congestion.ended(Outcome.REFUSED, 1.0, 1.1) is None
+    assert congestion.ended(RequestOutcome.REFUSED, 1.0, 1.1) is None
     assert congestion.limit == 32
 
 
@@ -128,7 +128,7 @@ def test_other_failures_say_nothing_about_the_number() -> None:
     congestion = Congestion(64, 32)
     for number in range(300):
         congestion.sent(float(number))
-        assert congestion.ended(Outcome.FAILED, float(number), number + 0.5) is None
+        assert congestion.ended(RequestOutcome.FAILED, float(number), number + 0.5) is None
     assert congestion.limit == 32
 
 

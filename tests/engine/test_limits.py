@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sparkles_eval.engine.congestion import Outcome
+from sparkles_eval.engine.congestion import RequestOutcome
 from sparkles_eval.engine.limits import LimitChange, Limiter
 
 
@@ -40,7 +40,7 @@ async def test_slots_are_waited_for_and_a_raised_limit_frees_some(clock: Clock) 
     for _ in range(4):
         limiter.sent()
     for _ in range(4):
-        limiter.ended(Outcome.REPLIED, clock.now)
+        limiter.ended(RequestOutcome.REPLIED, clock.now)
     await asyncio.wait_for(asyncio.gather(*waiting), 1)
     assert limiter.in_flight == limiter.limit == 8
     assert [change.limit for change in changes] == [8]

@@ -13,7 +13,7 @@ from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
-from sparkles_eval.adapters.remote.endings import ANTHROPIC, Said, error_of, error_within, read_reply
+from sparkles_eval.adapters.remote.endings import ANTHROPIC, ReplyBody, error_of, error_within, read_reply
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Message, Model, Reply, Text, Usage
 from sparkles_eval.core.amounts import TokenCount
@@ -178,7 +178,7 @@ class AnthropicAdapter(RemoteAdapter):
         text = "".join(block.text for block in reply.content if block.type == "text")
         thoughts = [block.thinking for block in reply.content if block.type == "thinking"]
         why = reply.stop_details or _StopDetails()
-        said = Said(
+        said = ReplyBody(
             text,
             thoughts,
             reply.stop_reason,

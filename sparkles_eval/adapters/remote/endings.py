@@ -43,7 +43,7 @@ _TOOLS = ("tool_calls", "tool_use", "function_call")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReplyBody:
     """What a body says: the text, the fields of reasoning, the name of its ending, and what was used."""
 
     text: str
@@ -57,7 +57,7 @@ class Said:
     """The provider's words for a refusal, where it has more than the name of the ending."""
 
 
-def read_reply(said: Said, endings: Mapping[str, Ended], reporter: ErrorMapper) -> Reply:
+def read_reply(said: ReplyBody, endings: Mapping[str, Ended], reporter: ErrorMapper) -> Reply:
     """The reply that a body holds.
 
     Raises errors.Transient where the server gave it up on the way, errors.Rejected where it is no answer at all.
@@ -128,7 +128,7 @@ def words_of(value: JsonValue) -> str:
     return ""
 
 
-def _ending(said: Said, endings: Mapping[str, Ended]) -> Ended:
+def _ending(said: ReplyBody, endings: Mapping[str, Ended]) -> Ended:
     if said.refusal:
         return Ended.REFUSED
     if said.finish is None:
@@ -138,13 +138,13 @@ def _ending(said: Said, endings: Mapping[str, Ended]) -> Ended:
     return endings.get(said.finish.lower(), Ended.OTHER)
 
 
-def _failed(said: Said, reporter: ErrorMapper) -> str:
+def _failed(said: ReplyBody, reporter: ErrorMapper) -> str:
     ended = f"finish reason {reporter.clean(said.finish)[:60]!r}" if said.finish else "no finish reason and no text"
     text = reporter.clean(said.text)[:80]
     return f"the server gave the reply up ({ended})" + (f" after {text!r}" if text else "")
 
 
-def _other(said: Said, reporter: ErrorMapper) -> str:
+def _other(said: ReplyBody, reporter: ErrorMapper) -> str:
     finish = reporter.clean(said.finish or "")[:60]
     if said.calls_tool or finish in _TOOLS:
         return f"the model called a tool instead of answering (finish reason {finish!r})"

@@ -13,12 +13,20 @@ from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
-from sparkles_eval.adapters.remote.endings import OPENAI, Said, error_of, error_within, read_reply, text_of, words_of
+from sparkles_eval.adapters.remote.endings import (
+    OPENAI,
+    ReplyBody,
+    error_of,
+    error_within,
+    read_reply,
+    text_of,
+    words_of,
+)
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
 from sparkles_eval.core.amounts import tokens
-from sparkles_eval.core.errors import AdapterError, Adjusted, UserError
+from sparkles_eval.core.errors import AdapterError, RequestAdjusted, UserError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -185,7 +193,7 @@ class OpenAIAdapter(RemoteAdapter):
         if content is None:
             raise self._reporter.malformed("its content is neither a text nor a list of parts")
         text, thoughts = content
-        said = Said(
+        said = ReplyBody(
             text,
             (message.thoughts, *thoughts),
             choice.finish_reason,
@@ -224,13 +232,15 @@ class OpenAIAdapter(RemoteAdapter):
             return adjusted
         return self._reporter.status(error.status_code, error.response.headers, text)
 
-    def _renamed(self, text: str) -> Adjusted | None:
+    def _renamed(self, text: str) -> RequestAdjusted | None:
         """The token limit under its other name, once, where the provider's words ask for that: it is the same limit."""
         now, other = self._names["max_tokens"], self._other_name
         if other is None or not asks_for_other_name(text, now, other):
             return None
         self._names["max_tokens"], self._other_name = other, None
-        return Adjusted(f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on")
+        return RequestAdjusted(
+            f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on"
+        )
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
@@ -267,7 +277,9 @@ class _Accumulator:
         if self._finish is None:
             raise self._adapter.reporter.malformed("its stream ended before the answer did")
         usage = _usage(self._used, self.text)
-        said = Said(self.text, (self._thoughts,), self._finish, self._refusal, self._calls_tool, usage, self._model)
+        said = ReplyBody(
+            self.text, (self._thoughts,), self._finish, self._refusal, self._calls_tool, usage, self._model
+        )
         return read_reply(said, OPENAI, self._adapter.reporter)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sparkles_eval.analysis.humans.annotation_sampling import labelling_order, labelling_runs
 from sparkles_eval.analysis.metrics import rating_metric
-from sparkles_eval.analysis.run_scores import Attempt, read_scores, sample_value
+from sparkles_eval.analysis.run_scores import ScoredAttempt, read_scores, sample_value
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.agreement import Alpha, krippendorff
@@ -146,7 +146,11 @@ def _by_people(
     points: dict[str, dict[str, float]] = {}
     for (rater, sample), values in given.items():
         scores = SampleScores(values, weights)
-        value = sample_value(metric, Attempt(sample, 0, 0, scores)) if len(scores.turns) == turns.get(sample) else None
+        value = (
+            sample_value(metric, ScoredAttempt(sample, 0, 0, scores))
+            if len(scores.turns) == turns.get(sample)
+            else None
+        )
         if value is not None:
             points.setdefault(rater, {})[sample] = value
     return {rater: dict(own) for rater, own in points.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sparkles_eval.tasks.scorers.strict_grammar import BASE, Said, Strength
+from sparkles_eval.tasks.scorers.strict_grammar import BASE, StatedOption, Strength
 from sparkles_eval.tasks.scorers.strict_options import Forms
 
 Read = tuple[int | None, str]
@@ -18,7 +18,7 @@ ALIKE = "two options of the task read alike"
 
 
 @dataclass(slots=True)
-class Part:
+class AnswerPart:
     """What one stretch of a reply states: it begins with the reply, or where the model corrects itself."""
 
     retracts: bool = False
@@ -34,17 +34,17 @@ class Part:
 
 
 @dataclass(slots=True)
-class Reading:
+class OptionReading:
     """What has been read of a reply so far."""
 
     forms: Forms
     count: int
-    parts: list[Part] = field(default_factory=lambda: [Part()])
+    parts: list[AnswerPart] = field(default_factory=lambda: [AnswerPart()])
     named: bool = False
     labels: set[int] = field(default_factory=set)
     """Options that begin a line with more behind them: several are a list, one is an answer."""
     sentences: int = 0
-    lone: Said | None = None
+    lone: StatedOption | None = None
     """What the only sentence of the reply ends on."""
     asked: bool = False
     """True behind a question of the model's own: an option alone answers that, and perhaps not ours."""
@@ -55,7 +55,7 @@ class Reading:
         return any(part.strongest is not None and part.strongest >= Strength.STATED for part in self.parts)
 
 
-def decide(reading: Reading, boxed: set[int | None], *, cut: bool) -> Read:
+def decide(reading: OptionReading, boxed: set[int | None], *, cut: bool) -> Read:
     """What the parts of a reply amount to, the corrections among them minded."""
     least = Strength.STATED if cut else Strength.IMPLIED
     if boxed - {None}:

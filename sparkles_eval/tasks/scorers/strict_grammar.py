@@ -31,7 +31,7 @@ class Strength(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatedOption:
     """What one clause states."""
 
     option: str
@@ -274,40 +274,40 @@ def mentions(clause: str) -> list[str]:
     return _MENTION.findall(clause)
 
 
-def said(clause: str, *, truth: bool) -> Said | None:
+def said(clause: str, *, truth: bool) -> StatedOption | None:
     """What a clause states, or None. `truth` says that the options are words for true and false."""
     if len(clause) > _LONGEST or not _MENTION.search(clause):
         return None
     lone = _LONE.fullmatch(clause)
     if lone is not None:
-        return Said(lone["m"], _denied(lone), Strength.STATED, alone=True)
+        return StatedOption(lone["m"], _denied(lone), Strength.STATED, alone=True)
     for strength, pattern in (*_PATTERNS, *(_TRUTHS if truth else ())):
         match = pattern.fullmatch(clause)
         if match is not None:
             supposed = " would be " in clause
-            return Said(
+            return StatedOption(
                 match["m"], _denied(match), min(strength, Strength.CALLED) if supposed else strength, supposed=supposed
             )
     for strength, pattern in _COMPARISONS:
         match = pattern.fullmatch(clause)
         if match is not None:
-            return Said(match["m"], denied=False, strength=strength, compared=True)
+            return StatedOption(match["m"], denied=False, strength=strength, compared=True)
     for pattern in _FOREIGN:
         match = pattern.fullmatch(f"{clause} ")
         if match is not None:
             sign = next(group for group in match.groups() if group is not None)
-            return Said(sign, denied=False, strength=Strength.STATED)
+            return StatedOption(sign, denied=False, strength=Strength.STATED)
     return None
 
 
-def implied(clause: str) -> Said | None:
+def implied(clause: str) -> StatedOption | None:
     """What a conclusion ends on ("... is red"), or None."""
     if len(clause) > _LONGEST or len(_MENTION.findall(clause)) != 1:
         return None
     for strength, pattern in _WEAKS:
         match = pattern.fullmatch(clause)
         if match is not None:
-            return Said(match["m"], denied=False, strength=strength)
+            return StatedOption(match["m"], denied=False, strength=strength)
     return None
 
 

@@ -18,8 +18,8 @@ from itertools import pairwise, zip_longest
 
 from sparkles_eval.tasks.scorers import strict_marks as marks
 from sparkles_eval.tasks.scorers.strict_clauses import Clause, clauses, signed
-from sparkles_eval.tasks.scorers.strict_decision import ALIKE, UNNAMED, Part, Read, Reading, decide
-from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST, Said, Strength, implied, mentions, said
+from sparkles_eval.tasks.scorers.strict_decision import ALIKE, UNNAMED, AnswerPart, OptionReading, Read, decide
+from sparkles_eval.tasks.scorers.strict_grammar import BASE, MOST, StatedOption, Strength, implied, mentions, said
 from sparkles_eval.tasks.scorers.strict_options import Forms, forms_of
 from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
 
@@ -67,7 +67,7 @@ def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
     found: Read = (None, UNNAMED)
     # A box may be closed in a turn of which no sentence is whole.
     for block, entire in zip_longest(marks.own_turns(text), turns, fillvalue=""):
-        reading = Reading(forms, len(options))
+        reading = OptionReading(forms, len(options))
         for line in plain(block).split("\n"):
             if line.strip():
                 _line(line, reading)
@@ -101,7 +101,7 @@ def _boxed(text: str, forms: Forms) -> set[int | None]:
     for answer in answers:
         option = _whole(answer, forms)
         if option is None:
-            reading = Reading(forms, 0)
+            reading = OptionReading(forms, 0)
             _line(plain(answer).replace("\n", " "), reading)
             strongest = reading.parts[-1].strongest
             inside = reading.parts[-1].by_strength[strongest] if strongest is not None else set()
@@ -128,7 +128,7 @@ def _fields(text: str) -> Iterator[str]:
             return
 
 
-def _line(line: str, reading: Reading) -> None:
+def _line(line: str, reading: OptionReading) -> None:
     """Take in what the sentences of one line state."""
     words = tokens(marks.unquoted(line))
     label = _label(words, reading)
@@ -150,7 +150,7 @@ def _line(line: str, reading: Reading) -> None:
         reading.sentences += 1
 
 
-def _label(words: Sequence[Token], reading: Reading) -> int:
+def _label(words: Sequence[Token], reading: OptionReading) -> int:
     """How many words a label takes ("B.", "(B)", "B:" with more behind it), which it adds to the labels; else 0."""
     i = 1 if words and words[0].word in ("(", "[") else 0
     i += i < len(words) and words[i].word in ("option", "choice", "answer") and i == 0
@@ -176,37 +176,37 @@ def _label(words: Sequence[Token], reading: Reading) -> int:
     return behind
 
 
-def _sentence(words: Sequence[Token], reading: Reading, *, whole: bool) -> None:
+def _sentence(words: Sequence[Token], reading: OptionReading, *, whole: bool) -> None:
     """Take in one sentence. `whole`: it is its line."""
     items = signed(words, reading.forms)
     text = " ".join(items)
     if mentions(text):
         reading.named = True
     if marks.revises(text):
-        reading.parts.append(Part(retracts=True))
+        reading.parts.append(AnswerPart(retracts=True))
     kind, rest = marks.correction(text, bool(reading.settled))
     while kind is not None:
         if kind.retracts or reading.parts[-1].by_strength:
-            reading.parts.append(Part(retracts=kind.retracts))
+            reading.parts.append(AnswerPart(retracts=kind.retracts))
         text = rest
         kind, rest = marks.correction(text, True)
     if marks.undecided(text):
         if not any(said(clause.text, truth=reading.forms.truth) for clause in clauses(text.split())):
-            reading.parts.append(Part(retracts=True))
+            reading.parts.append(AnswerPart(retracts=True))
         return
     found = clauses(text.split()) if text else []
     _clauses(found, reading, whole=whole)
     tail = next((marks.within(clause.text) for clause in found[1:] if marks.within(clause.text)), None)
     if tail is not None and tail.retracts:
-        reading.parts.append(Part(retracts=True))
+        reading.parts.append(AnswerPart(retracts=True))
 
 
-def _clauses(found: Sequence[Clause], reading: Reading, *, whole: bool) -> None:
+def _clauses(found: Sequence[Clause], reading: OptionReading, *, whole: bool) -> None:
     denied = fresh = False
     for i, clause in enumerate(found):
         if marks.within(clause.text) is not None:
             if reading.parts[-1].by_strength:
-                reading.parts.append(Part(retracts=marks.is_retraction(clause.text)))
+                reading.parts.append(AnswerPart(retracts=marks.is_retraction(clause.text)))
             fresh = True
             continue
         stated = _stated(clause, reading) if clause.free else None
@@ -227,7 +227,7 @@ def _clauses(found: Sequence[Clause], reading: Reading, *, whole: bool) -> None:
         _add(stated, reading)
 
 
-def _stated(clause: Clause, reading: Reading) -> Said | None:
+def _stated(clause: Clause, reading: OptionReading) -> StatedOption | None:
     """What a clause states, by itself or around its bracket, colon or dash."""
     whole = said(clause.text, truth=reading.forms.truth)
     if whole is not None:
@@ -236,7 +236,7 @@ def _stated(clause: Clause, reading: Reading) -> Said | None:
     return _described(words, reading) or _around_colon(words, reading)
 
 
-def _described(words: Sequence[str], reading: Reading) -> Said | None:
+def _described(words: Sequence[str], reading: OptionReading) -> StatedOption | None:
     """ "The answer is (B) a red cup": the option in brackets, then what it stands for."""
     bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
     if bracket is None or len(mentions(" ".join(words))) > 1 or marks.denies(words[bracket + 1 :]):
@@ -245,7 +245,7 @@ def _described(words: Sequence[str], reading: Reading) -> Said | None:
     return found if found is not None and not found.alone else None
 
 
-def _around_colon(words: Sequence[str], reading: Reading) -> Said | None:
+def _around_colon(words: Sequence[str], reading: OptionReading) -> StatedOption | None:
     """ "The answer is B: it shows a dog", "Sure, here is my answer: B"; "B: a dog" is a label."""
     places = [i for i, word in enumerate(words) if word in (":", "-")]
     if not places:
@@ -277,7 +277,7 @@ def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool)
     return not any(other.lead == "which" for other in behind[:1])
 
 
-def _add(stated: Said, reading: Reading, *, lone: bool = False) -> None:
+def _add(stated: StatedOption, reading: OptionReading, *, lone: bool = False) -> None:
     option = ord(stated.option) - BASE
     if (stated.denied or stated.compared) and reading.count != 2:
         return  # of many, denying one leaves the others
