@@ -56,7 +56,8 @@ FAULTS: dict[str, dict[Fault, float]] = {
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_passing_faults_change_no_number(scene: Scene, kind: str) -> None:
-    scene.break_down(FAULTS[kind])
+    # A reply that cannot be read may have cost its full price: it is asked for once more, not twice.
+    scene.break_down(FAULTS[kind], limit=1 if kind == "malformed replies" else 2)
     done = here(*scene.args("--no-report"))
     stats = scene.server.stats()
     assert done.code == 0, done.shown
@@ -177,7 +178,7 @@ def test_a_provider_that_takes_few_at_a_time_is_adapted_to(server: LoopbackServe
     done = here(*args, "--store", str(store), "--no-report")
     assert done.code == 0, done.shown
     told = [str(message) for (message,) in rows(store, "SELECT message FROM events WHERE kind = 'connections'")]
-    assert any("the provider asked for fewer requests" in message for message in told)
+    assert any("refused" in message for message in told)
     assert server.stats().by_status["429"] < 60, "it does not go on hammering"
     assert server.stats().repeated == 0
 
