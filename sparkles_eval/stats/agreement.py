@@ -42,7 +42,7 @@ def krippendorff(judges: ValueTable, level: MeasurementLevel = "ordinal") -> Alp
     more than a point: read it with `mean_gap`. For an interval bootstrap items. All marks equal: undefined.
     """
     marks = table(judges, "krippendorff")
-    if not marks.size:
+    if np.isnan(marks).all():
         return Alpha(None, None, 0, "no item has two marks")
     values = np.unique(marks[~np.isnan(marks)])
     counts = np.array([np.sum(marks == value, axis=0) for value in values], dtype=np.float64).reshape(values.size, -1).T

@@ -22,7 +22,7 @@ from tests.end_to_end.running import here
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Found: TypeAlias = dict[str, Value]
 
-_LEFT = {"interval", "kind", "method", "next", "note", "reason", "test", "unit", "control"}
+_LEFT = {"control", "interval", "kind", "method", "next", "note", "reason", "test", "unit", "verdict"}
 """Columns of words for people."""
 _PASSING = {"run", "seconds", "cost_usd", "judging_usd"}
 """Columns that time and machine decide. Ids stand in `ids` where they are the same everywhere."""
@@ -137,7 +137,8 @@ def report(store: Path, folder: Path, *, ranks: bool) -> Found:
     """
     done = here("report", "--store", str(store), "--site", "--out", str(folder), "--no-figures", "--samples", "0")
     assert done.code == 0, done.shown
-    labels = {str(judge)[:8]: label for judge, label in raters(store).items()}
+    labels = {str(judge)[:size]: label for judge, label in raters(store).items() for size in (8, 12)}
+    labels |= {str(row["id"]): f"epochs-{row['epochs']}" for row in query(store, "SELECT id, epochs FROM runs")}
     known = numbers_of(store)
     found: Found = {}
     for file in sorted((folder / "downloads").glob("*.json")):
@@ -156,7 +157,10 @@ def report(store: Path, folder: Path, *, ranks: bool) -> Found:
             panel["models"] = _table([*models.values()], () if ranks else _STANDING[3:])
         if ranks:
             panel["printed"] = [*sorted(_printed(file.with_suffix(".md")))]
-        found[re.sub(r"[0-9a-f]{8}", lambda hit: labels.get(hit[0], hit[0]), file.stem)] = panel
+        name = re.sub(r"[0-9a-f]{12}|[0-9a-f]{8}", lambda hit: labels.get(hit[0], hit[0]), file.stem)
+        name = re.sub(r"(-[0-9a-f]{6})+$", "", name)
+        assert name not in found
+        found[name] = panel
     return dict(sorted(found.items()))
 
 
@@ -180,28 +184,20 @@ def _printed(file: Path) -> Iterator[str]:
         yield re.sub(r"\\(.)", r"\1", line).strip("| ")
 
 
-def verified(store: Path, folder: Path) -> Found:
-    """How much `verify` checks of a bundle of all runs (`submit` verifies the store); its numbers are the store's."""
-    bundle = folder / "bundle.zip"
-    done = here("submit", "--store", str(store), "--out", str(bundle))
-    assert done.code == 0, done.shown
-    with zipfile.ZipFile(bundle) as archive:
-        inside = Path(archive.extract("store.db", folder))
-    assert leaderboard(inside) == leaderboard(store)
-    assert scores(inside) == scores(store)
-    done = here("verify", str(inside), "--json", "-")
+def verified(store: Path) -> Found:
+    """How much `verify` checks; nothing of it may be wrong."""
+    done = here("verify", str(store), "--json", "-")
     said = json.loads(done.out)
     assert done.code == 0 and said["sound"] and not said["findings"], done.shown
     return {**said["checked"], "unchecked": len(said["unchecked"])}
 
 
-def observe(store: Path, folder: Path, commands: Mapping[str, Sequence[str]], *, same_ids: bool, ranks: bool) -> Found:
-    """Every number of a store, by where it stands. `commands` are further commands, by the name that they get.
-
-    `same_ids`: ids are the same on every machine; `ranks`: those of the report are to be kept.
-    """
-    found: Found = {"ids": ids(store)} if same_ids else {}
-    found["verify"] = verified(store, folder)
-    found["report"] = report(store, folder / "site", ranks=ranks)
-    found["leaderboard"] = leaderboard(store)
-    return found | {name: command(store, folder, *args) for name, args in commands.items()} | {"scores": scores(store)}
+def bundled(store: Path, folder: Path) -> Found:
+    """`verified` of a bundle of all runs, whose numbers are the store's (`submit` verifies the store first)."""
+    done = here("submit", "--store", str(store), "--out", str(folder / "bundle.zip"))
+    assert done.code == 0, done.shown
+    with zipfile.ZipFile(folder / "bundle.zip") as archive:
+        inside = Path(archive.extract("store.db", folder))
+    assert leaderboard(inside) == leaderboard(store)
+    assert scores(inside) == scores(store)
+    return verified(inside)

@@ -1,13 +1,13 @@
-"""Makes the stores whose numbers are frozen, by the command line alone: `CASES` names them.
+"""Makes the stores whose numbers are frozen, by the command line alone.
 
-Each maker gets an empty folder and writes the store `s.db` in it. Only the store `judged` needs a model server.
+Each maker gets an empty folder and the model server, and writes the store `s.db` in the folder.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.end_to_end.running import Done, here, rows
@@ -194,8 +194,7 @@ def judged(folder: Path, server: LoopbackServer) -> Path:
     at, url = ["--data-root", str(root)], server.openai_url
     two = ("sparkles@openai/good-judge", "sparkles@openai/weak")
     by = judges(url, *two, f"panel:{','.join(two)}")
-    for altered in ((), ("--images", "dropped")):
-        run(store, "--task", "sparkleseval", *served(server), *by, *altered, *at)
+    run(store, "--task", "sparkleseval", *served(server), *by, *at)
     ask(store, "judge", "--no-report", *judges(url, two[0]), "--repeats", "2")
     here("judges", "new", "own", "--in", str(folder))
     own = folder / "own" / "judge.yaml"
@@ -224,81 +223,10 @@ def addresses(folder: Path, _: LoopbackServer) -> Path:
     return store
 
 
-@dataclass(frozen=True)
-class Case:
-    """A store to make, and what is asked of it: commands by the names that their numbers get."""
-
-    make: Callable[[Path, LoopbackServer], Path]
-    commands: Mapping[str, Sequence[str]]
-    same_ids: bool = True
-    """The same ids on every machine. Not where pictures are drawn and compressed, or a server's port has a part."""
-    ranks: bool = True
-    """The report's ranks are kept."""
+KEPT = Path(__file__).parent / "kept"
+"""A store and a bundle as an earlier version of the program made them; see the README there."""
 
 
-_ALL = ("baseline/oracle", "baseline/chance", "replay/careful", "replay/hasty")
-_TWO = ("openai/good", "anthropic/weak")
-
-CASES: Mapping[str, Case] = {
-    "pairs": Case(
-        pairs,
-        {
-            "compare": ("compare",),
-            "compare four": ("compare", *_ALL, "--task", "nlvr2-mini", "--protocol", "strict"),
-            "compare consistency": ("compare", *_ALL, "--task", "nlvr2-mini", "--metric", "consistency"),
-            "compare both orders": ("compare", "--variant", "orders=both"),
-            "compare, not worse": (
-                "compare",
-                "replay/hasty",
-                "replay/careful",
-                "-t",
-                "bison-mini",
-                "--non-inferior",
-                "5",
-            ),
-            "variance": ("variance", "replay/careful", "replay/hasty"),
-            "ablations": ("ablations",),
-        },
-        same_ids=False,
-    ),
-    "dialogues": Case(
-        dialogues,
-        {
-            "compare": ("compare", *_ALL, "control/shuffled"),
-            "compare A2.C1": ("compare", "--metric", "A2.C1"),
-            "variance": ("variance", "replay/careful"),
-            "ablations": ("ablations",),
-        },
-        same_ids=False,
-    ),
-    "published": Case(
-        published,
-        {
-            "compare": ("compare", "--task", "sparkleseval"),
-            "compare pairs": ("compare", "careful", "hasty", "--task", "bison"),
-            "judges compare": ("judges", "compare", "published@gpt-4", "published@gpt-3.5", "human", "human:ada"),
-            "human estimate": ("human", "estimate", "published@gpt-4"),
-            "human estimate by two": ("human", "estimate", "published@gpt-3.5", "--rater", "ada", "--rater", "eve"),
-        },
-    ),
-    # The report ranks DEMON by another metric than the one it shows first: its ranks are not right and not kept.
-    "demon": Case(demon, {"compare": ("compare", "--metric", "judge_score"), "variance": ("variance",)}, ranks=False),
-    "judged": Case(
-        judged,
-        {
-            "compare": ("compare", *_TWO),
-            "variance": ("variance",),
-            "ablations": ("ablations",),
-            "judges compare": (
-                "judges",
-                "compare",
-                "sparkles@openai/good-judge",
-                "sparkles@openai/weak",
-                "-t",
-                "sparkleseval",
-            ),
-        },
-        same_ids=False,
-    ),
-    "addresses": Case(addresses, {}),
-}
+def kept(folder: Path, _: LoopbackServer) -> Path:
+    """A copy of the store that an earlier version made."""
+    return Path(shutil.copy(KEPT / "store.db", folder / "s.db"))

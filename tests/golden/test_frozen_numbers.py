@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.frozen_exports import check_exports
+from tests.golden.frozen_cases import CASES
 from tests.golden.frozen_files import differences, read
-from tests.golden.frozen_numbers import observe
-from tests.golden.frozen_stores import CASES
 from tests.server import LoopbackServer
 
 
@@ -26,9 +24,5 @@ def server() -> Iterator[LoopbackServer]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_numbers_are_as_they_were_frozen(name: str, server: LoopbackServer, tmp_path: Path) -> None:
-    case = CASES[name]
-    store = case.make(tmp_path, server)
-    found = observe(store, tmp_path, case.commands, same_ids=case.same_ids, ranks=case.ranks)
-    changed = [*differences(read(name), found)]
+    changed = [*differences(read(name), CASES[name].observe(tmp_path, server))]
     assert not changed, f"{len(changed)} frozen numbers are others: " + "; ".join(changed[:20])
-    check_exports(store, tmp_path)

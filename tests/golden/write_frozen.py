@@ -10,9 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.golden.frozen_cases import CASES
 from tests.golden.frozen_files import write
-from tests.golden.frozen_numbers import observe
-from tests.golden.frozen_stores import CASES
 from tests.server import LoopbackServer
 
 
@@ -21,10 +20,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, LoopbackServer() as server:
         os.environ["SPARKLES_CACHE"] = f"{temporary}/cache"
         for name in sys.argv[1:] or CASES:
-            case, folder = CASES[name], Path(temporary) / name
+            folder = Path(temporary) / name
             folder.mkdir()
-            found = observe(case.make(folder, server), folder, case.commands, same_ids=case.same_ids, ranks=case.ranks)
-            print(write(name, found))
+            print(write(name, CASES[name].observe(folder, server)))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_alpha_is_symmetric_and_follows_its_definition(seed: int) -> None:
 
 def test_alpha_undefined() -> None:
     assert "every mark is the same" in agreement.krippendorff([[5.0, 5.0], [5.0, 5.0]]).note
-    for empty in ([[5.0, None], [None, 4.0]], []):
+    for empty in ([[5.0, None], [None, 4.0]], [[None, None], [None, None]], []):
         assert agreement.krippendorff(empty).note == "no item has two marks"
     assert agreement.krippendorff([[5.0, 6.0, 7.0]] * 2).value == 1.0
 
