@@ -111,8 +111,7 @@ def _card_lines(summary: Summary) -> Iterator[CardLine]:
                         measure.column.title + (" (%)" if unit == "percent" else ""),
                         format_number(measure.estimate.value, unit),
                         numbers.format_interval(measure.estimate, unit) or measure.estimate.note or NO_VALUE,
-                        format_count(measure.estimate.n, measure.estimate.total)
-                        + (", unranked" if entry.coverage.unranked and not entry.reference else ""),
+                        format_count(measure.estimate.n, measure.estimate.total),
                     )
 
 

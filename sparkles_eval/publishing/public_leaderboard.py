@@ -58,6 +58,8 @@ def _record(run: RunIdentity) -> Comparability:
 
 
 def _differing(members: Sequence[tuple[str, RunIdentity]], like: str | None) -> Iterator[tuple[str, str]]:
+    if len({name for name, _ in members}) < 2:
+        return  # one bundle's own runs: each kind stands in a table of its own
     for difference in differences([(name, _record(run)) for name, run in members]):
         right = difference.value_of(like) if like else None
         for value, names in difference.values.items():
