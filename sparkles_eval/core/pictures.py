@@ -22,7 +22,7 @@ READING = "seen@1"
 """Name and version of this reading. It is part of a request's key where it changed a picture of the request."""
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 """The only decoders that are tried: each is opened to hostile files."""
-UNREADABLE = (OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, MemoryError, struct.error)
+UNREADABLE = (OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, struct.error)
 """What decoding a damaged or hostile picture raises; Pillow's errors are subclasses, but for DecompressionBombError."""
 
 _ORIENTATION = 0x0112
