@@ -63,6 +63,7 @@ def _read(answer: str, question: Question, reader: str, *, cut: bool = False) ->
     return Outcome(float(found.option in question.targets), found.option)
 
 
+@lru_cache(maxsize=32)  # one object a reader: equal protocols compare equal
 def reader_scorer(name: str) -> Scorer:
     """`choice` with one reader as it is stored: under the reader's own name, version and words, without options.
 
