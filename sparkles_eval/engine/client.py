@@ -331,7 +331,7 @@ class ModelClient:
             return 0.0  # the breaker says when
         given_up = self._patience.hopeless(at.failures, failing if self._answered else 0.0)
         if given_up or at.unreadable >= _UNREADABLE or at.spent_s + wait > self._patience.total_s:
-            self._declined(message, at)
+            self._gave_up(message)
             until = f", which asks to wait until {_clock(wait):%H:%M:%S}" if wait > self._patience.total_s else ""
             raise Unanswered(f"no reply after {at.number} attempt{'s' * (at.number > 1)}{until}: {message}") from error
         return wait
@@ -358,15 +358,16 @@ class ModelClient:
         return retry_after * self._random.uniform(1.0, 1.1) + self._random.uniform(0.0, 0.05)
 
     def _declined(self, message: str, at: _Try) -> None:
-        """A request that will never succeed. Where no other ever has, the same words a few times are about the run."""
+        """The model is there and declines this request, which will never succeed."""
         if self.breaker.refused(probe=at.probe):
             self.limiter.restart()
-        self._refusals[_DIGITS.sub("#", message)] += 1
         self._gave_up(message)
-        if not self._answered and max(self._refusals.values()) >= _ALIKE:
-            self.stop(f"stopped, since the first {_ALIKE} requests were all declined, the last: {message}")
 
     def _gave_up(self, message: str) -> None:
+        """A request has no reply. Where none ever had one, the same words a few times are about the run."""
+        self._refusals[_DIGITS.sub("#", message)] += 1
+        if not self._answered and max(self._refusals.values()) >= _ALIKE:
+            self.stop(f"stopped, since none of the first {_ALIKE} requests was answered, the last: {message}")
         self._in_a_row += 1
         if self._in_a_row >= self._patience.failures_in_a_row:
             self.stop(f"stopped after {self._in_a_row} failed requests in a row, the last: {message}")

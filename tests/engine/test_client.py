@@ -194,7 +194,7 @@ async def test_the_same_refusal_a_few_times_at_the_start_is_about_the_run() -> N
     results = await asyncio.gather(*(ask(one, f"{n}?") for n in range(40)), return_exceptions=True)
     assert all(isinstance(result, Unanswered) for result in results)
     assert adapter.asked == 5
-    assert one.stopped is not None and "the first 5 requests were all declined" in one.stopped
+    assert one.stopped is not None and "none of the first 5 requests was answered" in one.stopped
 
 
 async def test_what_is_refused_for_the_run_is_told_after_one_request(server: LoopbackServer) -> None:

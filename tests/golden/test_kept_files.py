@@ -31,7 +31,7 @@ def frozen(part: str) -> Value:
 def test_a_kept_store_is_listed_and_reported(store: Path, tmp_path: Path) -> None:
     done = here("list", "runs", "--store", str(store))
     assert done.code == 0
-    assert all(str(run) in done.out for (run,) in rows(KEPT / "store.db", "SELECT id FROM runs"))
+    assert all(str(run) in done.out for (run,) in rows(store, "SELECT id FROM runs"))
     done = here("report", "--store", str(store), "--out", str(tmp_path / "report.html"))
     assert done.code == 0, done.shown
     assert not [*differences(frozen("report"), report(store, tmp_path / "site", ranks=True))]
@@ -46,7 +46,7 @@ def test_a_kept_store_goes_on(store: Path) -> None:
     assert not [*differences(frozen("scores"), scores(store))]
 
 
-def test_a_kept_bundle_is_sound_and_makes_a_leaderboard(tmp_path: Path) -> None:
+def test_a_kept_bundle_is_sound_and_makes_a_leaderboard(store: Path, tmp_path: Path) -> None:
     bundles = tmp_path / "bundles"
     bundles.mkdir()
     shutil.copy(KEPT / "bundle.zip", bundles)
@@ -59,7 +59,7 @@ def test_a_kept_bundle_is_sound_and_makes_a_leaderboard(tmp_path: Path) -> None:
     said = json.loads((tmp_path / "board" / "bundles.json").read_text(encoding="utf-8"))
     (accepted,) = said["accepted"]
     assert not said["refused"] and accepted["contact"] == "me@example.org"
-    assert sorted(accepted["runs"]) == [run for (run,) in rows(KEPT / "store.db", "SELECT id FROM runs ORDER BY id")]
+    assert sorted(accepted["runs"]) == [run for (run,) in rows(store, "SELECT id FROM runs ORDER BY id")]
     shown = [json.loads(file.read_text(encoding="utf-8")) for file in (tmp_path / "board" / "downloads").glob("*.json")]
     values = {(row["run"], row["metric"], row["value"]) for (table,) in shown for row in table["rows"] if "run" in row}
     assert values >= {*rows(inside, "SELECT run, metric, value FROM leaderboard")}
