@@ -20,10 +20,10 @@ def narrow(summary: Summary, judges: Sequence[str] = (), protocol: str | None = 
     """
     panels = summary.panels
     known = {panel.judge.id: panel.judge for panel in panels if panel.judge and not extracts(panel.judge)}
-    for wish in judges:
-        if not any(_means(wish, judge) for judge in known.values()):
+    for selector in judges:
+        if not any(_means(selector, judge) for judge in known.values()):
             have = ", ".join(sorted({judge_label(judge) for judge in known.values()})) or "none"
-            raise UserError(f"--judge {wish}: no judge of these runs is called so; there are {have}")
+            raise UserError(f"--judge {selector}: no judge of these runs is called so; there are {have}")
     protocols = sorted({panel.run.protocol for panel in panels})
     if protocol is not None and protocol not in protocols:
         raise UserError(f"--protocol {protocol}: no run has it; there are {', '.join(protocols) or 'none'}")
@@ -32,11 +32,11 @@ def narrow(summary: Summary, judges: Sequence[str] = (), protocol: str | None = 
         if protocol is not None and panel.run.protocol != protocol:
             return False
         judge = panel.judge
-        return not judges or judge is None or extracts(judge) or any(_means(wish, judge) for wish in judges)
+        return not judges or judge is None or extracts(judge) or any(_means(selector, judge) for selector in judges)
 
     tasks = (replace(task, panels=tuple(filter(kept, task.panels))) for task in summary.tasks)
     return replace(summary, tasks=tuple(task for task in tasks if task.panels))
 
 
-def _means(wish: str, judge: JudgeRow) -> bool:
-    return wish in (judge.name, judge_label(judge)) or (len(wish) >= 6 and judge.id.startswith(wish))
+def _means(selector: str, judge: JudgeRow) -> bool:
+    return selector in (judge.name, judge_label(judge)) or (len(selector) >= 6 and judge.id.startswith(selector))

@@ -102,7 +102,7 @@ class _StoredReply:
     item: str
     status: str
     answer: str
-    thought: bool
+    reasoned: bool
     why: str
     served: str
 
@@ -149,8 +149,8 @@ def _replies(store: Store, run_id: str) -> list[_StoredReply]:
     found = []
     for sample, epoch, status, text, reasoning, why, served in rows:
         parts = take_apart(text, [reasoning] if reasoning else [])
-        thought = bool(reasoning or parts.reasoning)
-        found.append(_StoredReply(f"{sample} {epoch}", status, parts.answer.strip(), thought, why, served))
+        reasoned = bool(reasoning or parts.reasoning)
+        found.append(_StoredReply(f"{sample} {epoch}", status, parts.answer.strip(), reasoned, why, served))
     return found
 
 
@@ -170,7 +170,7 @@ def _cut(run: StoredRun, replies: Sequence[_StoredReply]) -> Iterator[HealthLine
     cut = [reply for reply in replies if reply.status == "truncated"]
     asked = run.generation.get("max_tokens") or run.model.settings.get("max_tokens")
     whose = f"max_tokens={asked}" if asked else "the server's own, none was asked for"
-    thinking = sum(reply.thought and not reply.answer for reply in cut)
+    thinking = sum(reply.reasoned and not reply.answer for reply in cut)
     said = f"were cut off at the token limit ({whose})"
     if thinking:
         said += f", {thinking:,} of them while still reasoning, before any answer"
@@ -181,17 +181,17 @@ def _cut(run: StoredRun, replies: Sequence[_StoredReply]) -> Iterator[HealthLine
 def _empty(replies: Sequence[_StoredReply]) -> Iterator[HealthLine]:
     """Whole replies without an answer; one that was cut off or refused is counted as that alone."""
     empty = [reply for reply in replies if reply.status == "ok" and not reply.answer]
-    thought = sum(reply.thought for reply in empty)
+    reasoned = sum(reply.reasoned for reply in empty)
     yield from _line(
         "reasoning",
-        thought,
+        reasoned,
         len(replies),
         "were empty: reasoning came, and no answer behind it",
         "look at the server's reasoning parser, or give more room: --generation max_tokens=4096",
     )
     yield from _line(
         "empty",
-        len(empty) - thought,
+        len(empty) - reasoned,
         len(replies),
         "were empty: no text at all",
         "look at one in the samples, and at the server's chat template and stop words",

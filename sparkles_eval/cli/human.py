@@ -51,7 +51,7 @@ def export(
 
       sparkles-eval human export --rater ada --rater ben --rater eve --dialogues 50
     """
-    from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw, labelling_runs, shown
+    from sparkles_eval.analysis.humans.annotation_sampling import SheetConfig, draw, labelling_runs, shown
     from sparkles_eval.analysis.humans.files import find_pictures, write_sheet
     from sparkles_eval.core.errors import UserError
     from sparkles_eval.judges.load import find_judge
@@ -62,9 +62,9 @@ def export(
     if folder is None:
         raise UserError(f"--criteria-of {criteria_of}: there is no such judge; `sparkles-eval list judges` shows them")
     spec = folder.spec
-    wish = Wish(tuple(rater), dialogues, spec.records(), spec.scale.low, spec.scale.high, seed)
+    config = SheetConfig(tuple(rater), dialogues, spec.records(), spec.scale.low, spec.scale.high, seed)
     with Store(store, create=False) as opened:
-        sheets = draw(opened, labelling_runs(opened, task, run or None), wish)
+        sheets = draw(opened, labelling_runs(opened, task, run or None), config)
         for sheet in sheets:
             add_sheet(opened, sheet)
             pages = shown(opened, sheet)

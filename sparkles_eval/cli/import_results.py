@@ -10,7 +10,7 @@ import typer
 from sparkles_eval.cli import options
 from sparkles_eval.core.printing import make_console, say, say_warning
 
-_TOLD = 20
+_MOST_NAMED = 20
 
 
 def import_results(
@@ -44,16 +44,16 @@ def import_results(
     from sparkles_eval.store.store import Store
 
     console = make_console()
-    wish = ImportOptions(data_root, task, protocol, name, tuple(content or ()))
+    options = ImportOptions(data_root, task, protocol, name, tuple(content or ()))
     with Store(store) as opened:
         done = []
         for file in files:
-            made = import_results(opened, file, wish)
+            made = import_results(opened, file, options)
             done.append(made)
             say(f"{file}: {made.model} on {made.task}, {made.answers} answers, {made.verdicts} judgements")
-            for claim in made.claims[:_TOLD]:
+            for claim in made.claims[:_MOST_NAMED]:
                 say_warning(f"  {one_line(claim)}", err=True)
-            if len(made.claims) > _TOLD:
-                say(f"  ... and {len(made.claims) - _TOLD} more, in the table events", color="yellow", err=True)
+            if len(made.claims) > _MOST_NAMED:
+                say(f"  ... and {len(made.claims) - _MOST_NAMED} more, in the table events", color="yellow", err=True)
         print_tables(summarise(opened, list(dict.fromkeys(made.run_id for made in done))), console)
     console.print(f"store   {store}", highlight=False)

@@ -61,7 +61,7 @@ def judge(
     if not judge:
         raise UserError("name who shall judge, such as --judge facts; `sparkles-eval list judges` shows them")
     extra = [f"repeats={repeats}"] if repeats else []
-    bench = RunJudges(
+    run_judges = RunJudges(
         RunConfig(
             tasks=(),
             models=(),
@@ -72,9 +72,9 @@ def judge(
             plugins=tuple(plugin or ()),
         )
     )
-    seats = [bench.seat(name) for name in bench.members(judge)]
-    panels = bench.panels
-    check_prices(bench.adapters, max_cost)
+    bound_judges = [run_judges.bound(name) for name in run_judges.members(judge)]
+    panels = run_judges.panels
+    check_prices(run_judges.adapters, max_cost)
     terms = RunLimits(
         max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
     )
@@ -83,7 +83,7 @@ def judge(
         if not any(answered.values()):
             raise UserError(f"{store}: no run with answers to judge; `sparkles-eval list runs` shows what it holds")
         with show_progress(plain=plain) as progress:
-            outcome = judge_again(seats, answered, opened, progress, terms, sys.argv)
+            outcome = judge_again(bound_judges, answered, opened, progress, terms, sys.argv)
         if panels:
             from sparkles_eval.analysis.judges.panel_scores import score_panel
 

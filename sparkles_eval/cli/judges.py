@@ -71,7 +71,7 @@ def audit(
 
     if is_panel(judge):
         raise UserError(f"{judge}: a panel is worked out of its members' scores; audit them one by one")
-    wishes = RunConfig(
+    config = RunConfig(
         tasks=(task,),
         models=(),
         judges=(judge,),
@@ -83,23 +83,23 @@ def audit(
         plugins=tuple(plugin or ()),
         shuffle_seed=seed,
     )
-    bench = RunJudges(wishes)
-    seat = bench.seat(judge)
-    placed = _placed(wishes, seat, budget)
+    run_judges = RunJudges(config)
+    bound = run_judges.bound(judge)
+    placed = _placed(config, bound, budget)
     if estimate:
-        print_cost_estimate([one.cell for one in placed], store, max_connections)
+        print_cost_estimate([one.job for one in placed], store, max_connections)
         return
-    check_prices(bench.adapters, max_cost)
+    check_prices(run_judges.adapters, max_cost)
     terms = RunLimits(
         max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
     )
-    if _judge(placed, seat, store, terms, plain=plain) == "interrupted":
+    if _judge(placed, bound, store, terms, plain=plain) == "interrupted":
         say("interrupted; run the same command again to go on from here", err=True)
         raise typer.Exit(130)
-    _show(placed, seat, store, out, table_output.TableFiles(json, csv, latex), wishes.content)
+    _show(placed, bound, store, out, table_output.TableFiles(json, csv, latex), config.content)
 
 
-def _placed(wishes: RunConfig, seat: BoundJudge, budget: int) -> list[AuditJob]:
+def _placed(config: RunConfig, bound: BoundJudge, budget: int) -> list[AuditJob]:
     """The probes of as many dialogues as the budget allows."""
     from dataclasses import replace
 
@@ -109,38 +109,40 @@ def _placed(wishes: RunConfig, seat: BoundJudge, budget: int) -> list[AuditJob]:
     from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
     from sparkles_eval.judges.base import AnsweredSample
 
-    (task,) = load_tasks(wishes)
+    (task,) = load_tasks(config)
     if task.protocol.scorer:
         raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
-    samples, spec = known_truth(task.samples), load_answers(wishes.content)
-    able = [sample for sample in samples if seat.judge.check(sample) is None]
+    samples, spec = known_truth(task.samples), load_answers(config.content)
+    able = [sample for sample in samples if bound.judge.check(sample) is None]
     if not able:
-        raise UserError(f"{seat.judge.card.name} can judge no dialogue of {task.name}: {seat.judge.check(samples[0])}")
-    probes = make_probes(able[:2], seat.judge.card, spec)
-    calls = len(seat.judge.calls(AnsweredSample(able[0], tuple("" for _ in able[0].turns))))
-    each = len(probes) * calls * seat.judge.card.repeats
+        raise UserError(
+            f"{bound.judge.card.name} can judge no dialogue of {task.name}: {bound.judge.check(samples[0])}"
+        )
+    probes = make_probes(able[:2], bound.judge.card, spec)
+    calls = len(bound.judge.calls(AnsweredSample(able[0], tuple("" for _ in able[0].turns))))
+    each = len(probes) * calls * bound.judge.card.repeats
     if budget < 2 * each:
         raise UserError(f"--budget {budget}: one dialogue takes {each} judgements, and two are needed at the least")
     chosen = able[: budget // each]
-    return audit_jobs(replace(task, samples=tuple(chosen)), make_probes(chosen, seat.judge.card, spec), seat)
+    return audit_jobs(replace(task, samples=tuple(chosen)), make_probes(chosen, bound.judge.card, spec), bound)
 
 
-def _judge(placed: list[AuditJob], seat: BoundJudge, path: Path, terms: RunLimits, *, plain: bool) -> str:
+def _judge(placed: list[AuditJob], bound: BoundJudge, path: Path, terms: RunLimits, *, plain: bool) -> str:
     """Ask for what the store lacks; how that ended."""
     from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.engine.prepare import RunPlan
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
-    adapters = (seat.adapter,) if seat.adapter else ()
-    plan = RunPlan(tuple(one.cell for one in placed), adapters)
+    adapters = (bound.adapter,) if bound.adapter else ()
+    plan = RunPlan(tuple(one.job for one in placed), adapters)
     with Store(path) as opened, show_progress(plain=plain) as progress:
         return execute(plan, opened, progress, terms, sys.argv).ending
 
 
 def _show(
     placed: list[AuditJob],
-    seat: BoundJudge,
+    bound: BoundJudge,
     path: Path,
     out: Path | None,
     files: table_output.TableFiles,
@@ -157,9 +159,9 @@ def _show(
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as opened:
-        pairs = [(one.probe, one.cell.run.id) for one in placed]
-        report = audit_report(opened, judge_row(seat.judge), placed[0].cell.task.name, pairs)
-    rehearsed = rehearse(seat.judge, [one.probe for one in placed])
+        pairs = [(one.probe, one.job.run.id) for one in placed]
+        report = audit_report(opened, judge_row(bound.judge), placed[0].job.task.name, pairs)
+    rehearsed = rehearse(bound.judge, [one.probe for one in placed])
     table_output.present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
     text = page(report, content, rehearsed)
     console = make_console()

@@ -148,7 +148,7 @@ def run(
     from sparkles_eval.engine.jobs import Shard
     from sparkles_eval.tasks.variants import Variation
 
-    wishes = RunConfig(
+    config = RunConfig(
         tasks=tuple(task),
         models=tuple(model),
         judges=tuple(judge or ()),
@@ -170,7 +170,7 @@ def run(
         controls=controls,
     )
     if dry_run:
-        _show_prompts(wishes)
+        _show_prompts(config)
         return
 
     from sparkles_eval.cli.run_display import show_progress
@@ -180,11 +180,11 @@ def run(
     from sparkles_eval.engine.session import RunLimits
     from sparkles_eval.store.store import Store
 
-    plan = prepare(wishes)
+    plan = prepare(config)
     if estimate:
         from sparkles_eval.cli.run_display import print_cost_estimate
 
-        print_cost_estimate(plan.cells, store, max_connections)
+        print_cost_estimate(plan.jobs, store, max_connections)
         return
     check_prices(plan.adapters, max_cost)
     terms = RunLimits(
@@ -209,7 +209,7 @@ def _ending() -> ModuleType:
     return importlib.import_module("sparkles_eval.cli.finish")
 
 
-def _show_prompts(wishes: RunConfig) -> None:
+def _show_prompts(config: RunConfig) -> None:
     """What one sample of every task is asked, turn by turn; the reference stands for the model's own answers."""
     from rich.markup import escape
 
@@ -217,7 +217,7 @@ def _show_prompts(wishes: RunConfig) -> None:
     from sparkles_eval.engine.prepare import load_tasks
 
     console = make_console()
-    for task in load_tasks(wishes):
+    for task in load_tasks(config):
         sample = task.samples[0]
         console.rule(f"{task.name}: sample {sample.id} ({task.protocol.name} protocol)")
         for turn in range(len(sample.turns)):

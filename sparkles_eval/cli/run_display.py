@@ -30,13 +30,13 @@ from sparkles_eval.engine.progress import Progress as Listener
 from sparkles_eval.store.store import Store
 
 
-def print_cost_estimate(cells: Sequence[EvalJob], path: Path, connections: int | None) -> None:
+def print_cost_estimate(jobs: Sequence[EvalJob], path: Path, connections: int | None) -> None:
     """Print a table of what the store at `path` (if it is there) still lacks."""
     if path.is_file():
         with Store(path, create=False) as store:
-            lines = estimate_cost(cells, store, connections)
+            lines = estimate_cost(jobs, store, connections)
     else:
-        lines = estimate_cost(cells, None, connections)
+        lines = estimate_cost(jobs, None, connections)
     print_lines(lines)
 
 
@@ -232,8 +232,8 @@ class _Lines(_Counting):
 
     def waiting(self, who: str, until: datetime) -> None:
         # One line a wait: every request that waits tells its own, seconds apart.
-        told = self._waits.get(who)
-        if told is None or told <= datetime.now().astimezone():
+        known = self._waits.get(who)
+        if known is None or known <= datetime.now().astimezone():
             self._waits[who] = until
             self._say(f"waiting on {who} until {until:%H:%M:%S}")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sparkles_eval.publishing.discrepancies import Verification
 
 EXIT_FINDINGS = 1
-_TOLD = 40
+_MOST_NAMED = 40
 
 
 def verify(
@@ -47,10 +47,10 @@ def verify(
 
 
 def _print(found: Verification) -> None:
-    for finding in found.findings[:_TOLD]:
+    for finding in found.findings[:_MOST_NAMED]:
         say(f"  {finding}", color="red")
-    if len(found.findings) > _TOLD:
-        say(f"  ... and {len(found.findings) - _TOLD:,} more; --json FILE has them")
+    if len(found.findings) > _MOST_NAMED:
+        say(f"  ... and {len(found.findings) - _MOST_NAMED:,} more; --json FILE has them")
     for why in found.unchecked:
         say_warning(f"not worked out again: {why}")
     if found.checked:

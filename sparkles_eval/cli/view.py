@@ -80,7 +80,7 @@ def view(
 
     places = opening.ViewerConfig(store, data_root, tuple(content or ()), host, port, open_browser=not no_browser)
     if annotate:
-        wish = opening.AnnotateConfig(rater or "", task, tuple(run or ()), n, criteria_of, seed, pairwise=pairwise)
-        opening.serve_annotator(places, wish)
+        config = opening.AnnotateConfig(rater or "", task, tuple(run or ()), n, criteria_of, seed, pairwise=pairwise)
+        opening.serve_annotator(places, config)
     else:
         opening.serve_viewer(places)

@@ -86,8 +86,8 @@ def take_apart(text: str, fields: Sequence[str | None] = (), *, opened: bool = F
             break
         reasoning, answer, unclosed = [*reasoning, *more], rest, unclosed or still
     answer = _without_end(answer)
-    thoughts = dict.fromkeys((thought or "").strip() for thought in (*fields, *reasoning))
-    whole = "\n\n".join(thought for thought in thoughts if thought)
+    pieces = dict.fromkeys((thought or "").strip() for thought in (*fields, *reasoning))
+    whole = "\n\n".join(thought for thought in pieces if thought)
     return ReplyParts(answer.strip() if marked else answer, whole or None, unclosed)
 
 

@@ -38,9 +38,9 @@ class _Entry:
 class Batcher:
     """The queue of one local model. `told` gets a line when something worth knowing happens, on the event loop."""
 
-    def __init__(self, adapter: BatchAdapter, told: Callable[[str], None]) -> None:
+    def __init__(self, adapter: BatchAdapter, on_event: Callable[[str], None]) -> None:
         self._adapter = adapter
-        self._told = told
+        self._on_event = on_event
         self._news = threading.Condition()
         self._waiting: list[_Entry] = []
         self._answers = _AnswerLengths()
@@ -119,7 +119,7 @@ class Batcher:
         self._on_loop(lambda: _settle(entry.future, outcome))
 
     def tell(self, message: str) -> None:
-        self._on_loop(lambda: self._told(message))
+        self._on_loop(lambda: self._on_event(message))
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         assert self._loop is not None  # a lane exists only after the first request

@@ -41,13 +41,18 @@ class Breaker:
     """
 
     def __init__(
-        self, *, clock: Callable[[], float], told: Callable[[str, str], None], longest_s: float, proven: bool = False
+        self,
+        *,
+        clock: Callable[[], float],
+        on_event: Callable[[str, str], None],
+        longest_s: float,
+        proven: bool = False,
     ) -> None:
         self.passing = proven
         """True while everybody may ask."""
         self.outage = False
         """True while the model is known to be away, and not only untried."""
-        self._clock, self._told, self._longest_s = clock, told, longest_s
+        self._clock, self._on_event, self._longest_s = clock, on_event, longest_s
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._probing = False
         self._timer: asyncio.TimerHandle | None = None
@@ -77,7 +82,7 @@ class Breaker:
         now = self._clock()
         lasted = now - self._failing_since if self.outage and self._failing_since is not None else 0.0
         if self.outage:
-            self._told("back", f"it answers again after {lasted:.0f} s")
+            self._on_event("back", f"it answers again after {lasted:.0f} s")
         self._last_good, self._failing_since, self._in_a_row = now, None, 0
         self._replied, self.outage = True, False
         self._open()
@@ -131,7 +136,9 @@ class Breaker:
     def _begin(self, why: str) -> None:
         self.outage = True
         minutes = f"{self._longest_s / 60:.0f} minutes" if self._longest_s >= 120 else f"{self._longest_s:.0f} s"
-        self._told("outage", f"{why}; trying with one request at a time until it answers, for {minutes} at the most")
+        self._on_event(
+            "outage", f"{why}; trying with one request at a time until it answers, for {minutes} at the most"
+        )
 
     def _interval(self, now: float, retry_after: float | None) -> float:
         since = self._failing_since if self._failing_since is not None else now

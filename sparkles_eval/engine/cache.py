@@ -60,9 +60,9 @@ class KeyedLock:
 class ResponseCache:
     """Gets replies of one model for one store. `once` is shared by all that may ask the same at the same time."""
 
-    def __init__(self, store: Store, asker: ModelClient, once: KeyedLock) -> None:
+    def __init__(self, store: Store, client: ModelClient, once: KeyedLock) -> None:
         self._store = store
-        self._asker = asker
+        self._asker = client
         self._once = once
 
     def known(self, request: Request) -> bool:

@@ -125,7 +125,7 @@ class ModelClient:
         )
         self.breaker = Breaker(
             clock=monotonic,
-            told=lambda kind, message: progress.event(kind, self.name, message),
+            on_event=lambda kind, message: progress.event(kind, self.name, message),
             longest_s=patience.outage_s,
             proven=self._batcher is not None,
         )

@@ -32,13 +32,13 @@ class CostEstimate:
     """At the connections given, from the stored replies' latency."""
 
 
-def estimate_cost(cells: Iterable[EvalJob], store: Store | None, connections: int | None) -> list[CostEstimate]:
+def estimate_cost(jobs: Iterable[EvalJob], store: Store | None, connections: int | None) -> list[CostEstimate]:
     """A line for every cell's model, and one for every judge of it that asks a model."""
     forecaster = CostEstimator(store, connections)
     lines: list[CostEstimate] = []
-    for cell in cells:
-        lines.append(forecaster.model(cell))
-        lines.extend(forecaster.judge(cell, seat, seat.adapter) for seat in cell.bound_judges if seat.adapter)
+    for job in jobs:
+        lines.append(forecaster.model(job))
+        lines.extend(forecaster.judge(job, bound, bound.adapter) for bound in job.bound_judges if bound.adapter)
     return lines
 
 
@@ -49,33 +49,33 @@ class CostEstimator:
         self._store = store
         self._connections = connections
 
-    def model(self, cell: EvalJob) -> CostEstimate:
-        run = cell.run
+    def model(self, job: EvalJob) -> CostEstimate:
+        run = job.run
         items = run.total * run.epochs
-        share = 1 - self._answered(cell, run) / items
+        share = 1 - self._answered(job, run) / items
         asked = requests = 0
-        for sample in cell.asked:
+        for sample in job.asked:
             answers = _likely_answers(sample)
             for turn in range(len(sample.turns)):
-                asked += tokens(cell.task.prompt.conversation(sample, answers[:turn]))
+                asked += tokens(job.task.prompt.conversation(sample, answers[:turn]))
                 requests += 1
         rounds = run.epochs * share
-        return self._line(cell.adapter.model, run, round(requests * rounds), round(asked * rounds))
+        return self._line(job.adapter.model, run, round(requests * rounds), round(asked * rounds))
 
-    def _answered(self, cell: EvalJob, run: Run) -> int:
+    def _answered(self, job: EvalJob, run: Run) -> int:
         if self._store is None:
             return 0
-        if scorer := cell.task.protocol.scorer:
+        if scorer := job.task.protocol.scorer:
             return len(self._store.scored(run.id, scorer_row(scorer).id))
         return len({(answer.sample_id, answer.epoch) for answer in self._store.answers(run.id) if answer.turn > 1})
 
-    def judge(self, cell: EvalJob, seat: BoundJudge, adapter: Adapter) -> CostEstimate:
-        run, card = cell.run, seat.judge.card
-        done = len(self._store.scored(run.id, judge_row(seat.judge).id)) if self._store else 0
+    def judge(self, job: EvalJob, bound: BoundJudge, adapter: Adapter) -> CostEstimate:
+        run, card = job.run, bound.judge.card
+        done = len(self._store.scored(run.id, judge_row(bound.judge).id)) if self._store else 0
         asked = requests = 0
-        for sample in cell.asked:
-            if seat.judge.check(sample) is None:
-                calls = seat.judge.calls(AnsweredSample(sample, _likely_answers(sample)))
+        for sample in job.asked:
+            if bound.judge.check(sample) is None:
+                calls = bound.judge.calls(AnsweredSample(sample, _likely_answers(sample)))
                 prompts = [call.conversation for call in calls if call.conversation]
                 asked += sum(map(tokens, prompts))
                 requests += len(prompts)

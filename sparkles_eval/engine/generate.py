@@ -30,29 +30,29 @@ class Generator:
 
     def __init__(
         self,
-        cell: EvalJob,
+        job: EvalJob,
         run: Run,
         sample_ids: list[str],
         *,
         store: Store,
-        asker: ModelClient,
+        client: ModelClient,
         once: KeyedLock,
         progress: Progress,
         pictures: PictureWindow,
         answered: Callable[[CompletedSample], None],
     ) -> None:
-        self.cell = cell
+        self.job = job
         self.run = run
         self._ids = sample_ids
         self._store = store
-        self._asker = asker
-        self._replies = ResponseCache(store, asker, once)
+        self._asker = client
+        self._replies = ResponseCache(store, client, once)
         self._progress = progress
         self._pictures = pictures
         self._answered = answered
-        self._scorer = cell.task.protocol.scorer
+        self._scorer = job.task.protocol.scorer
         self._scorer_row = scorer_row(self._scorer) if self._scorer else None
-        self._judges = [(judge_row(seat.judge), seat.judge.card.repeats) for seat in cell.bound_judges]
+        self._judges = [(judge_row(bound.judge), bound.judge.card.repeats) for bound in job.bound_judges]
 
     def jobs(self) -> Iterator[Job]:
         """One job for every item that lacks an answer; those that lack none are passed on at once."""
@@ -80,7 +80,7 @@ class Generator:
 
     def _items(self) -> Iterator[WorkItem]:
         for epoch in range(self.run.epochs):
-            for sample, sample_id in zip(self.cell.asked, self.cell.share.take(self._ids), strict=True):
+            for sample, sample_id in zip(self.job.asked, self.job.share.take(self._ids), strict=True):
                 yield WorkItem(sample, sample_id, epoch)
 
     async def _answer(self, item: WorkItem, have: Mapping[int, AnswerRow]) -> None:
@@ -116,14 +116,14 @@ class Generator:
         A protocol's scorer scores the turns with targets, of most tasks the last one.
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
         """
-        task, protocol = self.cell.task, self.cell.task.protocol
+        task, protocol = self.job.task, self.job.task.protocol
         turn, draw = len(earlier) + 1, 0
         scorer = self._scorer if turn in item.sample.scored_turns else None
         conversation = task.prompt.conversation(item.sample, self._history(item.sample, earlier))
         if damage := await self._pictures.damage(conversation.images):
             raise Unanswered(damage)
         while True:
-            generation = reseeded(self.cell.generation, item.epoch * protocol.draws + draw)
+            generation = reseeded(self.job.generation, item.epoch * protocol.draws + draw)
             response = await self._replies.reply(Request(conversation, generation, item.sample, turn, item.epoch, draw))
             score = scorer.score(response, item.sample, turn) if scorer else None
             draw += 1
@@ -157,7 +157,7 @@ class Generator:
 
     def _history(self, sample: Sample, earlier: Sequence[AnswerRow]) -> list[str]:
         """What the model is told that it said before: its answers, with its reasoning only where it wants that."""
-        if not self.cell.task.own_history:
+        if not self.job.task.own_history:
             return [turn.reference or "" for turn in sample.turns[: len(earlier)]]
         if self.run.model.settings.get("keep_reasoning") == "true":
             return [with_reasoning(answer.text, answer.reasoning) for answer in earlier]

@@ -41,20 +41,20 @@ class Grader:
     def __init__(
         self,
         run: RunRef,
-        seat: BoundJudge,
+        bound: BoundJudge,
         *,
         store: Store,
-        asker: ModelClient | None,
+        client: ModelClient | None,
         once: KeyedLock,
         progress: Progress,
     ) -> None:
         self.run = run
-        self._judge = seat.judge
-        self._card = seat.judge.card
-        self._row = judge_row(seat.judge)
+        self._judge = bound.judge
+        self._card = bound.judge.card
+        self._row = judge_row(bound.judge)
         self._who = f"{judge_name(self._card)} on {run.model}"
         self._store = store
-        self._asker = asker
+        self._asker = client
         self._once = once
         self._progress = progress
         store.add_judge(self._row)
@@ -127,17 +127,17 @@ class Grader:
                 asked = _with_reason(call, verdict.reason or "")
 
     async def _ask(self, sample: Sample, call: JudgeCall, repeat: int, attempt: int) -> Verdict:
-        asker = self._asker
-        if call.conversation is None or asker is None:
+        client = self._asker
+        if call.conversation is None or client is None:
             return replace(self._judge.read(call, ""), usage=Usage(0, 0, 0.0))  # a rule bills nobody
         prompt = _written(call)
-        schema = call.schema if asker.adapter.structured else None
-        generation = asker.adapter.effective(reseeded(self._card.generation, attempt - 1))
+        schema = call.schema if client.adapter.structured else None
+        generation = client.adapter.effective(reseeded(self._card.generation, attempt - 1))
         request = Request(call.conversation, generation, sample, len(sample.turns), epoch=repeat, schema=schema)
         began = monotonic()
         errors: list[Attempt] = []
         try:
-            reply = await asker.ask(request, errors.append)
+            reply = await client.ask(request, errors.append)
         except Unanswered as error:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
         read = self._judge.read(replace(call, cut_off=reply.status is Status.TRUNCATED), reply.text)

@@ -25,7 +25,7 @@ from sparkles_eval.tasks.variants import vary
 class RunPlan:
     """What will be worked on, and the adapters to close afterwards."""
 
-    cells: tuple[EvalJob, ...]
+    jobs: tuple[EvalJob, ...]
     adapters: tuple[Adapter, ...]
     panels: tuple[JudgePanel, ...] = ()
     """Judges that are worked out of the cells' judges once those have scored."""
@@ -35,55 +35,57 @@ class RunPlan:
             await adapter.aclose()
 
 
-def prepare(wishes: RunConfig) -> RunPlan:
+def prepare(config: RunConfig) -> RunPlan:
     """Load every task, build every model and judge, and see that they fit together.
 
     Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
     """
-    tasks = load_tasks(wishes)
-    models = [_model(name, wishes) for name in dict.fromkeys(wishes.models)]
+    tasks = load_tasks(config)
+    models = [_model(name, config) for name in dict.fromkeys(config.models)]
     _same_name([adapter.model for adapter in models])
-    bench = RunJudges(wishes, [judge for task in tasks for judge in task.judges])
-    cells: list[EvalJob] = []
+    run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
+    jobs: list[EvalJob] = []
     controls: list[Adapter] = []
     for task in tasks:
         _fit(task, models)
-        seats = bench.bound_judges(task)
-        known = make_controls(task.samples, task.data_hash) if wishes.controls else ()
+        bound_judges = run_judges.bound_judges(task)
+        known = make_controls(task.samples, task.data_hash) if config.controls else ()
         controls += known
-        cells += [
-            EvalJob(task, adapter, adapter.effective(task.protocol.generation), wishes.epochs, seats, wishes.share)
+        jobs += [
+            EvalJob(
+                task, adapter, adapter.effective(task.protocol.generation), config.epochs, bound_judges, config.share
+            )
             for adapter in (*models, *known)
         ]
-    return RunPlan(tuple(cells), (*models, *controls, *bench.adapters), bench.panels)
+    return RunPlan(tuple(jobs), (*models, *controls, *run_judges.adapters), run_judges.panels)
 
 
-def load_tasks(wishes: RunConfig) -> list[Task]:
+def load_tasks(config: RunConfig) -> list[Task]:
     """The tasks alone, each with the samples that the user picked."""
-    return [_task(name, wishes) for name in dict.fromkeys(wishes.tasks)]
+    return [_task(name, config) for name in dict.fromkeys(config.tasks)]
 
 
-def _task(name: str, wishes: RunConfig) -> Task:
+def _task(name: str, config: RunConfig) -> Task:
     task = load_task(
         name,
-        protocol=wishes.protocol,
-        args=scoped("--task-arg", wishes.task_args, name, wishes.tasks),
-        data_root=wishes.data_root,
-        content=wishes.content,
-        skip_bad=wishes.skip_bad,
-        plugins=wishes.plugins,
+        protocol=config.protocol,
+        args=scoped("--task-arg", config.task_args, name, config.tasks),
+        data_root=config.data_root,
+        content=config.content,
+        skip_bad=config.skip_bad,
+        plugins=config.plugins,
     )
-    chosen = select(task, limit=wishes.limit, ids=wishes.sample_ids, shuffle_seed=wishes.shuffle_seed)
-    return check_first(vary(chosen, wishes.variation), skip_bad=wishes.skip_bad)
+    chosen = select(task, limit=config.limit, ids=config.sample_ids, shuffle_seed=config.shuffle_seed)
+    return check_first(vary(chosen, config.variation), skip_bad=config.skip_bad)
 
 
-def _model(name: str, wishes: RunConfig) -> Adapter:
+def _model(name: str, config: RunConfig) -> Adapter:
     options = ModelOptions(
-        args=tuple(scoped("--model-arg", wishes.model_args, name, wishes.models).items()),
-        generation=read_generation("--generation", scoped("--generation", wishes.generation, name, wishes.models)),
-        protocol=wishes.protocol,
+        args=tuple(scoped("--model-arg", config.model_args, name, config.models).items()),
+        generation=read_generation("--generation", scoped("--generation", config.generation, name, config.models)),
+        protocol=config.protocol,
     )
-    return build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
+    return build_adapter(name, options, content=config.content, plugins=config.plugins)
 
 
 def _same_name(models: Sequence[Model]) -> None:
@@ -130,14 +132,14 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, wishes: RunConfig, own: Sequence[str] = ()) -> None:
+    def __init__(self, config: RunConfig, own: Sequence[str] = ()) -> None:
         """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
-        self._wishes = wishes
-        self._panels = {name: _panel(name, wishes) for name in dict.fromkeys((*wishes.judges, *own)) if is_panel(name)}
-        wished = self.members((*wishes.judges, *own))
-        self._names = [*wished, *(wish.partition("@")[0] for wish in wished), *self._panels, _PANEL]
-        self._plugins = [load_plugin(path) for path in wishes.plugins]
-        self._seats: dict[str, BoundJudge] = {}
+        self._config = config
+        self._panels = {name: _panel(name, config) for name in dict.fromkeys((*config.judges, *own)) if is_panel(name)}
+        selectors = self.members((*config.judges, *own))
+        self._names = [*selectors, *(selector.partition("@")[0] for selector in selectors), *self._panels, _PANEL]
+        self._plugins = [load_plugin(path) for path in config.plugins]
+        self._bound: dict[str, BoundJudge] = {}
 
     def members(self, names: Sequence[str]) -> list[str]:
         """The judges that are to be asked, each once: a panel's members in its place."""
@@ -148,47 +150,47 @@ class RunJudges:
     def panels(self) -> tuple[JudgePanel, ...]:
         """The panels that were named, their members made. Raises errors.UserError where members do not fit."""
         return tuple(
-            JudgePanel(wish, tuple(self.seat(member).judge.card for member in wish.members))
-            for wish in self._panels.values()
+            JudgePanel(selector, tuple(self.bound(member).judge.card for member in selector.members))
+            for selector in self._panels.values()
         )
 
     @property
     def adapters(self) -> tuple[Adapter, ...]:
-        return tuple(seat.adapter for seat in self._seats.values() if seat.adapter is not None)
+        return tuple(bound.adapter for bound in self._bound.values() if bound.adapter is not None)
 
     def bound_judges(self, task: Task) -> tuple[BoundJudge, ...]:
         """Who scores a task: the judges that the user named, else the task's own; none where only a rule scores."""
         if not task.judges:
             return ()
-        return tuple(self.seat(name) for name in self.members(self._wishes.judges or task.judges))
+        return tuple(self.bound(name) for name in self.members(self._config.judges or task.judges))
 
-    def seat(self, wish: str) -> BoundJudge:
+    def bound(self, selector: str) -> BoundJudge:
         """The judge `NAME` or `NAME@MODEL`, made once however many tasks it scores."""
-        if wish not in self._seats:
-            self._seats[wish] = self._make(wish)
-        return self._seats[wish]
+        if selector not in self._bound:
+            self._bound[selector] = self._make(selector)
+        return self._bound[selector]
 
-    def _make(self, wish: str) -> BoundJudge:
-        wishes = self._wishes
-        name, _, model_name = wish.partition("@")
-        given = scoped("--judge-arg", wishes.judge_args, (wish, name), self._names)
-        own, rest = split_judge_args(name, given, content=wishes.content, plugins=self._plugins)
-        model_name = model_name or own.pop("model", "") or default_model(name, wishes.content) or ""
+    def _make(self, selector: str) -> BoundJudge:
+        config = self._config
+        name, _, model_name = selector.partition("@")
+        given = scoped("--judge-arg", config.judge_args, (selector, name), self._names)
+        own, rest = split_judge_args(name, given, content=config.content, plugins=self._plugins)
+        model_name = model_name or own.pop("model", "") or default_model(name, config.content) or ""
         adapter = None
         if own.get("structured") == "true" and "base_url" in rest:
             # Said of the judge, but a server of one's own has to be known to take a schema, too.
             rest["structured"] = "true"
         if model_name:
             options = ModelOptions(args=tuple(rest.items()))
-            adapter = build_adapter(model_name, options, content=wishes.content, plugins=wishes.plugins)
+            adapter = build_adapter(model_name, options, content=config.content, plugins=config.plugins)
         judge = load_judge(
             name,
-            protocol=wishes.protocol,
+            protocol=config.protocol,
             adapter_model=adapter.model if adapter else None,
             effective=adapter.effective if adapter else None,
             structured=adapter.structured if adapter else False,
             args=own,
-            content=wishes.content,
+            content=config.content,
             plugins=self._plugins,
         )
         return BoundJudge(judge, adapter)
@@ -198,6 +200,6 @@ _PANEL = PREFIX.removesuffix(":")
 """How `--judge-arg` calls any panel: `panel:quorum=2`."""
 
 
-def _panel(name: str, wishes: RunConfig) -> PanelSpec:
-    own = scoped("--judge-arg", [pair for pair in wishes.judge_args if pair.startswith(PREFIX)], (name, _PANEL), ())
+def _panel(name: str, config: RunConfig) -> PanelSpec:
+    own = scoped("--judge-arg", [pair for pair in config.judge_args if pair.startswith(PREFIX)], (name, _PANEL), ())
     return read_panel(name, own)

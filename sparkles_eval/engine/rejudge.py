@@ -78,19 +78,19 @@ class AuditJob:
     """A probe and the cell that it is judged in."""
 
     probe: Probe
-    cell: EvalJob
+    job: EvalJob
 
 
-def audit_jobs(task: Task, probes: Sequence[Probe], seat: BoundJudge) -> list[AuditJob]:
+def audit_jobs(task: Task, probes: Sequence[Probe], bound: BoundJudge) -> list[AuditJob]:
     """One cell a probe: its dialogues as the task's samples, its answers as a model's.
 
     A probe's model is named "audit/NAME"; its identity covers the answers, so changed texts are another run.
     """
-    return [AuditJob(probe, _cell(task, probe, seat)) for probe in probes]
+    return [AuditJob(probe, _job(task, probe, bound)) for probe in probes]
 
 
-def _cell(task: Task, probe: Probe, seat: BoundJudge) -> EvalJob:
-    samples = replace(task, samples=probe.samples, variant=VARIANT, judges=(seat.judge.card.name,))
+def _job(task: Task, probe: Probe, bound: BoundJudge) -> EvalJob:
+    samples = replace(task, samples=probe.samples, variant=VARIANT, judges=(bound.judge.card.name,))
     said = {sample.id: list(texts) for sample, texts in zip(probe.samples, probe.answers, strict=True)}
     model = Model(
         name=f"{KIND}/{probe.name}",
@@ -101,4 +101,4 @@ def _cell(task: Task, probe: Probe, seat: BoundJudge) -> EvalJob:
         reads_sample=True,
     )
     answers = {(name, turn, 0): {0: text} for name, texts in said.items() for turn, text in enumerate(texts, start=1)}
-    return EvalJob(samples, Replay(model, Path(probe.name), answers), Generation(), bound_judges=(seat,))
+    return EvalJob(samples, Replay(model, Path(probe.name), answers), Generation(), bound_judges=(bound,))

@@ -151,18 +151,18 @@ def execute(
     async def work() -> None:
         aside = asyncio.create_task(idle())
         try:
-            await session.work(plan.cells)
+            await session.work(plan.jobs)
         finally:
             aside.cancel()
             session.close()
             await plan.aclose()
 
     until_done(session, work, progress)
-    return _finish(store, session, environment_id, [part for cell in plan.cells for part in _expected(cell)])
+    return _finish(store, session, environment_id, [part for job in plan.jobs for part in _expected(job)])
 
 
 def judge_again(
-    seats: Sequence[BoundJudge],
+    bound_judges: Sequence[BoundJudge],
     answered: Mapping[RunRef, Sequence[CompletedSample]],
     store: Store,
     progress: Progress,
@@ -177,18 +177,18 @@ def judge_again(
 
     async def work() -> None:
         try:
-            await session.judge(seats, answered)
+            await session.judge(bound_judges, answered)
         finally:
             session.close()
-            for seat in seats:
-                if seat.adapter:
-                    await seat.adapter.aclose()
+            for bound in bound_judges:
+                if bound.adapter:
+                    await bound.adapter.aclose()
 
     until_done(session, work, progress)
     expected = [
-        _Expected(run.id, judge_row(seat.judge).id, len(items) * seat.judge.card.repeats)
+        _Expected(run.id, judge_row(bound.judge).id, len(items) * bound.judge.card.repeats)
         for run, items in answered.items()
-        for seat in seats
+        for bound in bound_judges
     ]
     return _finish(store, session, environment_id, expected)
 
@@ -239,14 +239,14 @@ def _first_of_user(group: BaseExceptionGroup[BaseException]) -> UserError | None
     return None
 
 
-def _expected(cell: EvalJob) -> Iterator[_Expected]:
-    run = cell.run
-    items = len(cell.asked) * run.epochs
-    samples = None if len(cell.asked) == run.total else frozenset(map(sample_key, cell.asked))
-    if scorer := cell.task.protocol.scorer:
+def _expected(job: EvalJob) -> Iterator[_Expected]:
+    run = job.run
+    items = len(job.asked) * run.epochs
+    samples = None if len(job.asked) == run.total else frozenset(map(sample_key, job.asked))
+    if scorer := job.task.protocol.scorer:
         yield _Expected(run.id, scorer_row(scorer).id, items, samples)
-    for seat in cell.bound_judges:
-        yield _Expected(run.id, judge_row(seat.judge).id, items * seat.judge.card.repeats, samples)
+    for bound in job.bound_judges:
+        yield _Expected(run.id, judge_row(bound.judge).id, items * bound.judge.card.repeats, samples)
 
 
 def _finish(store: Store, session: Session, environment_id: int, expected: Sequence[_Expected]) -> RunOutcome:

@@ -100,73 +100,73 @@ class Session:
     @property
     def in_flight(self) -> int:
         """Items that are being worked on."""
-        desks = (*self._models.values(), *self._judges.values())
-        return sum(desk.asker.in_flight if desk.asker else desk.limiter.in_flight for desk in desks)
+        lanes = (*self._models.values(), *self._judges.values())
+        return sum(lane.client.in_flight if lane.client else lane.limiter.in_flight for lane in lanes)
 
     @property
     def stopped(self) -> tuple[Stopped, ...]:
         """The models that were asked nothing more, and how many requests were not sent because of that."""
-        desks = (*self._models.values(), *self._judges.values())
-        askers = [desk.asker for desk in desks if desk.asker is not None and desk.asker.stopped is not None]
-        return tuple(Stopped(asker.name, asker.stopped or "", asker.unasked) for asker in askers)
+        lanes = (*self._models.values(), *self._judges.values())
+        clients = [lane.client for lane in lanes if lane.client is not None and lane.client.stopped is not None]
+        return tuple(Stopped(client.name, client.stopped or "", client.unasked) for client in clients)
 
     def close(self) -> None:
         """End the threads of pictures and local models; call it when the work is over, however it ended."""
         self._pictures.close()
-        for desk in (*self._models.values(), *self._judges.values()):
-            if desk.asker:
-                desk.asker.close()
+        for lane in (*self._models.values(), *self._judges.values()):
+            if lane.client:
+                lane.client.close()
 
     def interrupt(self) -> None:
         """Send nothing more; what is on its way is waited for and kept."""
         self.interrupted = True
-        for desk in (*self._models.values(), *self._judges.values()):
-            desk.pool.drop()
-            if desk.asker:
-                desk.asker.interrupt()
+        for lane in (*self._models.values(), *self._judges.values()):
+            lane.pool.drop()
+            if lane.client:
+                lane.client.interrupt()
 
-    async def work(self, cells: Sequence[EvalJob]) -> list[Run]:
+    async def work(self, jobs: Sequence[EvalJob]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
         runs: list[Run] = []
-        self._tell_notes(cells)
-        for cell in cells:
-            run = cell.run
-            ids = self._store.add_run(run, cell.task_row, cell.task.samples, cell.task.skipped, self._environment_id)
-            if scorer := cell.task.protocol.scorer:
+        self._tell_notes(jobs)
+        for job in jobs:
+            run = job.run
+            ids = self._store.add_run(run, job.task_row, job.task.samples, job.task.skipped, self._environment_id)
+            if scorer := job.task.protocol.scorer:
                 self._store.add_judge(scorer_row(scorer))
-            desk = self._desk(self._models, cell.adapter)
-            assert desk.asker is not None  # a model has an adapter
+            lane = self._lane(self._models, job.adapter)
+            assert lane.client is not None  # a model has an adapter
             generator = Generator(
-                cell,
+                job,
                 run,
                 ids,
                 store=self._store,
-                asker=desk.asker,
+                client=lane.client,
                 once=self._once,
                 progress=self._progress,
                 pictures=self._pictures,
-                answered=partial(_hand_over, self._graders(_run_ref(cell), cell.bound_judges)),
+                answered=partial(_hand_over, self._graders(_run_ref(job), job.bound_judges)),
             )
-            desk.pool.feed(generator.jobs())
+            lane.pool.feed(generator.jobs())
             runs.append(run)
-        images = {image.sha256: image for cell in cells for sample in cell.asked for image in sample.images}
+        images = {image.sha256: image for job in jobs for sample in job.asked for image in sample.images}
         async with asyncio.TaskGroup() as group:
             group.create_task(self.store_images(images))
-            for desk in self._judges.values():
-                group.create_task(desk.pool.run())
+            for lane in self._judges.values():
+                group.create_task(lane.pool.run())
             await _finish(self._models.values())
-            for desk in self._judges.values():
-                desk.pool.close()
+            for lane in self._judges.values():
+                lane.pool.close()
         shown: dict[int, tuple[Model, dict[str, Image]]] = {}
-        for cell in cells:
-            seen = shown.setdefault(id(cell.adapter), (cell.adapter.model, {}))[1]
-            seen.update((image.sha256, image) for sample in cell.asked for image in sample.images)
+        for job in jobs:
+            seen = shown.setdefault(id(job.adapter), (job.adapter.model, {}))[1]
+            seen.update((image.sha256, image) for sample in job.asked for image in sample.images)
         for model, listed in shown.values():
             self._pictures.tell(model, listed.values())
         return runs
 
-    def _tell_notes(self, cells: Sequence[EvalJob]) -> None:
-        for task in {id(cell.task): cell.task for cell in cells}.values():
+    def _tell_notes(self, jobs: Sequence[EvalJob]) -> None:
+        for task in {id(job.task): job.task for job in jobs}.values():
             for note in repeated(task.samples):
                 self._progress.event("data", task.name, note)
 
@@ -175,10 +175,12 @@ class Session:
         embed = self._terms.embed_images
         await store_images(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
 
-    async def judge(self, seats: Sequence[BoundJudge], answered: Mapping[RunRef, Iterable[CompletedSample]]) -> None:
+    async def judge(
+        self, bound_judges: Sequence[BoundJudge], answered: Mapping[RunRef, Iterable[CompletedSample]]
+    ) -> None:
         """Score the stored answers of runs; none of their models is needed."""
         for run, items in answered.items():
-            graders = self._graders(run, seats)
+            graders = self._graders(run, bound_judges)
             for item in items:
                 _hand_over(graders, item)
         await _finish(self._judges.values())
@@ -188,26 +190,26 @@ class Session:
 
         `jobs` makes them from where replies come from and who is told; see dialogues.generate.
         """
-        desk = self._desk(self._models, adapter)
-        assert desk.asker is not None  # a model has an adapter
-        desk.pool.feed(jobs(ResponseCache(self._store, desk.asker, self._once), self._progress))
-        await _finish([desk])
+        lane = self._lane(self._models, adapter)
+        assert lane.client is not None  # a model has an adapter
+        lane.pool.feed(jobs(ResponseCache(self._store, lane.client, self._once), self._progress))
+        await _finish([lane])
 
-    def _graders(self, run: RunRef, seats: Sequence[BoundJudge]) -> list[tuple[Grader, Pool]]:
+    def _graders(self, run: RunRef, bound_judges: Sequence[BoundJudge]) -> list[tuple[Grader, Pool]]:
         graders = []
-        for seat in seats:
-            desk = self._desk(self._judges, seat.adapter)
-            grader = Grader(run, seat, store=self._store, asker=desk.asker, once=self._once, progress=self._progress)
-            graders.append((grader, desk.pool))
+        for bound in bound_judges:
+            lane = self._lane(self._judges, bound.adapter)
+            grader = Grader(run, bound, store=self._store, client=lane.client, once=self._once, progress=self._progress)
+            graders.append((grader, lane.pool))
         return graders
 
-    def _desk(self, desks: dict[int, _Lane], adapter: Adapter | None) -> _Lane:
+    def _lane(self, lanes: dict[int, _Lane], adapter: Adapter | None) -> _Lane:
         """The one desk of an adapter; all rules share one (adapter None)."""
-        known = desks.get(id(adapter))
+        known = lanes.get(id(adapter))
         if known is None:
-            asker = None
+            client = None
             if adapter is not None:
-                asker = ModelClient(
+                client = ModelClient(
                     adapter,
                     patience=self._terms.patience,
                     budget=self.budget,
@@ -215,8 +217,8 @@ class Session:
                     connections=self._terms.connections,
                     turns=self._turns,
                 )
-            limiter = asker.limiter if asker else Limiter(1, clock=monotonic)
-            known = desks[id(adapter)] = _Lane(asker, limiter, Pool(limiter))
+            limiter = client.limiter if client else Limiter(1, clock=monotonic)
+            known = lanes[id(adapter)] = _Lane(client, limiter, Pool(limiter))
         return known
 
 
@@ -224,21 +226,21 @@ class Session:
 class _Lane:
     """Where an adapter's work queues: its asker (None for rules), its slots and its jobs."""
 
-    asker: ModelClient | None
+    client: ModelClient | None
     limiter: Limiter
     pool: Pool
 
 
-def _run_ref(cell: EvalJob) -> RunRef:
-    run = cell.run
-    return RunRef(run.id, run.task, run.model.name, len(cell.asked) * run.epochs)
+def _run_ref(job: EvalJob) -> RunRef:
+    run = job.run
+    return RunRef(run.id, run.task, run.model.name, len(job.asked) * run.epochs)
 
 
-async def _finish(desks: Iterable[_Lane]) -> None:
+async def _finish(lanes: Iterable[_Lane]) -> None:
     async with asyncio.TaskGroup() as group:
-        for desk in desks:
-            desk.pool.close()
-            group.create_task(desk.pool.run())
+        for lane in lanes:
+            lane.pool.close()
+            group.create_task(lane.pool.run())
 
 
 def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: CompletedSample) -> None:

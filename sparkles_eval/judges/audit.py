@@ -50,7 +50,7 @@ class Probe:
     """Name of the probe whose score, on the same dialogue, this one's is held against."""
     family: str = ""
     """What is done in doses: "removed", "exchanged", "contradicted", "replaced"."""
-    dose: float = 0.0
+    level: float = 0.0
 
 
 class AttackSpec(Strict):
@@ -114,7 +114,7 @@ def make_probes(samples: Sequence[Sample], card: JudgeCard, spec: AnswersSpec) -
     maker = _Maker(whole, card, spec)
     probes = [
         maker.probe(CLEAN, "clean", "Right answers", lambda _sample, clean: clean),
-        *maker.doses(),
+        *maker.levels(),
         *maker.orders(),
         *maker.honest(),
         *(maker.attack(attack) for attack in spec.attacks),
@@ -139,45 +139,47 @@ class _Maker:
         *,
         base: str = CLEAN,
         family: str = "",
-        dose: float = 0.0,
+        level: float = 0.0,
     ) -> Probe:
         made = [(sample, answers) for sample, clean in self._whole if (answers := make(sample, clean)) is not None]
         samples, texts = tuple(sample for sample, _ in made), tuple(answers for _, answers in made)
-        return Probe(name, kind, title, samples, texts, base, family, dose)
+        return Probe(name, kind, title, samples, texts, base, family, level)
 
-    def doses(self) -> list[Probe]:
+    def levels(self) -> list[Probe]:
         """Facts (else sentences) left out, exchanged between images, contradicted (else replaced), dose by dose."""
         weak = self._spec.weak
 
-        def exchanged(sample: Sample, dose: float) -> Answers | None:
+        def exchanged(sample: Sample, level: float) -> Answers | None:
             # With one pair to exchange every dose is the whole dose: it stands in that one alone.
             return (
-                None if dose < 1 and perturbations.exchangeable(sample) == 1 else perturbations.exchanged(sample, dose)
+                None
+                if level < 1 and perturbations.exchangeable(sample) == 1
+                else perturbations.exchanged(sample, level)
             )
 
-        def foreign(sample: Sample, dose: float) -> Answers | None:
+        def foreign(sample: Sample, level: float) -> Answers | None:
             other = self._other[sample.id]
             if perturbations.has_facts(sample) or other[0] is sample:
                 return None
-            return perturbations.replaced(sample, dose, other[1])
+            return perturbations.replaced(sample, level, other[1])
 
         ways: Mapping[str, tuple[str, tuple[float, ...], Callable[[Sample, float], Answers | None]]] = {
-            "removed": ("left out", LEVELS, lambda sample, dose: perturbations.without(sample, dose, weak)),
+            "removed": ("left out", LEVELS, lambda sample, level: perturbations.without(sample, level, weak)),
             "exchanged": ("said of another image", (1 / 2, 1.0), exchanged),
             "contradicted": ("given another value", LEVELS, perturbations.contradicted),
             "replaced": ("taken from another dialogue", LEVELS, foreign),
         }
         return [
             self.probe(
-                f"{family} {_share(dose)}",
+                f"{family} {_share(level)}",
                 "dose",
-                f"{_share(dose).capitalize()} of what is true {told}",
-                lambda sample, _clean, make=make, dose=dose: make(sample, dose),  # type: ignore[misc]
+                f"{_share(level).capitalize()} of what is true {told}",
+                lambda sample, _clean, make=make, level=level: make(sample, level),  # type: ignore[misc]
                 family=family,
-                dose=dose,
+                level=level,
             )
-            for family, (told, doses, make) in ways.items()
-            for dose in doses
+            for family, (told, levels, make) in ways.items()
+            for level in levels
         ]
 
     def orders(self) -> list[Probe]:
@@ -275,8 +277,8 @@ def _fitted(answers: Answers, turns: int) -> Answers:
     return tuple(answers[number % len(answers)] for number in range(turns))
 
 
-def _share(dose: float) -> str:
-    return "all" if dose == 1 else "half" if dose == 1 / 2 else f"{round(dose * 3)}/3"
+def _share(level: float) -> str:
+    return "all" if level == 1 else "half" if level == 1 / 2 else f"{round(level * 3)}/3"
 
 
 def hidden(text: str) -> str:

@@ -47,14 +47,14 @@ class FactStatus(StrEnum):
 class TurnFacts:
     """What one answer does with every fact that was asked for, and where it contradicts itself."""
 
-    standing: tuple[tuple[Fact, FactStatus, StatedValues], ...]
+    status: tuple[tuple[Fact, FactStatus, StatedValues], ...]
     spoken_of: tuple[Fact, ...]
     """Facts of this and earlier turns that the answer speaks of, rightly or wrongly."""
     incoherent: tuple[Fact, ...]
     """Those of them on which it contradicts itself or the model's own earlier answer."""
 
-    def facts(self, standing: FactStatus) -> list[Fact]:
-        return [fact for fact, found, _ in self.standing if found is standing]
+    def facts(self, status: FactStatus) -> list[Fact]:
+        return [fact for fact, found, _ in self.status if found is status]
 
 
 def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
@@ -72,13 +72,13 @@ def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
         said = {
             fact.id: stated_values(fact, reading, lexicon, turn.facts, tuple(known.values())) for fact in known.values()
         }
-        standing = tuple((fact, _standing(fact, said[fact.id]), said[fact.id]) for fact in turn.facts)
+        status = tuple((fact, _status(fact, said[fact.id]), said[fact.id]) for fact in turn.facts)
         spoken = tuple(fact for fact in known.values() if said[fact.id])
         own_counts = earlier | {name: value for name, value in said.items() if value}
         incoherent = tuple(
             fact for fact in spoken if _incoherent(fact, said[fact.id], earlier.get(fact.id), own_counts, known)
         )
-        findings.append(TurnFacts(standing, spoken, incoherent))
+        findings.append(TurnFacts(status, spoken, incoherent))
         earlier = own_counts
     return findings
 
@@ -91,7 +91,7 @@ def _asked_nouns(facts: Sequence[Fact], lexicon: Lexicon) -> dict[str, str]:
     return {attribute: next(iter(found)) for attribute, found in nouns.items() if len(found) == 1}
 
 
-def _standing(fact: Fact, said: StatedValues) -> FactStatus:
+def _status(fact: Fact, said: StatedValues) -> FactStatus:
     value = fact.value.lower()
     if said.values - {value} or value in said.denied:
         return FactStatus.CONTRADICTED
@@ -167,7 +167,7 @@ def _coherence(finding: TurnFacts) -> tuple[float, str]:
 
 def _completeness(finding: TurnFacts) -> tuple[float, str]:
     stated = len(finding.facts(FactStatus.STATED))
-    return stated / len(finding.standing), _described(
+    return stated / len(finding.status), _described(
         finding, FactStatus.STATED, FactStatus.CONTRADICTED, FactStatus.LEFT_OUT
     )
 
@@ -185,15 +185,15 @@ def _name(fact: Fact) -> str:
 def _described(finding: TurnFacts, *which: FactStatus) -> str:
     """The facts by what the answer does with them, such as "Stated: IMAGE#1 star count = two."."""
     sentences = []
-    for standing in which:
+    for status in which:
         names = []
-        for fact, found, said in finding.standing:
-            if found is standing:
+        for fact, found, said in finding.status:
+            if found is status:
                 other = sorted(said.values - {fact.value.lower()})
-                wrong = f", not {' or '.join(other)}" if standing is FactStatus.CONTRADICTED and other else ""
+                wrong = f", not {' or '.join(other)}" if status is FactStatus.CONTRADICTED and other else ""
                 names.append(f"{_name(fact)} = {fact.value}{wrong}")
         if names:
-            sentences.append(f"{standing.capitalize()}: {'; '.join(names)}.")
+            sentences.append(f"{status.capitalize()}: {'; '.join(names)}.")
     return " ".join(sentences) or "None."
 
 

@@ -56,8 +56,8 @@ def apply_args(spec: JudgeSpec, protocol: str, args: Mapping[str, str], where: s
     try:
         return JudgeSpec.model_validate(judge)
     except ValidationError as error:
-        told = "; ".join(validation_messages(error, JudgeSpec))
-        raise ContentError(f"{where} with {_written(args)}: {told}") from None
+        problems = "; ".join(validation_messages(error, JudgeSpec))
+        raise ContentError(f"{where} with {_written(args)}: {problems}") from None
 
 
 def _chosen(spec: JudgeSpec, names: str, where: str) -> list[dict[str, object]]:

@@ -68,30 +68,30 @@ class PanelSpec:
         return self.quorum or len(self.members) // 2 + 1
 
 
-def is_panel(wish: str) -> bool:
+def is_panel(selector: str) -> bool:
     """True for the name of a panel."""
-    return wish.startswith(PREFIX)
+    return selector.startswith(PREFIX)
 
 
-def read_panel(wish: str, args: Mapping[str, str]) -> PanelSpec:
+def read_panel(selector: str, args: Mapping[str, str]) -> PanelSpec:
     """The panel in `panel:J1,J2,J3` with its `--judge-arg`s: rule=median, quorum=2, family=out.
 
     The order in which members are named makes no difference. Raises errors.UserError with what is allowed.
     """
-    members = tuple(sorted({name.strip() for name in wish.removeprefix(PREFIX).split(",") if name.strip()}))
+    members = tuple(sorted({name.strip() for name in selector.removeprefix(PREFIX).split(",") if name.strip()}))
     if len(members) < 2:
-        raise UserError(f"--judge {wish}: a panel has two members or more, such as panel:sparkles@gpt-4o,facts")
+        raise UserError(f"--judge {selector}: a panel has two members or more, such as panel:sparkles@gpt-4o,facts")
     if nested := [member for member in members if is_panel(member)]:
-        raise UserError(f"--judge {wish}: {nested[0]} is a panel itself; name its members")
+        raise UserError(f"--judge {selector}: {nested[0]} is a panel itself; name its members")
     if unknown := sorted(set(args) - set(_ARGS)):
-        raise UserError(f"--judge {wish}: unknown argument {unknown[0]!r}; a panel takes {', '.join(_ARGS)}")
+        raise UserError(f"--judge {selector}: unknown argument {unknown[0]!r}; a panel takes {', '.join(_ARGS)}")
     rule, quorum, own = args.get("rule", "mean"), args.get("quorum", "0"), args.get("family", "in")
     if rule not in ("mean", "median"):
-        raise UserError(f"--judge {wish}: rule={rule}; a panel's rule is mean or median")
+        raise UserError(f"--judge {selector}: rule={rule}; a panel's rule is mean or median")
     if not (quorum.isascii() and quorum.isdigit() and int(quorum) <= len(members)):
-        raise UserError(f"--judge {wish}: quorum={quorum}; give a whole number from 1 to {len(members)}")
+        raise UserError(f"--judge {selector}: quorum={quorum}; give a whole number from 1 to {len(members)}")
     if own not in ("in", "out"):
-        raise UserError(f"--judge {wish}: family={own}; judges of the judged model's family are in or out")
+        raise UserError(f"--judge {selector}: family={own}; judges of the judged model's family are in or out")
     return PanelSpec(members, "median" if rule == "median" else "mean", int(quorum), own == "out")
 
 
@@ -99,17 +99,17 @@ def read_panel(wish: str, args: Mapping[str, str]) -> PanelSpec:
 class JudgePanel:
     """A panel whose members are made. `cards` go with `wish.members`."""
 
-    wish: PanelSpec
+    spec: PanelSpec
     cards: tuple[JudgeCard, ...]
 
     def __post_init__(self) -> None:
         """Raises errors.UserError for members that rate different things or on different scales."""
         first = self.cards[0]
-        for name, card in zip(self.wish.members, self.cards, strict=True):
+        for name, card in zip(self.spec.members, self.cards, strict=True):
             if (card.low, card.high) != (first.low, first.high) or _ids(card) != _ids(first):
                 raise UserError(
                     f"panel: {name} rates {', '.join(sorted(_ids(card)))} from {card.low:g} to {card.high:g}, "
-                    f"{self.wish.members[0]} {', '.join(sorted(_ids(first)))} from {first.low:g} to {first.high:g}; "
+                    f"{self.spec.members[0]} {', '.join(sorted(_ids(first)))} from {first.low:g} to {first.high:g}; "
                     "members rate the same criteria on the same scale"
                 )
 
@@ -117,19 +117,19 @@ class JudgePanel:
     def fingerprint(self) -> str:
         """Covers members, rule, quorum and who may vote; the same whatever the order of the members."""
         who: list[JSON] = [*sorted(card.fingerprint for card in self.cards)]
-        return fingerprint(["panel", VERSION, who, self.wish.rule, self.wish.needed, self.wish.leave_family_out])
+        return fingerprint(["panel", VERSION, who, self.spec.rule, self.spec.needed, self.spec.leave_family_out])
 
     @property
     def name(self) -> str:
         """ "panel:J1,J2,J3"."""
-        return PREFIX + ",".join(self.wish.members)
+        return PREFIX + ",".join(self.spec.members)
 
     @property
     def title(self) -> str:
         """Rule and quorum in words."""
-        out = ", none of the judged model's family" if self.wish.leave_family_out else ""
-        how = "Mean after severity removal" if self.wish.rule == "mean" else "Median"
-        return f"{how} of {len(self.cards)} judges, at least {self.wish.needed} votes{out}"
+        out = ", none of the judged model's family" if self.spec.leave_family_out else ""
+        how = "Mean after severity removal" if self.spec.rule == "mean" else "Median"
+        return f"{how} of {len(self.cards)} judges, at least {self.spec.needed} votes{out}"
 
     @property
     def sees(self) -> str:
@@ -143,7 +143,7 @@ class JudgePanel:
 
     def may_vote(self, card: JudgeCard, model: str) -> bool:
         """False where the judge's model is of the judged model's family and those are left out."""
-        own = self.wish.leave_family_out and card.model is not None
+        own = self.spec.leave_family_out and card.model is not None
         return not (own and family(card.model or "") == family(model))
 
 

@@ -86,20 +86,20 @@ def distinct(sample: Sample) -> list[Fact]:
     return sorted(facts.values(), key=lambda fact: chance("facts", sample.id, fact.id))
 
 
-def without(sample: Sample, dose: float, empty: str) -> Answers:
+def without(sample: Sample, level: float, empty: str) -> Answers:
     """A share `dose` of the facts (of a reference's sentences) left out."""
     if has_facts(sample):
-        gone = {fact.id for fact in _first(distinct(sample), dose)}
+        gone = {fact.id for fact in _first(distinct(sample), level)}
         return worded(sample, lambda fact, _turn: None if fact.id in gone else fact, empty)
-    return _by_sentence(sample, dose, lambda _sentence, _place: None, empty)
+    return _by_sentence(sample, level, lambda _sentence, _place: None, empty)
 
 
-def contradicted(sample: Sample, dose: float) -> Answers | None:
+def contradicted(sample: Sample, level: float) -> Answers | None:
     """A share `dose` of the facts with another value, the same one in every turn; None without facts to contradict."""
     changes = {fact.id: wrong(fact, sample.id) for fact in distinct(sample) if fact.alternatives}
     if not has_facts(sample) or not changes:
         return None
-    chosen = {name: changes[name] for name in _first(list(changes), dose)}
+    chosen = {name: changes[name] for name in _first(list(changes), level)}
     return worded(sample, lambda fact, _turn: chosen.get(fact.id, fact))
 
 
@@ -121,14 +121,14 @@ def wrong(fact: Fact, seed: str) -> Fact:
     return replace(fact, value=value, alternatives=tuple(other for other in others if other != value))
 
 
-def exchanged(sample: Sample, dose: float) -> Answers | None:
+def exchanged(sample: Sample, level: float) -> Answers | None:
     """What is true of one image said of another: a share `dose` of such pairs. None where no two can be exchanged."""
     if has_facts(sample):
         pairs = _pairs(distinct(sample))
         if not pairs:
             return None
         values: dict[str, str] = {}
-        for one, other in _first(pairs, dose):
+        for one, other in _first(pairs, level):
             values |= {one.id: other.value, other.id: one.value}
         return worded(sample, lambda fact, _turn: replace(fact, value=values.get(fact.id, fact.value)))
     names = sorted({name for turn in sample.turns for name in _IMAGE.findall(turn.reference or "")})
@@ -139,7 +139,7 @@ def exchanged(sample: Sample, dose: float) -> Answers | None:
     def rename(sentence: str, _place: int) -> str:
         return _IMAGE.sub(lambda found: f"IMAGE#{turned[found[1]]}", sentence)
 
-    return _by_sentence(sample, dose, rename, "", lambda sentence: _IMAGE.search(sentence) is not None)
+    return _by_sentence(sample, level, rename, "", lambda sentence: _IMAGE.search(sentence) is not None)
 
 
 def exchangeable(sample: Sample) -> int:
@@ -162,19 +162,19 @@ def _pairs(facts: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
     return pairs
 
 
-def replaced(sample: Sample, dose: float, other: Answers) -> Answers:
+def replaced(sample: Sample, level: float, other: Answers) -> Answers:
     """A share `dose` of a reference's sentences in the place of which stand sentences of another dialogue's answers."""
     foreign = [sentence for text in other for sentence in _SENTENCE.split(text)]
 
     def swap(_sentence: str, place: int) -> str:
         return foreign[place % len(foreign)]
 
-    return _by_sentence(sample, dose, swap, "")
+    return _by_sentence(sample, level, swap, "")
 
 
 def _by_sentence(
     sample: Sample,
-    dose: float,
+    level: float,
     change: Callable[[str, int], str | None],
     empty: str,
     applies: Callable[[str], bool] = lambda _sentence: True,
@@ -182,7 +182,7 @@ def _by_sentence(
     texts = [_SENTENCE.split(turn.reference or "") for turn in sample.turns]
     places = [(t, s) for t, sentences in enumerate(texts) for s, sentence in enumerate(sentences) if applies(sentence)]
     places.sort(key=lambda place: chance("sentences", sample.id, *map(str, place)))
-    chosen = {place: number for number, place in enumerate(_first(places, dose))}
+    chosen = {place: number for number, place in enumerate(_first(places, level))}
     answers = []
     for t, sentences in enumerate(texts):
         changed = [
@@ -192,8 +192,8 @@ def _by_sentence(
     return tuple(answers)
 
 
-def _first(items: Sequence[T], dose: float) -> Sequence[T]:
-    return items[: math.ceil(dose * len(items) - 1e-9)]
+def _first(items: Sequence[T], level: float) -> Sequence[T]:
+    return items[: math.ceil(level * len(items) - 1e-9)]
 
 
 def nouns(turn: Turn) -> list[str]:

@@ -31,7 +31,7 @@ from sparkles_eval.tasks.validation import validation_messages
 LARGEST = 500_000_000
 """Bytes of an unpacked store that is taken unless the user says otherwise."""
 _TEXT = 2_000_000
-_TOLD = 20
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _manifest(members: dict[str, UnpackedMember]) -> Manifest:
         manifest = Manifest.model_validate_json(members[MANIFEST].path.read_bytes())
     except ValidationError as error:
         raise BundleRejected(
-            [f"{MANIFEST}: {line[:300]}" for line in validation_messages(error, Manifest)[:_TOLD]]
+            [f"{MANIFEST}: {line[:300]}" for line in validation_messages(error, Manifest)[:_MOST_NAMED]]
         ) from None
     if missing := sorted({STORE, CARD} - set(manifest.files)):
         raise BadBundle(f"{MANIFEST} does not name {', '.join(missing)}")
@@ -96,10 +96,10 @@ def _rows(path: Path, manifest: Manifest) -> None:
 
 
 def _reasons(checked: Verification) -> list[str]:
-    told = [f"does not follow from its rows: {finding}" for finding in checked.findings[:_TOLD]]
-    if (more := len(checked.findings) - len(told)) > 0:
-        told.append(f"and {more}{' or more' if checked.cut else ''} other rows that do not follow")
-    return told + [f"cannot be worked out again: {why}" for why in checked.unchecked[:_TOLD]]
+    reasons = [f"does not follow from its rows: {finding}" for finding in checked.findings[:_MOST_NAMED]]
+    if (more := len(checked.findings) - len(reasons)) > 0:
+        reasons.append(f"and {more}{' or more' if checked.cut else ''} other rows that do not follow")
+    return reasons + [f"cannot be worked out again: {why}" for why in checked.unchecked[:_MOST_NAMED]]
 
 
 def _card(members: dict[str, UnpackedMember], manifest: Manifest) -> None:

@@ -40,10 +40,10 @@ def check_claims(store: Store, run_id: str, samples: Sequence[Sample], file: Res
 
 
 def _other_items(samples: Sequence[Sample], file: ResultFile) -> Iterator[str]:
-    known, told = {sample.id for sample in samples}, {item.id for item in file.items}
-    if strange := sorted(told - known):
+    known, answered = {sample.id for sample in samples}, {item.id for item in file.items}
+    if strange := sorted(answered - known):
         yield f"{len(strange)} items of the file are not in the data: {', '.join(strange[:5])}"
-    if missing := sorted(known - told):
+    if missing := sorted(known - answered):
         yield f"{len(missing)} items of the data are not in the file and stay unscored: {', '.join(missing[:5])}"
 
 
@@ -143,18 +143,20 @@ class ImportedResults:
     claims: tuple[str, ...]
 
 
-def import_results(store: Store, path: Path, wish: ImportOptions, progress: Progress | None = None) -> ImportedResults:
+def import_results(
+    store: Store, path: Path, options: ImportOptions, progress: Progress | None = None
+) -> ImportedResults:
     """Import one file; importing it again changes nothing. Raises errors.UserError for what is wrong in it."""
-    file = read_result_file(path, wish.task)
-    name = wish.name or file.model
-    task = load_task(file.task, protocol=wish.protocol, data_root=wish.data_root, content=wish.content)
-    adapter = build_adapter(f"replay/{path}", ModelOptions(args=(("name", name),)), content=wish.content)
-    cell = EvalJob(task, adapter, adapter.effective(task.protocol.generation))
+    file = read_result_file(path, options.task)
+    name = options.name or file.model
+    task = load_task(file.task, protocol=options.protocol, data_root=options.data_root, content=options.content)
+    adapter = build_adapter(f"replay/{path}", ModelOptions(args=(("name", name),)), content=options.content)
+    job = EvalJob(task, adapter, adapter.effective(task.protocol.generation))
     # A file may lack as many items as it likes: each is unscored for itself, none stops the others.
     terms = RunLimits(patience=RetryPolicy(attempts=1, failures_in_a_row=len(task.samples) + 1))
     command = ["sparkles-eval", "import", path.name]
-    execute(RunPlan((cell,), (adapter,)), store, progress or NoProgress(), terms, command)
-    run = read_runs.runs(store, [cell.run.id])[0]
+    execute(RunPlan((job,), (adapter,)), store, progress or NoProgress(), terms, command)
+    run = read_runs.runs(store, [job.run.id])[0]
     items = {item.id: item for item in file.items}
     answered = [
         item for found in stored_answers(store, [run.id], data_root=None, judged_only=False).values() for item in found

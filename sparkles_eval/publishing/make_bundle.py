@@ -214,7 +214,7 @@ def secrets(store: Store) -> Iterator[str]:
                     yield f"{table}.{name}, row {number},"
 
 
-_TOLD = 10
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +284,11 @@ def _member(path: Path) -> ManifestMember:
 
 
 def _told(store: Path, findings: Sequence[Discrepancy]) -> str:
-    more = [f"  ... and {len(findings) - _TOLD} more"] if len(findings) > _TOLD else []
+    more = [f"  ... and {len(findings) - _MOST_NAMED} more"] if len(findings) > _MOST_NAMED else []
     return "\n".join(
         [
             f"{store}: not everything in these runs follows from the rows that it rests on; no bundle was written:",
-            *(f"  {finding}" for finding in findings[:_TOLD]),
+            *(f"  {finding}" for finding in findings[:_MOST_NAMED]),
             *more,
             f"see `sparkles-eval verify {store}`",
         ]

@@ -16,7 +16,7 @@ from sparkles_eval.publishing.open_store import open_readonly
 from sparkles_eval.publishing.stored_panels import recompute_panels
 from sparkles_eval.store.store import Store
 
-_TOLD = 20
+_MOST_NAMED = 20
 """Conflicts that an error lists."""
 
 
@@ -62,11 +62,11 @@ def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merge
 
 def _told(conflicts: Sequence[Conflict], into: Path) -> str:
     many = f"{len(conflicts)} conflicts" if len(conflicts) > 1 else "1 conflict"
-    more = [f"  ... and {len(conflicts) - _TOLD} more"] if len(conflicts) > _TOLD else []
+    more = [f"  ... and {len(conflicts) - _MOST_NAMED} more"] if len(conflicts) > _MOST_NAMED else []
     return "\n".join(
         [
             f"{into}: {many}, nothing was merged:",
-            *(f"  {conflict}" for conflict in conflicts[:_TOLD]),
+            *(f"  {conflict}" for conflict in conflicts[:_MOST_NAMED]),
             *more,
             "keep what the first store has with --keep first (what rests on the other is asked for again by `run`)",
         ]

@@ -56,7 +56,7 @@ def open_untrusted(path: Path) -> Iterator[Store]:
     then is a store of an older version brought up to date, in a copy. Raises errors.StoreError with the reason.
     """
     with tempfile.TemporaryDirectory(prefix="sparkles-strange-") as folder, closing(_connect(path)) as connection:
-        _guard(connection)
+        _refuse_hostile_schema(connection)
         found = _version(connection, path)
         if odd := schema_differences(connection, found):
             raise StoreError(f"its schema is not ours: {'; '.join(odd[:5])}")
@@ -68,11 +68,11 @@ def open_untrusted(path: Path) -> Iterator[Store]:
             connection.backup(target)
         database.connect(copy, create=False).close()
         with closing(_connect(copy)) as current:
-            _guard(current)
+            _refuse_hostile_schema(current)
             yield Store.over(path, current)
 
 
-def _guard(connection: sqlite3.Connection) -> None:
+def _refuse_hostile_schema(connection: sqlite3.Connection) -> None:
     """Trust nothing in the file, and end what does not end."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")

@@ -211,8 +211,8 @@ def _merged(sound: Sequence[CheckedBundle], path: Path, reasons: dict[str, list[
 def _agreeing(conflicts: Sequence[Conflict], one: CheckedBundle) -> None:
     """Raises Refused where a bundle contradicts those before it."""
     if conflicts:
-        told = [str(conflict).removeprefix(f"{one.store}: ") for conflict in conflicts[:20]]
-        raise BundleRejected([f"contradicts a bundle before it: {text}" for text in told])
+        reasons = [str(conflict).removeprefix(f"{one.store}: ") for conflict in conflicts[:20]]
+        raise BundleRejected([f"contradicts a bundle before it: {text}" for text in reasons])
 
 
 def _taken(one: CheckedBundle) -> AcceptedBundle:

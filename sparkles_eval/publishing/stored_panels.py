@@ -33,10 +33,10 @@ def find_panel(judge: JudgeRow, judges: Sequence[JudgeRow]) -> JudgePanel | None
         if tried > _MOST:
             break
         cards = tuple(_card(row) for row in rows)
-        for wish in _wishes(members):
+        for spec in _panel_specs(members):
             tried += 1
             try:
-                panel = JudgePanel(wish, cards)
+                panel = JudgePanel(spec, cards)
             except UserError:  # members that rate different things are no panel
                 break
             if panel.fingerprint == judge.id:
@@ -44,15 +44,15 @@ def find_panel(judge: JudgeRow, judges: Sequence[JudgeRow]) -> JudgePanel | None
     return None
 
 
-def _called(wish: str, judges: Sequence[JudgeRow]) -> list[JudgeRow]:
+def _called(spec: str, judges: Sequence[JudgeRow]) -> list[JudgeRow]:
     """Judges that may be meant by NAME, NAME@MODEL or a folder's path."""
-    name, _, model = wish.partition("@")
+    name, _, model = spec.partition("@")
     plain = name.rstrip("/").rpartition("/")[2]
     fits = [row for row in judges if row.name in (name, plain) and not is_panel(row)]
     return [row for row in fits if row.model == model] or fits
 
 
-def _wishes(members: tuple[str, ...]) -> Iterator[PanelSpec]:
+def _panel_specs(members: tuple[str, ...]) -> Iterator[PanelSpec]:
     for rule, quorum, out in product(("mean", "median"), range(1, len(members) + 1), (False, True)):
         yield PanelSpec(members, cast("PanelRule", rule), quorum, out)
 

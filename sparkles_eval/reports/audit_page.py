@@ -63,7 +63,7 @@ def page(report: AuditReport, content: Sequence[Path] = (), rehearsed: Sequence[
 def _by_criterion(report: AuditReport) -> list[dict[str, object]]:
     """What each criterion loses to each fault."""
     rows: dict[str, list[str]] = {}
-    for dosed in report.doses:
+    for dosed in report.levels:
         if dosed.measure != WHOLE:
             lost = Span.of(dosed.lost[-1][1])
             rows.setdefault(FAULTS.get(dosed.family, dosed.family), []).append(cell_text(lost, _POINTS))

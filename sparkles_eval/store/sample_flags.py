@@ -171,37 +171,37 @@ def entries(store: Store) -> list[FlaggedRun]:
     return [FlaggedRun(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]
 
 
-def samples(store: Store, group: int, run_id: str, wish: FlagQuery, *, limit: int, offset: int) -> SampleRange:
+def samples(store: Store, group: int, run_id: str, query: FlagQuery, *, limit: int, offset: int) -> SampleRange:
     """The samples of a group that are wished for, in their order. `run_id`: any run of the group."""
-    chosen, values = _chosen(group, run_id, wish)
-    like = "%" + wish.words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    chosen, values = _chosen(group, run_id, query)
+    like = "%" + query.words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
     rows = store.connection.execute(
         f"SELECT c.position, count(*) OVER () AS total FROM ({chosen}) c"  # noqa: S608 - values are parameters
         " JOIN run_samples p ON p.run_id = ? AND p.position = c.position"
         r" WHERE (? OR EXISTS (SELECT 1 FROM samples s WHERE s.id = p.sample_id AND s.body LIKE ? ESCAPE '\'))"
         " ORDER BY c.position LIMIT ? OFFSET ?",
-        (*values, run_id, not wish.words, like, limit, offset),
+        (*values, run_id, not query.words, like, limit, offset),
     ).fetchall()
     return SampleRange(tuple(row["position"] for row in rows), rows[0]["total"] if rows else 0)
 
 
-def _chosen(group: int, run_id: str, wish: FlagQuery) -> tuple[str, tuple[object, ...]]:
+def _chosen(group: int, run_id: str, query: FlagQuery) -> tuple[str, tuple[object, ...]]:
     """The query for the positions that a flag means, with its values."""
-    if wish.flag == "first-better":
-        first, second = wish.entries
+    if query.flag == "first-better":
+        first, second = query.entries
         return (
             "SELECT a.position FROM side.marks a JOIN side.marks b ON b.place_group = a.place_group"
             " AND b.position = a.position AND b.entry = ? WHERE a.place_group = ? AND a.entry = ?"
             " AND a.mark != 0 AND b.mark != 0 AND a.points > b.points"
         ), (second, group, first)
-    if not wish.flag:
+    if not query.flag:
         return "SELECT position FROM run_samples WHERE run_id = ?", (run_id,)
-    fits = _FITS[wish.flag]
-    if not wish.entries:
+    fits = _FITS[query.flag]
+    if not query.entries:
         return f"SELECT position FROM side.facts WHERE place_group = ? AND {fits}", (group,)  # noqa: S608
-    own = dump(list(wish.entries))
+    own = dump(list(query.entries))
     only = "AND m.entry IN (SELECT value FROM json_each(?))"
-    if wish.flag == "judges-differ":
+    if query.flag == "judges-differ":
         apart = _APART.format(marks="side.marks", entries="side.entries", only=only)
         return f"SELECT position FROM ({apart}) WHERE {fits}", (group, own)  # noqa: S608
     return (

@@ -221,9 +221,9 @@ class Store:
                 insert(db, "models", model, known="IGNORE")
             insert(db, "requests", asked, known="IGNORE")
             cursor = insert(db, "responses", response_row(response), known="IGNORE")
-            standing = None if cursor.rowcount else self.settled(request.key)
+            settled = None if cursor.rowcount else self.settled(request.key)
         self._models.add(model["id"])  # now that it is committed
-        return standing or replace(response, id=_row_id(cursor))
+        return settled or replace(response, id=_row_id(cursor))
 
     def usual_reply(self, model_identity: str) -> tuple[float | None, float | None]:
         """Mean output tokens and latency in seconds of a model's stored replies; None where nothing is known."""
@@ -275,8 +275,8 @@ class Store:
         """Commit a verdict as it arrives; gives the one that stands with its row id (see `add_response`)."""
         with self.transaction() as db:
             cursor = insert(db, "verdicts", verdict_row(row), known="IGNORE")
-            standing = None if cursor.rowcount else self.graded(row.key)
-        return standing or (_row_id(cursor), row.verdict)
+            settled = None if cursor.rowcount else self.graded(row.key)
+        return settled or (_row_id(cursor), row.verdict)
 
     def add_scores(self, scores: Sequence[ScoreRow]) -> None:
         """Commit scores. A score without a value is filled in by a later one; one that has a value stays."""

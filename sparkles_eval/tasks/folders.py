@@ -106,10 +106,10 @@ def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> li
 def _why_not(folder: TaskFolder, loaders: Sequence[str], plugins: Sequence[Path]) -> str:
     spec = folder.spec
     for name in spec.protocols:
-        wish = spec.scorer_of(name)
+        chosen = spec.scorer_of(name)
         try:
-            if wish is not None:
-                make_scorer(wish.name, wish.options, plugins)
+            if chosen is not None:
+                make_scorer(chosen.name, chosen.options, plugins)
         except UserError as error:
             return f"{folder.path / FILE}: scorer: {error}"
     if spec.loader not in loaders:

@@ -237,9 +237,9 @@ def _protocol_spec(folder: TaskFolder, name: str) -> ProtocolSpec:
 
 def _scorer(folder: TaskFolder, protocol: str, plugins: Sequence[Path]) -> BoundScorer | None:
     """The scorer that task.yaml names for a protocol, with its options."""
-    wish = folder.spec.scorer_of(protocol)
+    chosen = folder.spec.scorer_of(protocol)
     try:
-        return make_scorer(wish.name, wish.options, plugins) if wish else None
+        return make_scorer(chosen.name, chosen.options, plugins) if chosen else None
     except ContentError as error:
         raise ContentError(f"{folder.path / FILE}: scorer: {error}") from None
 

@@ -43,8 +43,8 @@ class Variation:
     def name(self) -> str:
         """As `Task.variant` has it: "orders=both images=dropped", "" for the task as it is."""
         usual = Variation()
-        wishes = {"orders": self.orders, "images": self.images, "history": self.history}
-        return " ".join(f"{key}={value}" for key, value in wishes.items() if value != getattr(usual, key))
+        options = {"orders": self.orders, "images": self.images, "history": self.history}
+        return " ".join(f"{key}={value}" for key, value in options.items() if value != getattr(usual, key))
 
 
 def vary(task: Task, variation: Variation) -> Task:
@@ -165,12 +165,12 @@ class AblatedPrompt:
         return replace(message, parts=parts)
 
 
-def _ablated(task: Task, wish: ImageVariant) -> AblatedPrompt:
+def _ablated(task: Task, variant: ImageVariant) -> AblatedPrompt:
     if not any(sample.images for sample in task.samples):
-        raise UserError(f"task {task.name}: --images {wish} changes nothing, it has no images")
-    if wish == "dropped":
+        raise UserError(f"task {task.name}: --images {variant} changes nothing, it has no images")
+    if variant == "dropped":
         return AblatedPrompt(task.prompt, None)
-    if wish == "wrong":
+    if variant == "wrong":
         return AblatedPrompt(task.prompt, _of_others(task))
     if task.orders is not None and task.orders.target == "swaps":
         raise UserError(

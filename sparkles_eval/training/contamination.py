@@ -51,11 +51,11 @@ def _same_ids(
 ) -> list[Problem]:
     """Images of the same name, where the name is long enough to mean something."""
     by_id = {image.id: (record, image) for record, image in training if len(image.id) >= _ID_DIGITS}
-    told = {problem.item for problem in known}
+    reported = {problem.item for problem in known}
     return [
         Problem(sample, f"image id {image.id} is also used by training record {by_id[image.id][0]}")
         for sample, image in asked
-        if image.id in by_id and sample not in told
+        if image.id in by_id and sample not in reported
     ]
 
 

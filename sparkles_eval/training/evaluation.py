@@ -38,21 +38,21 @@ class CheckpointEvaluator:
 
     def check(self) -> None:
         """See that tasks and judges are there and fit together. Raises errors.UserError with the fix; asks nobody."""
-        plan = prepare(self._wishes(_STAND_IN))
+        plan = prepare(self._config(_STAND_IN))
         asyncio.run(plan.aclose())
         check_prices(plan.adapters, self.spec.max_cost)
 
     def samples(self) -> list[Sample]:
         """Everything that checkpoints are asked: what training data may not hold."""
-        return [sample for task in load_tasks(self._wishes(_STAND_IN)) for sample in task.samples]
+        return [sample for task in load_tasks(self._config(_STAND_IN)) for sample in task.samples]
 
     def examine(self, folder: Path, name: str, store: Store, say: Callable[[str], object]) -> tuple[str, ...]:
         """Ask and score what the store lacks of the model in `folder`; gives its runs' ids and says what they came to.
 
         name: how tables call the model. Raises KeyboardInterrupt where the user interrupted: asked again, it goes on.
         """
-        wishes = self._wishes(f"sparkleschat/{folder.resolve()}")
-        plan = prepare(replace(wishes, model_args=(f"name={name}", f"device={self.device}")))
+        config = self._config(f"sparkleschat/{folder.resolve()}")
+        plan = prepare(replace(config, model_args=(f"name={name}", f"device={self.device}")))
         outcome = execute(plan, store, _ProgressLines(say), RunLimits(max_cost_usd=self.spec.max_cost), sys.argv)
         if outcome.ending == "interrupted":
             raise KeyboardInterrupt
@@ -61,7 +61,7 @@ class CheckpointEvaluator:
                 say(f"{name}: {_summary_line(entry)}")
         return outcome.run_ids
 
-    def _wishes(self, model: str) -> RunConfig:
+    def _config(self, model: str) -> RunConfig:
         spec = self.spec
         return RunConfig(
             tasks=spec.tasks,

@@ -58,44 +58,44 @@ class TrainResult:
     model: Path
 
 
-def launch_training(wishes: TrainConfig, say: Say) -> TrainResult:
+def launch_training(config: TrainConfig, say: Say) -> TrainResult:
     """Check everything, train, and say where the model is. Raises errors.UserError with the fix."""
-    recipe = read_recipe(wishes.recipe, wishes.content)
-    _load_libraries(wishes.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
-    keeping = _keeping(recipe, wishes)
+    recipe = read_recipe(config.recipe, config.content)
+    _load_libraries(config.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
+    keeping = _keeping(recipe, config)
     if isinstance(recipe, MiniRecipe):
-        _refuse_for_mini(wishes)
-        _make_folder("--out", wishes.out)
+        _refuse_for_mini(config)
+        _make_folder("--out", config.out)
         from sparkles_eval.training.mini import trainer
 
-        model = trainer.train_mini(recipe, wishes.out, wishes.model, keeping, resume=wishes.resume, say=say)
-        return TrainResult(wishes.out, model)
+        model = trainer.train_mini(recipe, config.out, config.model, keeping, resume=config.resume, say=say)
+        return TrainResult(config.out, model)
     from sparkles_eval.training import loop
 
-    if wishes.precision is not None:
-        recipe = recipe.model_copy(update={"precision": wishes.precision})
+    if config.precision is not None:
+        recipe = recipe.model_copy(update={"precision": config.precision})
     tell = say if main_process() else _hide_library_output
-    prepared = _prepare(recipe, wishes, keeping, tell)
-    assert wishes.model is not None
-    cache = wishes.cache or cache_dir("features")
+    prepared = _prepare(recipe, config, keeping, tell)
+    assert config.model is not None
+    cache = config.cache or cache_dir("features")
     _make_folder("--cache", cache)
     if main_process():
-        _make_folder("--out", wishes.out)
-    place = loop.TrainingPaths(wishes.model, wishes.out, cache, keeping, wishes.resume, wishes.positions)
-    return TrainResult(wishes.out, loop.train(recipe, place, prepared, tell))
+        _make_folder("--out", config.out)
+    place = loop.TrainingPaths(config.model, config.out, cache, keeping, config.resume, config.positions)
+    return TrainResult(config.out, loop.train(recipe, place, prepared, tell))
 
 
-def _keeping(recipe: Recipe, wishes: TrainConfig) -> LogTargets:
+def _keeping(recipe: Recipe, config: TrainConfig) -> LogTargets:
     """Where this training is written down. Tasks, judges and programs that it names are looked for now."""
     from sparkles_eval.training.evaluation import CheckpointEvaluator
     from sparkles_eval.training.training_log import LogTargets
 
-    check_logs(wishes.logs)
+    check_logs(config.logs)
     examiner = None
     if recipe.evaluate is not None:
-        examiner = CheckpointEvaluator(recipe.evaluate, wishes.data_root, wishes.content)
+        examiner = CheckpointEvaluator(recipe.evaluate, config.data_root, config.content)
         examiner.check()
-    return LogTargets(wishes.store, wishes.logs, examiner)
+    return LogTargets(config.store, config.logs, examiner)
 
 
 def main_process() -> bool:
@@ -128,14 +128,14 @@ def _load_libraries(threads: int | None, *, lora: bool) -> None:
         torch.set_num_threads(threads)
 
 
-def _refuse_for_mini(wishes: TrainConfig) -> None:
+def _refuse_for_mini(config: TrainConfig) -> None:
     given = [
         name
         for name, value in (
-            ("--data", wishes.data),
-            ("--against", wishes.against),
-            ("--precision", wishes.precision),
-            ("--skip-bad", wishes.skip_bad),
+            ("--data", config.data),
+            ("--against", config.against),
+            ("--precision", config.precision),
+            ("--skip-bad", config.skip_bad),
         )
         if value
     ]
@@ -152,22 +152,22 @@ def _family(model: Path) -> str:
     return str(config.get("model_type", "")) if isinstance(config, dict) else ""
 
 
-def _prepare(recipe: ProjectionRecipe, wishes: TrainConfig, keeping: LogTargets, say: Say) -> TokenDataset:
+def _prepare(recipe: ProjectionRecipe, config: TrainConfig, keeping: LogTargets, say: Say) -> TokenDataset:
     """Samples ready for steps. The cheap checks come first."""
-    if wishes.model is None or _family(wishes.model) != "sparkleschat":
+    if config.model is None or _family(config.model) != "sparkleschat":
         raise UserError(
-            f"--model {wishes.model or ''}: the folder of a whole converted model with a trained projection is needed "
+            f"--model {config.model or ''}: the folder of a whole converted model with a trained projection is needed "
             "(config.json of model_type sparkleschat); make it with `sparkles-eval checkpoints convert`"
         )
-    if wishes.data is None:
+    if config.data is None:
         names = ", ".join(subset.name for subset in recipe.subsets)
         raise UserError(f"name the folder of the training data with --data; this recipe reads {names}")
     from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
     from sparkles_eval.training.dataset import tokenize_subsets
 
-    processor = SparklesChatProcessor.from_pretrained(wishes.model)
-    subsets = read_subsets(recipe.subsets, wishes.data, skip_bad=wishes.skip_bad)
-    _check_contamination(subsets, wishes, keeping, say)
+    processor = SparklesChatProcessor.from_pretrained(config.model)
+    subsets = read_subsets(recipe.subsets, config.data, skip_bad=config.skip_bad)
+    _check_contamination(subsets, config, keeping, say)
     prepared = tokenize_subsets(subsets, processor)
     for subset in prepared.subsets:
         say(f"{subset.name}: {len(subset.rows)} samples, weight {subset.weight:g}")
@@ -179,9 +179,9 @@ def _prepare(recipe: ProjectionRecipe, wishes: TrainConfig, keeping: LogTargets,
     return prepared
 
 
-def _check_contamination(subsets: list[TrainingSubset], wishes: TrainConfig, keeping: LogTargets, say: Say) -> None:
+def _check_contamination(subsets: list[TrainingSubset], config: TrainConfig, keeping: LogTargets, say: Say) -> None:
     """Against the tasks that the user names, and those that the recipe evaluates checkpoints on."""
-    asked = list(wishes.against)
+    asked = list(config.against)
     samples = list(keeping.evaluator.samples()) if keeping.evaluator else []
     if keeping.evaluator:
         asked += keeping.evaluator.spec.tasks
@@ -191,15 +191,15 @@ def _check_contamination(subsets: list[TrainingSubset], wishes: TrainConfig, kee
     from sparkles_eval.training.contamination import find_contamination
 
     exchanges: list[TrainingSample] = [exchange for subset in subsets for exchange in subset.exchanges]
-    for wish in wishes.against:
-        name, _, root = wish.partition("=")
-        samples += load_task(name, data_root=Path(root) if root else None, content=wishes.content).samples
+    for given in config.against:
+        name, _, root = given.partition("=")
+        samples += load_task(name, data_root=Path(root) if root else None, content=config.content).samples
     found = find_contamination(exchanges, samples)
     say(
         f"contamination: {found.training_images} training images against {found.evaluation_images} images and "
         f"{len(samples)} items of {', '.join(asked)}: {len(found.shared)} shared"
     )
-    if found.shared and not wishes.allow_contamination:
+    if found.shared and not config.allow_contamination:
         raise DataError(
             "training data",
             [Problem(problem.item, problem.what) for problem in found.shared],

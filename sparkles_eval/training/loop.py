@@ -61,26 +61,26 @@ def train(recipe: ProjectionRecipe, place: TrainingPaths, prepared: TokenDataset
         say(f"resumed at step {first}")
     if not recipe.views.online:
         projection_step.fill_cache(run, say)
-    book = _book(run, place, say) if accelerator.is_main_process else None
+    log = _training_log(run, place, say) if accelerator.is_main_process else None
     done = False
     try:
-        if book is not None:
-            book.begin(prepared.fingerprint, first)
+        if log is not None:
+            log.begin(prepared.fingerprint, first)
             if found is not None:
-                book.saved(first, found)
+                log.saved(first, found)
         accelerator.wait_for_everyone()
-        _work(run, place.out, first, book, say)
+        _work(run, place.out, first, log, say)
         done = True
     finally:
-        if book is not None:
-            book.close(done=done)
+        if log is not None:
+            log.close(done=done)
     if accelerator.is_main_process:
         _save_model(run, place.out / MODEL)
     accelerator.wait_for_everyone()
     return place.out / MODEL
 
 
-def _book(run: projection_step.ProjectionRun, place: TrainingPaths, say: Say) -> TrainingLog:
+def _training_log(run: projection_step.ProjectionRun, place: TrainingPaths, say: Say) -> TrainingLog:
     """The main process's book; checkpoints are examined on its own device, the others being busy or not its own."""
     keeping = place.keeping
     if keeping.evaluator is not None:
@@ -90,14 +90,14 @@ def _book(run: projection_step.ProjectionRun, place: TrainingPaths, say: Say) ->
     return TrainingLog(keeping, place.out, run.recipe, run.recipe.steps, say)
 
 
-def _work(run: projection_step.ProjectionRun, out: Path, first: int, book: TrainingLog | None, say: Say) -> None:
+def _work(run: projection_step.ProjectionRun, out: Path, first: int, log: TrainingLog | None, say: Say) -> None:
     """From step `first` to the last."""
     recipe = run.recipe
     for step, drawn in islice(enumerate(run.steps), first, recipe.steps):
         done = projection_step.advance_run(run, step, drawn)
         after = step + 1
-        if book is not None:
-            measured = book.add(step, "projection", done.loss, done.rate, done.tokens, done.labels)
+        if log is not None:
+            measured = log.add(step, "projection", done.loss, done.rate, done.tokens, done.labels)
             if after % 20 == 0 or after == recipe.steps:
                 left = (recipe.steps - after) * measured.seconds
                 say(
@@ -107,13 +107,13 @@ def _work(run: projection_step.ProjectionRun, out: Path, first: int, book: Train
         due = recipe.evaluate is not None and recipe.evaluate.due(after, recipe.steps)
         if after % recipe.save_every == 0 or after == recipe.steps or due:
             run.accelerator.wait_for_everyone()
-            if book is not None:
-                book.metrics.flush()
+            if log is not None:
+                log.metrics.flush()
                 place = _save(run, out, after)
                 say(f"saved {place}")
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()  # who evaluates the checkpoint plans with the memory that is free
-                book.saved(after, place)
+                log.saved(after, place)
             run.accelerator.wait_for_everyone()
 
 

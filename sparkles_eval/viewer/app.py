@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sparkles_eval.analysis.humans.annotation_sampling import Wish, check_rater, labelling_runs
+from sparkles_eval.analysis.humans.annotation_sampling import SheetConfig, check_rater, labelling_runs
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.judges.load import find_judge
 from sparkles_eval.store.store import Store
@@ -75,11 +75,11 @@ def viewer_app(
 
 
 def annotator_app(
-    pool: ConnectionPool, sitting: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
+    pool: ConnectionPool, session: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
 ) -> AppFactory:
     """The application in which one person rates. It serves nothing else of the store, so that nothing tells a model."""
     frame = PageTemplates(Path("rating"), content, styles=("style.css", "view.css"), scripts=("rate.js",))
-    rating, pictures = SessionPages(sitting, frame), ImagePages(pool, data_root)
+    rating, pictures = SessionPages(session, frame), ImagePages(pool, data_root)
     routes = [
         Route("/", rating.start),
         Route("/item/{position}", rating.show),
@@ -174,27 +174,29 @@ def serve_viewer(places: ViewerConfig) -> None:
             refresher.close()
 
 
-def serve_annotator(places: ViewerConfig, wish: AnnotateConfig) -> None:
+def serve_annotator(places: ViewerConfig, config: AnnotateConfig) -> None:
     """Serve the annotator. Raises errors.UserError where there is nothing to rate, and as `serve_viewer` does."""
     with contextlib.closing(ConnectionPool(places.store)) as pool:
-        made = annotator_app(pool, open_session(pool, wish, places.content), places.data_root, places.content)
+        made = annotator_app(pool, open_session(pool, config, places.content), places.data_root, places.content)
         serve(made, places.host, places.port, open_browser=places.open_browser)
 
 
-def open_session(pool: ConnectionPool, wish: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
+def open_session(pool: ConnectionPool, config: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
     """The sitting that is wished for: begun, or taken up where it was left."""
-    check_rater(wish.rater)
-    folder = find_judge(wish.criteria_of, content)
+    check_rater(config.rater)
+    folder = find_judge(config.criteria_of, content)
     if folder is None:
         raise UserError(
-            f"--criteria-of {wish.criteria_of}: there is no such judge; `sparkles-eval list judges` shows them"
+            f"--criteria-of {config.criteria_of}: there is no such judge; `sparkles-eval list judges` shows them"
         )
     with Store(pool.path, create=False) as store:
-        runs = labelling_runs(store, wish.task, list(wish.runs) or None)
+        runs = labelling_runs(store, config.task, list(config.runs) or None)
         task = runs[0].task.title or runs[0].task.name
         scale = folder.spec.scale
-        drawn = Wish((wish.rater,), wish.dialogues, folder.spec.records(), scale.low, scale.high, wish.seed)
-        if wish.pairwise:
-            duels = draw_pairs(store, runs, wish.rater, wish.dialogues, wish.seed)
-            return PreferenceSession(pool, wish.rater, task, duels, wish.seed)
+        drawn = SheetConfig(
+            (config.rater,), config.dialogues, folder.spec.records(), scale.low, scale.high, config.seed
+        )
+        if config.pairwise:
+            duels = draw_pairs(store, runs, config.rater, config.dialogues, config.seed)
+            return PreferenceSession(pool, config.rater, task, duels, config.seed)
         return RatingSession(pool, open_sheet(store, runs, drawn))

@@ -142,12 +142,12 @@ class RunningCommand:
         return self.quiet_s < SILENT_S
 
 
-def running_commands(store: Store, meter: CostCounter | None = None) -> list[RunningCommand]:
+def running_commands(store: Store, counter: CostCounter | None = None) -> list[RunningCommand]:
     """Every invocation that has not said how it ended, the latest first, as far as it could still be running.
 
     A `meter` that is kept between calls makes what was spent cheap to say.
     """
-    meter = meter or CostCounter()
+    counter = counter or CostCounter()
     rows = store.connection.execute(
         "SELECT id, started_at, command FROM environments WHERE finished_at IS NULL ORDER BY id DESC LIMIT 8"
     ).fetchall()
@@ -158,7 +158,7 @@ def running_commands(store: Store, meter: CostCounter | None = None) -> list[Run
     for row in rows:
         quiet = _quiet(store, row["id"], row["started_at"])
         if quiet < SILENT_S or not found:
-            found.append(_running_command(store, row, quiet, recent, meter))
+            found.append(_running_command(store, row, quiet, recent, counter))
     return [job for job in found if job.alive]
 
 
@@ -206,7 +206,7 @@ def _quiet(store: Store, environment: int, started_at: str) -> float:
 
 
 def _running_command(
-    store: Store, row: Mapping[str, object], quiet: float, recent: _Recent, meter: CostCounter
+    store: Store, row: Mapping[str, object], quiet: float, recent: _Recent, counter: CostCounter
 ) -> RunningCommand:
     environment, started = int(str(row["id"])), str(row["started_at"])
     ids = store.connection.execute("SELECT run_id FROM run_environments WHERE environment_id = ?", (environment,))
@@ -227,7 +227,7 @@ def _running_command(
         a_minute={names[key]: value for key, value in pace.items() if value},
         failed={names[key]: recent.failed[key] for key in names if recent.failed[key]},
         left_s=_time_left(lanes, pace),
-        spent=meter.spent(store, environment, started, own, judges),
+        spent=counter.spent(store, environment, started, own, judges),
         events=tuple(read_runs.events(store, [environment], limit=6)),
     )
 

@@ -164,8 +164,8 @@ def matching_positions(
     entries = chosen if asked.run or asked.judge else ()
     if not chosen:
         return sample_flags.SampleRange((), 0)
-    wish = sample_flags.FlagQuery(asked.flag, entries, asked.q)
-    return sample_flags.samples(store, group.number, group.run_id, wish, limit=limit, offset=start)
+    query = sample_flags.FlagQuery(asked.flag, entries, asked.q)
+    return sample_flags.samples(store, group.number, group.run_id, query, limit=limit, offset=start)
 
 
 def _pair(group: RunGroup, asked: SampleQuery) -> tuple[int, ...]:

@@ -20,9 +20,9 @@ RUN = Run("pairs", 1, Model("x", "m", "x"), "strict", 1, "strict", 1, Generation
 ENVIRONMENT = EnvironmentRow("test", "0", None, "3", {}, {})
 
 
-def ask(store: Store, wishes: RunConfig) -> None:
+def ask(store: Store, config: RunConfig) -> None:
     """Run the engine on the wishes, in this process."""
-    outcome = execute(prepare(wishes), store, NoProgress(), RunLimits(), ["sparkles-eval", "run"])
+    outcome = execute(prepare(config), store, NoProgress(), RunLimits(), ["sparkles-eval", "run"])
     assert outcome.ending == "complete"
 
 

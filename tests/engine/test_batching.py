@@ -81,16 +81,16 @@ def words(one: Request) -> str:
 @contextmanager
 def asking(machine: Machine) -> Iterator[tuple[ModelClient, Heard]]:
     heard = Heard()
-    asker = ModelClient(machine, patience=QUICK, budget=CostBudget(), progress=heard)
+    client = ModelClient(machine, patience=QUICK, budget=CostBudget(), progress=heard)
     try:
-        yield asker, heard
+        yield client, heard
     finally:
-        asker.close()
+        client.close()
 
 
-async def ask_all(asker: ModelClient, texts: Sequence[str]) -> list[Reply | BaseException]:
+async def ask_all(client: ModelClient, texts: Sequence[str]) -> list[Reply | BaseException]:
     attempts: list[Attempt] = []
-    return await asyncio.gather(*(asker.ask(request(text), attempts.append) for text in texts), return_exceptions=True)
+    return await asyncio.gather(*(client.ask(request(text), attempts.append) for text in texts), return_exceptions=True)
 
 
 def said(replies: Sequence[Reply | BaseException]) -> list[str]:
@@ -103,8 +103,8 @@ TEXTS = [f"{number:02d}" + "." * (number * 7 % 30) for number in range(30)]
 async def test_all_are_answered_in_full_batches_of_like_length_the_longest_first() -> None:
     machine = Machine()
     assert isinstance(machine, BatchAdapter)
-    with asking(machine) as (asker, _):
-        assert said(await ask_all(asker, TEXTS)) == TEXTS
+    with asking(machine) as (client, _):
+        assert said(await ask_all(client, TEXTS)) == TEXTS
     assert [len(batch) for batch in machine.batches] == [8, 8, 8, 6]
     assert [text for batch in machine.batches for text in batch] == sorted(TEXTS, key=len, reverse=True)
 
@@ -117,20 +117,20 @@ async def test_kinds_of_question_with_long_answers_come_first_once_that_is_known
         asked = request(text)
         return replace(asked, sample=replace(asked.sample, options=options))
 
-    with asking(machine) as (asker, _):
+    with asking(machine) as (client, _):
         for options, text in (((), "a long answer it is"), (("A", "B"), "B")):
-            await asker.ask(of(options, text), attempts.append)
+            await client.ask(of(options, text), attempts.append)
         machine.batches.clear()
         mixed = [of(("A", "B"), f"short {n}".ljust(40)) for n in range(4)] + [of((), f"long {n}") for n in range(4)]
-        await asyncio.gather(*(asker.ask(one, attempts.append) for one in mixed))
+        await asyncio.gather(*(client.ask(one, attempts.append) for one in mixed))
     assert all(text.startswith("long") for text in machine.batches[0])
 
 
 async def test_out_of_memory_halves_the_batch_and_loses_nothing() -> None:
     machine = Machine(batch_size=16, memory=40)
-    with asking(machine) as (asker, heard):
+    with asking(machine) as (client, heard):
         assert (
-            said(await ask_all(asker, ["twelve chars"] * 3 + ["x" * 9] * 13)) == ["twelve chars"] * 3 + ["x" * 9] * 13
+            said(await ask_all(client, ["twelve chars"] * 3 + ["x" * 9] * 13)) == ["twelve chars"] * 3 + ["x" * 9] * 13
         )
     assert [message for _, _, message in heard.events] == [
         f"out of memory with {rows} at a time: going on with {rows // 2}" for rows in (16, 8, 4)
@@ -140,39 +140,39 @@ async def test_out_of_memory_halves_the_batch_and_loses_nothing() -> None:
 
 async def test_what_does_not_fit_alone_is_rejected_and_the_rest_goes_on() -> None:
     machine = Machine(batch_size=2, memory=20)
-    with asking(machine) as (asker, _):
-        found = said(await ask_all(asker, ["x" * 30, "ok", "good"]))
+    with asking(machine) as (client, _):
+        found = said(await ask_all(client, ["x" * 30, "ok", "good"]))
     assert found[1:] == ["ok", "good"] and "out of memory with this one request alone" in found[0]
 
 
 async def test_a_reply_counts_when_its_row_is_done_and_a_fault_costs_its_batch() -> None:
     machine = Machine(batch_size=4)
-    with asking(machine) as (asker, heard):
-        found = said(await ask_all(asker, ["aaaaaaaa", "reject", "fault", "zzz"]))
-        later = said(await ask_all(asker, ["again"]))
+    with asking(machine) as (client, heard):
+        found = said(await ask_all(client, ["aaaaaaaa", "reject", "fault", "zzz"]))
+        later = said(await ask_all(client, ["again"]))
     assert found[0] == "aaaaaaaa" and "not this one" in found[1]
     assert all("ZeroDivisionError" in text for text in found[2:])
     assert later == ["again"] and "fault" in heard.kinds()
 
 
 async def test_an_answer_that_is_forgotten_is_a_fault_and_not_a_hang() -> None:
-    with asking(Machine()) as (asker, _):
-        assert "returned without an answer" in said(await ask_all(asker, ["forget"]))[0]
+    with asking(Machine()) as (client, _):
+        assert "returned without an answer" in said(await ask_all(client, ["forget"]))[0]
 
 
 async def test_damaged_weights_stop_the_model_at_once() -> None:
     machine = Machine(batch_size=1)
-    with asking(machine) as (asker, heard):
-        found = said(await ask_all(asker, ["damaged", "one", "two"]))
+    with asking(machine) as (client, heard):
+        found = said(await ask_all(client, ["damaged", "one", "two"]))
     assert found == ["Unanswered: the weights are damaged"] * 3
-    assert asker.stopped == "the weights are damaged" and "stopped" in heard.kinds()
+    assert client.stopped == "the weights are damaged" and "stopped" in heard.kinds()
 
 
 async def test_the_event_loop_lives_while_the_model_works_and_time_in_the_queue_is_not_the_models() -> None:
     machine = Machine(batch_size=1, step_s=0.05)
     attempts: list[Attempt] = []
-    with asking(machine) as (asker, _):
-        work = asyncio.gather(*(asker.ask(request(f"{n}"), attempts.append) for n in range(6)))
+    with asking(machine) as (client, _):
+        work = asyncio.gather(*(client.ask(request(f"{n}"), attempts.append) for n in range(6)))
         ticks = 0
         while not work.done():
             await asyncio.sleep(0.005)
@@ -184,12 +184,12 @@ async def test_the_event_loop_lives_while_the_model_works_and_time_in_the_queue_
 async def test_an_interrupt_lets_the_batch_finish_and_leaves_the_rest_for_another_time() -> None:
     machine = Machine(batch_size=4)
     machine.gate.clear()
-    with asking(machine) as (asker, _):
-        work = asyncio.ensure_future(ask_all(asker, TEXTS))
-        while asker.in_flight < 4:
+    with asking(machine) as (client, _):
+        work = asyncio.ensure_future(ask_all(client, TEXTS))
+        while client.in_flight < 4:
             await asyncio.sleep(0.005)
-        asker.interrupt()
-        assert asker.in_flight == 4
+        client.interrupt()
+        assert client.in_flight == 4
         machine.gate.set()
         found = await work
     assert sum(isinstance(one, Reply) for one in found) == 4
@@ -199,11 +199,11 @@ async def test_an_interrupt_lets_the_batch_finish_and_leaves_the_rest_for_anothe
 async def test_stopping_gives_the_reason_to_all_that_wait() -> None:
     machine = Machine(batch_size=1)
     machine.gate.clear()
-    with asking(machine) as (asker, _):
-        work = asyncio.ensure_future(ask_all(asker, TEXTS))
-        while not asker.in_flight:
+    with asking(machine) as (client, _):
+        work = asyncio.ensure_future(ask_all(client, TEXTS))
+        while not client.in_flight:
             await asyncio.sleep(0.005)
-        asker.stop("enough")
+        client.stop("enough")
         machine.gate.set()
         found = await work
     assert [str(one) for one in found if isinstance(one, Unanswered)] == ["enough"] * (len(TEXTS) - 1)
@@ -212,7 +212,7 @@ async def test_stopping_gives_the_reason_to_all_that_wait() -> None:
 @pytest.mark.parametrize("replicas", [1, 3])
 async def test_every_copy_of_the_model_has_a_thread_and_closing_ends_them(replicas: int) -> None:
     machine = Machine(batch_size=2, replicas=replicas, step_s=0.01)
-    with asking(machine) as (asker, _):
-        assert said(await ask_all(asker, TEXTS)) == TEXTS
+    with asking(machine) as (client, _):
+        assert said(await ask_all(client, TEXTS)) == TEXTS
     assert len(machine.threads) == replicas
     assert not [thread for thread in threading.enumerate() if thread.name in machine.threads]

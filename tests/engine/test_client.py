@@ -21,7 +21,9 @@ QUICK = RetryPolicy(attempts=4, total_s=20, first_wait_s=0.01, outage_s=5)
 Faults = Callable[[dict[Fault, float]], None]
 
 
-def asker(adapter: Adapter, patience: RetryPolicy = QUICK, connections: int | None = None) -> tuple[ModelClient, Heard]:
+def client(
+    adapter: Adapter, patience: RetryPolicy = QUICK, connections: int | None = None
+) -> tuple[ModelClient, Heard]:
     heard = Heard()
     return ModelClient(adapter, patience=patience, budget=CostBudget(), progress=heard, connections=connections), heard
 
@@ -39,7 +41,7 @@ Opened = AbstractAsyncContextManager[tuple[ModelClient, Heard]]
 @asynccontextmanager
 async def opened(adapter: Adapter, patience: RetryPolicy = QUICK) -> AsyncIterator[tuple[ModelClient, Heard]]:
     try:
-        yield asker(adapter, patience)
+        yield client(adapter, patience)
     finally:
         await adapter.aclose()
 
@@ -89,13 +91,15 @@ async def test_given_up_after_so_many_failures(server: LoopbackServer) -> None:
 
 
 async def test_being_told_to_wait_is_no_failure() -> None:
-    one, _ = asker(Scripted([YES, *[RateLimited("slow down")] * 10, YES]), RetryPolicy(attempts=2, longest_wait_s=0.01))
+    one, _ = client(
+        Scripted([YES, *[RateLimited("slow down")] * 10, YES]), RetryPolicy(attempts=2, longest_wait_s=0.01)
+    )
     await ask(one)
     assert len(await ask(one)) == 11
 
 
 async def test_being_told_to_wait_has_an_end_in_time() -> None:
-    one, _ = asker(Scripted([YES, RateLimited("slow down")]), RetryPolicy(first_wait_s=0.01, total_s=0.3))
+    one, _ = client(Scripted([YES, RateLimited("slow down")]), RetryPolicy(first_wait_s=0.01, total_s=0.3))
     await ask(one)
     with pytest.raises(Unanswered, match=r"no reply after .* attempts?: slow down"):
         await ask(one)
@@ -123,13 +127,13 @@ async def test_a_request_waits_for_its_own_retry_after(
 
 async def test_a_wait_beyond_all_patience_is_not_believed_where_others_are_answered() -> None:
     adapter = Scripted([YES, RateLimited("slow down", retry_after=999_999), YES])
-    one, _ = asker(adapter, RetryPolicy(longest_wait_s=0.05))
+    one, _ = client(adapter, RetryPolicy(longest_wait_s=0.05))
     await ask(one)
     assert len(await ask(one)) == 2
 
 
 async def test_a_wait_beyond_all_patience_is_told_where_nobody_was_answered() -> None:
-    one, _ = asker(Scripted([RateLimited("slow down", retry_after=3600)]), RetryPolicy(total_s=60))
+    one, _ = client(Scripted([RateLimited("slow down", retry_after=3600)]), RetryPolicy(total_s=60))
     with pytest.raises(Unanswered, match=r"1 attempt, which asks to wait until \d\d:\d\d:\d\d: slow down"):
         await ask(one)
 
@@ -146,7 +150,7 @@ async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monke
 
 
 async def test_those_who_wait_are_told_at_once_that_the_model_stopped() -> None:
-    one, _ = asker(Scripted([Transient("lost"), Denied("no key; set K")]), RetryPolicy(first_wait_s=30, total_s=100))
+    one, _ = client(Scripted([Transient("lost"), Denied("no key; set K")]), RetryPolicy(first_wait_s=30, total_s=100))
     waiting = asyncio.create_task(ask(one))
     await asyncio.sleep(0.01)
     with pytest.raises(Unanswered, match=r"set K"):
@@ -174,7 +178,7 @@ async def test_an_unknown_model_stops_with_the_mend(server: LoopbackServer) -> N
 async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it() -> None:
     failing = [Rejected("bad")] * 2
     adapter = Scripted([*failing, YES, *failing, *failing])
-    one, heard = asker(adapter, RetryPolicy(failures_in_a_row=3))
+    one, heard = client(adapter, RetryPolicy(failures_in_a_row=3))
     for _ in range(2):
         with pytest.raises(Unanswered, match=r"^bad$"):
             await ask(one)
@@ -190,7 +194,7 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it()
 
 async def test_the_same_refusal_a_few_times_at_the_start_is_about_the_run() -> None:
     adapter = Scripted([Rejected("HTTP 400: item 17 is not wanted")])
-    one, _ = asker(adapter)
+    one, _ = client(adapter)
     results = await asyncio.gather(*(ask(one, f"{n}?") for n in range(40)), return_exceptions=True)
     assert all(isinstance(result, Unanswered) for result in results)
     assert adapter.asked == 5
@@ -207,7 +211,7 @@ async def test_what_is_refused_for_the_run_is_told_after_one_request(server: Loo
 
 async def test_a_403_or_404_costs_its_item_once_the_model_has_answered() -> None:
     declined = [Denied("HTTP 404: no endpoint takes pictures", status_code=404), Denied("HTTP 403", status_code=403)]
-    one, _ = asker(Scripted([YES, *declined, YES]))
+    one, _ = client(Scripted([YES, *declined, YES]))
     await ask(one)
     for _ in declined:
         with pytest.raises(Unanswered, match=r"HTTP 40"):
@@ -216,7 +220,7 @@ async def test_a_403_or_404_costs_its_item_once_the_model_has_answered() -> None
 
 
 async def test_an_adjusted_request_is_asked_again_at_once_and_told() -> None:
-    one, heard = asker(Scripted([RequestAdjusted("takes the limit under another name"), YES]))
+    one, heard = client(Scripted([RequestAdjusted("takes the limit under another name"), YES]))
     attempts = await ask(one)
     assert [attempt.status for attempt in attempts] == [Status.API_ERROR, Status.OK]
     assert heard.events == [("adjusted", "scripted/one", "takes the limit under another name")]
@@ -224,7 +228,7 @@ async def test_an_adjusted_request_is_asked_again_at_once_and_told() -> None:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), AdapterError("neither this nor that")])
 async def test_a_fault_of_an_adapter_costs_its_item_only(error: Exception) -> None:
-    one, heard = asker(Scripted([error, YES]))
+    one, heard = client(Scripted([error, YES]))
     with pytest.raises(Unanswered, match=str(error)):
         await ask(one)
     assert len(await ask(one)) == 1
@@ -245,7 +249,7 @@ async def test_what_the_model_does_not_take_is_never_sent(server: LoopbackServer
 
 async def test_an_interrupt_ends_waiting_and_sends_nothing_more() -> None:
     adapter = Scripted([RateLimited("slow down", retry_after=20)])
-    one, _ = asker(adapter, RetryPolicy(total_s=100))
+    one, _ = client(adapter, RetryPolicy(total_s=100))
     waiting = asyncio.create_task(ask(one))
     await asyncio.sleep(0.01)
     one.interrupt()

@@ -17,7 +17,7 @@ from tests.engine.making import Heard
 from tests.server import LoopbackServer
 
 
-def wishes(server: LoopbackServer, *args: str) -> RunConfig:
+def config(server: LoopbackServer, *args: str) -> RunConfig:
     return RunConfig(
         tasks=("nlvr2-mini", "sparkleseval-mini"),
         models=("openai/good", "baseline/chance"),
@@ -33,8 +33,8 @@ def run(plan: RunPlan, store: Store) -> None:
 
 
 def test_nothing_is_asked_and_free_is_not_unknown(server: LoopbackServer) -> None:
-    plan = prepare(wishes(server))
-    lines = {(line.who, line.task): line for line in estimate_cost(plan.cells, None, None)}
+    plan = prepare(config(server))
+    lines = {(line.who, line.task): line for line in estimate_cost(plan.jobs, None, None)}
     assert server.stats().requests == 0
     asked = lines["openai/good", "nlvr2-mini"]
     assert (asked.requests, asked.output_tokens) == (6, 6 * REPLY_TOKENS)
@@ -46,23 +46,23 @@ def test_nothing_is_asked_and_free_is_not_unknown(server: LoopbackServer) -> Non
 
 
 def test_the_cost_is_the_prices_times_the_tokens(server: LoopbackServer) -> None:
-    plan = prepare(wishes(server, "openai/good:price_in=1", "openai/good:price_out=4"))
-    line = next(iter(estimate_cost(plan.cells, None, None)))
+    plan = prepare(config(server, "openai/good:price_in=1", "openai/good:price_out=4"))
+    line = next(iter(estimate_cost(plan.jobs, None, None)))
     assert line.cost_usd == pytest.approx((line.input_tokens * 1 + line.output_tokens * 4) / 1e6)
 
 
 def test_judges_of_models_are_counted_and_the_store_takes_off_what_is_done(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
-    whole = replace(wishes(server), models=("openai/good",))
+    whole = replace(config(server), models=("openai/good",))
     first = prepare(replace(whole, limit=2))
     with Store(tmp_path / "s.db") as store:
-        before = estimate_cost(first.cells, store, None)
+        before = estimate_cost(first.jobs, store, None)
         judged = next(line for line in before if line.who.startswith("sparkles"))
         assert judged.requests in (0, 2), "a judge is asked once a dialogue that it can judge"
         run(first, store)
-        done = estimate_cost(prepare(replace(whole, limit=2)).cells, store, 4)
+        done = estimate_cost(prepare(replace(whole, limit=2)).jobs, store, 4)
         assert [line.requests for line in done if not line.who.startswith("sparkles")] == [0, 0]
-        more = estimate_cost(prepare(whole).cells, store, 4)
+        more = estimate_cost(prepare(whole).jobs, store, 4)
         assert more[0].seconds is not None, "the stored replies' latency is known by now"
         assert more[0].output_tokens < 6 * REPLY_TOKENS, "and their length"

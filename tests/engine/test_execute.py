@@ -24,9 +24,9 @@ MINI = RunConfig(tasks=("nlvr2-mini", "sparkleseval-mini"), models=("baseline/or
 QUICK = RunLimits(patience=RetryPolicy(attempts=2, first_wait_s=0.01, failures_in_a_row=4))
 
 
-def run(wishes: RunConfig, store: Store, terms: RunLimits = QUICK) -> tuple[RunOutcome, Heard]:
+def run(config: RunConfig, store: Store, terms: RunLimits = QUICK) -> tuple[RunOutcome, Heard]:
     heard = Heard()
-    return execute(prepare(wishes), store, heard, terms, ["sparkles-eval", "run"]), heard
+    return execute(prepare(config), store, heard, terms, ["sparkles-eval", "run"]), heard
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_second_invocation_has_nothing_to_do(path: Path) -> None:
 
 def test_a_model_that_stops_leaves_every_item_with_the_reason(server: LoopbackServer, path: Path) -> None:
     server.configure(Settings(models={"good": Behaviour(faults={"500": 1.0}, fault_limit=None)}))
-    wishes = replace(MINI, models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+    config = replace(MINI, models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
     with Store(path) as store:
-        outcome, heard = run(wishes, store)
+        outcome, heard = run(config, store)
         assert (outcome.ending, outcome.unscored) == ("unscored", 12)
         whys = [
             read_runs.scores(store, run_id, judge.id)
@@ -83,9 +83,9 @@ def test_two_names_of_one_model_ask_once(server: LoopbackServer, path: Path, tmp
     (tmp_path / "adapters" / "mine.yaml").write_text("kind: openai\nmodel: good\ntitle: Mine\n", encoding="utf-8")
     names = ("openai/good", "mine")
     args = (f"base_url={server.openai_url}", "openai/good:name=one", "mine:name=two")
-    wishes = replace(MINI, models=names, model_args=args, content=(tmp_path,), tasks=("nlvr2-mini",))
+    config = replace(MINI, models=names, model_args=args, content=(tmp_path,), tasks=("nlvr2-mini",))
     with Store(path) as store:
-        outcome, _ = run(wishes, store)
+        outcome, _ = run(config, store)
         assert len(set(outcome.run_ids)) == 2
     assert server.stats().requests == 6
 
@@ -122,7 +122,7 @@ def test_judging_again_needs_no_model(path: Path) -> None:
         answered = stored_answers(store, None, data_root=None)
         assert [(run.task, run.items) for run in answered] == [("sparkleseval-mini", 6)]
         bench = RunJudges(replace(MINI, judges=("facts",)))
-        again = judge_again([bench.seat("facts")], answered, store, Heard(), QUICK, ["sparkles-eval", "judge"])
+        again = judge_again([bench.bound("facts")], answered, store, Heard(), QUICK, ["sparkles-eval", "judge"])
         assert (again.ending, again.run_ids) == ("complete", outcome.run_ids[1:])
 
 

@@ -57,11 +57,11 @@ def test_a_late_damage_is_one_items_and_changed_pictures_are_told(
 ) -> None:
     monkeypatch.setattr(picture_checks.check_first, "__kwdefaults__", {"first": 2})
     monkeypatch.setattr(pictures, "_known", {})
-    wishes = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+    config = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
     heard = Heard()
     terms = RunLimits(patience=RetryPolicy(attempts=2, first_wait_s=0.01))
     with Store(tmp_path / "s.db") as store:
-        outcome = execute(prepare(wishes), store, heard, terms, ["sparkles-eval", "run"])
+        outcome = execute(prepare(config), store, heard, terms, ["sparkles-eval", "run"])
         assert (outcome.ending, outcome.unscored) == ("unscored", 1)
         (judge,) = read_runs.judges(store, outcome.run_ids[0])
         scores = read_runs.scores(store, outcome.run_ids[0], judge.id)
@@ -80,11 +80,11 @@ def test_the_key_names_the_reading_only_where_a_picture_changed(folder: Path) ->
     from sparkles_eval.engine.cache import request_key
 
     plan = prepare(RunConfig(tasks=(str(folder),), models=("baseline/chance",), skip_bad=True))
-    (cell,) = plan.cells
-    model = replace(cell.adapter.model, reads_sample=False)
-    for sample in cell.task.samples:
-        conversation = cell.task.prompt.conversation(sample, [])
-        request = Request(conversation, cell.generation, sample, 1)
+    (job,) = plan.jobs
+    model = replace(job.adapter.model, reads_sample=False)
+    for sample in job.task.samples:
+        conversation = job.task.prompt.conversation(sample, [])
+        request = Request(conversation, job.generation, sample, 1)
         changed = sample.id in ("1", "2")
         assert ("reading" in json.dumps(conversation_json(conversation))) is changed
         seen, bare = request_key(model, request), request_key(replace(model, upright=False), request)

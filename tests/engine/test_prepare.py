@@ -17,22 +17,22 @@ LOCAL = "base_url=http://127.0.0.1:9/v1"
 
 
 def test_one_cell_for_every_task_and_model() -> None:
-    wishes = replace(MINI, tasks=("nlvr2-mini", "bison-mini"), models=("baseline/chance", "baseline/oracle"))
-    plan = prepare(wishes)
-    found = [(cell.task.name, cell.adapter.model.name) for cell in plan.cells]
-    assert found == [(task, model) for task in wishes.tasks for model in wishes.models]
-    assert len({cell.run.id for cell in plan.cells}) == 4
+    config = replace(MINI, tasks=("nlvr2-mini", "bison-mini"), models=("baseline/chance", "baseline/oracle"))
+    plan = prepare(config)
+    found = [(job.task.name, job.adapter.model.name) for job in plan.jobs]
+    assert found == [(task, model) for task in config.tasks for model in config.models]
+    assert len({job.run.id for job in plan.jobs}) == 4
     assert len(plan.adapters) == 2
 
 
 def test_what_is_named_twice_is_made_once() -> None:
     plan = prepare(replace(MINI, tasks=("nlvr2-mini",) * 2, models=("baseline/chance",) * 2))
-    assert len(plan.cells) == 1
+    assert len(plan.jobs) == 1
 
 
 def test_judges_are_those_of_the_task_unless_others_are_named() -> None:
     plan = prepare(replace(MINI, tasks=("sparkleseval-mini", "nlvr2-mini")))
-    dialogues, statements = plan.cells
+    dialogues, statements = plan.jobs
     assert [seat.judge.card.name for seat in dialogues.bound_judges] == ["facts"]
     assert statements.bound_judges == ()
 
@@ -40,11 +40,11 @@ def test_judges_are_those_of_the_task_unless_others_are_named() -> None:
 def test_a_judges_arguments_reach_it_by_its_short_name() -> None:
     pairs = (f"sparkles:{LOCAL}", "sparkles:repeats=3", "sparkles@openai/good:timeout=7")
     bench = RunJudges(replace(MINI, judges=("sparkles@openai/good", "facts"), judge_args=pairs))
-    seat = bench.seat("sparkles@openai/good")
+    seat = bench.bound("sparkles@openai/good")
     assert seat.adapter is not None
     assert seat.adapter.model.limits.timeout_s == 7
     assert seat.judge.card.repeats == 3
-    assert bench.seat("facts").adapter is None, "what is meant for the other judge is not told to this one"
+    assert bench.bound("facts").adapter is None, "what is meant for the other judge is not told to this one"
 
 
 WRONG: list[tuple[Callable[[RunConfig], RunConfig], str]] = [
@@ -78,13 +78,13 @@ def test_what_cannot_work_is_refused_with_the_mend(change: Callable[[RunConfig],
 def test_a_setting_that_the_preset_leaves_out_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     plan = prepare(replace(MINI, models=("claude-haiku-4-5",), protocol="paper"))
-    assert plan.cells[0].generation.seed is None, "what the provider has no field for is not in the run's identity"
+    assert plan.jobs[0].generation.seed is None, "what the provider has no field for is not in the run's identity"
 
 
 def test_two_models_of_one_name_are_refused_and_may_be_renamed() -> None:
     pair = ("openai/good", "./good.yaml")
-    wishes = replace(MINI, models=pair[:1] * 2)
-    assert len(prepare(replace(wishes, model_args=(LOCAL,))).cells) == 1
+    config = replace(MINI, models=pair[:1] * 2)
+    assert len(prepare(replace(config, model_args=(LOCAL,))).jobs) == 1
     same = replace(MINI, models=("baseline/chance", "baseline/constant"), model_args=("name=mine",))
     with pytest.raises(UserError, match=r"two models would be called mine.*--model-arg 'mine:name=…'"):
         prepare(same)
@@ -116,11 +116,11 @@ def test_bad_data_is_reported_whole_and_left_out_on_request(tmp_path: Path) -> N
         '{"id": "odd", "text": "Is it so?", "options": ["YES", "NO"], "target": "MAYBE"}',
     ]
     (tmp_path / "samples.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    wishes = replace(MINI, tasks=(str(tmp_path),), task_args=())
+    config = replace(MINI, tasks=(str(tmp_path),), task_args=())
     with pytest.raises(DataError) as caught:
-        load_tasks(wishes)
+        load_tasks(config)
     assert {problem.item for problem in caught.value.problems} == {"gone", "odd"}
-    (task,) = load_tasks(replace(wishes, skip_bad=True))
+    (task,) = load_tasks(replace(config, skip_bad=True))
     assert [sample.id for sample in task.samples] == ["good"]
     assert {problem.item for problem in task.skipped} == {"gone", "odd"}
 

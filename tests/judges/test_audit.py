@@ -48,7 +48,7 @@ def test_clean_answers_are_right_and_every_dose_costs_more(facts: Judge, probes:
     clean = _each(facts, probes[CLEAN])
     assert set(clean.values()) == {10.0}
     for family in ("removed", "contradicted"):
-        steps = [_each(facts, probes[f"{family} {dose}"]) for dose in ("1/3", "2/3", "all")]
+        steps = [_each(facts, probes[f"{family} {level}"]) for level in ("1/3", "2/3", "all")]
         for dialogue, best in clean.items():
             assert best > steps[0][dialogue] >= steps[1][dialogue] >= steps[2][dialogue]
     swapped = _each(facts, probes["exchanged all"])

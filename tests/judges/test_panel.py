@@ -102,9 +102,9 @@ def test_families_by_name(model: str, maker: str) -> None:
         ("panel:a,b", {"weight": "2"}, "family, quorum, rule"),
     ],
 )
-def test_what_cannot_be_a_panel(wish: str, args: dict[str, str], told: str) -> None:
+def test_what_cannot_be_a_panel(selector: str, args: dict[str, str], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        read_panel(wish, args)
+        read_panel(selector, args)
 
 
 def test_members_must_rate_the_same() -> None:

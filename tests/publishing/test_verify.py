@@ -66,9 +66,9 @@ def test_pictures_that_are_shown_otherwise_than_their_files_are_sound(tmp_path: 
         clear.save(file)
     store = tmp_path / "s.db"
     with LoopbackServer() as server:
-        wishes = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
+        config = RunConfig(tasks=(str(folder),), models=("openai/good",), model_args=(f"base_url={server.openai_url}",))
         with Store(store) as opened_store:
-            ask(opened_store, wishes)
+            ask(opened_store, config)
     assert findings(store) == []
     assert all('"reading":"seen@1"' in str(row[0]) for row in rows(store, "SELECT conversation FROM requests"))
     with edited(store) as db:

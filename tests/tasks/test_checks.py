@@ -103,7 +103,7 @@ def test_what_was_there_before_keeps_its_fingerprints(tmp_path: Path) -> None:
         ("sparkleseval-mini", "strict"): "d46474f44248",
     }
     for (task, protocol), run in known.items():
-        wishes = RunConfig(tasks=(task,), models=("baseline/chance",), protocol=protocol, task_args=("n=4",))
-        assert prepare(wishes).cells[0].run.id == run, (task, protocol)
+        config = RunConfig(tasks=(task,), models=("baseline/chance",), protocol=protocol, task_args=("n=4",))
+        assert prepare(config).jobs[0].run.id == run, (task, protocol)
     sample = Sample("s", (Turn((Text("?"),)),), options=("a", "b"), target="a")
     assert sample_key(sample) != sample_key(Sample("s", (Turn((Text("?"),)),), options=("a", "b"), target="b"))

@@ -102,8 +102,8 @@ def test_a_task_that_declares_no_orders_has_none(dialogues: Task) -> None:
 
 
 @pytest.mark.parametrize("wish", ["dropped", "wrong"])
-def test_only_what_the_model_is_sent_changes(bison: Task, wish: ImageVariant) -> None:
-    ablated = vary(bison, Variation(images=wish))
+def test_only_what_the_model_is_sent_changes(bison: Task, variant: ImageVariant) -> None:
+    ablated = vary(bison, Variation(images=variant))
     assert ablated.samples == bison.samples and ablated.data_hash == bison.data_hash
     everywhere = {image.sha256 for sample in bison.samples for image in sample.images}
     for sample in ablated.samples:
@@ -111,7 +111,7 @@ def test_only_what_the_model_is_sent_changes(bison: Task, wish: ImageVariant) ->
         own = {image.sha256 for image in sample.images}
         assert words.replace("@", "") == shown(bison, sample)[1].replace("@", "")
         assert not own & set(images)
-        assert len(images) == (0 if wish == "dropped" else 2) == len(set(images))
+        assert len(images) == (0 if variant == "dropped" else 2) == len(set(images))
         assert set(images) <= everywhere
 
 

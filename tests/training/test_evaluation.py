@@ -33,7 +33,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recipe(tmp_path_factory.mktemp("recipes") / "evaluated.yaml", evaluate=EVALUATE)
 
 
-def wishes(recipe: Path, folder: Path, model: Path, data: Path) -> TrainConfig:
+def train_config(recipe: Path, folder: Path, model: Path, data: Path) -> TrainConfig:
     return TrainConfig(str(recipe), folder / "run", folder / "s.db", data, model, cache=folder / "features")
 
 
@@ -56,7 +56,7 @@ def done(recipe: Path, model_folder: Path, data_folder: Path, tmp_path_factory: 
     """The folder with store and run of a training that nothing disturbed."""
     folder = tmp_path_factory.mktemp("evaluated")
     said: list[str] = []
-    launch_training(wishes(recipe, folder, model_folder, data_folder), said.append)
+    launch_training(train_config(recipe, folder, model_folder, data_folder), said.append)
     assert [line.partition(": ")[0] for line in said if "bison-mini accuracy" in line] == ["run@5", "run@10", "run@12"]
     return folder
 
@@ -99,7 +99,7 @@ def test_the_command_lists_trainings_with_their_scores(done: Path) -> None:
 def test_evaluation_changes_no_weights(
     done: Path, recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    plain = launch_training(wishes(recipe_file, tmp_path, model_folder, data_folder), str)
+    plain = launch_training(train_config(recipe_file, tmp_path, model_folder, data_folder), str)
     name = "projection.safetensors"
     assert (plain.model / name).read_bytes() == (done / "run" / "model" / name).read_bytes()
 
@@ -107,7 +107,7 @@ def test_evaluation_changes_no_weights(
 def test_resuming_asks_nothing_again(done: Path, recipe: Path, model_folder: Path, data_folder: Path) -> None:
     before = asked(done / "s.db")
     said: list[str] = []
-    launch_training(replace(wishes(recipe, done, model_folder, data_folder), resume=True), said.append)
+    launch_training(replace(train_config(recipe, done, model_folder, data_folder), resume=True), said.append)
     assert asked(done / "s.db") == before
     assert not any("bison-mini accuracy" in line for line in said)
     assert standing(done / "s.db").done == 12
@@ -128,7 +128,7 @@ def test_killed_while_it_evaluates(
     running.send_signal(signal.SIGKILL)
     _, errors = running.communicate()
     assert _answers(tmp_path / "s.db"), errors.decode()[-2000:]
-    launch_training(replace(wishes(recipe, tmp_path, model_folder, data_folder), resume=True), str)
+    launch_training(replace(train_config(recipe, tmp_path, model_folder, data_folder), resume=True), str)
     name = "projection.safetensors"
     assert (tmp_path / "run" / "model" / name).read_bytes() == (done / "run" / "model" / name).read_bytes()
     mine, other = standing(tmp_path / "s.db"), standing(done / "s.db")
@@ -160,7 +160,7 @@ def test_training_on_what_checkpoints_are_asked_is_refused(
     records[0]["tgt_imgs"] = [{"image_id": 20000}]
     (data / "turn1_1img.json").write_text(json.dumps(records))
     with pytest.raises(DataError, match=r"bison-mini-0-3: image .* is images/20000\.png"):
-        launch_training(wishes(recipe, tmp_path, model_folder, data), str)
+        launch_training(train_config(recipe, tmp_path, model_folder, data), str)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_cannot_be_evaluated_is_said_before_the_first_step(
 ) -> None:
     recipe = write_recipe(tmp_path / "wrong.yaml", evaluate=evaluate)
     with pytest.raises(UserError, match=said):
-        launch_training(wishes(recipe, tmp_path, model_folder, data_folder), str)
+        launch_training(train_config(recipe, tmp_path, model_folder, data_folder), str)
     assert not (tmp_path / "run").exists()
 
 
@@ -185,6 +185,6 @@ def test_a_judge_scores_checkpoints_too(model_folder: Path, data_folder: Path, t
     """Dialogues of two turns, scored by the rule-based judge."""
     evaluate = "{every: 100, tasks: [sparkleseval-mini], judges: [facts], limit: 2}"
     recipe = write_recipe(tmp_path / "judged.yaml", steps=2, evaluate=evaluate)
-    launch_training(wishes(recipe, tmp_path, model_folder, data_folder), str)
+    launch_training(train_config(recipe, tmp_path, model_folder, data_folder), str)
     (score,) = (score for score in standing(tmp_path / "s.db").scores if score.headline)
     assert (score.step, score.judge, score.total) == (2, "facts", 2)

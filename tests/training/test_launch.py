@@ -26,7 +26,7 @@ def test_training_on_what_a_task_asks_is_refused(
     records = json.loads((data / "turn1_1img.json").read_text())
     records[0]["tgt_imgs"] = [{"image_id": 20000}]
     (data / "turn1_1img.json").write_text(json.dumps(records))
-    wishes = TrainConfig(
+    train_config = TrainConfig(
         str(recipe_file),
         tmp_path / "run",
         tmp_path / "s.db",
@@ -36,7 +36,7 @@ def test_training_on_what_a_task_asks_is_refused(
         cache=tmp_path / "cache",
     )
     with pytest.raises(DataError, match=r"bison-mini-0-0: image .* is images/20000\.png"):
-        launch_training(wishes, str)
+        launch_training(train_config, str)
     said: list[str] = []
     allowed = TrainConfig(
         str(recipe_file),

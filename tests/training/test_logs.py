@@ -20,7 +20,7 @@ def test_the_event_files_of_a_training_hold_its_steps_and_scores(
     recipe = write_recipe(
         tmp_path / "logged.yaml", steps=6, evaluate="{every: 3, tasks: [bison-mini], task_args: [n=4]}"
     )
-    wishes = TrainConfig(
+    train_config = TrainConfig(
         str(recipe),
         tmp_path / "run",
         tmp_path / "s.db",
@@ -29,7 +29,7 @@ def test_the_event_files_of_a_training_hold_its_steps_and_scores(
         cache=tmp_path / "features",
         logs=("tensorboard",),
     )
-    launch_training(wishes, str)
+    launch_training(train_config, str)
     events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     losses = {event.step: event.value for event in events.Scalars("projection/loss")}

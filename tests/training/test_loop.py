@@ -23,7 +23,7 @@ from tests.training.making import write_recipe
 STORE = "sparkles.db"
 
 
-def wishes(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> TrainConfig:
+def train_config(recipe: Path, out: Path, model: Path, data: Path, **more: object) -> TrainConfig:
     asked = {"recipe": str(recipe), "out": out, "model": model, "data": data, "cache": out.parent / "features"}
     asked["store"] = out.parent / STORE
     return TrainConfig(**{**asked, **more})  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ def straight(
     """The model folder of a run that nothing disturbed."""
     out = tmp_path_factory.mktemp("straight") / "run"
     said: list[str] = []
-    done = launch_training(wishes(recipe_file, out, model_folder, data_folder), said.append)
+    done = launch_training(train_config(recipe_file, out, model_folder, data_folder), said.append)
     assert any("2 random crops" in line for line in said) and any("not checked" in line for line in said)
     assert any("loss" in line and "tokens/s" in line and "left" in line for line in said)
     return done.model
@@ -106,13 +106,13 @@ def test_a_killed_run_ends_in_the_same_weights(
     _, errors = running.communicate()
     assert first.is_dir(), errors.decode()[-2000:]
     with pytest.raises(UserError, match="--resume"):
-        launch_training(wishes(recipe_file, out, model_folder, data_folder), str)
+        launch_training(train_config(recipe_file, out, model_folder, data_folder), str)
     if (out / "checkpoints" / "00000012").is_dir():  # it was quicker than the kill: go back to the third step
         import shutil
 
         for later in ("00000006", "00000009", "00000012"):
             shutil.rmtree(out / "checkpoints" / later)
-    done = launch_training(wishes(recipe_file, out, model_folder, data_folder, resume=True), str)
+    done = launch_training(train_config(recipe_file, out, model_folder, data_folder, resume=True), str)
     assert projection(done.model) == projection(straight)
     assert len((out / TABLE).read_text().splitlines()) == 13
 
@@ -123,7 +123,7 @@ def test_a_step_may_be_split_in_any_way(
     """Each sample weighs the same however many go through together."""
     from safetensors.torch import load_file
 
-    done = launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
+    done = launch_training(train_config(recipe_file, tmp_path / "run", model_folder, data_folder, positions=64), str)
     one, other = (load_file(folder / "projection.safetensors") for folder in (straight, done.model))
     assert all((one[name] - other[name]).abs().max() < 1e-4 for name in one)
 
@@ -211,7 +211,7 @@ def _free_port() -> int:
 
 def test_crops_cut_anew_train_too(model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "online.yaml", views="{online: true}", steps=2, precision="bf16")
-    done = launch_training(wishes(recipe, tmp_path / "run", model_folder, data_folder), str)
+    done = launch_training(train_config(recipe, tmp_path / "run", model_folder, data_folder), str)
     assert (done.model / "projection.safetensors").is_file()
     assert not list(tmp_path.rglob("*.npy")), "nothing is cached"
 
@@ -223,7 +223,7 @@ def test_text_alone_moves_nothing(model_folder: Path, data_folder: Path, tmp_pat
     (tmp_path / "data" / "text.json").write_text(json.dumps([record]), encoding="utf-8")
     subsets = "[{name: text, weight: 1, annotations: text.json, images: images}]"
     recipe = write_recipe(tmp_path / "text.yaml", subsets=subsets, steps=2, weight_decay=1.0e-9)
-    done = launch_training(wishes(recipe, tmp_path / "run", model_folder, tmp_path / "data"), str)
+    done = launch_training(train_config(recipe, tmp_path / "run", model_folder, tmp_path / "data"), str)
     from safetensors.torch import load_file
 
     before, after = load_file(model_folder / "model.safetensors"), load_file(done.model / "projection.safetensors")
@@ -233,7 +233,7 @@ def test_text_alone_moves_nothing(model_folder: Path, data_folder: Path, tmp_pat
 def test_what_is_wrong_is_said_before_the_first_step(
     recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    good = wishes(recipe_file, tmp_path / "run", model_folder, data_folder)
+    good = train_config(recipe_file, tmp_path / "run", model_folder, data_folder)
     with pytest.raises(UserError, match="name the folder of the training data"):
         launch_training(replace(good, data=None), str)
     with pytest.raises(UserError, match="checkpoints convert"):
@@ -254,9 +254,9 @@ def test_a_folder_that_cannot_be_made_is_said(
     (tmp_path / "file").write_text("not a folder")
     within = tmp_path / "file" / "run"
     with pytest.raises(UserError, match=r"--out .*cannot be made a folder"):
-        launch_training(wishes(recipe_file, within, model_folder, data_folder, cache=tmp_path / "features"), str)
+        launch_training(train_config(recipe_file, within, model_folder, data_folder, cache=tmp_path / "features"), str)
     with pytest.raises(UserError, match=r"--cache .*cannot be made a folder"):
-        launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, cache=within), str)
+        launch_training(train_config(recipe_file, tmp_path / "run", model_folder, data_folder, cache=within), str)
 
 
 def test_fp16_needs_a_gpu(recipe_file: Path, model_folder: Path, data_folder: Path, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_fp16_needs_a_gpu(recipe_file: Path, model_folder: Path, data_folder: Pa
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     with pytest.raises(UserError, match="needs a GPU"):
-        launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data_folder, precision="fp16"), str)
+        launch_training(train_config(recipe_file, tmp_path / "run", model_folder, data_folder, precision="fp16"), str)
 
 
 def test_resuming_under_another_recipe_is_refused(
@@ -274,7 +274,7 @@ def test_resuming_under_another_recipe_is_refused(
 ) -> None:
     other = write_recipe(tmp_path / "other.yaml", seed=7)
     with pytest.raises(UserError, match="another recipe"):
-        launch_training(wishes(other, straight.parent, model_folder, data_folder, resume=True), str)
+        launch_training(train_config(other, straight.parent, model_folder, data_folder, resume=True), str)
 
 
 def test_samples_without_an_answer_left_are_counted(
@@ -290,5 +290,5 @@ def test_samples_without_an_answer_left_are_counted(
     records.append({**records[0], "instruction": "###Human: " + "see " * 80 + "<Img><ImageHere></Img>###Assistant: "})
     (data / "turn1_1img.json").write_text(json.dumps(records))
     said: list[str] = []
-    launch_training(wishes(recipe_file, tmp_path / "run", model_folder, data), said.append)
+    launch_training(train_config(recipe_file, tmp_path / "run", model_folder, data), said.append)
     assert any("dropped 1 samples" in line for line in said)

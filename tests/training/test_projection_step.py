@@ -35,7 +35,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recipe(folder / "lora.yaml", extension=EXTENSION, lora=LORA)
 
 
-def wishes(recipe: Path, folder: Path, model: Path, data: Path, **more: Any) -> TrainConfig:
+def train_config(recipe: Path, folder: Path, model: Path, data: Path, **more: Any) -> TrainConfig:
     cache = folder.parent / "features"
     return TrainConfig(str(recipe), folder / "run", folder / "s.db", data, model, cache=cache, **more)
 
@@ -44,7 +44,7 @@ def wishes(recipe: Path, folder: Path, model: Path, data: Path, **more: Any) -> 
 def trained(recipe: Path, model_folder: Path, data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model folder of a training with adapters."""
     pytest.importorskip("peft", reason="needs the extra 'train'")
-    return launch_training(wishes(recipe, tmp_path_factory.mktemp("lora"), model_folder, data_folder), str).model
+    return launch_training(train_config(recipe, tmp_path_factory.mktemp("lora"), model_folder, data_folder), str).model
 
 
 def load(folder: Path, **more: object) -> SparklesChatForConditionalGeneration:
@@ -80,7 +80,7 @@ def test_without_peft_it_is_said_before_the_first_step(
 ) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)  # what the import system takes for "not there"
     with pytest.raises(MissingExtra, match=r"sparkles-eval\[train\]"):
-        launch_training(wishes(recipe, tmp_path, model_folder, data_folder), str)
+        launch_training(train_config(recipe, tmp_path, model_folder, data_folder), str)
     assert not (tmp_path / "run").exists()
 
 
@@ -99,7 +99,7 @@ def test_it_learns_more_than_the_projection_alone(
 ) -> None:
     import torch
 
-    alone = launch_training(wishes(recipe_file, tmp_path, model_folder, data_folder), str).model
+    alone = launch_training(train_config(recipe_file, tmp_path, model_folder, data_folder), str).model
     assert torch.equal(logits(load(alone), alone), logits(load(model_folder), model_folder)), "text alone: no images"
     assert not torch.allclose(logits(load(trained), trained), logits(load(alone), alone), atol=1e-3)
 
@@ -178,8 +178,8 @@ def test_interrupted_and_resumed_it_ends_in_the_same_weights(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        launch_training(wishes(recipe, tmp_path, model_folder, data_folder), stop)
-    done = launch_training(wishes(recipe, tmp_path, model_folder, data_folder, resume=True), str)
+        launch_training(train_config(recipe, tmp_path, model_folder, data_folder), stop)
+    done = launch_training(train_config(recipe, tmp_path, model_folder, data_folder, resume=True), str)
     for name in ("projection.safetensors", "lora/adapter_model.safetensors", "lora/adapter_config.json"):
         assert (done.model / name).read_bytes() == (trained / name).read_bytes(), name
 

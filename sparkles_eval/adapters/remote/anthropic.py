@@ -176,11 +176,11 @@ class AnthropicAdapter(RemoteAdapter):
     def told(self, reply: _Reply) -> Reply:
         """What a message says, in our form."""
         text = "".join(block.text for block in reply.content if block.type == "text")
-        thoughts = [block.thinking for block in reply.content if block.type == "thinking"]
+        reasoning = [block.thinking for block in reply.content if block.type == "thinking"]
         why = reply.stop_details or _StopDetails()
         said = ReplyBody(
             text,
-            thoughts,
+            reasoning,
             reply.stop_reason,
             calls_tool=any(block.type == "tool_use" for block in reply.content),
             usage=_used(reply.usage).usage(text),
@@ -241,7 +241,7 @@ class _Accumulator:
         self._begun = _Reply(content=())
         self._last = _Delta()
         self._used: dict[str, JsonValue] = {}
-        self._thoughts = ""
+        self._reasoning = ""
         self._calls_tool = False
         self.text = ""
 
@@ -253,7 +253,7 @@ class _Accumulator:
             self._calls_tool = self._calls_tool or told.content_block.type == "tool_use"
         elif told.type == "content_block_delta":
             self.text += told.delta.text
-            self._thoughts += told.delta.thinking
+            self._reasoning += told.delta.thinking
         elif told.type == "message_delta":
             self._last = told.delta
             self._used = told.usage if isinstance(told.usage, dict) else {}
@@ -263,7 +263,7 @@ class _Accumulator:
             raise self._adapter.reporter.malformed("its stream ended before the answer did")
         begun, last = self._begun, self._last
         used = begun.usage if isinstance(begun.usage, dict) else {}
-        blocks = [_Block(type="thinking", thinking=self._thoughts), _Block(type="text", text=self.text)]
+        blocks = [_Block(type="thinking", thinking=self._reasoning), _Block(type="text", text=self.text)]
         blocks += [_Block(type="tool_use")] * self._calls_tool
         return self._adapter.told(
             _Reply(

@@ -99,10 +99,10 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
         limits=limits,
         prices=_prices(model, args, native=native),
     )
-    mend = f"set {env or provider.key_env} to a key that may use {model.model_id}"
+    fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
     if stranger:
-        mend = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
-    reporter = ErrorMapper(ready.name, endpoint, key or "", mend)
+        fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
+    reporter = ErrorMapper(ready.name, endpoint, key or "", fix)
     return RemoteConfig(ready, sampling, structured, native, endpoint, reporter, key)
 
 

@@ -107,9 +107,9 @@ def text_of(content: JsonValue) -> tuple[str, list[str]] | None:
             text.append(part)
         elif isinstance(part, dict):
             kind = part.get("type", "text")
-            thought = part.get("thinking") or part.get("reasoning") or part.get("summary")
-            if kind in ("thinking", "reasoning") or (thought and "text" not in part):
-                reasoning.append(words_of(thought if thought is not None else part.get("text")))
+            thinking = part.get("thinking") or part.get("reasoning") or part.get("summary")
+            if kind in ("thinking", "reasoning") or (thinking and "text" not in part):
+                reasoning.append(words_of(thinking if thinking is not None else part.get("text")))
             elif kind in ("text", "output_text"):
                 text.append(words_of(part.get("text")))
         else:

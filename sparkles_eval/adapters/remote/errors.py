@@ -72,7 +72,7 @@ class ErrorMapper:
     who: str
     endpoint: str
     key: str = ""
-    mend: str = ""
+    fix: str = ""
 
     def clean(self, text: str) -> str:
         """One line, the key blacked out, not longer than `LONGEST`."""
@@ -105,27 +105,27 @@ class ErrorMapper:
             return RateLimited(text, retry_after=retry_after(headers), status_code=code)
         if code in (408, 409, 425) or code >= 500:
             return Transient(text, retry_after=retry_after(headers), status_code=code)
-        mend = self._mend(code, words, body)
-        return Denied(f"{text}; {mend}", status_code=code) if mend else Rejected(text, status_code=code)
+        fix = self._fix(code, words, body)
+        return Denied(f"{text}; {fix}", status_code=code) if fix else Rejected(text, status_code=code)
 
-    def _mend(self, code: int, words: ErrorReply, body: str) -> str:
+    def _fix(self, code: int, words: ErrorReply, body: str) -> str:
         """What to do about a 3xx or 4xx that every request would meet; "" where it is about this one."""
         if code == 401:
-            return self.mend
+            return self.fix
         if 300 <= code < 400:
             return f"check the address {self.endpoint}"
         said = f"{words.code} {words.message}"
         if code in (400, 404, 422) and _NO_MODEL.search(said):
             return f"check the model's name and the address {self.endpoint}"
         if code == 403:
-            return "" if _ITEM.search(said) else self.mend
+            return "" if _ITEM.search(said) else self.fix
         if code == 404:
             return (
                 ""
                 if words.message and _ITEM.search(said)
                 else f"check the model's name and the address {self.endpoint}"
             )
-        return _setting_mend(body) if code in (400, 422) else ""
+        return _setting_fix(body) if code in (400, 422) else ""
 
     def timed_out(self, seconds: float) -> TimedOut:
         return TimedOut(f"{self.who}: no reply within {seconds:g} s; --model-arg timeout=SECONDS waits longer")
@@ -157,7 +157,7 @@ def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _setting_mend(body: str) -> str:
+def _setting_fix(body: str) -> str:
     """How to leave out the setting that a provider does not take; "" where its words name none."""
     if not _UNTAKEN.search(body):
         return ""

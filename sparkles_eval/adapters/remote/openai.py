@@ -64,7 +64,7 @@ class _Message(BaseModel):
         return bool(self.tool_calls or self.function_call)
 
     @property
-    def thoughts(self) -> str:
+    def reasoning_text(self) -> str:
         """The first field of reasoning that says something: several names may hold the same."""
         return next(filter(None, map(words_of, (self.reasoning_content, self.reasoning, self.reasoning_details))), "")
 
@@ -192,10 +192,10 @@ class OpenAIAdapter(RemoteAdapter):
         content = text_of(message.content)
         if content is None:
             raise self._reporter.malformed("its content is neither a text nor a list of parts")
-        text, thoughts = content
+        text, reasoning = content
         said = ReplyBody(
             text,
-            (message.thoughts, *thoughts),
+            (message.reasoning_text, *reasoning),
             choice.finish_reason,
             words_of(message.refusal),
             message.calls_tool,
@@ -252,7 +252,7 @@ class _Accumulator:
 
     def __init__(self, adapter: OpenAIAdapter) -> None:
         self._adapter = adapter
-        self._refusal = self._thoughts = ""
+        self._refusal = self._reasoning = ""
         self._finish: str | None = None
         self._model: str | None = None
         self._used: JsonValue = None
@@ -266,9 +266,9 @@ class _Accumulator:
         for choice in chunk.choices[:1]:
             if choice.error:
                 raise error_within(choice.error, self._adapter.reporter, json.dumps({"error": choice.error}))
-            text, thoughts = text_of(choice.delta.content) or ("", [])
+            text, reasoning = text_of(choice.delta.content) or ("", [])
             self.text += text
-            self._thoughts += "".join(thoughts) or choice.delta.thoughts
+            self._reasoning += "".join(reasoning) or choice.delta.reasoning_text
             self._refusal += words_of(choice.delta.refusal)
             self._calls_tool = self._calls_tool or choice.delta.calls_tool
             self._finish = choice.finish_reason or self._finish
@@ -278,7 +278,7 @@ class _Accumulator:
             raise self._adapter.reporter.malformed("its stream ended before the answer did")
         usage = _usage(self._used, self.text)
         said = ReplyBody(
-            self.text, (self._thoughts,), self._finish, self._refusal, self._calls_tool, usage, self._model
+            self.text, (self._reasoning,), self._finish, self._refusal, self._calls_tool, usage, self._model
         )
         return read_reply(said, OPENAI, self._adapter.reporter)
 
@@ -291,16 +291,16 @@ def _usage(raw: JsonValue, text: str) -> Usage:
     """
     used = raw if isinstance(raw, dict) else {}
     asked, written = tokens(used.get("prompt_tokens")), tokens(used.get("completion_tokens"))
-    thought = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
+    reasoning_tokens = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
     cached = tokens(_within(used.get("prompt_tokens_details"), "cached_tokens"))
     if cached is None:
         cached = tokens(used.get("prompt_cache_hit_tokens"))
     if written == 0 and text.strip():
         written = None
     total = tokens(used.get("total_tokens"))
-    if asked and written is not None and thought and total == asked + written + thought:
-        written += thought
-    return Usage(asked or None, written, None, thought, cached)
+    if asked and written is not None and reasoning_tokens and total == asked + written + reasoning_tokens:
+        written += reasoning_tokens
+    return Usage(asked or None, written, None, reasoning_tokens, cached)
 
 
 def _within(value: JsonValue, name: str) -> JsonValue:

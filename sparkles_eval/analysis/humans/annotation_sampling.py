@@ -25,7 +25,7 @@ _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SheetConfig:
     """What to draw: the raters, how many dialogues each is to have rated in the end, and what they rate."""
 
     raters: tuple[str, ...]
@@ -97,35 +97,35 @@ def labelling_order(store: Store, runs: Sequence[StoredRun], seed: int) -> list[
     return random_order(sorted(set.intersection(*whole)), seed)
 
 
-def draw(store: Store, runs: Sequence[StoredRun], wish: Wish) -> list[Sheet]:
+def draw(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> list[Sheet]:
     """A sheet a rater: every run's answer to the first so many dialogues that this rater has not rated yet.
 
     Rows are in a random order of each rater's own, so no rater sees the models in turn. A rater who is done has an
     empty sheet, which is left out. Raises errors.UserError for fewer answered dialogues than wished, or a bad name.
     """
-    if not wish.raters or wish.dialogues < 1:
+    if not config.raters or config.dialogues < 1:
         raise UserError("human export: name who rates with --rater, and how many dialogues with --dialogues")
-    for rater in wish.raters:
+    for rater in config.raters:
         check_rater(rater)
-    order = labelling_order(store, runs, wish.seed)
-    if len(order) < wish.dialogues:
+    order = labelling_order(store, runs, config.seed)
+    if len(order) < config.dialogues:
         raise UserError(
-            f"--dialogues {wish.dialogues}: only {len(order)} dialogues are answered whole by "
+            f"--dialogues {config.dialogues}: only {len(order)} dialogues are answered whole by "
             f"{len(runs)} run{'s' if len(runs) > 1 else ''}; wish for fewer, or finish the runs"
         )
     done = {(r.rater, r.run_id, r.sample_id) for r in ratings(store, [run.id for run in runs]) if r.epoch == 0}
     sheets = []
-    for rater in dict.fromkeys(wish.raters):
+    for rater in dict.fromkeys(config.raters):
         places = [
             (run.id, sample)
-            for sample in order[: wish.dialogues]
+            for sample in order[: config.dialogues]
             for run in runs
             if (rater, run.id, sample) not in done
         ]
-        codes = {place: fingerprint([rater, wish.seed, *place], 10) for place in places}
+        codes = {place: fingerprint([rater, config.seed, *place], 10) for place in places}
         rows = tuple(SheetRow(codes[place], *place, 0) for place in sorted(places, key=codes.__getitem__))
         if rows:
-            sheets.append(Sheet(rater, runs[0].task.name, wish.seed, wish.low, wish.high, wish.criteria, rows))
+            sheets.append(Sheet(rater, runs[0].task.name, config.seed, config.low, config.high, config.criteria, rows))
     return sheets
 
 

@@ -95,7 +95,7 @@ class AuditReport:
     """Share of right answers in the lower half of the scale."""
     scan_false_flags: Estimate
     """Share of right answers that the static scan flags: it knows no judge, but stands beside what it catches."""
-    doses: tuple[Dosed, ...]
+    levels: tuple[Dosed, ...]
     changes: tuple[Changed, ...]
     attacks: tuple[Attacked, ...]
     unscored: Estimate
@@ -170,7 +170,7 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
         clean=tuple((measure, _estimate(clean, lambda d, m=measure: clean.score(d, m))) for measure in measures),  # type: ignore[misc]
         false_flags=_share(clean, lambda d: _below(clean.score(d, WHOLE), middle)),
         scan_false_flags=_scanned(clean),
-        doses=tuple(_doses(judged, clean, measures)),
+        levels=tuple(_levels(judged, clean, measures)),
         changes=tuple(_changes(judged, measures)),
         attacks=tuple(_attacks(judged, judge)),
         unscored=accuracy_estimate(graded, clusters, total),
@@ -208,7 +208,7 @@ def _minus(one: float | None, other: float | None) -> float | None:
 # --- doses ------------------------------------------------------------------------------------------------------
 
 
-def _doses(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str]) -> list[Dosed]:
+def _levels(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str]) -> list[Dosed]:
     families: dict[str, list[Judged]] = {}
     for found in judged.values():
         if found.probe.kind == "dose":
@@ -217,9 +217,9 @@ def _doses(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str])
 
 
 def _dosed(family: str, steps: Sequence[Judged], clean: Judged, measure: str) -> Dosed:
-    steps = sorted(steps, key=lambda step: step.probe.dose)
+    steps = sorted(steps, key=lambda step: step.probe.level)
     lost = tuple(
-        (step.probe.dose, _estimate(step, lambda d, s=step: _minus(clean.score(d, measure), s.score(d, measure))))  # type: ignore[misc]
+        (step.probe.level, _estimate(step, lambda d, s=step: _minus(clean.score(d, measure), s.score(d, measure))))  # type: ignore[misc]
         for step in steps
     )
     order, fall = {}, {}

@@ -45,7 +45,7 @@ def findings(report: AuditReport) -> list[Finding]:
     """What the judge can and cannot see, one line a fault, trick and control."""
     scale = report.judge.high - report.judge.low
     found = []
-    for dosed in report.doses:
+    for dosed in report.levels:
         if dosed.measure == WHOLE:
             lost = dosed.lost[-1][1]
             question = FAULTS.get(dosed.family, dosed.family)
@@ -113,7 +113,7 @@ def _attack(attack: Attacked) -> Finding:
 
 def tables(report: AuditReport) -> list[Table]:
     """All numbers of the audit."""
-    made = [_clean(report), _sensitivity(report), _doses(report), _changes(report), _attacks(report), _replies(report)]
+    made = [_clean(report), _sensitivity(report), _levels(report), _changes(report), _attacks(report), _replies(report)]
     return [_findings(report), *made]
 
 
@@ -171,7 +171,7 @@ def _sensitivity(report: AuditReport) -> Table:
     )
     rows = tuple(
         (d.family, d.measure, Span.of(d.lost[-1][1]), Span.of(d.ordered), Span.of(d.monotone), d.lost[-1][1].n)
-        for d in report.doses
+        for d in report.levels
     )
     notes = (
         "doses in order: share of pairs of doses in which less truth got fewer points (ties count half; 50% is blind)",
@@ -180,14 +180,14 @@ def _sensitivity(report: AuditReport) -> Table:
     return Table("audit-sensitivity", "Does it see what is wrong, and how much of it?", heads, rows, notes)
 
 
-def _doses(report: AuditReport) -> Table:
+def _levels(report: AuditReport) -> Table:
     heads = (Head("altered", "altered"), Head("dose", "share", "percent"), *_points(report), Head("n", "n", "count"))
-    families = dict.fromkeys(dosed.family for dosed in report.doses)
+    families = dict.fromkeys(dosed.family for dosed in report.levels)
     rows: list[tuple[Cell, ...]] = []
     for family in families:
-        own = [dosed for dosed in report.doses if dosed.family == family]
-        for step, (dose, whole) in enumerate(own[0].lost):
-            rows.append((family, dose, *(Span.of(dosed.lost[step][1]) for dosed in own), whole.n))
+        own = [dosed for dosed in report.levels if dosed.family == family]
+        for step, (level, whole) in enumerate(own[0].lost):
+            rows.append((family, level, *(Span.of(dosed.lost[step][1]) for dosed in own), whole.n))
     return Table("audit-doses", "Points lost against the right answer, dose by dose", heads, tuple(rows))
 
 

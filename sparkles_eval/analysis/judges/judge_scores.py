@@ -92,33 +92,33 @@ class Marks:
         return [answer.cluster for answer in self.answers]
 
 
-def find_judge(store: Store, wish: str, runs: Sequence[StoredRun]) -> JudgeRow:
+def find_judge(store: Store, selector: str, runs: Sequence[StoredRun]) -> JudgeRow:
     """The judge that a name means among those that scored the runs: NAME, NAME@MODEL, or the start of a fingerprint.
 
     Raises errors.UserError where none or several are meant, with their names.
     """
     known = {judge.id: judge for run in runs for judge in read_runs.judges(store, run.id)}
-    name, _, model = wish.partition("@")
-    if wish in {judge.name for judge in known.values()}:
-        name, model = wish, ""  # a panel's name holds its members', models and all
+    name, _, model = selector.partition("@")
+    if selector in {judge.name for judge in known.values()}:
+        name, model = selector, ""  # a panel's name holds its members', models and all
     found = [j for j in known.values() if j.name == name and model in ("", j.model)]
-    found = found or [j for j in known.values() if len(wish) >= 6 and j.id.startswith(wish)]
+    found = found or [j for j in known.values() if len(selector) >= 6 and j.id.startswith(selector)]
     if len(found) == 1:
         return found[0]
     told = ", ".join(f"{judge_label(judge)} ({judge.id[:12]})" for judge in found or known.values())
     if found:
-        raise UserError(f"judge {wish}: several are called so; name one by its model or fingerprint: {told}")
-    raise UserError(f"judge {wish}: has scored none of these runs; there are {told or 'none yet'}")
+        raise UserError(f"judge {selector}: several are called so; name one by its model or fingerprint: {told}")
+    raise UserError(f"judge {selector}: has scored none of these runs; there are {told or 'none yet'}")
 
 
 def read_marks(
-    store: Store, wishes: Sequence[str], task: str | None = None, run_ids: Sequence[str] | None = None
+    store: Store, selectors: Sequence[str], task: str | None = None, run_ids: Sequence[str] | None = None
 ) -> Marks:
     """The marks of two judges or more on the runs of one task, or on some of them. `human`, `human:RATER` are people.
 
     Raises errors.UserError for fewer than two, for judges that rate nothing in common or on different scales.
     """
-    names = list(dict.fromkeys(wishes))
+    names = list(dict.fromkeys(selectors))
     if len(names) < 2:
         raise UserError(f"judges compare: {', '.join(names) or 'nobody'}; name two judges or more, or `human`")
     runs = labelling_runs(store, task, run_ids)

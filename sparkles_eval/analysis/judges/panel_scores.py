@@ -72,7 +72,7 @@ def scored_runs(store: Store, panel: JudgePanel) -> list[str]:
 def _ballots(store: Store, panel: JudgePanel, runs: Sequence[StoredRun]) -> dict[_Place, _Ballot]:
     found: dict[_Place, _Ballot] = {}
     for run in runs:
-        for name, card in zip(panel.wish.members, panel.cards, strict=True):
+        for name, card in zip(panel.spec.members, panel.cards, strict=True):
             may = panel.may_vote(card, run.model.name)
             repeats: dict[_Place, list[float]] = {}
             for line in read_runs.scores(store, run.id, card.fingerprint):
@@ -90,12 +90,12 @@ def _ballots(store: Store, panel: JudgePanel, runs: Sequence[StoredRun]) -> dict
 
 
 def _scores(panel: JudgePanel, ballots: Mapping[_Place, _Ballot]) -> Iterable[ScoreRow]:
-    members, wish = panel.wish.members, panel.wish
-    kind = _leniencies(panel, ballots) if wish.rule == "mean" else {}
+    members, spec = panel.spec.members, panel.spec
+    kind = _leniencies(panel, ballots) if spec.rule == "mean" else {}
     scale = panel.cards[0].low, panel.cards[0].high
     for place, ballot in ballots.items():
         run_id, sample_id, epoch, turn, criterion = place
-        made = combine(ballot.votes, wish.rule, wish.needed, kind.get(criterion, {}), scale)
+        made = combine(ballot.votes, spec.rule, spec.needed, kind.get(criterion, {}), scale)
         told = [f"{name}: {ballot.missing.get(name, 'not asked')}" for name in absent(members, ballot.votes)]
         reason = "; ".join([*([made.reason] if made.reason else []), *told]) or None
         score = Score(turn, criterion, made.value, reason)

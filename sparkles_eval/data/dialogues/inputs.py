@@ -211,7 +211,7 @@ class CandidateImages:
 def _places(row: ImageRow) -> Iterator[str]:
     names = [row.file] if row.file else [f"{row.id}{suffix}" for suffix in SUFFIXES]
     yield from names
-    yield from (f"{shelf}/{name}" for shelf in IMAGE_FOLDERS for name in names)
+    yield from (f"{folder}/{name}" for folder in IMAGE_FOLDERS for name in names)
 
 
 # --- demonstrations ----------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def read_evaluations(
 ) -> Evaluations:  # fmt: skip
     """The tasks named as TASK or TASK=DATA-ROOT, and Visual Genome's image_data.json. Raises errors.UserError."""
     samples: list[Sample] = []
-    for wish in against:
-        name, _, root = wish.partition("=")
+    for given in against:
+        name, _, root = given.partition("=")
         samples += load_task(name, data_root=Path(root) if root else None, content=content).samples
     images = {image.sha256: image for sample in samples for image in sample.images}
     texts = [text for sample in samples for text in _texts(sample)]

@@ -102,24 +102,24 @@ class GenerationPlan:
             await adapter.aclose()
 
 
-def prepare(wishes: GenerateConfig) -> GenerationPlan:
+def prepare(config: GenerateConfig) -> GenerationPlan:
     """Read style, images, captions and demonstrations, build the models, keep evaluation images out, count the calls.
 
     Raises errors.UserError (ContentError, DataError, MissingExtra) with the fix; nothing has been asked then.
     """
-    style = _style(wishes)
+    style = _style(config)
     spec = style.spec
-    prompter = Prompter(style, seen=wishes.see_images)
-    adapter, caption_adapter = _models(wishes)
-    demonstrations, notes = _demonstrations(wishes, spec)
-    evaluations = read_evaluations(wishes.against, wishes.coco_map, wishes.content)
-    rows, problems = read_image_rows(wishes.images, wishes.captions)
+    prompter = Prompter(style, seen=config.see_images)
+    adapter, caption_adapter = _models(config)
+    demonstrations, notes = _demonstrations(config, spec)
+    evaluations = read_evaluations(config.against, config.coco_map, config.content)
+    rows, problems = read_image_rows(config.images, config.captions)
     # Their demonstrations' images were seen by whoever wrote them; ours are drawn scenes of nobody's data.
-    shown = {image for d in demonstrations for image, _ in d.captions} if wishes.demonstrations else set()
+    shown = {image for d in demonstrations for image, _ in d.captions} if config.demonstrations else set()
     free = [row for row in rows if row.id not in shown]
-    captioner = Captioner(wishes.content) if caption_adapter else None
-    chosen = _choose(free, problems, evaluations, wishes, spec)
-    count = number_of_calls(spec, len(chosen.candidates), wishes.dialogues)
+    captioner = Captioner(config.content) if caption_adapter else None
+    chosen = _choose(free, problems, evaluations, config, spec)
+    count = number_of_calls(spec, len(chosen.candidates), config.dialogues)
     generation = adapter.effective(spec.generation.record())
     plan = GenerationPlan(
         style=style,
@@ -129,10 +129,10 @@ def prepare(wishes: GenerateConfig) -> GenerationPlan:
         demonstrations=demonstrations,
         candidates=chosen.candidates,
         count=count,
-        seed=wishes.seed,
-        repair=wishes.repair,
-        skip_bad=wishes.skip_bad,
-        identity=_identity(wishes, prompter, adapter, generation, rows, demonstrations, evaluations),
+        seed=config.seed,
+        repair=config.repair,
+        skip_bad=config.skip_bad,
+        identity=_identity(config, prompter, adapter, generation, rows, demonstrations, evaluations),
         evaluations=evaluations,
         captioner=captioner,
         caption_adapter=caption_adapter,
@@ -143,34 +143,34 @@ def prepare(wishes: GenerateConfig) -> GenerationPlan:
     )
     if caption_adapter is not None and captioner is not None:
         plan.identity["captions_by"] = [caption_adapter.model.identity, captioner.hash]
-    elif plan.without_caption and not wishes.see_images:
+    elif plan.without_caption and not config.see_images:
         raise UserError(_no_captions(plan.without_caption))
     return plan
 
 
-def _style(wishes: GenerateConfig) -> Style:
-    style = find_style(wishes.style, wishes.content)
-    pairs = scoped("--gate", wishes.gates, style.spec.name, ())
+def _style(config: GenerateConfig) -> Style:
+    style = find_style(config.style, config.content)
+    pairs = scoped("--gate", config.gates, style.spec.name, ())
     return replace(style, spec=style.spec.model_copy(update={"gates": adjust_filters(style.spec.gates, pairs)}))
 
 
-def _models(wishes: GenerateConfig) -> tuple[Adapter, Adapter | None]:
-    names = list(dict.fromkeys([wishes.model, *([wishes.caption_with] if wishes.caption_with else [])]))
+def _models(config: GenerateConfig) -> tuple[Adapter, Adapter | None]:
+    names = list(dict.fromkeys([config.model, *([config.caption_with] if config.caption_with else [])]))
     made: dict[str, Adapter] = {}
     for name in names:
         options = ModelOptions(
-            args=tuple(scoped("--model-arg", wishes.model_args, name, names).items()),
-            generation=read_generation("--generation", scoped("--generation", wishes.generation, name, names)),
+            args=tuple(scoped("--model-arg", config.model_args, name, names).items()),
+            generation=read_generation("--generation", scoped("--generation", config.generation, name, names)),
         )
-        made[name] = build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
-    return made[wishes.model], made[wishes.caption_with] if wishes.caption_with else None
+        made[name] = build_adapter(name, options, content=config.content, plugins=config.plugins)
+    return made[config.model], made[config.caption_with] if config.caption_with else None
 
 
-def _demonstrations(wishes: GenerateConfig, spec: StyleSpec) -> tuple[tuple[Demonstration, ...], list[str]]:
+def _demonstrations(config: GenerateConfig, spec: StyleSpec) -> tuple[tuple[Demonstration, ...], list[str]]:
     """The demonstrations to draw from, and what the user should know of how they were chosen."""
     if not spec.demonstrations:
         return (), []
-    path = wishes.demonstrations or shared_file(DEMONSTRATIONS, wishes.content)
+    path = config.demonstrations or shared_file(DEMONSTRATIONS, config.content)
     found = read_demonstrations(path, spec.messages)
     notes: list[str] = []
     if spec.choose_demonstrations == "diverse":
@@ -194,15 +194,15 @@ def _choose(
     rows: Sequence[ImageRow],
     problems: Sequence[Problem],
     evaluations: Evaluations,
-    wishes: GenerateConfig,
+    config: GenerateConfig,
     spec: StyleSpec,
 ) -> _ChosenImages:
     """Read as many images as the calls need, in the order in which they are offered, without those that leak."""
     needed = len(rows)
-    if wishes.dialogues is not None:
-        needed = min(needed, -(-wishes.dialogues // spec.dialogues_per_call) * spec.candidates)
-    shelf = CandidateImages(wishes.images)
-    ordered = shuffled(rows, wishes.seed)
+    if config.dialogues is not None:
+        needed = min(needed, -(-config.dialogues // spec.dialogues_per_call) * spec.candidates)
+    candidates = CandidateImages(config.images)
+    ordered = shuffled(rows, config.seed)
     sound: list[CandidateImage] = []
     wrong = list(problems)
     leaked: list[Problem] = []
@@ -210,19 +210,19 @@ def _choose(
     while len(sound) < needed and at < len(ordered):
         some = ordered[at : at + needed - len(sound)]
         at += len(some)
-        read, bad = shelf.read(some)
+        read, bad = candidates.read(some)
         leaks = leaking(read, evaluations)
         names = {problem.item for problem in leaks}
         sound += [candidate for candidate in read if candidate.id not in names]
         wrong += bad
         leaked += leaks
-    if wrong and not wishes.skip_bad:
+    if wrong and not config.skip_bad:
         raise DataError("images", wrong, "fix them, or leave these images out with --skip-bad")
     return _ChosenImages(tuple(sound), tuple(wrong), tuple(leaked))
 
 
 def _identity(
-    wishes: GenerateConfig,
+    config: GenerateConfig,
     prompter: Prompter,
     adapter: Adapter,
     generation: Generation,
@@ -243,8 +243,8 @@ def _identity(
         "generation": generation.json(),
         "data": fingerprint(data, 16),
         "demonstrations": fingerprint(shown, 16),
-        "seed": wishes.seed,
-        "see_images": wishes.see_images,
+        "seed": config.seed,
+        "see_images": config.see_images,
         "against": evaluations.hash if evaluations.names else None,
     }
 

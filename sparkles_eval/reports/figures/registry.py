@@ -68,6 +68,6 @@ def _all(store: Store, summary: Summary, chosen: Collection[str]) -> Iterator[Fi
             if about is not None:
                 for drawer in DRAWERS:
                     yield from drawer(about)
-        for sitting in judge_data.judge_data(store, task):
+        for data in judge_data.judge_data(store, task):
             for of_judges in JUDGE_DRAWERS:
-                yield from of_judges(sitting, stems)
+                yield from of_judges(data, stems)

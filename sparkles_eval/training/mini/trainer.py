@@ -88,16 +88,16 @@ def train_mini(
     model, processor = _load(start) if start is not None else _fresh(recipe)
     model.set_trainable("all")
     sight = 0 if start is not None else recipe.vision.steps
-    book = TrainingLog(keeping, out, recipe, sight + recipe.language.steps, say)
-    pupil = _MiniRun(recipe, model, processor, CellHeads(model.config.qformer.hidden_size), out, book, say)
+    log = TrainingLog(keeping, out, recipe, sight + recipe.language.steps, say)
+    pupil = _MiniRun(recipe, model, processor, CellHeads(model.config.qformer.hidden_size), out, log, say)
     done = False
     try:
-        book.begin(DRAWN, first)
+        log.begin(DRAWN, first)
         seen = _see(pupil, first, found) if first < sight else {}
         learned = _learn(pupil, max(first, sight), sight, found if first >= sight else None)
         done = True
     finally:
-        book.close(done=done)
+        log.close(done=done)
     model.save_pretrained(out / MODEL)
     processor.save_pretrained(out / MODEL)
     record: dict[str, JSON] = {

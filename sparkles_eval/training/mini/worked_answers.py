@@ -185,17 +185,17 @@ def _conclusion(rng: Random) -> tuple[str, bool]:
         first, second = (Thing("", "", "", cell) for cell in cells)
         relation = rng.choice(_RELATIONS)
         return _placed(relation, first, second), say.related(first, relation, second)
-    wish = NUMBERS[rng.randint(0, MAX_THINGS + 1)]
+    wanted = NUMBERS[rng.randint(0, MAX_THINGS + 1)]
     rules = (
         ("both", "just one", "neither"),
         ("more", "fewer", "same"),
         ("twice left", "twice right"),
-        (f"{wish} in total",),
+        (f"{wanted} in total",),
     )
-    needed = rng.choice((*rules, (f"exactly {wish}",), (f"at least {wish}",))[kind - 2])
+    needed = rng.choice((*rules, (f"exactly {wanted}",), (f"at least {wanted}",))[kind - 2])
     numbers = [rng.randint(0, MAX_THINGS) for _ in range(2 if kind < 6 else 1)]
     found = _relation(needed, *numbers).removeprefix(": ")
     holds = found == needed
     if kind >= 6:
-        holds = numbers[0] == NUMBERS.index(wish) if kind == 6 else numbers[0] >= NUMBERS.index(wish)
+        holds = numbers[0] == NUMBERS.index(wanted) if kind == 6 else numbers[0] >= NUMBERS.index(wanted)
     return _counted(needed, numbers, holds), holds

@@ -49,8 +49,8 @@ class AnnotationSession(ABC):
     template: str
     """The template of an item's page, in `reports/view`."""
 
-    def __init__(self, shelf: ConnectionPool, rater: str, task: str) -> None:
-        self.pool = shelf
+    def __init__(self, pool: ConnectionPool, rater: str, task: str) -> None:
+        self.pool = pool
         self.rater = rater
         self.task = task
         self.lock = threading.RLock()

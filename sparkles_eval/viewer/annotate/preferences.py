@@ -76,8 +76,8 @@ class PreferenceSession(AnnotationSession):
 
     template = "prefer.html.j2"
 
-    def __init__(self, shelf: ConnectionPool, rater: str, task: str, duels: Sequence[AnswerPair], seed: int) -> None:
-        super().__init__(shelf, rater, task)
+    def __init__(self, pool: ConnectionPool, rater: str, task: str, duels: Sequence[AnswerPair], seed: int) -> None:
+        super().__init__(pool, rater, task)
         self._duels = tuple(duels)
         self._seed = seed
         self._places = {_pair(d.sample_id, d.left_run, d.right_run): at for at, d in enumerate(self._duels, 1)}

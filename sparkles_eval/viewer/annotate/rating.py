@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw
+from sparkles_eval.analysis.humans.annotation_sampling import SheetConfig, draw
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.ratings import (
     HumanRating,
@@ -33,28 +33,28 @@ _BUTTONS = 21
 _Place = tuple[str, str, int]
 
 
-def open_sheet(store: Store, runs: Sequence[StoredRun], wish: Wish) -> Sheet:
+def open_sheet(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> Sheet:
     """The sheet of the one rater of a wish: the one begun earlier where it still covers the wish, else a new one.
 
     Raises errors.UserError as `draw` does.
     """
-    fresh = draw(store, runs, wish)
+    fresh = draw(store, runs, config)
     wanted = {_place(row) for row in fresh[0].rows} if fresh else set()
     ids = {run.id for run in runs}
     for known in reversed(sheets(store, runs[0].task.name)):
         same = (known.rater, known.seed, known.low, known.high, known.criteria) == (
-            wish.raters[0],
-            wish.seed,
-            wish.low,
-            wish.high,
-            wish.criteria,
+            config.raters[0],
+            config.seed,
+            config.low,
+            config.high,
+            config.criteria,
         )
         own = {_place(row) for row in known.rows}
         if same and wanted <= own and {run_id for run_id, _, _ in own} <= ids:
             return known
     if not fresh:
         raise UserError(
-            f"{wish.raters[0]} has rated all of these {wish.dialogues} dialogues on other sheets; wish for more "
+            f"{config.raters[0]} has rated all of these {config.dialogues} dialogues on other sheets; wish for more "
             "with --n"
         )
     add_sheet(store, fresh[0])
@@ -70,8 +70,8 @@ class RatingSession(AnnotationSession):
 
     template = "rate.html.j2"
 
-    def __init__(self, shelf: ConnectionPool, sheet: Sheet) -> None:
-        super().__init__(shelf, sheet.rater, sheet.task)
+    def __init__(self, pool: ConnectionPool, sheet: Sheet) -> None:
+        super().__init__(pool, sheet.rater, sheet.task)
         self.sheet = sheet
         self._codes = [row.code for row in sheet.rows]
         self._withdrawn: dict[int, list[HumanRating]] = {}

@@ -37,10 +37,10 @@ class ModelChoice:
 class ChatModels:
     """Makes adapters by name. The named models are made at once: their mistakes are told before anything starts."""
 
-    def __init__(self, wishes: ChatModelsConfig) -> None:
+    def __init__(self, config: ChatModelsConfig) -> None:
         """Raises errors.UserError (MissingExtra, ContentError) with the fix."""
-        self._wishes = wishes
-        self.named = tuple(dict.fromkeys(wishes.models))
+        self._config = config
+        self.named = tuple(dict.fromkeys(config.models))
         if len(self.named) > SIDE_BY_SIDE:
             raise UserError(f"{len(self.named)} models; at most {SIDE_BY_SIDE} are asked side by side")
         self._adapters = {name: self._build(name) for name in self.named}
@@ -50,7 +50,7 @@ class ChatModels:
     def offers(self) -> tuple[ModelChoice, ...]:
         """The named models, then every other that can be used here and now without more being said about it."""
         if self._offers is None:
-            known = list_models(content=self._wishes.content, plugins=self._wishes.plugins)
+            known = list_models(content=self._config.content, plugins=self._config.plugins)
             others = [
                 ModelChoice(m.name, m.title) for m in known if m.usable and m.model_id and m.name not in self.named
             ]
@@ -78,10 +78,10 @@ class ChatModels:
             await adapter.aclose()
 
     def _build(self, name: str) -> Adapter:
-        wishes = self._wishes
+        config = self._config
         named = name in self.named  # what was said of all of them was not said of one that is chosen later
         options = ModelOptions(
-            args=tuple(scoped("--model-arg", wishes.model_args, name, self.named).items()) if named else (),
-            generation=read_generation("--generation", scoped("--generation", wishes.generation, name, self.named)),
+            args=tuple(scoped("--model-arg", config.model_args, name, self.named).items()) if named else (),
+            generation=read_generation("--generation", scoped("--generation", config.generation, name, self.named)),
         )
-        return build_adapter(name, options, content=wishes.content, plugins=wishes.plugins)
+        return build_adapter(name, options, content=config.content, plugins=config.plugins)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sparkles_eval.adapters.remote.errors import LONGEST, ErrorMapper, asks_for_other_name
 from sparkles_eval.core.errors import Denied, RateLimited, Rejected, Transient
 
-REPORTER = ErrorMapper("openai/m", "https://example.org/v1", key="sk-secret", mend="set KEY")
+REPORTER = ErrorMapper("openai/m", "https://example.org/v1", key="sk-secret", fix="set KEY")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ TOO_LONG = (
 
 
 @pytest.mark.parametrize(
-    ("code", "body", "kind", "mend"),
+    ("code", "body", "kind", "fix"),
     [
         (401, '{"error": {"message": "no"}}', Denied, "set KEY"),
         (403, '{"error": {"message": "this key may not use the model"}}', Denied, "set KEY"),
@@ -86,10 +86,10 @@ TOO_LONG = (
         (503, '{"error": {"message": "loading"}}', Transient, ""),
     ],
 )
-def test_what_concerns_one_request_and_what_concerns_all(code: int, body: str, kind: type, mend: str) -> None:
+def test_what_concerns_one_request_and_what_concerns_all(code: int, body: str, kind: type, fix: str) -> None:
     error = REPORTER.status(code, {}, body)
     assert type(error) is kind, error
-    assert mend in str(error)
+    assert fix in str(error)
 
 
 @pytest.mark.parametrize("code", [408, 409, 425, 429, 500, 502, 503, 504, 529])

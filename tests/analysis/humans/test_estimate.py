@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.analysis.humans.annotation_sampling import Wish, draw, labelling_order, labelling_runs, shown
+from sparkles_eval.analysis.humans.annotation_sampling import SheetConfig, draw, labelling_order, labelling_runs, shown
 from sparkles_eval.analysis.humans.estimate import human_report, judge_scores
 from sparkles_eval.analysis.humans.files import Pictures, find_pictures, import_ratings, write_sheet
 from sparkles_eval.analysis.humans.tables import tables
@@ -51,8 +51,8 @@ def store(_source: Path, tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def _wish(*raters: str, dialogues: int = 5, seed: int = 0) -> Wish:
-    return Wish(raters, dialogues, CRITERIA, 1, 10, seed)
+def _wish(*raters: str, dialogues: int = 5, seed: int = 0) -> SheetConfig:
+    return SheetConfig(raters, dialogues, CRITERIA, 1, 10, seed)
 
 
 def _fill(path: Path, points: str | list[str]) -> list[dict[str, str]]:

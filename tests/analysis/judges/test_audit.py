@@ -124,20 +124,20 @@ def test_budget_and_estimate(server: LoopbackServer, tmp_path: Path) -> None:
 
 def test_one_dialogue_gives_values_without_intervals(tmp_path: Path) -> None:
     task = load_task("sparkleseval-mini", args={"n": "1"})
-    seat = RunJudges(RunConfig(tasks=(), models=(), judges=("facts",))).seat("facts")
+    seat = RunJudges(RunConfig(tasks=(), models=(), judges=("facts",))).bound("facts")
     placed = audit_jobs(task, make_probes(known_truth(task.samples), seat.judge.card, load_answers()), seat)
     with Store(tmp_path / "s.db") as store:
         row = judge_row(seat.judge)
         with pytest.raises(UserError, match="not one right answer was graded"):
-            audit_report(store, row, task.name, [(one.probe, one.cell.run.id) for one in placed])
+            audit_report(store, row, task.name, [(one.probe, one.job.run.id) for one in placed])
         _run(placed, store)
-        report = audit_report(store, row, task.name, [(one.probe, one.cell.run.id) for one in placed])
+        report = audit_report(store, row, task.name, [(one.probe, one.job.run.id) for one in placed])
         assert len(read_runs.runs(store)) == len(placed) == report.probes
     assert report.dialogues == 1
     assert all(estimate.low is None for _, estimate in report.clean)
-    assert report.doses[0].lost[-1][1].value == 9
+    assert report.levels[0].lost[-1][1].value == 9
 
 
 def _run(placed: list[AuditJob], store: Store) -> None:
-    plan = RunPlan(tuple(one.cell for one in placed), ())
+    plan = RunPlan(tuple(one.job for one in placed), ())
     assert execute(plan, store, NoProgress(), RunLimits(), ["test"]).ending == "complete"

@@ -119,4 +119,4 @@ def test_repeats_of_a_member_are_one_vote(tmp_path: Path) -> None:
         panel = _panel([one, other])
         score_panel(store, panel)
         assert _scores(store, panel, runs["m"]) == [6.0]
-        assert replace(panel.wish, quorum=2).needed == 2
+        assert replace(panel.spec, quorum=2).needed == 2

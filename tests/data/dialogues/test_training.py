@@ -36,7 +36,7 @@ def test_a_few_steps(
     recipe["schedule"] = {"start": 1e-3, "peak": 1e-2, "end": 1e-3, "warmup": 1}
     (tmp_path / "short.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     said: list[str] = []
-    wishes = TrainConfig(
+    config = TrainConfig(
         recipe=str(tmp_path / "short.yaml"),
         out=tmp_path / "run",
         data=tmp_path / "set",
@@ -44,7 +44,7 @@ def test_a_few_steps(
         cache=tmp_path / "features",
         store=tmp_path / "train.db",
     )
-    done = launch_training(wishes, said.append)
+    done = launch_training(config, said.append)
     assert (done.model / "projection.safetensors").is_file()
     for subset in recipe["subsets"]:
         assert any(line.startswith(f"{subset['name']}: ") for line in said)

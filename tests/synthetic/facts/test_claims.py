@@ -27,7 +27,7 @@ def image(number: int) -> Image:
 
 
 def standing(sample: Sample, *answers: str) -> str:
-    return "".join(LETTERS[found] for _, found, _ in judge_facts(sample, answers)[-1].standing)
+    return "".join(LETTERS[found] for _, found, _ in judge_facts(sample, answers)[-1].status)
 
 
 FIRST_TURN = {
