@@ -32,7 +32,7 @@ from tests.server import Behaviour, LoopbackServer, Rule, Settings
 ASK = "Is the statement true? Think step by step and end with: Therefore, the answer (TRUE or FALSE) is"
 JUDGE = (
     "Rate A1 and A2 from 1 to 10 on C1 understanding, C2 coherence, C3 relevance, each as Rating: [[x]]. "
-    "Say the rating of A1 is [[x]]."
+    "Say the overall rating of A1 is [[x]]."
 )
 
 

@@ -73,7 +73,7 @@ def test_one_drawing_takes_the_colours_of_its_page(browser: Browser, page_file: 
 def test_a_narrow_page_stays_narrow_and_its_plots_scroll_in_their_frames(browser: Browser, page_file: Path) -> None:
     page, heard = shown(browser, page_file, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    plot = page.locator("#figure-ranks-bison-mini .plot")
+    plot = page.locator("#figure-cost-bison-mini .plot")
     inside, frame = plot.evaluate("element => [element.scrollWidth, element.clientWidth]")
     assert inside > frame and plot.get_attribute("tabindex") == "0" and plot.get_attribute("aria-label")
     letters = page.locator(TEXT).first.evaluate("element => element.getBoundingClientRect().height")

@@ -69,7 +69,7 @@ def config(chart: alt.TopLevelMixin) -> dict[str, JSON]:
     rows = spec.pop("datasets")
     assert isinstance(rows, dict)
     datasets: dict[str, JSON] = {name: json.loads(str(text)) for name, text in rows.items()}
-    return {**spec, "datasets": datasets, "config": _CONFIG, "background": PAPER, "padding": 8}
+    return {**spec, "datasets": datasets, "config": _CONFIG, "background": PAPER, "padding": 10}
 
 
 _AXIS: dict[str, JSON] = {
