@@ -24,8 +24,8 @@ from PIL import Image
 from benchmarks.results import Figure, circumstances, command_line, table
 from benchmarks.viewer_store import Shape, make
 from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.report import render_file
-from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store

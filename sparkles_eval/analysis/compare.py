@@ -14,13 +14,14 @@ import numpy as np
 
 from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.comparison_tables import tables
+from sparkles_eval.analysis.config import CompareConfig
 from sparkles_eval.analysis.metrics import unknown
 from sparkles_eval.analysis.pair_details import detail
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.published import beside, published
 from sparkles_eval.analysis.ranking import adjusted, standings
 from sparkles_eval.analysis.run_health import loud_lines, run_health
-from sparkles_eval.analysis.run_selection import Choice, Matched, match
+from sparkles_eval.analysis.run_selection import Matched, match
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.analysis.warnings import warnings
@@ -70,12 +71,20 @@ def compare(
     first of each pair is no worse by more than that. Raises errors.UserError where runs differ in more than the model
     (`allow_mixed` goes on), or share no item.
     """
+    config = CompareConfig(models, task, judge, protocol, variant, metric, margin, allow_mixed)
+    return compare_models(store, config)
+
+
+def compare_models(store: Store | Path | str, config: CompareConfig) -> Comparisons:
+    """`compare` with what it takes as one record; raises errors.UserError as it does."""
+    if config.margin is not None and not config.margin > 0:
+        raise UserError(f"--non-inferior {config.margin:g}: give a margin above 0, in points of the table")
     with opened(store) as db:
-        choice = Choice(models, task, judge, protocol, variant, allow_mixed)
-        found = [_prepared(db, matched, metric) for matched in match(db, choice)]
+        found = [_prepared(db, matched, config.metric) for matched in match(db, config)]
         tested = adjusted([all_pairs(each) for each, _ in found])
         made = [
-            _comparison(db, each, matched, pairs, margin) for (each, matched), pairs in zip(found, tested, strict=True)
+            _comparison(db, each, matched, pairs, config.margin)
+            for (each, matched), pairs in zip(found, tested, strict=True)
         ]
     return Comparisons(tuple(made))
 

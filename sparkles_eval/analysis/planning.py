@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sparkles_eval.analysis.config import PlanQuestion
 from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.human import effective_labels, labels_needed
@@ -25,53 +26,8 @@ DISCORDANT = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Shares of items on which exactly one of two models is right; two weak models with independent errors: about .5."""
 ALIKE = (0.0, 0.3, 0.5, 0.7, 0.9)
 """Correlations over items: of two models' scores, or of a judge and people."""
-ITEMS = (30, 150, 300, 1_000, 6_982)
 NOISE = (0.1, 0.3, 0.5)
 """Shares of a score's variance that judge repeats would show."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanQuestion:
-    """What is planned. Accuracies as shares, scores in judge points."""
-
-    items: tuple[int, ...] = ITEMS
-    power: float = 0.8
-    alpha: float = 0.05
-    sd: float = 1.5
-    """Of judge scores over items."""
-    mde: float | None = None
-    """Accuracy difference to detect: how many items does it need?"""
-    mde_score: float | None = None
-    """Judge score difference to detect."""
-    cluster_size: float = 1.0
-    """Items that share an image or a sentence, on average over items."""
-    icc: float = 0.0
-    """Their correlation; the design effect is 1 + (cluster_size - 1) icc."""
-    half_width: float = 0.3
-    """Wished half-width of a mean human score, in points."""
-
-    def __post_init__(self) -> None:
-        if not self.items or any(n < 2 for n in self.items):
-            raise UserError("plan: give numbers of items of 2 or more")
-        if not (0 < self.alpha < 1 and self.alpha < self.power < 1 and self.sd > 0):
-            raise UserError(
-                f"plan: alpha {self.alpha:g}, power {self.power:g}, SD {self.sd:g}; "
-                "alpha lies between 0 and 1, power between alpha and 1, and an SD is above 0"
-            )
-        if not (self.cluster_size >= 1 and 0 <= self.icc <= 1 and self.half_width > 0):
-            raise UserError(
-                f"plan: cluster size {self.cluster_size:g}, correlation {self.icc:g}, half-width {self.half_width:g}; "
-                "sizes are 1 or more, correlations within clusters 0 to 1, a half-width above 0"
-            )
-
-    @property
-    def deff(self) -> float:
-        """The design effect: so many clustered items are worth one independent one."""
-        return 1 + (self.cluster_size - 1) * self.icc
-
-    def effective(self, items: int) -> float:
-        """Independent items that `items` are worth, two at the least."""
-        return max(2.0, items / self.deff)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.comparability import FACTORS, PHRASES, Comparability, differences, is_reference
+from sparkles_eval.analysis.config import CompareConfig
 from sparkles_eval.analysis.run_scores import ScoredRun
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store import read_runs
@@ -26,19 +27,6 @@ def differing(columns: Sequence[ScoredRun]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What shall be compared. `models` are names of models or ids of runs; empty for every contestant."""
-
-    models: tuple[str, ...] = ()
-    task: str | None = None
-    judge: str | None = None
-    protocol: str | None = None
-    variant: str | None = None
-    """Only runs of tasks altered like this ("images=dropped"); None: as they are, where a model has such a run."""
-    allow_mixed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Matched:
     """Runs to compare with each other. `mixed` names the factors that differ although they should not."""
 
@@ -48,7 +36,7 @@ class Matched:
     """What tells this comparison from the others of the task."""
 
 
-def match(store: Store, choice: Choice) -> list[Matched]:
+def match(store: Store, choice: CompareConfig) -> list[Matched]:
     """Every comparison that the choice allows, in the order of the runs' making.
 
     Raises errors.UserError where a model or task is not there, where fewer than two runs are left, and where runs
@@ -72,7 +60,7 @@ def match(store: Store, choice: Choice) -> list[Matched]:
     return found
 
 
-def _candidates(store: Store, choice: Choice) -> list[ScoredRun]:
+def _candidates(store: Store, choice: CompareConfig) -> list[ScoredRun]:
     runs = read_runs.runs(store)
     if not runs:
         raise UserError(f"{store.path} holds no runs yet; `sparkles-eval run` makes some")
@@ -101,14 +89,14 @@ def _candidates(store: Store, choice: Choice) -> list[ScoredRun]:
     return columns
 
 
-def _wanted(run: StoredRun, choice: Choice) -> bool:
+def _wanted(run: StoredRun, choice: CompareConfig) -> bool:
     named = run.model.name in choice.models or run.id in choice.models if choice.models else not is_reference(run.model)
     return (
         named and choice.task in (None, run.task.name) and choice.protocol in (None, run.protocol)
     )  # fmt: skip
 
 
-def _unaltered(runs: list[StoredRun], choice: Choice) -> list[StoredRun]:
+def _unaltered(runs: list[StoredRun], choice: CompareConfig) -> list[StoredRun]:
     """Without the altered runs of whom there is one on the task as it is, unless they were named by id or variant."""
     if choice.variant is not None:
         kept = [run for run in runs if run.variant == choice.variant]
@@ -124,13 +112,13 @@ def _unaltered(runs: list[StoredRun], choice: Choice) -> list[StoredRun]:
     ]
 
 
-def _names(columns: Iterable[ScoredRun], choice: Choice) -> set[str]:
+def _names(columns: Iterable[ScoredRun], choice: CompareConfig) -> set[str]:
     """Which of the named models or runs the columns hold."""
     have = {name for column in columns for name in (column.run.model.name, column.run.id)}
     return {name for name in choice.models if name in have}
 
 
-def _contexts(columns: list[ScoredRun], choice: Choice) -> list[Matched]:
+def _contexts(columns: list[ScoredRun], choice: CompareConfig) -> list[Matched]:
     """Sets of runs that differ in the model alone, each with every named model (or with two models at least)."""
     groups: dict[tuple[object, ...], list[ScoredRun]] = {}
     for column in columns:
@@ -144,7 +132,7 @@ def _contexts(columns: list[ScoredRun], choice: Choice) -> list[Matched]:
     return [Matched(_labelled(_in_order(group, choice)), (), said) for group, said in zip(whole, sayings, strict=True)]
 
 
-def _in_order(columns: list[ScoredRun], choice: Choice) -> list[ScoredRun]:
+def _in_order(columns: list[ScoredRun], choice: CompareConfig) -> list[ScoredRun]:
     """As the user named them, so that "A minus B" reads as it was asked."""
     places = {name: place for place, name in enumerate(choice.models)}
     last = len(places)
@@ -182,7 +170,7 @@ def _labelled(columns: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:
     )
 
 
-def _latest(columns: list[ScoredRun], choice: Choice) -> list[ScoredRun]:
+def _latest(columns: list[ScoredRun], choice: CompareConfig) -> list[ScoredRun]:
     """One run a model, the last made, for a mixed comparison; runs that were named by their id all stay."""
     latest: dict[str, ScoredRun] = {}
     for column in columns:
@@ -190,7 +178,7 @@ def _latest(columns: list[ScoredRun], choice: Choice) -> list[ScoredRun]:
     return _in_order(list(latest.values()), choice)
 
 
-def _refusal(task: str, columns: list[ScoredRun], choice: Choice) -> str:
+def _refusal(task: str, columns: list[ScoredRun], choice: CompareConfig) -> str:
     missing = sorted(set(choice.models) - _names(columns, choice))
     if missing:
         return f"task {task}: no scored run of {', '.join(missing)}"

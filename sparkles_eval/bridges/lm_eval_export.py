@@ -15,7 +15,8 @@ from sparkles_eval.core import Image, Sample
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task, select
-from sparkles_eval.tasks.variants import SWAPPED, Variation, vary
+from sparkles_eval.tasks.variants import SWAPPED, vary
+from sparkles_eval.tasks.variation import Variation
 
 MARK = "<image>"
 MODULE = "mm_utils"

@@ -1,35 +1,35 @@
-"""`sparkles-eval ablations`: how much of a score comes from looking, from the images' order, from the history."""
+"""`sparkles-eval ablations`: how much of a score comes from the images, their order, and the history."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from sparkles_eval.analysis.config import OneJudge, OneTask
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 
-from sparkles_eval.cli import options
-from sparkles_eval.cli.table_output import CsvPath, JsonPath, LatexPath, TableFiles, present
 
-
+@command
 def ablations(
-    model: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names or run ids. Default: all.")
-    ] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
-    judge: Annotated[str | None, typer.Option(help="Only scores by this judge (name or fingerprint).")] = None,
-    store: options.StorePath = options.DEFAULT_STORE,
-    json: JsonPath = None,
-    csv: CsvPath = None,
-    latex: LatexPath = None,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    files: TableFiles,
+    models: Annotated[
+        tuple[str, ...], Option("Names of models or run ids. Default: all.", metavar="[MODEL]...", argument=True)
+    ] = (),
+    task: OneTask = None,
+    judge: OneJudge = None,
+    store: StorePath = DEFAULT_STORE,
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Set runs that were altered on purpose beside the same runs as they are.
+    """Compare runs of altered tasks with the same runs of the tasks as they are.
 
-    `run --images dropped|wrong|shuffled`, `--orders both` and `--history reference` make them, each a run of its own.
+    `run --images dropped|wrong|shuffled`, `--orders both` and `--history reference` make altered runs.
 
     [bold]Example[/bold]
 
       sparkles-eval run -t nlvr2 -m openai/gpt-4o --images dropped && sparkles-eval ablations openai/gpt-4o
     """
     from sparkles_eval.analysis.ablations import ablations as made
+    from sparkles_eval.cli.table_output import present
 
-    present(made(store, *(model or ()), task=task, judge=judge).tables, TableFiles(json, csv, latex))
+    present(made(store, *models, task=task, judge=judge).tables, files)

@@ -7,49 +7,27 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option
+from sparkles_eval.viewer.config import ChatConfig, ChatModelsConfig, Host, Port
 
-_WHO, _PAGE = "Who answers", "The page"
 
-
+@command
 def chat(
-    model: Annotated[
-        list[str],
-        typer.Option("--model", "-m", help="KIND/NAME or a preset; two or more side by side.", rich_help_panel=_WHO),
-    ],
-    model_arg: Annotated[
-        list[str] | None,
-        typer.Option("--model-arg", metavar="[MODEL:]K=V", rich_help_panel=_WHO, help="base_url=http://… …"),
-    ] = None,
-    generation: Annotated[
-        list[str] | None,
-        typer.Option("--generation", metavar="[MODEL:]K=V", rich_help_panel=_WHO, help="temperature=0.7 …"),
-    ] = None,
-    image: Annotated[
-        list[Path] | None, typer.Option("--image", help="The first message begins with this picture; several times.")
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.jsonl",
-            help="Where Save writes dialogues, and the terminal each conversation at its end; pictures go beside it.",
-            show_default=False,
-        ),
-    ] = None,
-    terminal: Annotated[bool, typer.Option("--terminal", help="Line by line, without a page; takes a pipe.")] = False,
-    host: Annotated[str, typer.Option(help="Where the page listens.", rich_help_panel=_PAGE)] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.", rich_help_panel=_PAGE)] = 0,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", rich_help_panel=_PAGE)
-    ] = True,
-    content: options.Content = None,
-    plugin: options.Plugins = None,
+    models: ChatModelsConfig,
+    config: ChatConfig,
+    terminal: Annotated[
+        bool, Option("Read and answer line by line, without a page; accepts a pipe.", section="Server")
+    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    browser: Annotated[bool, Option("Open the page in a browser.", "--browser/--no-browser", section="Server")] = True,
 ) -> None:
-    """Talk to models about several images, each at any word of any message.
+    """Talk to models about several images, each at any place in any message.
 
-    The page is on this machine and private to whoever has its address. Save keeps a conversation as a dialogue that
-    can be trained on (`train`) or asked of other models (`run`).
-    Exit code 0: every question was answered; 3: some were not (--terminal); 2: your error.
+    The page is served on this machine, to whoever has its address. Save keeps a conversation as a dialogue for
+    training (`train`) or for evaluating other models (`run`).
+    Exit code 0: every question was answered; 2: something to fix on your side; 3: some were not (--terminal).
 
     [bold]Examples[/bold]
 
@@ -63,23 +41,16 @@ def chat(
     """
     import tempfile
 
-    from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
+    from sparkles_eval.viewer.chat.chat_models import ChatModels
     from sparkles_eval.viewer.chat.storage import SessionImages
 
-    config = ChatModelsConfig(
-        models=tuple(model),
-        model_args=tuple(model_arg or ()),
-        generation=tuple(generation or ()),
-        content=tuple(content or ()),
-        plugins=tuple(plugin or ()),
-    )
-    cast = ChatModels(config)
+    chat_models = ChatModels(models)
     with tempfile.TemporaryDirectory(prefix="sparkles-chat-") as folder:
-        album = SessionImages(Path(folder))
+        images = SessionImages(Path(folder))
         if terminal:
-            from sparkles_eval.viewer.chat.terminal import ChatConfig, talk
+            from sparkles_eval.viewer.chat.terminal import talk
 
-            if not talk(cast, album, ChatConfig(tuple(image or ()), save)):
+            if not talk(chat_models, images, config):
                 raise typer.Exit(3)
             return
 
@@ -90,5 +61,6 @@ def chat(
         from sparkles_eval.viewer.chat.page import ChatRoom, application
         from sparkles_eval.viewer.web_server import serve
 
-        room = ChatRoom(cast, album, [album.read(path) for path in image or ()], save, tuple(content or ()))
+        opening = [images.read(path) for path in config.images]
+        room = ChatRoom(chat_models, images, opening, config.file, models.content)
         serve(lambda token, at, bound: application(room, token, at, bound), host, port, open_browser=browser)

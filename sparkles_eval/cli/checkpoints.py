@@ -1,29 +1,21 @@
-"""`sparkles-eval checkpoints`: published weight files into a folder that this program loads."""
+"""`sparkles-eval checkpoints`: converts published weight files into a folder that this program loads."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import say
 
 if TYPE_CHECKING:
     from sparkles_eval.sparkleschat import Conversion
 
-app = typer.Typer(help="Published weight files into a folder that this program loads.", no_args_is_help=True)
-
-
-class Dtype(StrEnum):
-    """Precision in which weights are written."""
-
-    SAME = "same"
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
+app = typer.Typer(help="Convert published weight files into a folder that this program loads.", no_args_is_help=True)
 
 
 @app.callback()
@@ -31,8 +23,9 @@ def _root() -> None: ...
 
 
 @app.command("sources")
+@command
 def sources() -> None:
-    """Say which published files a 7B model is made of, where they are and under which licence.
+    """List the published files of a 7B model, where they are and their licences.
 
     [bold]Example[/bold]
 
@@ -45,21 +38,21 @@ def sources() -> None:
 
 
 @app.command("convert")
+@command
 def convert(
-    projection: Annotated[Path, typer.Option(help="SparklesChat's or MiniGPT-4's projection (.pth).")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
-    vision: Annotated[Path | None, typer.Option(help="EVA ViT-g: eva_vit_g.pth, or a hub folder.")] = None,
-    qformer: Annotated[Path | None, typer.Option(help="BLIP-2 flan-t5-xxl's Q-Former, or a hub folder.")] = None,
-    language: Annotated[Path | None, typer.Option(help="Vicuna-7B v0 as a Hugging Face folder.")] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="tokenizer.model, where it is not in the language folder.")
-    ] = None,
-    base: Annotated[
-        Path | None, typer.Option(help="A folder converted before: writes the projection alone, beside it.")
-    ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="Of language model and vision tower.")] = Dtype.SAME,
+    projection: Annotated[Path, Option("Projection of SparklesChat or MiniGPT-4 (.pth).")],
+    out: Annotated[Path, Option("Folder to write.", section="Output")],
+    vision: Annotated[Path | None, Option("EVA ViT-g: eva_vit_g.pth, or a hub folder.")] = None,
+    qformer: Annotated[Path | None, Option("BLIP-2 flan-t5-xxl's Q-Former, or a hub folder.")] = None,
+    language: Annotated[Path | None, Option("Vicuna-7B v0 as a Hugging Face folder.")] = None,
+    tokenizer: Annotated[Path | None, Option("tokenizer.model, if it is not in the language folder.")] = None,
+    base: Annotated[Path | None, Option("Folder converted before: only the projection is written, beside it.")] = None,
+    dtype: Annotated[
+        Literal["same", "fp32", "fp16", "bf16"],
+        Option("Precision of the language model and the vision tower.", section="Output"),
+    ] = "same",
 ) -> None:
-    """Convert published files. Every tensor is accounted for, every file's hash recorded, no code in them is run.
+    """Convert published files. Every tensor is accounted for, every file's hash is recorded, no code in them is run.
 
     [bold]Examples[/bold]
 
@@ -76,7 +69,7 @@ def convert(
     register()
     if base is not None:
         if vision or qformer or language or tokenizer:
-            raise UserError("--base brings all parts but the projection; leave --vision, --qformer, --language out")
+            raise UserError("--base has all parts but the projection; leave --vision, --qformer, --language out")
         _print(convert_projection(projection, base, out))
         return
     if vision is None or qformer is None or language is None:
@@ -84,7 +77,7 @@ def convert(
             "give --vision, --qformer and --language (see `sparkles-eval checkpoints sources`), or --base with a "
             "folder that was converted before"
         )
-    wanted = None if dtype is Dtype.SAME else torch_dtype(dtype.value)
+    wanted = None if dtype == "same" else torch_dtype(dtype)
     _print(convert_whole(Sources(vision, qformer, projection, language, tokenizer), out, dtype=wanted))
 
 

@@ -9,32 +9,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.cli import data_fetch, data_generate, options
+from sparkles_eval.cli import data_fetch, data_generate
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import ContentFolders, Option, SkipBad
 from sparkles_eval.core.errors import DataError, UserError
 from sparkles_eval.core.printing import make_console, say, say_json, say_warning
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sparkles_eval.data.sources.check import CheckedData
-if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from sparkles_eval.core.errors import Problem
+    from sparkles_eval.data.sources.check import CheckedData
+
+_SHOWN = 20
+_PROBLEMS_SHOWN = 10
 
 
+@command
 def browse(
     place: Annotated[
-        Path, typer.Argument(metavar="DIR|STORE", help="A folder of `data generate`, or the store that it wrote.")
+        Path, Option("Folder of `data generate`, or the store that it wrote.", metavar="DIR|STORE", argument=True)
     ],
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("dialogues.html"),
+    out: Annotated[Path, Option("HTML file to write.", section="Output")] = Path("dialogues.html"),
     set_id: Annotated[
-        str | None, typer.Option("--set", help="Which set of a store. Default: the latest.", show_default=False)
+        str | None, Option("Set of a store to show. Default: the latest.", "--set", section="Samples")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="Dialogues that are shown, kept and rejected each.")] = 500,
-    content: options.Content = None,
+    most: Annotated[
+        int, Option("Show at most N kept and N rejected dialogues.", section="Samples", metavar="N", low=1)
+    ] = 500,
+    content: ContentFolders = (),
 ) -> None:
-    """Show dialogues with their images in one HTML file that needs nothing else; rejected ones with the reason.
+    """Show dialogues with their images in one self-contained HTML file, rejected ones with the reason.
 
     [bold]Examples[/bold]
 
@@ -44,30 +51,36 @@ def browse(
     """
     from sparkles_eval.data.dialogues.browse_page import write_browser
 
-    found = write_browser(place, out, set_id=set_id, most=most, content=tuple(content or ()))
+    found = write_browser(place, out, set_id=set_id, most=most, content=content)
     say(f"{found.kept} kept, {found.rejected} rejected")
     say(f"page    {out}")
 
 
-_SHOWN = 20
-
-
+@command
 def check(
-    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The data folder, as runs name it with --data-root.")],
+    root: Annotated[Path, Option("Data folder, as runs name it with --data-root.", metavar="ROOT", argument=True)],
     task: Annotated[
-        list[str] | None, typer.Option("--task", help="A task, several times for several. Default: what is found.")
-    ] = None,
+        tuple[str, ...],
+        Option(
+            "Check the data of this task; repeat for several. Default: every task that the folder has data of.",
+            section="Tasks and models",
+        ),
+    ] = (),
     task_arg: Annotated[
-        list[str] | None, typer.Option("--task-arg", metavar="[TASK:]K=V", help="source=full split=dev …")
-    ] = None,
+        tuple[str, ...],
+        Option(
+            "Argument of a task, such as source=full or split=dev.", section="Tasks and models", metavar="[TASK:]K=V"
+        ),
+    ] = (),
     recipe: Annotated[
-        list[str] | None, typer.Option("--recipe", help="A training recipe whose data lie in ROOT.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    decode: Annotated[bool, typer.Option("--decode/--no-decode", help="Decode every picture to its end.")] = True,
-    content: options.Content = None,
+        tuple[str, ...],
+        Option("Check the data of this training recipe; repeat for several.", section="Tasks and models"),
+    ] = (),
+    as_json: Annotated[bool, Option("Print everything as JSON.", "--json", section="Output")] = False,
+    decode: Annotated[bool, Option("Decode every image completely.", "--decode/--no-decode", section="Samples")] = True,
+    content: ContentFolders = (),
 ) -> None:
-    """Look a data folder over before anything is spent on it. Exit code 1: something is wrong with it.
+    """Check a data folder before anything is spent on it. Exit code 1: something is wrong with it.
 
     [bold]Examples[/bold]
 
@@ -77,24 +90,21 @@ def check(
 
       sparkles-eval data check ./SparklesData --recipe sparkleschat-7b
     """
-
     from sparkles_eval.data.sources.check import TaskToCheck, check_task, check_training, detect_data
-    from sparkles_eval.engine.config import scoped
+    from sparkles_eval.engine.arguments import scoped
     from sparkles_eval.training.recipes import read_recipe
 
-    places = tuple(content or ())
     console = make_console(stderr=as_json)
-    tasks = task or []
-    wanted = [TaskToCheck(name, scoped("--task-arg", task_arg or (), name, tasks)) for name in tasks]
+    wanted = [TaskToCheck(name, scoped("--task-arg", task_arg, name, task)) for name in task]
     if not wanted and not recipe:
         wanted = detect_data(root)
     found: list[CheckedData] = []
     for one in wanted:
         with console.status(one.label):
-            found.append(check_task(one, root, decode=decode, content=places))
-    for name in recipe or ():
+            found.append(check_task(one, root, decode=decode, content=content))
+    for name in recipe:
         with console.status(f"recipe {name}"):
-            found.append(check_training(name, read_recipe(name, places), root, decode=decode))
+            found.append(check_training(name, read_recipe(name, content), root, decode=decode))
     if as_json:
         say_json(json.dumps([checked.as_json() for checked in found], indent=1, ensure_ascii=False))
     else:
@@ -108,8 +118,8 @@ def _print(checked: CheckedData, console: Console) -> None:
     from rich.text import Text
 
     count = len(checked.problems)
-    told = f"{checked.sound:,} sound, {count:,} problem{'' if count == 1 else 's'}, {checked.images:,} pictures"
-    console.print(Text.assemble((checked.label, "bold"), f"  {told}"))
+    counts = f"{checked.sound:,} sound, {count:,} problem{'' if count == 1 else 's'}, {checked.images:,} pictures"
+    console.print(Text.assemble((checked.label, "bold"), f"  {counts}"))
     if checked.labels:
         console.print(
             Text("  right answers: " + ", ".join(f"{name} {n:,}" for name, n in checked.labels.items()), "dim")
@@ -122,9 +132,6 @@ def _print(checked: CheckedData, console: Console) -> None:
         console.print(Text(f"  and {count - _SHOWN:,} more; --json has all of them", "yellow"))
 
 
-_PROBLEMS_SHOWN = 10
-
-
 class ImportFormat(StrEnum):
     """What can be imported."""
 
@@ -133,25 +140,26 @@ class ImportFormat(StrEnum):
     NLVR1 = "nlvr1"
 
 
+@command
 def import_data(
     shape: Annotated[
-        ImportFormat, typer.Argument(help="llava or svit: conversations; nlvr1: statements on drawn boxes.")
+        ImportFormat, Option("llava or svit: conversations; nlvr1: statements on drawn boxes.", argument=True)
     ],
-    file: Annotated[Path, typer.Argument(help="The annotation file.")],
-    images: Annotated[Path, typer.Option("--images", help="The folder of its pictures.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Training records (a JSON file), or a new task folder.")],
+    file: Annotated[Path, Option("Annotation file.", argument=True)],
+    images: Annotated[Path, Option("Folder of its images.", section="Data")],
+    out: Annotated[Path, Option("Training records (a JSON file), or a new task folder.", "--out -o", section="Output")],
     against: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--against", metavar="TASK[=ROOT]", help="Leave out pictures that this task asks about; may be repeated."
+        tuple[str, ...],
+        Option(
+            "Leave out images that this task evaluates on; repeat for several.", section="Data", metavar="TASK[=ROOT]"
         ),
-    ] = None,
+    ] = (),
     coco_map: Annotated[
-        Path | None, typer.Option("--coco-map", help="Visual Genome's image_data.json, which names COCO's pictures.")
+        Path | None, Option("Visual Genome's image_data.json, for the COCO ids of its images.", section="Data")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Of nlvr1: how its pictures' names begin.")] = "dev",
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad entries out, counted.")] = False,
-    content: options.Content = None,
+    split: Annotated[str, Option("First part of the image names of nlvr1.", section="Data")] = "dev",
+    skip_bad: SkipBad = False,
+    content: ContentFolders = (),
 ) -> None:
     """Turn conversations into training records, or statements about boxes into a task of your own.
 
@@ -177,7 +185,7 @@ def import_data(
 
     if out.exists():
         raise UserError(f"{out} is there already; name a new file with --out")
-    evaluations = read_evaluations(against or (), coco_map, tuple(content or ())) if against else None
+    evaluations = read_evaluations(against, coco_map, content) if against else None
     made_of = convert_conversations(file, images, evaluations)
     if made_of.problems and not skip_bad:
         raise DataError(str(file), made_of.problems, "fix them, or leave these out with --skip-bad")
@@ -189,7 +197,7 @@ def import_data(
     if evaluations is None:
         say("leakage not checked (name evaluation tasks with --against)")
     else:
-        say(f"leakage {len(made_of.leaking):,} left out: pictures that {', '.join(against or ())} has, too")
+        say(f"leakage {len(made_of.leaking):,} left out: pictures that {', '.join(against)} has, too")
 
 
 def _print_problems(problems: Sequence[Problem]) -> None:
@@ -199,9 +207,7 @@ def _print_problems(problems: Sequence[Problem]) -> None:
         say_warning(f"and {len(problems) - _PROBLEMS_SHOWN:,} more", err=True)
 
 
-app = typer.Typer(
-    help="Get data, check them, bring them into shape, and make training dialogues.", no_args_is_help=True
-)
+app = typer.Typer(help="Fetch, check, import and browse data, and generate training dialogues.", no_args_is_help=True)
 app.command("list")(data_fetch.listing)
 app.command("fetch")(data_fetch.fetch)
 app.command("check")(check)

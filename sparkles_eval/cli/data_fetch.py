@@ -7,22 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, TaskID
 
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import ContentFolders, Option
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import make_console
-from sparkles_eval.data.sources.image_urls import FetchedImage, FetchProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from sparkles_eval.data.sources.fetch import FetchReport
+    from sparkles_eval.data.sources.image_urls import FetchedImage
     from sparkles_eval.data.sources.spec import SourceSpec
 
 
 class DownloadBars:
-    """One bar a file (sources.download.Watch)."""
+    """One progress bar per file (data.sources.download.Watch)."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -40,8 +41,8 @@ class DownloadBars:
             self._progress.advance(self._now, count)
 
 
-class PhotographCounter(FetchProgress):
-    """One line that counts: photographs come by the thousand, some within a second, some never."""
+class ImageCounter:
+    """One line that counts images, since thousands arrive at uneven speed (data.sources.image_urls.FetchProgress)."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
@@ -60,24 +61,19 @@ class PhotographCounter(FetchProgress):
             self._progress.update(self._bar, description=self._text())
 
     def _text(self) -> str:
-        return f"{self._name} photographs: {self._done:,} of {self._total:,} asked, {self._kept:,} new ones kept"
+        return f"{self._name} images: {self._done:,} of {self._total:,} requested, {self._kept:,} new ones kept"
 
 
 EXIT_INCOMPLETE = 3
 
-Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A name of `sparkles-eval data list`.")]
-To = Annotated[Path, typer.Option("--to", help="The data folder to fill; later runs name it with --data-root.")]
-Parts = Annotated[
-    list[str] | None, typer.Option("--part", help="A part of the source, several times for several. Default: its own.")
-]
 
-
+@command
 def listing(
-    name: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="One source in full.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="A data folder: says what of the source is there.")] = None,
-    content: options.Content = None,
+    name: Annotated[str | None, Option("Show this source in full.", metavar="[SOURCE]", argument=True)] = None,
+    to: Annotated[Path | None, Option("Data folder; shows which parts of the source it holds.", section="Data")] = None,
+    content: ContentFolders = (),
 ) -> None:
-    """Show where data come from: what each source is, its licence, and what has to be got by hand.
+    """List the data sources: what each is, its licence, and what has to be downloaded by hand.
 
     [bold]Examples[/bold]
 
@@ -93,38 +89,44 @@ def listing(
 
     console = make_console()
     if name is not None:
-        source = read_source(name, tuple(content or ()))
+        source = read_source(name, content)
         _describe(source, console)
         _steps(inspect_folder(source, to or Path(), source.parts), console, states=to is not None)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, heading in enumerate(("source", "what", "licence", "how")):
         table.add_column(heading, overflow="fold", no_wrap=number == 0)
-    for source in list_sources(tuple(content or ())):
+    for source in list_sources(content):
         how = "fetched" if not source.by_hand else "by hand" if not source.files else "partly by hand"
         table.add_row(*(Text(cell) for cell in (source.name, source.about, source.licence, how)))
     console.print(table)
 
 
+@command
 def fetch(
-    name: Name,
-    to: To,
-    part: Parts = None,
+    name: Annotated[str, Option("Source, as `sparkles-eval data list` names it.", metavar="SOURCE", argument=True)],
+    to: Annotated[Path, Option("Data folder to fill; runs name it with --data-root.", section="Data")],
+    part: Annotated[
+        tuple[str, ...],
+        Option("Part of the source; repeat for several. Default: the source's default parts.", section="Data"),
+    ] = (),
     accept: Annotated[
-        bool, typer.Option("--accept-terms", help="Agree to the source's terms without being asked.")
+        bool, Option("Agree to the source's terms without being asked.", "--accept-terms", section="Data")
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Only say what is there and what is missing.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Ask once more for photographs that were gone.")] = False,
+    offline: Annotated[
+        bool, Option("Only show what is there and what is missing; fetch nothing.", section="Data")
+    ] = False,
+    again: Annotated[bool, Option("Request images that were gone once more.", section="Data")] = False,
     mirror: Annotated[
-        list[str] | None,
-        typer.Option("--mirror", metavar="FROM=TO", help="Ask addresses that begin with FROM at TO instead."),
-    ] = None,
-    content: options.Content = None,
+        tuple[str, ...],
+        Option("Fetch addresses that begin with FROM from TO instead.", section="Data", metavar="FROM=TO"),
+    ] = (),
+    content: ContentFolders = (),
 ) -> None:
-    """Fetch the data of a source into a folder: resumed where it stopped, checked, unpacked safely.
+    """Fetch the data of a source into a folder: resumable, checked, unpacked safely.
 
-    Licence and terms are shown and must be agreed to first. What only a person can get is said with its address and
-    place. A second call fetches only what is missing. Exit code 3: something is missing still.
+    Licence and terms are shown and must be agreed to first. Files that only a person can get are listed with their
+    address and place. A second call fetches only what is missing. Exit code 3: something is still missing.
 
     [bold]Examples[/bold]
 
@@ -134,20 +136,19 @@ def fetch(
 
       sparkles-eval data fetch sparkles --to ./sparkles --offline
     """
-
     from sparkles_eval.data.sources.fetch import chosen_parts, inspect_folder
     from sparkles_eval.data.sources.spec import read_source
 
     console = make_console()
-    source = read_source(name, tuple(content or ()))
-    chosen_parts(source, part or ())
-    mirrors = _mirrors(mirror or ())
+    source = read_source(name, content)
+    chosen_parts(source, part)
+    mirrors = _mirrors(mirror)
     _describe(source, console)
     if offline:
-        report = inspect_folder(source, to, part or ())
+        report = inspect_folder(source, to, part)
     else:
         _agree(source, accept=accept)
-        report = _fetch(source, to, mirrors, part or (), again=again, console=console)
+        report = _fetch(source, to, mirrors, part, again=again, console=console)
     _steps(report, console)
     if not report.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -196,7 +197,7 @@ def _fetch(
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from sparkles_eval.data.sources.download import make_session
-    from sparkles_eval.data.sources.fetch import fetch_source as carry_out
+    from sparkles_eval.data.sources.fetch import fetch_source
 
     columns = (
         TextColumn("{task.description}"),
@@ -205,16 +206,16 @@ def _fetch(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    line = make_session(mirrors)
-    with Progress(*columns, console=console, transient=True) as progress, line.client:
-        return carry_out(
+    session = make_session(mirrors)
+    with Progress(*columns, console=console, transient=True) as progress, session.client:
+        return fetch_source(
             source,
             to,
-            line,
+            session,
             DownloadBars(progress),
             parts=parts,
             again=again,
-            fetched=PhotographCounter(progress, source.name),
+            fetched=ImageCounter(progress, source.name),
         )
 
 

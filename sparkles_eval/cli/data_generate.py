@@ -8,113 +8,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import EstimateOnly, Plain
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.printing import make_console, say, say_warning
+from sparkles_eval.data.dialogues.config import GenerateConfig
+from sparkles_eval.engine.config import RunLimits
 
 if TYPE_CHECKING:
     from sparkles_eval.data.dialogues.finalize import SetResult
     from sparkles_eval.data.dialogues.generate import GenerationOutcome
-    from sparkles_eval.data.dialogues.prepare import GenerateConfig, GenerationPlan
-    from sparkles_eval.engine.session import RunLimits
+    from sparkles_eval.data.dialogues.prepare import GenerationPlan
 
-_OF, _BY, _HOW = "Of what", "By whom", "What is kept"
-_SHOW = "Look before you pay"
 EXIT_UNANSWERED, EXIT_INTERRUPTED = 3, 130
 
 
+@command
 def generate(
-    images: Annotated[Path, typer.Option(help="The folder of the images.", rich_help_panel=_OF)],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="KIND/NAME or a preset that writes them.", rich_help_panel=_BY)
-    ],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
-    captions: Annotated[
-        Path | None,
-        typer.Option(
-            help="JSON lines {image, caption}, filter_cap.json or detail_description.json.",
-            rich_help_panel=_OF,
-            show_default=False,
-        ),
-    ] = None,
-    style: Annotated[str, typer.Option(help="cc, vg, or a folder with a style.yaml.", rich_help_panel=_OF)] = "cc",
-    demonstrations: Annotated[
-        Path | None,
-        typer.Option(help="Dialogues in the training form, instead of ours.", rich_help_panel=_OF, show_default=False),
-    ] = None,
-    dialogues: Annotated[
-        int | None,
-        typer.Option(
-            "--dialogues",
-            "-n",
-            min=1,
-            help="How many are asked for. Default: each image offered once.",
-            rich_help_panel=_OF,
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which images are offered.", rich_help_panel=_OF)] = 0,
+    config: GenerateConfig,
+    limits: RunLimits,
+    out: Annotated[Path, Option("Folder to write.", section="Output")],
     name: Annotated[
-        str | None,
-        typer.Option(help="What files begin with. Default: the folder's.", rich_help_panel=_OF, show_default=False),
+        str | None, Option("First part of the file names. Default: the folder's name.", section="Output")
     ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave images out that cannot be used, counted.", rich_help_panel=_OF)
-    ] = False,
-    see_images: Annotated[
-        bool, typer.Option("--see-images", help="Give the model the images, too.", rich_help_panel=_BY)
-    ] = False,
-    caption_with: Annotated[
-        str | None,
-        typer.Option(
-            help="A vision model that first describes images without a caption.",
-            rich_help_panel=_BY,
-            show_default=False,
-        ),
-    ] = None,
-    model_arg: Annotated[
-        list[str] | None,
-        typer.Option("--model-arg", metavar="[MODEL:]K=V", rich_help_panel=_BY, help="base_url=http://… …"),
-    ] = None,
-    generation: Annotated[
-        list[str] | None,
-        typer.Option("--generation", metavar="[MODEL:]K=V", rich_help_panel=_BY, help="temperature=0.7 …"),
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Ask once more for what is wrong, with the reason.", rich_help_panel=_HOW)
-    ] = False,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TASK[=DATA-ROOT]", help="Keep out what this evaluation asks.", rich_help_panel=_HOW),
-    ] = None,
-    coco_map: Annotated[
-        Path | None,
-        typer.Option(
-            help="Visual Genome's image_data.json: COCO ids of its images.", rich_help_panel=_HOW, show_default=False
-        ),
-    ] = None,
-    gate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K=V", help="min_answer_words=30 near_duplicate=0.6 …", rich_help_panel=_HOW),
-    ] = None,
-    max_connections: options.Connections = None,
-    max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = None,
-    max_wait: options.MaxWait = 600,
-    max_outage: options.MaxOutage = 900,
-    estimate: options.EstimateOption = False,
+    estimate: EstimateOnly = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what the first call asks. Asks nobody.", rich_help_panel=_SHOW)
+        bool, Option("Print the prompt of the first request, and send nothing.", section="Cost and limits")
     ] = False,
-    content: options.Content = None,
-    plugin: options.Plugins = None,
-    store: options.StorePath = options.DEFAULT_STORE,
-    embed_images: options.EmbedImages = False,
-    plain: options.Plain = False,
+    store: StorePath = DEFAULT_STORE,
+    plain: Plain = False,
 ) -> None:
-    """Have a model write dialogues about several images each, check them, and write them for training.
+    """Let a model write dialogues about several images each, filter them, and write them as training data.
 
-    Running the same command again resumes: only what is missing is asked. What was set aside is kept with its reason.
-    Exit code 0: every call has its reply; 3: some have none, counted on screen; 2: your error; 130: interrupted.
+    The same command again resumes: only missing replies are requested. Rejected dialogues are kept with the reason.
+    Exit code 0: every request has its reply; 2: something to fix on your side; 3: some have none, counted on screen;
+    130: interrupted.
 
     [bold]Examples[/bold]
 
@@ -126,45 +54,16 @@ def generate(
       --model-arg base_url=http://localhost:8000/v1 --against sparkleseval=./sparkles --out runs/vg
     """
     from sparkles_eval.data.dialogues.outputs import valid_name
-    from sparkles_eval.data.dialogues.prepare import GenerateConfig
-    from sparkles_eval.engine.limits import RetryPolicy
-    from sparkles_eval.engine.session import RunLimits
 
-    config = GenerateConfig(
-        style=style,
-        model=model,
-        images=images,
-        captions=captions,
-        demonstrations=demonstrations,
-        dialogues=dialogues,
-        seed=seed,
-        see_images=see_images,
-        caption_with=caption_with,
-        repair=repair,
-        against=tuple(against or ()),
-        coco_map=coco_map,
-        gates=tuple(gate or ()),
-        model_args=tuple(model_arg or ()),
-        generation=tuple(generation or ()),
-        skip_bad=skip_bad,
-        content=tuple(content or ()),
-        plugins=tuple(plugin or ()),
-    )
-    called = valid_name(name or out.absolute().name)
+    set_name = valid_name(name or out.absolute().name)
     if dry_run or estimate:
-        _look(config, store if estimate else None, max_connections)
+        _preview(config, store if estimate else None, limits.connections)
         return
-    terms = RunLimits(
-        max_connections,
-        RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage),
-        max_cost,
-        embed_images,
-    )
-    _generate(config, terms, store, out, called, plain=plain)
+    _generate(config, limits, store, out, set_name, plain=plain)
 
 
-def _look(config: GenerateConfig, store: Path | None, connections: int | None) -> None:
-    """The first call's words, or (with a store) what all of them would cost."""
+def _preview(config: GenerateConfig, store: Path | None, connections: int | None) -> None:
+    """Print the first request, or (with a store) what all of them would cost."""
     from sparkles_eval.data.dialogues.generate import check_supported, first_request
     from sparkles_eval.data.dialogues.prepare import prepare
 
@@ -188,7 +87,7 @@ def _look(config: GenerateConfig, store: Path | None, connections: int | None) -
             console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
-def _generate(config: GenerateConfig, terms: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
+def _generate(config: GenerateConfig, limits: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
     from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.data.dialogues.finalize import finalize
     from sparkles_eval.data.dialogues.generate import check_supported, generate
@@ -198,20 +97,20 @@ def _generate(config: GenerateConfig, terms: RunLimits, store: Path, out: Path, 
 
     plan = prepare(config)
     check_supported(plan)
-    check_prices(plan.adapters, terms.max_cost_usd)
-    _tell(plan)
+    check_prices(plan.adapters, limits.max_cost_usd)
+    _print_left_out(plan)
     with Store(store) as opened:
         with show_progress(plain=plain, missing="without a reply") as progress:
-            outcome = generate(plan, opened, progress, terms, sys.argv)
+            outcome = generate(plan, opened, progress, limits, sys.argv)
         if not outcome.set_id:
-            say_warning("interrupted; run the same command again to go on from here")
+            say_warning("interrupted; run the same command again to resume")
             raise typer.Exit(EXIT_INTERRUPTED)
         result = finalize(plan, opened, outcome.set_id, outcome.calls, out, name, config.content)
     _report(outcome, result, out, store)
 
 
-def _tell(plan: GenerationPlan) -> None:
-    """What was left out before anything is asked."""
+def _print_left_out(plan: GenerationPlan) -> None:
+    """Say which images were left out before anything is requested."""
     for note in plan.notes:
         say(note, err=True)
     for what, problems in (("cannot be used", plan.left_out), ("an evaluation asks about", plan.leaked)):
@@ -225,8 +124,9 @@ def _tell(plan: GenerationPlan) -> None:
 
 
 def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Path) -> None:
-    """Tables, where everything is, what is missing, exit code."""
-    from sparkles_eval.cli.table_output import TableFiles, present
+    """Print tables, files and what is missing. Raises typer.Exit unless every request has its reply."""
+    from sparkles_eval.cli.options import TableFiles
+    from sparkles_eval.cli.table_output import present
 
     present(result.tables[:2], TableFiles())
     say("")
@@ -239,10 +139,10 @@ def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Pat
     say(f"store   {store} (set {outcome.set_id})")
     say(f"look    sparkles-eval data browse {out} --out {out}.html")
     if outcome.interrupted:
-        say_warning("interrupted; run the same command again to go on from here")
+        say_warning("interrupted; run the same command again to resume")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unanswered:
         for reason, count in sorted(outcome.unanswered.items(), key=lambda pair: (-pair[1], pair[0]))[:10]:
-            say_warning(f"{count} calls have no reply: {reason}")
-        say_warning("run the same command again to try them")
+            say_warning(f"{count} requests have no reply: {reason}")
+        say_warning("run the same command again to retry them")
         raise typer.Exit(EXIT_UNANSWERED)

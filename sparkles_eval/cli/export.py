@@ -1,34 +1,36 @@
-"""`sparkles-eval export`: numbers and samples in the forms that other programs read."""
+"""`sparkles-eval export`: numbers and samples in the formats of other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import RunIds
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say
 from sparkles_eval.publishing.exports import ExportFormat
 
 
+@command
 def export(
     form: Annotated[
         ExportFormat,
-        typer.Option(
+        Option(
+            "model-index: YAML for a Hugging Face model card; results-json: results of lm-eval; jsonl: samples; "
+            "inspect-jsonl: samples as in Inspect's logs; parquet: one row per score.",
             "--as",
-            help="model-index: YAML for a Hugging Face model card; results-json: as lm-eval; jsonl: samples; "
-            "inspect-jsonl: samples as Inspect's logs; parquet: one row a score.",
+            section="Output",
         ),
     ],
-    run: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids (`list runs`). Default: all.")
+    run_ids: RunIds = (),
+    out: Annotated[
+        Path | None, Option("File or folder to write. Default: printed.", "--out -o", section="Output")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: printed.", show_default=False)] = None,
-    store: options.StorePath = options.DEFAULT_STORE,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    store: StorePath = DEFAULT_STORE,
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Write stored runs in a form of another program, numbers with interval and n wherever it has a place for them.
+    """Write stored runs in the format of another program, with intervals and n wherever the format has them.
 
     [bold]Examples[/bold]
 
@@ -40,5 +42,5 @@ def export(
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
-        for path in write(opened, run or None, form, out):
+        for path in write(opened, run_ids or None, form, out):
             say(f"written {path}")

@@ -1,51 +1,36 @@
-"""`sparkles-eval human`: let people rate answers blindly, and join their labels with a judge's scores."""
+"""`sparkles-eval human`: let people rate answers blindly, and combine their ratings with a judge's scores."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from sparkles_eval.cli import options, table_output
+from sparkles_eval.analysis.config import LabelConfig
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.core.config_options import DEFAULT_STORE, ContentFolders, ImageRoot, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say
 
 app = typer.Typer(
-    help="Human labels: hand out sheets, bring ratings back, estimate on the human scale.", no_args_is_help=True
+    help="Human ratings: write rating sheets, import them, estimate scores on the human scale.", no_args_is_help=True
 )
 
 
-class SheetFormat(StrEnum):
-    """How a sheet is written."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
-Task = Annotated[str | None, typer.Option("--task", "-t", help="Where the store holds several.", show_default=False)]
-Runs = Annotated[list[str] | None, typer.Option("--run", help="Only these runs.", show_default=False)]
-
-
 @app.command("export")
+@command
 def export(
-    rater: Annotated[list[str], typer.Option("--rater", help="Who rates; several times for several.")],
-    dialogues: Annotated[int, typer.Option(min=1, help="Dialogues that each rater has rated in the end.")] = 50,
-    task: Task = None,
-    run: Runs = None,
-    criteria_of: Annotated[
-        str, typer.Option("--criteria-of", metavar="JUDGE", help="The judge whose criteria and scale people use.")
-    ] = "sparkles",
-    form: Annotated[SheetFormat, typer.Option("--format", help="csv (spreadsheets) or json.")] = SheetFormat.CSV,
-    seed: Annotated[int, typer.Option(help="Of the random order; keep it for one task.")] = 0,
-    data_root: Annotated[
-        Path | None, typer.Option(help="Where the images are now; else small previews.", show_default=False)
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for sheets and pictures.")] = Path("runs/labels"),
-    content: options.Content = None,
-    store: options.StorePath = options.DEFAULT_STORE,
+    config: LabelConfig,
+    form: Annotated[
+        Literal["csv", "json"], Option("Format of a sheet: csv (spreadsheets) or json.", "--format", section="Output")
+    ] = "csv",
+    data_root: ImageRoot = None,
+    out: Annotated[Path, Option("Folder for sheets and images.", "--out -o", section="Output")] = Path("runs/labels"),
+    content: ContentFolders = (),
+    store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Draw answers at random and write a sheet for each rater: without the models' names, in an order of its own.
+    """Draw answers at random and write a sheet for each rater, without model names and in a random order.
 
     [bold]Example[/bold]
 
@@ -58,35 +43,36 @@ def export(
     from sparkles_eval.store.ratings import add_sheet
     from sparkles_eval.store.store import Store
 
-    folder = find_judge(criteria_of, tuple(content or ()))
+    folder = find_judge(config.criteria_of, content)
     if folder is None:
-        raise UserError(f"--criteria-of {criteria_of}: there is no such judge; `sparkles-eval list judges` shows them")
+        raise UserError(
+            f"--criteria-of {config.criteria_of}: there is no such judge; `sparkles-eval list judges` shows them"
+        )
     spec = folder.spec
-    config = SheetConfig(tuple(rater), dialogues, spec.records(), spec.scale.low, spec.scale.high, seed)
+    wanted = SheetConfig(config.raters, config.dialogues, spec.records(), spec.scale.low, spec.scale.high, config.seed)
     with Store(store, create=False) as opened:
-        sheets = draw(opened, labelling_runs(opened, task, run or None), config)
+        sheets = draw(opened, labelling_runs(opened, config.task, config.runs or None), wanted)
         for sheet in sheets:
             add_sheet(opened, sheet)
             pages = shown(opened, sheet)
             pictures = find_pictures(opened, pages.values(), data_root)
-            path = write_sheet(sheet, pages, pictures, out, form.value)
+            path = write_sheet(sheet, pages, pictures, out, form)
             say(f"{sheet.rater}: {len(sheet.rows)} conversations  {path}")
             if pictures.small:
                 say(f"  {pictures.small} images are small previews; --data-root DIR takes the images themselves")
-    for name in rater:
+    for name in config.raters:
         if name not in {sheet.rater for sheet in sheets}:
-            say(f"{name}: has rated all of these {dialogues} dialogues; wish for more with --dialogues")
+            say(f"{name}: has rated all of these {config.dialogues} dialogues; ask for more with --dialogues")
 
 
 @app.command("import")
+@command
 def import_sheet(
-    files: Annotated[list[Path], typer.Argument(help="Rated sheets, .csv or .json.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Let new ratings stand in place of imported ones.")
-    ] = False,
-    store: options.StorePath = options.DEFAULT_STORE,
+    files: Annotated[tuple[Path, ...], Option("Rated sheets, .csv or .json.", argument=True)],
+    replace: Annotated[bool, Option("Replace ratings that were imported before.")] = False,
+    store: StorePath = DEFAULT_STORE,
 ) -> None:
-    """Read rated sheets into the store. A file with a mistake is not imported; every mistake is told with its line.
+    """Read rated sheets into the store. A file with a mistake is not imported; every mistake is named with its line.
 
     [bold]Example[/bold]
 
@@ -105,22 +91,30 @@ def import_sheet(
 
 
 @app.command("estimate")
+@command
 def estimate(
-    judge: Annotated[str, typer.Argument(help="The judge whose scores are joined: NAME, NAME@MODEL or a fingerprint.")],
-    task: Task = None,
-    run: Runs = None,
-    rater: Annotated[list[str] | None, typer.Option("--rater", help="Only these raters.", show_default=False)] = None,
+    judge: Annotated[str, Option("Judge whose scores are used: NAME, NAME@MODEL or a fingerprint.", argument=True)],
+    files: TableFiles,
+    task: Annotated[
+        str | None, Option("Task to estimate, where the store holds several.", "--task -t", section="Samples")
+    ] = None,
+    run: Annotated[
+        tuple[str, ...], Option("Use only answers of this run; repeat for several.", section="Samples")
+    ] = (),
+    rater: Annotated[
+        tuple[str, ...], Option("Use only ratings by this person; repeat for several.", section="Judging")
+    ] = (),
     half_width: Annotated[
-        float, typer.Option("--half-width", min=0.001, metavar="POINTS", help="How exact an interval you wish for.")
+        float,
+        Option("Half-width of the interval to plan for.", section="Judging", metavar="POINTS", low=0.001),
     ] = 0.3,
-    following: Annotated[int, typer.Option("--next", min=0, help="How many dialogues to name for labelling.")] = 10,
-    store: options.StorePath = options.DEFAULT_STORE,
-    json: table_output.JsonPath = None,
-    csv: table_output.CsvPath = None,
-    latex: table_output.LatexPath = None,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    following: Annotated[
+        int, Option("Name the N dialogues to rate next.", "--next", section="Samples", metavar="N", low=0)
+    ] = 10,
+    store: StorePath = DEFAULT_STORE,
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Scores on the human scale from your labels and a judge's scores, with honest intervals (PPI++).
+    """Estimate scores on the human scale from human ratings and a judge's scores, with valid intervals (PPI++).
 
     [bold]Example[/bold]
 
@@ -130,6 +124,7 @@ def estimate(
     from sparkles_eval.analysis.humans.annotation_sampling import labelling_runs
     from sparkles_eval.analysis.humans.estimate import human_report
     from sparkles_eval.analysis.judges.judge_scores import find_judge
+    from sparkles_eval.cli.table_output import present
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
@@ -141,6 +136,6 @@ def estimate(
             run_ids=[one.id for one in runs],
             half_width=half_width,
             following=following,
-            raters=tuple(rater or ()),
+            raters=rater,
         )
-    table_output.present(human_tables.tables(report), table_output.TableFiles(json, csv, latex))
+    present(human_tables.tables(report), files)

@@ -8,52 +8,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.cli import options, table_output
-from sparkles_eval.core.files import write_output
+from sparkles_eval.cli.commands import Without, command
+from sparkles_eval.cli.options import EstimateOnly, Plain, TableFiles
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.printing import make_console, say
+from sparkles_eval.engine.config import AuditConfig, RunLimits
 
 if TYPE_CHECKING:
-    from sparkles_eval.engine.config import RunConfig
     from sparkles_eval.engine.jobs import BoundJudge
     from sparkles_eval.engine.rejudge import AuditJob
-    from sparkles_eval.engine.session import RunLimits
+
+AUDIT_STORE = Path("runs/audit.db")
+
+app = typer.Typer(help="Compare, audit and create judges.", no_args_is_help=True)
 
 
-DEFAULT_STORE = Path("runs/audit.db")
-
-
+@app.command("audit")
+@command
 def audit(
-    judge: Annotated[str, typer.Argument(help="NAME or NAME@MODEL, or a folder.")],
-    task: Annotated[
-        str, typer.Option("--task", "-t", help="Dialogues with exact facts, or with references.")
-    ] = "sparkleseval-mini",
-    task_arg: Annotated[list[str] | None, typer.Option("--task-arg", metavar="K=V")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Where the task's data are.", show_default=False)] = None,
-    budget: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Judgements at the most; dialogues are drawn at random to fit.")
-    ] = 1500,
-    seed: Annotated[int, typer.Option(help="Another number draws other dialogues.")] = 0,
-    judge_arg: options.JudgeArgs = None,
-    protocol: Annotated[str, typer.Option(help="The judge's variant: strict, paper.")] = "strict",
-    estimate: Annotated[bool, typer.Option("--estimate", help="What it would ask and cost. Spends nothing.")] = False,
-    max_connections: options.Connections = None,
-    max_cost: options.MaxCost = None,
-    max_attempts: options.MaxAttempts = None,
-    max_wait: options.MaxWait = 600,
-    max_outage: options.MaxOutage = 900,
-    content: options.Content = None,
-    plugin: options.Plugins = None,
-    store: options.StorePath = DEFAULT_STORE,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the page as Markdown.")] = None,
-    json: table_output.JsonPath = None,
-    csv: table_output.CsvPath = None,
-    latex: table_output.LatexPath = None,
-    plain: options.Plain = False,
+    config: AuditConfig,
+    limits: Annotated[RunLimits, Without("embed_images")],
+    files: TableFiles,
+    estimate: EstimateOnly = False,
+    store: StorePath = AUDIT_STORE,
+    out: Annotated[Path | None, Option("Write the page as Markdown.", "--out -o", section="Output")] = None,
+    plain: Plain = False,
 ) -> None:
-    """Try a judge on answers whose truth is known: facts missing, exchanged or contradicted in doses, padding, the
-    answers of another dialogue, eleven attacks, and for a judge that looks, missing and wrong images.
+    """Test a judge on answers of known quality: facts missing, exchanged or contradicted at several levels, padding,
+    answers of another dialogue, eleven attacks, and for a judge that sees images, missing and wrong images.
 
-    Every verdict is kept, in a store of its own; the same command again asks only for what is missing.
+    Every verdict is kept, in a store of its own; the same command again requests only what is missing.
 
     [bold]Examples[/bold]
 
@@ -63,106 +47,58 @@ def audit(
     """
     from sparkles_eval.cli.run_display import print_cost_estimate
     from sparkles_eval.core.errors import UserError
-    from sparkles_eval.engine.config import RunConfig
-    from sparkles_eval.engine.limits import RetryPolicy
     from sparkles_eval.engine.prepare import RunJudges, check_prices
-    from sparkles_eval.engine.session import RunLimits
+    from sparkles_eval.engine.rejudge import plan_audit
     from sparkles_eval.judges.panel import is_panel
 
-    if is_panel(judge):
-        raise UserError(f"{judge}: a panel is worked out of its members' scores; audit them one by one")
-    config = RunConfig(
-        tasks=(task,),
-        models=(),
-        judges=(judge,),
-        protocol=protocol,
-        task_args=tuple(task_arg or ()),
-        judge_args=tuple(judge_arg or ()),
-        data_root=data_root,
-        content=tuple(content or ()),
-        plugins=tuple(plugin or ()),
-        shuffle_seed=seed,
-    )
-    run_judges = RunJudges(config)
-    bound = run_judges.bound(judge)
-    placed = _placed(config, bound, budget)
+    if is_panel(config.judge):
+        raise UserError(f"{config.judge}: a panel is computed from its members' scores; audit them one by one")
+    run_judges = RunJudges(config.run)
+    bound = run_judges.bound(config.judge)
+    jobs = plan_audit(config, bound)
     if estimate:
-        print_cost_estimate([one.job for one in placed], store, max_connections)
+        print_cost_estimate([one.job for one in jobs], store, limits.connections)
         return
-    check_prices(run_judges.adapters, max_cost)
-    terms = RunLimits(
-        max_connections, RetryPolicy(attempts=max_attempts, total_s=max_wait, outage_s=max_outage), max_cost
-    )
-    if _judge(placed, bound, store, terms, plain=plain) == "interrupted":
-        say("interrupted; run the same command again to go on from here", err=True)
+    check_prices(run_judges.adapters, limits.max_cost_usd)
+    if _judge(jobs, bound, store, limits, plain=plain) == "interrupted":
+        say("interrupted; run the same command again to resume", err=True)
         raise typer.Exit(130)
-    _show(placed, bound, store, out, table_output.TableFiles(json, csv, latex), config.content)
+    _show(jobs, bound, store, out, files, config.content)
 
 
-def _placed(config: RunConfig, bound: BoundJudge, budget: int) -> list[AuditJob]:
-    """The probes of as many dialogues as the budget allows."""
-    from dataclasses import replace
-
-    from sparkles_eval.core.errors import UserError
-    from sparkles_eval.engine.prepare import load_tasks
-    from sparkles_eval.engine.rejudge import audit_jobs
-    from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
-    from sparkles_eval.judges.base import AnsweredSample
-
-    (task,) = load_tasks(config)
-    if task.protocol.scorer:
-        raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
-    samples, spec = known_truth(task.samples), load_answers(config.content)
-    able = [sample for sample in samples if bound.judge.check(sample) is None]
-    if not able:
-        raise UserError(
-            f"{bound.judge.card.name} can judge no dialogue of {task.name}: {bound.judge.check(samples[0])}"
-        )
-    probes = make_probes(able[:2], bound.judge.card, spec)
-    calls = len(bound.judge.calls(AnsweredSample(able[0], tuple("" for _ in able[0].turns))))
-    each = len(probes) * calls * bound.judge.card.repeats
-    if budget < 2 * each:
-        raise UserError(f"--budget {budget}: one dialogue takes {each} judgements, and two are needed at the least")
-    chosen = able[: budget // each]
-    return audit_jobs(replace(task, samples=tuple(chosen)), make_probes(chosen, bound.judge.card, spec), bound)
-
-
-def _judge(placed: list[AuditJob], bound: BoundJudge, path: Path, terms: RunLimits, *, plain: bool) -> str:
-    """Ask for what the store lacks; how that ended."""
+def _judge(jobs: list[AuditJob], bound: BoundJudge, path: Path, limits: RunLimits, *, plain: bool) -> str:
+    """Request the judgements that the store lacks; gives how the session ended."""
     from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.engine.prepare import RunPlan
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
     adapters = (bound.adapter,) if bound.adapter else ()
-    plan = RunPlan(tuple(one.job for one in placed), adapters)
+    plan = RunPlan(tuple(one.job for one in jobs), adapters)
     with Store(path) as opened, show_progress(plain=plain) as progress:
-        return execute(plan, opened, progress, terms, sys.argv).ending
+        return execute(plan, opened, progress, limits, sys.argv).ending
 
 
 def _show(
-    placed: list[AuditJob],
-    bound: BoundJudge,
-    path: Path,
-    out: Path | None,
-    files: table_output.TableFiles,
-    content: tuple[Path, ...],
+    jobs: list[AuditJob], bound: BoundJudge, path: Path, out: Path | None, files: TableFiles, content: tuple[Path, ...]
 ) -> None:
     from rich.markdown import Markdown
 
     from sparkles_eval.analysis.judges import audit_tables
     from sparkles_eval.analysis.judges.audit import audit_report
     from sparkles_eval.analysis.judges.audit_quotes import rehearsals
+    from sparkles_eval.cli.table_output import present
+    from sparkles_eval.core.files import write_output
     from sparkles_eval.engine.jobs import judge_row
     from sparkles_eval.judges.quoting import rehearse
     from sparkles_eval.reports.audit_page import page
     from sparkles_eval.store.store import Store
 
     with Store(path, create=False) as opened:
-        pairs = [(one.probe, one.job.run.id) for one in placed]
-        report = audit_report(opened, judge_row(bound.judge), placed[0].job.task.name, pairs)
-    rehearsed = rehearse(bound.judge, [one.probe for one in placed])
-    table_output.present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
+        pairs = [(one.probe, one.job.run.id) for one in jobs]
+        report = audit_report(opened, judge_row(bound.judge), jobs[0].job.task.name, pairs)
+    rehearsed = rehearse(bound.judge, [one.probe for one in jobs])
+    present([*audit_tables.tables(report), *rehearsals(rehearsed)], files)
     text = page(report, content, rehearsed)
     console = make_console()
     console.print()
@@ -173,33 +109,37 @@ def _show(
     console.print(f"store   {path}", highlight=False, markup=False)
 
 
-app = typer.Typer(help="Make, compare and audit judges.", no_args_is_help=True)
-app.command("audit")(audit)
-
-
 @app.command("compare")
+@command
 def compare(
     judges: Annotated[
-        list[str],
-        typer.Argument(metavar="JUDGE JUDGE...", help="NAME, NAME@MODEL or a fingerprint; human or human:RATER."),
+        tuple[str, ...],
+        Option("NAME, NAME@MODEL or a fingerprint; human or human:RATER.", metavar="JUDGE JUDGE...", argument=True),
     ],
+    files: TableFiles,
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Where the store holds several.", show_default=False)
+        str | None, Option("Task to compare on, where the store holds several.", "--task -t", section="Samples")
     ] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", help="Only these runs.", show_default=False)] = None,
-    largest: Annotated[int, typer.Option(min=0, help="How many of the largest disagreements to list.")] = 10,
+    run: Annotated[
+        tuple[str, ...], Option("Compare only on answers of this run; repeat for several.", section="Samples")
+    ] = (),
+    largest: Annotated[int, Option("List the N largest disagreements.", section="Contents", metavar="N", low=0)] = 10,
     epsilon: Annotated[
-        float, typer.Option(min=0, max=1, help="What a person costs: .2 experts, .15 skilled, .1 crowd.")
+        float,
+        Option(
+            "How much better a person must be to be worth the cost: 0.2 for experts, 0.15 for skilled, 0.1 for crowd "
+            "annotators.",
+            section="Contents",
+            low=0,
+            high=1,
+        ),
     ] = 0.2,
-    store: options.StorePath = options.DEFAULT_STORE,
+    store: StorePath = DEFAULT_STORE,
     report: Annotated[
-        Path | None, typer.Option(help="Show the largest disagreements, images and all, in an HTML file.")
+        Path | None, Option("Show the largest disagreements with their images in this HTML file.", section="Output")
     ] = None,
-    json: table_output.JsonPath = None,
-    csv: table_output.CsvPath = None,
-    latex: table_output.LatexPath = None,
 ) -> None:
-    """Compare judges on the answers that they have scored: order, marks, severity, constancy, biases, cost.
+    """Compare judges on the answers that they have scored: ranking, scores, severity, consistency, biases, cost.
 
     [bold]Examples[/bold]
 
@@ -210,6 +150,7 @@ def compare(
     from sparkles_eval.analysis.judges import agreement as judges_agreement
     from sparkles_eval.analysis.judges import comparison as judges_tables
     from sparkles_eval.analysis.judges.judge_scores import read_marks
+    from sparkles_eval.cli.table_output import present
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
@@ -222,13 +163,14 @@ def compare(
             answers = [gap.answer for gap in judges_agreement.largest_gaps(marks, largest)]
             summary = summarise(opened, list(dict.fromkeys(answer.run.id for answer in answers)))
             render_report(opened, summary, report, only={answer.sample_id for answer in answers})
-    table_output.present(found, table_output.TableFiles(json, csv, latex))
+    present(found, files)
 
 
 @app.command("new")
+@command
 def new(
-    name: Annotated[str, typer.Argument(help="Lower case letters, digits, '-', '_'.")],
-    where: Annotated[Path, typer.Option("--in", help="The folder that it is made in.")] = Path(),
+    name: Annotated[str, Option("Name of the judge: lower case letters, digits, '-', '_'.", argument=True)],
+    where: Annotated[Path, Option("Folder to create it in.", "--in")] = Path(),
 ) -> None:
     """Write a commented judge folder that works as it is.
 

@@ -1,4 +1,4 @@
-"""`sparkles-eval leaderboard`: a public leaderboard from bundles that strangers send."""
+"""`sparkles-eval leaderboard`: a public leaderboard from submitted bundles."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_warning
+from sparkles_eval.publishing.config import LeaderboardOptions
 
-app = typer.Typer(help="A public leaderboard from bundles that strangers send.", no_args_is_help=True)
+app = typer.Typer(help="Build a public leaderboard from submitted bundles.", no_args_is_help=True)
 
 EXIT_REFUSED = 1
 
@@ -20,28 +22,18 @@ def _root() -> None: ...
 
 
 @app.command("build")
+@command
 def build(
-    bundles: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the bundles (*.zip) lie.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the site; an earlier one is replaced.")],
-    like: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BUNDLE", help="The bundle (its file name) whose data, prompts and judges hold.", show_default=False
-        ),
-    ] = None,
-    apart: Annotated[
-        bool, typer.Option("--apart", help="Show what may not be compared in tables of its own, refuse nothing for it.")
-    ] = False,
-    min_coverage: options.MinCoverage = options.DEFAULT_MIN_COVERAGE,
-    largest: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest store that is unpacked.")] = 500,
-    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    bundles: Annotated[Path, Option("Folder with the bundles (*.zip).", metavar="FOLDER", argument=True)],
+    options: LeaderboardOptions,
+    out: Annotated[Path, Option("Folder of the site; an earlier one is replaced.", "--out -o", section="Output")],
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Check every bundle, work every score out again, and write the site of those that are sound.
+    """Check every bundle, recompute every score, and write the site of the bundles that are sound.
 
-    A bundle is refused, with the rows, where a hash or a number does not follow, and where its task has other data,
-    prompts or judges than the others'. Exit code 0: all are on the site; 1: some are refused; 2: there is nothing to
-    build from. The site lists what was refused and why (bundles.html, bundles.json).
+    A bundle is refused, with the rows, if a hash or a number cannot be reproduced, or if its data, prompts or judges
+    differ from the other bundles'. Exit code 0: all are on the site; 1: some are refused; 2: there is nothing to build
+    from. The site lists what was refused and why (bundles.html, bundles.json).
 
     [bold]Examples[/bold]
 
@@ -50,13 +42,9 @@ def build(
       sparkles-eval leaderboard build bundles --out site --like reference.zip
     """
     from sparkles_eval.core.text import one_line
-    from sparkles_eval.publishing.public_leaderboard import LeaderboardOptions
     from sparkles_eval.publishing.public_leaderboard import build_leaderboard as build_board
 
-    terms = LeaderboardOptions(
-        apart=apart, like=like, largest=largest * 1_000_000, figures=figures, min_coverage=min_coverage / 100
-    )
-    board = build_board(bundles, out, terms)
+    board = build_board(bundles, out, options)
     for one in board.taken:
         models, tasks = ", ".join(map(one_line, one.models)), ", ".join(map(one_line, one.tasks))
         say(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", color="green")

@@ -1,4 +1,4 @@
-"""`sparkles-eval list`: what there is, and for what is not usable, why not."""
+"""`sparkles-eval list`: what can be named, and why something is not usable."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import DEFAULT_STORE, ContentFolders, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.core.text import NO_VALUE, one_line
 
@@ -29,13 +28,14 @@ class ListedKind(StrEnum):
     TRAININGS = "trainings"
 
 
+@command
 def listing(
-    what: Annotated[ListedKind, typer.Argument(help="models, tasks, judges, scorers, metrics, runs or trainings.")],
-    store: options.StorePath = options.DEFAULT_STORE,
-    content: options.Content = None,
-    plugin: options.Plugins = None,
+    what: Annotated[ListedKind, Option("models, tasks, judges, scorers, metrics, runs or trainings.", argument=True)],
+    store: StorePath = DEFAULT_STORE,
+    content: ContentFolders = (),
+    plugins: PluginFiles = (),
 ) -> None:
-    """Show the models, tasks, judges, scorers and metrics that can be named, or the runs and trainings of a store.
+    """List the models, tasks, judges, scorers and metrics that can be named, or the runs and trainings of a store.
 
     [bold]Examples[/bold]
 
@@ -43,14 +43,13 @@ def listing(
 
       sparkles-eval list runs --store runs/sparkles.db
     """
-    places, plugins = tuple(content or ()), tuple(plugin or ())
     match what:
         case ListedKind.MODELS:
-            _models(places, plugins)
+            _models(content, plugins)
         case ListedKind.TASKS:
-            _tasks(places, plugins)
+            _tasks(content, plugins)
         case ListedKind.JUDGES:
-            _judges(places, plugins)
+            _judges(content, plugins)
         case ListedKind.METRICS:
             _metrics()
         case ListedKind.SCORERS:

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import typer
-
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_warning
 
 
-class Keep(StrEnum):
-    """Whose row stands where two stores contradict each other."""
-
-    FIRST = "first"
-
-
+@command
 def merge(
-    stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="Stores; they are only read.")],
-    into: Annotated[Path, typer.Option("--into", help="The store that they become part of; made where it is new.")],
+    stores: Annotated[
+        tuple[Path, ...], Option("Stores to merge; they are only read.", metavar="STORE...", argument=True)
+    ],
+    into: Annotated[Path, Option("Store that receives them; created if it does not exist.", section="Output")],
     keep: Annotated[
-        Keep | None,
-        typer.Option(
-            help="first: where stores contradict each other, keep what the first has and leave out what rests on the "
+        Literal["first"] | None,
+        Option(
+            "first: where stores contradict each other, keep what the first has and leave out what follows from the "
             "other.",
-            show_default=False,
+            section="Output",
         ),
     ] = None,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Bring stores together, as the jobs of a cluster leave them: what is the same once, all or nothing.
+    """Merge stores, such as those of parallel jobs, into one. Equal rows are kept once.
 
-    Merging again changes nothing, and the order makes no difference. Contradictions are named and refused.
+    A merge is done whole or not at all. Merging again changes nothing, and the order makes no difference.
+    Contradictions are named and refused.
 
     [bold]Examples[/bold]
 
@@ -45,7 +41,7 @@ def merge(
     from sparkles_eval.publishing.merge import refresh
     from sparkles_eval.store.store import Store
 
-    done = merge_stores(stores, into, keep_first=keep is Keep.FIRST)
+    done = merge_stores(stores, into, keep_first=keep == "first")
     with Store(into, create=False) as store:
         refresh(store)
     for conflict in done.conflicts:

@@ -1,4 +1,4 @@
-"""`sparkles-eval protocol`: bring in the exact published prompts."""
+"""`sparkles-eval protocol`: import the exact published prompts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.printing import say
 
-app = typer.Typer(help="Bring in the exact published prompts.", no_args_is_help=True)
+app = typer.Typer(help="Import the exact published prompts.", no_args_is_help=True)
 
 
 @app.callback()
@@ -17,11 +19,12 @@ def _root() -> None: ...
 
 
 @app.command("import")
+@command
 def import_(
-    checkout: Annotated[Path, typer.Argument(help="A checkout of the original Sparkles repository.")],
-    out: Annotated[Path, typer.Option(help="The folder to write, for --content.")] = Path("published"),
+    checkout: Annotated[Path, Option("Checkout of the original Sparkles repository.", argument=True)],
+    out: Annotated[Path, Option("Folder to write, for --content.", section="Output")] = Path("published"),
 ) -> None:
-    """Take the published prompts from a checkout of the original repository: it is parsed, never executed.
+    """Import the published prompts from a checkout of the original repository, which is parsed, never executed.
 
     [bold]Example[/bold]
 

@@ -1,23 +1,26 @@
-"""`sparkles-eval rescore`: stored replies read anew with the current answer rules."""
+"""`sparkles-eval rescore`: scores stored answers with the current answer rules."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.printing import say
 
 
+@command
 def rescore(
-    store: Annotated[Path, typer.Argument(help="The store; scores by the current rule are added to it.")],
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="Only this run; again for more.")] = None,
+    store: Annotated[Path, Option("Store to add scores by the current rules to.", argument=True)],
+    run_ids: Annotated[
+        tuple[str, ...], Option("Rescore only this run; repeat for several.", "--run", metavar="ID")
+    ] = (),
 ) -> None:
-    """Read stored replies anew with the current version of their answer rule. Nobody is asked.
+    """Score stored answers again with the current version of their answer rule; no model is called.
 
-    What an earlier version read stays in the store: `verify` reads each score with the version that it names, and
-    tables show the newest. Prints for each run how many items are read differently.
+    Scores by earlier versions stay in the store: `verify` checks each score with the version that it names, and tables
+    show the newest. Prints for each run how many items are read differently.
 
     [bold]Examples[/bold]
 
@@ -27,7 +30,7 @@ def rescore(
     from sparkles_eval.store.store import Store
 
     with Store(store, create=False) as opened:
-        done = reread(opened, run)
+        done = reread(opened, run_ids or None)
     for row in done:
         who = f"{row.run.task.name}, {row.run.model.name} ({row.run.id})"
         if row.before == row.now:

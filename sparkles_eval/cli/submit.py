@@ -5,31 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import RunIds
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.core.text import one_line
 
 
+@command
 def submit(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle to write, a .zip.")],
-    run: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Run ids (`list runs`). Default: all.")
-    ] = None,
-    store: options.StorePath = options.DEFAULT_STORE,
-    contact: Annotated[str, typer.Option(help="Whom to ask about it; stands on the card.")] = "",
-    licence: Annotated[str, typer.Option(help="Of the answers; stands on the card.")] = "",
-    note: Annotated[str, typer.Option(help="A few words for the card.")] = "",
+    out: Annotated[Path, Option("Bundle to write, a .zip file.", "--out -o", section="Output")],
+    run_ids: RunIds = (),
+    contact: Annotated[str, Option("Contact address, shown on the card.", section="Contents")] = "",
+    licence: Annotated[str, Option("Licence of the answers, shown on the card.", section="Contents")] = "",
+    note: Annotated[str, Option("A few words, shown on the card.", section="Contents")] = "",
     thumbnails: Annotated[
-        bool, typer.Option("--thumbnails/--no-thumbnails", help="Small previews of the images.")
+        bool, Option("Include small previews of the images.", "--thumbnails/--no-thumbnails", section="Contents")
     ] = True,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    store: StorePath = DEFAULT_STORE,
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Write a bundle: these runs with all that their numbers rest on, hashes of everything, and a card.
+    """Write a bundle: these runs with everything that their numbers follow from, hashes of it, and a card.
 
-    The store is checked first; pictures, people's ratings and other runs stay at home, and so do keys. The same runs
-    give the same bytes.
+    The store is verified first. Images, people's ratings, other runs and keys are left out. The same runs give the same
+    bytes.
 
     [bold]Example[/bold]
 
@@ -42,11 +41,11 @@ def submit(
     if max(len(contact), len(licence)) > LONGEST_LINE or len(note) > LONGEST_NOTE:
         raise UserError(f"--contact and --licence are a line ({LONGEST_LINE} characters), --note {LONGEST_NOTE}")
     about = BundleNotes(contact=contact, licence=licence, note=note)
-    made = write_bundle(store, run or None, out, about, thumbnails=thumbnails)
+    made = write_bundle(store, run_ids or None, out, about, thumbnails=thumbnails)
     for one in made.manifest.runs:
         say(one_line(f"{one.id}  {one.model} on {one.task}, {one.samples} samples"))
     for why in made.unchecked:
-        say_warning(f"nobody can work this out again, so leaderboards refuse it: {why}")
+        say_warning(f"this cannot be recomputed, so leaderboards refuse it: {why}")
     for low in made.unranked:
         say_warning(f"leaderboards show it unranked, below the others: {low}")
     say(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
-
-import typer
+from typing import TYPE_CHECKING
 
 from sparkles_eval.analysis.tables import Table
+from sparkles_eval.cli.options import TableFiles
 from sparkles_eval.core.files import write_output
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.core.text import one_line
@@ -20,36 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Shown
 
-_PANEL = "Files"
-
-JsonPath: TypeAlias = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write all tables as JSON.", rich_help_panel=_PANEL)
-]
-CsvPath: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--csv", metavar="FILE", help="Write CSV; several tables go to FILE-NAME.csv each.", rich_help_panel=_PANEL
-    ),
-]
-LatexPath: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--latex", metavar="FILE", help="Write LaTeX tables (booktabs).", rich_help_panel=_PANEL),
-]
-
 _TURNED = 3
 """Rows of a table that is too wide which are shown side by side as columns."""
 _PIPED = 220
 _GLANCE = 10
 """Rows shown of a table that is too long for the screen."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableFiles:
-    """Where the numbers shall be written besides the screen."""
-
-    json: Path | None = None
-    csv: Path | None = None
-    latex: Path | None = None
 
 
 def present(tables: Sequence[Table], files: TableFiles, *, longest: int = 60) -> None:
@@ -129,7 +102,7 @@ def _turned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Shown:
 
 
 def write(tables: Sequence[Table], files: TableFiles) -> list[Path]:
-    """Write what was wished for; gives the files that were written."""
+    """Write the files that were asked for; gives their paths."""
     written: list[tuple[Path, str]] = []
     if files.json:
         written.append((files.json, json_text(tables)))

@@ -1,4 +1,4 @@
-"""`sparkles-eval task`: make a task of your own."""
+"""`sparkles-eval task`: create a task of your own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.printing import say
 
-app = typer.Typer(help="Make a task of your own.", no_args_is_help=True)
+app = typer.Typer(help="Create a task of your own.", no_args_is_help=True)
 
 
 @app.callback()
@@ -17,9 +19,10 @@ def _root() -> None: ...
 
 
 @app.command("new")
+@command
 def new(
-    name: Annotated[str, typer.Argument(help="Lower case letters, digits, '-', '_'.")],
-    where: Annotated[Path, typer.Option("--in", help="The folder that it is made in.")] = Path(),
+    name: Annotated[str, Option("Name of the task: lower case letters, digits, '-', '_'.", argument=True)],
+    where: Annotated[Path, Option("Folder to create it in.", "--in")] = Path(),
 ) -> None:
     """Write a commented task folder that runs as it is.
 

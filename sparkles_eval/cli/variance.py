@@ -1,35 +1,36 @@
-"""`sparkles-eval variance`: where the uncertainty comes from, and what to buy next."""
+"""`sparkles-eval variance`: where the uncertainty of a score comes from, and how to reduce it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from sparkles_eval.analysis.config import OneJudge, OneTask
+from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 
-from sparkles_eval.cli import options
-from sparkles_eval.cli.table_output import CsvPath, JsonPath, LatexPath, TableFiles, present
 
-
+@command
 def variance(
-    model: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names or run ids. Default: every scored run.")
-    ] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
-    judge: Annotated[str | None, typer.Option(help="Only scores by this judge (name or fingerprint).")] = None,
-    store: options.StorePath = options.DEFAULT_STORE,
-    json: JsonPath = None,
-    csv: CsvPath = None,
-    latex: LatexPath = None,
-    plugin: options.Plugins = None,  # noqa: ARG001 - the option loads it
+    files: TableFiles,
+    models: Annotated[
+        tuple[str, ...],
+        Option("Names of models or run ids. Default: every scored run.", metavar="[MODEL]...", argument=True),
+    ] = (),
+    task: OneTask = None,
+    judge: OneJudge = None,
+    store: StorePath = DEFAULT_STORE,
+    _plugins: PluginFiles = (),
 ) -> None:
-    """Split a score's variance over items, generations and judge repeats, and say what to buy next.
+    """Split a score's variance over items, generations and judge repeats, and say which of them to add next.
 
-    It needs something repeated: `run --epochs 3` asks everything three times, `judge --repeats 3` judges it so often.
+    It needs repeats: `run --epochs 3` repeats every sample three times, `judge --repeats 3` every judgement.
 
     [bold]Example[/bold]
 
       sparkles-eval variance openai/gpt-4o --task sparkleseval
     """
     from sparkles_eval.analysis.variance import variance as made
+    from sparkles_eval.cli.table_output import present
 
-    present(made(store, *(model or ()), task=task, judge=judge).tables, TableFiles(json, csv, latex))
+    present(made(store, *models, task=task, judge=judge).tables, files)

@@ -1,4 +1,4 @@
-"""`sparkles-eval verify`: whether everything in a store follows from what was asked and said."""
+"""`sparkles-eval verify`: checks that every score in a store follows from the stored answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkles_eval.cli import options
+from sparkles_eval.cli.commands import command
+from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_json, say_warning
 
 if TYPE_CHECKING:
@@ -17,17 +18,18 @@ EXIT_FINDINGS = 1
 _MOST_NAMED = 40
 
 
+@command
 def verify(
-    store: Annotated[Path, typer.Argument(help="The store; it is only read.")],
+    store: Annotated[Path, Option("Store to verify; it is only read.", argument=True)],
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every finding as JSON ('-' prints it).")
+        Path | None, Option("Write every finding as JSON ('-' prints it).", section="Output", metavar="FILE")
     ] = None,
-    plugin: options.Plugins = None,
+    plugins: PluginFiles = (),
 ) -> None:
-    """Check a store: pages, references, every hash, and every score and metric worked out again.
+    """Check a store: pages, references and every hash; every score and metric is recomputed.
 
-    Answers are read again by their rule, judges' replies by their parser, panels by their votes. Exit code 0: all
-    follows; 1: something does not, named by row; 2: no store.
+    Answers are scored again by their rule, judges' replies by their parser, panels by their votes. Exit code 0: all is
+    reproduced; 1: something is not, named by row; 2: no store.
 
     [bold]Examples[/bold]
 
@@ -37,7 +39,7 @@ def verify(
     """
     from sparkles_eval.publishing.verify import verify_file
 
-    found = verify_file(store, plugins=tuple(plugin or ()))
+    found = verify_file(store, plugins=plugins)
     if json is not None:
         _write(found, json)
     if json != Path("-"):
@@ -52,7 +54,7 @@ def _print(found: Verification) -> None:
     if len(found.findings) > _MOST_NAMED:
         say(f"  ... and {len(found.findings) - _MOST_NAMED:,} more; --json FILE has them")
     for why in found.unchecked:
-        say_warning(f"not worked out again: {why}")
+        say_warning(f"not recomputed: {why}")
     if found.checked:
         say(f"checked {', '.join(f'{count:,} {name}' for name, count in found.checked.items())}")
     if found.sound:

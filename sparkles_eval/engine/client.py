@@ -28,8 +28,9 @@ from sparkles_eval.core.errors import (
 )
 from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
+from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.congestion import RequestOutcome
-from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter, RetryPolicy
+from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns

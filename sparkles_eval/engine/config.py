@@ -1,86 +1,45 @@
-"""Configuration of one run, and how its `name=value` pairs are read."""
+"""Configuration of a run: what is asked of which models and judges, and within which limits.
+
+Each record says its options of the command line once, beside the field. Imports nothing heavy: `--help` reads it.
+"""
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Final, TypeVar
 
-from pydantic import ValidationError
-
-from sparkles_eval.core import Generation
+from sparkles_eval.core.config_options import (
+    ContentFolders,
+    DataRoot,
+    GenerationArgs,
+    JudgeArgs,
+    ModelArgs,
+    Option,
+    PluginFiles,
+    SkipBad,
+)
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.engine.jobs import Shard
-from sparkles_eval.tasks.spec import GenerationSpec
-from sparkles_eval.tasks.variants import Variation
+from sparkles_eval.tasks.variation import Variation
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
-    """Everything that decides what is asked of whom; nothing of how fast or where to."""
+class Shard:
+    """Which of a task's samples this process evaluates: every `of`-th, beginning with the `number`-th (from 1).
 
-    tasks: tuple[str, ...]
-    models: tuple[str, ...]
-    judges: tuple[str, ...] = ()
-    """`NAME` or `NAME@MODEL`; empty for the tasks' own judges."""
-    protocol: str = "strict"
-    task_args: tuple[str, ...] = ()
-    model_args: tuple[str, ...] = ()
-    judge_args: tuple[str, ...] = ()
-    generation: tuple[str, ...] = ()
-    data_root: Path | None = None
-    content: tuple[Path, ...] = ()
-    plugins: tuple[Path, ...] = ()
-    skip_bad: bool = False
-    limit: int | None = None
-    sample_ids: tuple[str, ...] = ()
-    shuffle_seed: int | None = None
-    epochs: int = 1
-    variation: Variation = Variation()
-    share: Shard = Shard()
-    """Which part of every task's samples this process asks."""
-    controls: bool = False
-    """Ask three answerers of known worth beside the models (adapters.controls)."""
-
-
-def scoped(option: str, pairs: Sequence[str], who: str | Sequence[str], everyone: Sequence[str]) -> dict[str, str]:
-    """The pairs that are meant for `who`: `name=value` for everyone, `who:name=value` for one of several.
-
-    `who` may have several names (a judge that asks a model: `sparkles` and `sparkles@openai/gpt-4o`). A pair for
-    `who` goes over one for everyone. Raises errors.UserError for what is no pair.
+    The run is the whole one all the same: processes with the other shards fill the rest of it.
     """
-    names = {who} if isinstance(who, str) else set(who)
-    general: dict[str, str] = {}
-    own: dict[str, str] = {}
-    for pair in pairs:
-        # The longest, since a name may hold a colon: openai/llava:7b is not openai/llava.
-        owner = max((name for name in {*everyone, *names} if pair.startswith(f"{name}:")), key=len, default=None)
-        name, equals, value = pair[len(owner) + 1 if owner else 0 :].partition("=")
-        if not equals or not name.strip():
-            raise UserError(
-                f"{option} {pair}: write {option} NAME=VALUE, or for one of several {option} WHO:NAME=VALUE"
-            )
-        if owner is None:
-            general[name.strip()] = value
-        elif owner in names:
-            own[name.strip()] = value
-    return general | own
 
+    number: int = 1
+    of: int = 1
 
-def read_generation(option: str, pairs: dict[str, str]) -> Generation:
-    """Sampling settings from text. Raises errors.UserError with the names there are and what each must be."""
-    # On a command line `stop` is one text; a task.yaml may list several.
-    stop = (pairs["stop"],) if pairs.get("stop") else ()
-    settings = {name: value for name, value in pairs.items() if name != "stop"}
-    try:
-        return GenerationSpec.model_validate({**settings, "stop": stop}).record()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        known = ", ".join(GenerationSpec.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{option} {name}=…: there is no such setting; there are {known}") from error
-        raise UserError(f"{option} {name}={first['input']}: {first['msg'].lower()}") from error
+    def take(self, samples: Sequence[T]) -> tuple[T, ...]:
+        """What of a sequence in the task's order belongs to this shard."""
+        return tuple(samples[self.number - 1 :: self.of])
 
 
 def read_shard(text: str) -> Shard:
@@ -89,3 +48,248 @@ def read_shard(text: str) -> Shard:
     if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
         return Shard(int(number), int(of))
     raise UserError(f"--part {text}: write it as K/N with K from 1 to N, such as 3/8 for the third of eight parts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgingConfig:
+    """Which judges score, and how they are asked and read."""
+
+    judges: Annotated[
+        tuple[str, ...],
+        Option(
+            "Judge: NAME, NAME@MODEL or a folder; repeat for several. In a run the task's own are the default.",
+            "--judge",
+            section="Judging",
+        ),
+    ] = ()
+    judge_args: JudgeArgs = ()
+    protocol: Annotated[
+        str,
+        Option(
+            "Prompts and parsing rules: strict (this project's) or paper (as published).", section="Tasks and models"
+        ),
+    ] = "strict"
+    content: ContentFolders = ()
+    plugins: PluginFiles = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(JudgingConfig):
+    """Everything that decides what is asked of whom; nothing of how fast or where to."""
+
+    tasks: Annotated[
+        tuple[str, ...],
+        Option("Name or folder of a task; repeat for several.", "--task -t", section="Tasks and models"),
+    ]
+    models: Annotated[
+        tuple[str, ...],
+        Option(
+            "Model as KIND/NAME, or the name of a preset; repeat for several.",
+            "--model -m",
+            section="Tasks and models",
+        ),
+    ]
+    data_root: DataRoot = None
+    task_args: Annotated[
+        tuple[str, ...],
+        Option(
+            "Argument of a task, such as n=20 or seed=1.",
+            "--task-arg",
+            section="Tasks and models",
+            metavar="[TASK:]K=V",
+        ),
+    ] = ()
+    model_args: ModelArgs = ()
+    generation: GenerationArgs = ()
+    limit: Annotated[
+        int | None, Option("Evaluate only the first N samples of each task.", section="Samples", metavar="N", low=1)
+    ] = None
+    sample_ids: Annotated[
+        tuple[str, ...],
+        Option(
+            "Evaluate only the sample with this id; repeat for several.", "--samples", section="Samples", metavar="ID"
+        ),
+    ] = ()
+    shuffle_seed: Annotated[
+        int | None, Option("Shuffle with this seed before --limit.", section="Samples", metavar="SEED")
+    ] = None
+    epochs: Annotated[
+        int,
+        Option(
+            "Repeat every sample N times, to measure the variance of generations.",
+            section="Samples",
+            metavar="N",
+            low=1,
+        ),
+    ] = 1
+    skip_bad: SkipBad = False
+    variation: Variation = Variation()
+    shard: Annotated[
+        Shard,
+        Option(
+            "Evaluate the K-th of N equal parts of the samples; `merge` joins the stores.",
+            "--part",
+            section="Samples",
+            metavar="K/N",
+            read=read_shard,
+            given=str,
+        ),
+    ] = Shard()
+    controls: Annotated[
+        bool,
+        Option(
+            "Evaluate three controls beside the models: control/null (empty praise), control/shuffled (answers of "
+            "other samples) and control/gold (the references).",
+            section="Judging",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditConfig:
+    """Which judge is audited, on the dialogues of which task, for how many judgements."""
+
+    judge: Annotated[str, Option("Judge to audit: NAME, NAME@MODEL or a folder.", argument=True)]
+    task: Annotated[
+        str, Option("Task whose dialogues have exact facts or references.", "--task -t", section="Tasks and models")
+    ] = "sparkleseval-mini"
+    task_args: Annotated[
+        tuple[str, ...],
+        Option("Argument of the task, such as n=20.", "--task-arg", section="Tasks and models", metavar="K=V"),
+    ] = ()
+    data_root: DataRoot = None
+    budget: Annotated[
+        int,
+        Option(
+            "Request at most N judgements; as many dialogues are drawn at random as fit.",
+            section="Cost and limits",
+            metavar="N",
+            low=1,
+        ),
+    ] = 1500
+    seed: Annotated[int, Option("Seed of the draw of dialogues.", section="Samples")] = 0
+    judge_args: JudgeArgs = ()
+    protocol: Annotated[
+        str, Option("Variant of the judge: strict (this project's) or paper (as published).", section="Judging")
+    ] = "strict"
+    content: ContentFolders = ()
+    plugins: PluginFiles = ()
+
+    @property
+    def run(self) -> RunConfig:
+        """The run whose samples are drawn from, with the judge and no models."""
+        return RunConfig(
+            tasks=(self.task,),
+            models=(),
+            judges=(self.judge,),
+            judge_args=self.judge_args,
+            protocol=self.protocol,
+            task_args=self.task_args,
+            data_root=self.data_root,
+            shuffle_seed=self.seed,
+            content=self.content,
+            plugins=self.plugins,
+        )
+
+
+_UNLUCKY: Final = 1e-3
+"""Chance of so many failures in a row from which on a request waits as one that fails for a reason of its own."""
+_IMPOSSIBLE: Final = 1e-9
+_FEWEST: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Bounds of one request's attempts and of a model's outages.
+
+    A request is tried for `total_s` seconds of its own: its attempts and the waits between them, but neither the wait
+    for a slot nor an outage. It is given up sooner where the model answers others and chance does not explain its
+    failures any more (a picture that the server cannot take, say), or after `attempts` failures where that is set.
+    """
+
+    attempts: Annotated[
+        int | None,
+        Option(
+            "Give a request up after this many failures. Default: decided by time and by how other requests fare.",
+            "--max-attempts",
+            section="Cost and limits",
+            low=1,
+        ),
+    ] = None
+    """None leaves it to time."""
+    total_s: Annotated[
+        float,
+        Option(
+            "Time for one request: its attempts and the waits between them. Outages do not count.",
+            "--max-wait",
+            section="Cost and limits",
+            metavar="SECONDS",
+            low=1,
+        ),
+    ] = 600
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 60.0
+    """Also the longest that a single Retry-After is believed while the model answers others."""
+    failures_in_a_row: int = 20
+    """Given-up or rejected requests of a model, with no reply between them, that stop its work."""
+    outage_s: Annotated[
+        float,
+        Option(
+            "How long to wait for a model that answers nothing, trying one request at a time.",
+            "--max-outage",
+            section="Cost and limits",
+            metavar="SECONDS",
+            low=0,
+        ),
+    ] = 900
+
+    def wait_s(self, failures: int, draw: random.Random, failing: float = 1.0) -> float:
+        """Seconds before the next attempt: doubling with every failure, jittered between half and the whole.
+
+        `failing` is the share of all requests that fail at present. As long as that explains the failures of this
+        one, its waits stay as short as the replies that others get are frequent: who is merely unlucky asks again
+        soon, and nobody presses a server that answers little.
+        """
+        unlucky = failures
+        if 0 < failing < 1:
+            unlucky = min(failures, math.floor(math.log(_UNLUCKY) / math.log(failing)))
+        short = min(self.longest_wait_s, max(self.first_wait_s, self.first_wait_s / max(1e-9, 1 - failing)))
+        base = min(short, self.first_wait_s * 2.0 ** max(0, unlucky - 1))
+        whole = min(self.longest_wait_s, base * 2.0 ** min(60, failures - max(1, unlucky)))
+        return whole * draw.uniform(0.5, 1.0)
+
+    def hopeless(self, failures: int, failing: float) -> bool:
+        """True when a request has failed more often than the share of failing requests can explain."""
+        if self.attempts is not None:
+            return failures >= self.attempts
+        return failures >= _FEWEST and failing**failures < _IMPOSSIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """How a session works: bounds that change no answer."""
+
+    connections: Annotated[
+        int | None,
+        Option(
+            "Requests in flight per model. Default: adapts to the provider.",
+            "--max-connections",
+            section="Cost and limits",
+            metavar="N",
+            low=1,
+        ),
+    ] = None
+    patience: RetryPolicy = RetryPolicy()
+    max_cost_usd: Annotated[
+        float | None,
+        Option(
+            "Send no more requests once this is spent.",
+            "--max-cost",
+            section="Cost and limits",
+            metavar="USD",
+            low=0,
+        ),
+    ] = None
+    embed_images: Annotated[
+        bool, Option("Also store the image bytes, so that the store needs no image folder.", section="Output")
+    ] = False

@@ -80,7 +80,7 @@ class Generator:
 
     def _items(self) -> Iterator[WorkItem]:
         for epoch in range(self.run.epochs):
-            for sample, sample_id in zip(self.job.asked, self.job.share.take(self._ids), strict=True):
+            for sample, sample_id in zip(self.job.asked, self.job.shard.take(self._ids), strict=True):
                 yield WorkItem(sample, sample_id, epoch)
 
     async def _answer(self, item: WorkItem, have: Mapping[int, AnswerRow]) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Criterion, Generation, Run, Sample, Score
+from sparkles_eval.engine.config import Shard
 from sparkles_eval.judges.base import Judge
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.tasks.base import Task
@@ -25,21 +26,6 @@ class BoundJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """Which of a task's samples this process asks: every `of`-th, beginning with the `number`-th (from 1).
-
-    The run is the whole one all the same: processes with the other shares fill the rest of it.
-    """
-
-    number: int = 1
-    of: int = 1
-
-    def take(self, samples: Sequence[T]) -> tuple[T, ...]:
-        """What of a sequence in the task's order belongs to this share."""
-        return tuple(samples[self.number - 1 :: self.of])
-
-
-@dataclass(frozen=True, slots=True)
 class EvalJob:
     """One model on one task, and who scores it."""
 
@@ -49,12 +35,12 @@ class EvalJob:
     """The protocol's settings as this model is really sent them."""
     epochs: int = 1
     bound_judges: tuple[BoundJudge, ...] = ()
-    share: Shard = Shard()
+    shard: Shard = Shard()
 
     @property
     def asked(self) -> tuple[Sample, ...]:
         """The samples that this process asks."""
-        return self.share.take(self.task.samples)
+        return self.shard.take(self.task.samples)
 
     @property
     def run(self) -> Run:

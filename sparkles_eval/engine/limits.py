@@ -1,10 +1,9 @@
-"""How much at once, how often and for how much: adaptive concurrency limit, worker pool, retry policy, budget."""
+"""How much at once, how often and for how much: adaptive concurrency limit, worker pool, budget."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -132,54 +131,6 @@ class Limiter:
     def _rested(self) -> None:
         self._timer = None
         self._admit()
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Bounds of one request's attempts and of a model's outages.
-
-    A request is tried for `total_s` seconds of its own: its attempts and the waits between them, but neither the wait
-    for a slot nor an outage. It is given up sooner where the model answers others and chance does not explain its
-    failures any more (a picture that the server cannot take, say), or after `attempts` failures where that is set.
-    """
-
-    attempts: int | None = None
-    """Failures of one request until it is given up; None leaves it to time."""
-    total_s: float = 600.0
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 60.0
-    """Also the longest that a single Retry-After is believed while the model answers others."""
-    failures_in_a_row: int = 20
-    """Given-up or rejected requests of a model, with no reply between them, that stop its work."""
-    outage_s: float = 900.0
-    """How long a model that answers nothing is waited for, tried with one request at a time."""
-
-    def wait_s(self, failures: int, draw: random.Random, failing: float = 1.0) -> float:
-        """Seconds before the next attempt: doubling with every failure, jittered between half and the whole.
-
-        `failing` is the share of all requests that fail at present. As long as that explains the failures of this
-        one, its waits stay as short as the replies that others get are frequent: who is merely unlucky asks again
-        soon, and nobody presses a server that answers little.
-        """
-        unlucky = failures
-        if 0 < failing < 1:
-            unlucky = min(failures, math.floor(math.log(_UNLUCKY) / math.log(failing)))
-        short = min(self.longest_wait_s, max(self.first_wait_s, self.first_wait_s / max(1e-9, 1 - failing)))
-        base = min(short, self.first_wait_s * 2.0 ** max(0, unlucky - 1))
-        whole = min(self.longest_wait_s, base * 2.0 ** min(60, failures - max(1, unlucky)))
-        return whole * draw.uniform(0.5, 1.0)
-
-    def hopeless(self, failures: int, failing: float) -> bool:
-        """True when a request has failed more often than the share of failing requests can explain."""
-        if self.attempts is not None:
-            return failures >= self.attempts
-        return failures >= _FEWEST and failing**failures < _IMPOSSIBLE
-
-
-_UNLUCKY = 1e-3
-"""Chance of so many failures in a row from which on a request waits as one that fails for a reason of its own."""
-_IMPOSSIBLE = 1e-9
-_FEWEST = 6
 
 
 class CostBudget:

@@ -11,7 +11,8 @@ from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
-from sparkles_eval.engine.config import RunConfig, read_generation, scoped
+from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.engine.config import JudgingConfig, RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
 from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
@@ -53,7 +54,7 @@ def prepare(config: RunConfig) -> RunPlan:
         controls += known
         jobs += [
             EvalJob(
-                task, adapter, adapter.effective(task.protocol.generation), config.epochs, bound_judges, config.share
+                task, adapter, adapter.effective(task.protocol.generation), config.epochs, bound_judges, config.shard
             )
             for adapter in (*models, *known)
         ]
@@ -132,7 +133,7 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, config: RunConfig, own: Sequence[str] = ()) -> None:
+    def __init__(self, config: JudgingConfig, own: Sequence[str] = ()) -> None:
         """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
         self._config = config
         self._panels = {name: _panel(name, config) for name in dict.fromkeys((*config.judges, *own)) if is_panel(name)}
@@ -200,6 +201,6 @@ _PANEL = PREFIX.removesuffix(":")
 """How `--judge-arg` calls any panel: `panel:quorum=2`."""
 
 
-def _panel(name: str, config: RunConfig) -> PanelSpec:
+def _panel(name: str, config: JudgingConfig) -> PanelSpec:
     own = scoped("--judge-arg", [pair for pair in config.judge_args if pair.startswith(PREFIX)], (name, _PANEL), ())
     return read_panel(name, own)

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from sparkles_eval.adapters.replay import Replay
 from sparkles_eval.core import Generation, Image, Model, Part, Sample, fingerprint
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import cache_dir, write_file
+from sparkles_eval.engine.config import AuditConfig
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, WorkItem
-from sparkles_eval.judges.audit import Probe
+from sparkles_eval.engine.prepare import load_tasks
+from sparkles_eval.judges.audit import Probe, known_truth, load_answers, make_probes
+from sparkles_eval.judges.base import AnsweredSample
 from sparkles_eval.store import read_runs, read_samples
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.base import Task
@@ -79,6 +83,32 @@ class AuditJob:
 
     probe: Probe
     job: EvalJob
+
+
+def plan_audit(config: AuditConfig, bound: BoundJudge) -> list[AuditJob]:
+    """The jobs of an audit: the probes of as many dialogues as its budget allows.
+
+    Raises errors.UserError for a task that no judge scores, a judge that cannot judge its dialogues, and a budget below
+    two dialogues.
+    """
+    (task,) = load_tasks(config.run)
+    if task.protocol.scorer:
+        raise UserError(f"task {task.name} is scored by a rule, not by judges; audit a judge on dialogues")
+    samples, spec = known_truth(task.samples), load_answers(config.content)
+    able = [sample for sample in samples if bound.judge.check(sample) is None]
+    if not able:
+        raise UserError(
+            f"{bound.judge.card.name} can judge no dialogue of {task.name}: {bound.judge.check(samples[0])}"
+        )
+    probes = make_probes(able[:2], bound.judge.card, spec)
+    calls = len(bound.judge.calls(AnsweredSample(able[0], tuple("" for _ in able[0].turns))))
+    each = len(probes) * calls * bound.judge.card.repeats
+    if config.budget < 2 * each:
+        raise UserError(
+            f"--budget {config.budget}: one dialogue takes {each} judgements, and two are needed at the least"
+        )
+    chosen = able[: config.budget // each]
+    return audit_jobs(replace(task, samples=tuple(chosen)), make_probes(chosen, bound.judge.card, spec), bound)
 
 
 def audit_jobs(task: Task, probes: Sequence[Probe], bound: BoundJudge) -> list[AuditJob]:

@@ -20,10 +20,11 @@ from typing import Literal, TypeAlias
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.json import sample_key
+from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, judge_row, scorer_row
 from sparkles_eval.engine.prepare import RunPlan
 from sparkles_eval.engine.progress import Progress
-from sparkles_eval.engine.session import RunLimits, Session, Stopped
+from sparkles_eval.engine.session import Session, Stopped
 from sparkles_eval.store.rows import EnvironmentRow
 from sparkles_eval.store.store import Store
 

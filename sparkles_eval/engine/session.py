@@ -13,10 +13,11 @@ from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Image, Model, Run
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache
 from sparkles_eval.engine.client import ModelClient
+from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, scorer_row
-from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool, RetryPolicy
+from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
@@ -59,17 +60,6 @@ def _read(some: Sequence[Image], small: set[str], whole: set[str]) -> tuple[list
         drawn = thumbnail(data) if image.sha256 in small else None
         rows.append(PixelsRow(image.sha256, drawn, data if image.sha256 in whole else None))
     return rows, failures
-
-
-@dataclass(frozen=True, slots=True)
-class RunLimits:
-    """How a session works: bounds that change no answer."""
-
-    connections: int | None = None
-    """Requests in flight a model; None adapts it."""
-    patience: RetryPolicy = RetryPolicy()
-    max_cost_usd: float | None = None
-    embed_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)

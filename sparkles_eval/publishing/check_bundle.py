@@ -21,6 +21,7 @@ from sparkles_eval.publishing.bundle import (
     identities,
     unpack,
 )
+from sparkles_eval.publishing.config import LARGEST
 from sparkles_eval.publishing.discrepancies import Verification
 from sparkles_eval.publishing.make_bundle import PUBLISHED, card_of
 from sparkles_eval.publishing.open_store import open_untrusted
@@ -28,8 +29,6 @@ from sparkles_eval.publishing.table_keys import TABLES
 from sparkles_eval.publishing.verify import verify
 from sparkles_eval.tasks.validation import validation_messages
 
-LARGEST = 500_000_000
-"""Bytes of an unpacked store that is taken unless the user says otherwise."""
 _TEXT = 2_000_000
 _MOST_NAMED = 20
 

@@ -13,15 +13,15 @@ from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import Criterion, Sample, Score, Text, Verdict, VerdictStatus, fingerprint
 from sparkles_eval.engine.cache import verdict_key
+from sparkles_eval.engine.config import RetryPolicy, RunLimits
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, unscored
-from sparkles_eval.engine.limits import RetryPolicy
 from sparkles_eval.engine.prepare import RunPlan
 from sparkles_eval.engine.progress import NoProgress, Progress
 from sparkles_eval.engine.rejudge import stored_answers
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
 from sparkles_eval.judges.parsing import PAPER_PAIRS, Expected, parser
+from sparkles_eval.publishing.config import ImportOptions
 from sparkles_eval.publishing.results_file import Judgement, ResultFile, ResultItem, read_result_file
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, VerdictRow
@@ -115,19 +115,6 @@ _CRITERIA = (
     Criterion("C2", "Cross-image and cross-turn coherence"),
     Criterion("C3", "Relevance and completeness of responses"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """How files are read."""
-
-    data_root: Path | None
-    task: str | None = None
-    """Of files whose names do not tell it."""
-    protocol: str = "paper"
-    name: str | None = None
-    """How tables name the model; by default as the file does."""
-    content: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

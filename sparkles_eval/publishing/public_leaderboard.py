@@ -17,13 +17,13 @@ from sparkles_eval.analysis.comparability import Comparability, differences
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError, UserError
 from sparkles_eval.core.files import replacing_folder
-from sparkles_eval.core.scores import MIN_COVERAGE
 from sparkles_eval.publishing.bundle import RunIdentity
-from sparkles_eval.publishing.check_bundle import LARGEST, BundleRejected, CheckedBundle, check_bundle
+from sparkles_eval.publishing.check_bundle import BundleRejected, CheckedBundle, check_bundle
+from sparkles_eval.publishing.config import LeaderboardOptions
 from sparkles_eval.publishing.merge_rows import Conflict, merge_rows
 from sparkles_eval.publishing.open_store import open_untrusted
 from sparkles_eval.publishing.stored_panels import recompute_panels
-from sparkles_eval.reports.report_data import SiteOptions
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.toolkit.links import PageName
 from sparkles_eval.reports.toolkit.site_writer import SiteWriter
@@ -115,28 +115,13 @@ class LeaderboardResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderboardOptions:
-    """How a leaderboard is put together."""
-
-    apart: bool = False
-    """Show what may not be compared in tables of its own instead of refusing it."""
-    like: str | None = None
-    """File name of the bundle whose data, prompts and judges are the leaderboard's."""
-    largest: int = LARGEST
-    """Bytes of an unpacked store that is taken."""
-    figures: bool = True
-    """Draw the figures, where the libraries that draw are installed."""
-    min_coverage: float = MIN_COVERAGE
-    """Share of its items, 0 to 1, that a model must have graded to be ranked."""
-
-
-def build_leaderboard(folder: Path, out: Path, terms: LeaderboardOptions = LeaderboardOptions()) -> LeaderboardResult:
+def build_leaderboard(folder: Path, out: Path, terms: LeaderboardOptions | None = None) -> LeaderboardResult:
     """Check every bundle (*.zip) in a folder and write the site of those that are sound into `out`.
 
     `out` is new, empty, or an earlier build, which is replaced as a whole once the new one is done. Where no bundle is
     sound nothing is written. Raises errors.UserError where there is no bundle, `like` is none, or `out` is not ours.
     """
+    terms = terms or LeaderboardOptions()
     bundles = sorted(path for path in _listed(folder) if path.suffix.lower() == ".zip")
     if not bundles:
         raise UserError(f"{folder}: holds no bundles (*.zip); `sparkles-eval submit` makes them")

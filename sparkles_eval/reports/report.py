@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from sparkles_eval.analysis.summary import Summary
 from sparkles_eval.core.files import write_output
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.groups import groups
-from sparkles_eval.reports.report_data import ReportData, SiteOptions, WrittenReport, collect_report
+from sparkles_eval.reports.report_data import ReportData, WrittenReport, collect_report
 from sparkles_eval.reports.samples.site import SCRIPTS, STYLES
 from sparkles_eval.reports.site import write_site
 from sparkles_eval.reports.toolkit import pages
@@ -49,7 +50,7 @@ def render_report(
 
     `render_file` with the options that most need. Figures take seconds and are left out unless they are asked for.
     """
-    options = SiteOptions(samples=samples, only=only, content=content, figures=figures)
+    options = SiteOptions(samples=samples, only=only, content=tuple(content), figures=figures)
     return render_file(store, summary, out, options).index
 
 

@@ -7,7 +7,7 @@ The single file and the site share it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from sparkles_eval.analysis.tables import Head as TableHead
 from sparkles_eval.analysis.tables import Span, Table
 from sparkles_eval.core.names import judge_name, slug
 from sparkles_eval.core.text import format_count, format_time, one_line, visible
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.judging import Section, judging
 from sparkles_eval.reports.toolkit.links import task_slug
 from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text, markdown_text
@@ -234,27 +235,6 @@ def _short(head: Head, entry: Entry) -> tuple[TableCell, ...]:
         rank_words(head.standings.by_run.get(entry.run.id)),
         format_count(entry.coverage.graded, entry.coverage.asked),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SiteOptions:
-    """What a report shall hold; the one file and the site take the same."""
-
-    title: str = "Evaluation report"
-    samples: int = 1000
-    """Samples shown of each task."""
-    only: Collection[str] = ()
-    """Sample ids to show; all where none is named."""
-    figures: bool = True
-    """Draw the figures, where the libraries that draw are installed."""
-    store: bool = True
-    """Copy the store into a site's `downloads/`; see `site.render_site` for when that is refused."""
-    bundles: bool = False
-    """Whether a page `bundles.html` is written beside the site's own: the navigation then names it."""
-    audits: Sequence[Path] = ()
-    """JSON files of `judges audit --json`, shown on the judge page."""
-    content: Sequence[Path] = ()
-    """Folders whose `reports/` may replace single templates."""
 
 
 @dataclass(frozen=True, slots=True)

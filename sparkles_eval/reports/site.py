@@ -21,7 +21,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import replacing
 from sparkles_eval.core.names import slug
 from sparkles_eval.core.text import one_line
-from sparkles_eval.reports.report_data import ReportData, SiteOptions, WrittenReport, collect_report
+from sparkles_eval.reports.config import SiteOptions
+from sparkles_eval.reports.report_data import ReportData, WrittenReport, collect_report
 from sparkles_eval.reports.samples.site import write_samples
 from sparkles_eval.reports.toolkit.links import PageName, task_slug
 from sparkles_eval.reports.toolkit.site_writer import SiteWriter, claim_folder, settle_folder

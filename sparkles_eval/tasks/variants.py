@@ -11,15 +11,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 from sparkles_eval.core import Conversation, Image, Message, Part, Sample, Text, Turn
 from sparkles_eval.core.errors import Problem, UserError
 from sparkles_eval.tasks.base import Orders, Prompt, Task
-
-OrderVariant: TypeAlias = Literal["given", "both"]
-ImageVariant: TypeAlias = Literal["true", "shuffled", "dropped", "wrong"]
-HistoryVariant: TypeAlias = Literal["own", "reference"]
+from sparkles_eval.tasks.variation import ImageVariant, Variation
 
 SWAPPED = "~swapped"
 """Ends the id of an item whose two images changed places; the rest of the id is the item's own."""
@@ -29,22 +25,6 @@ _BY_PLACE = re.compile(
     re.IGNORECASE,
 )
 """Words that name an image by the place in which it is shown: with the images swapped they would say another thing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """How a task shall be altered; the defaults leave it as it is."""
-
-    orders: OrderVariant = "given"
-    images: ImageVariant = "true"
-    history: HistoryVariant = "own"
-
-    @property
-    def name(self) -> str:
-        """As `Task.variant` has it: "orders=both images=dropped", "" for the task as it is."""
-        usual = Variation()
-        options = {"orders": self.orders, "images": self.images, "history": self.history}
-        return " ".join(f"{key}={value}" for key, value in options.items() if value != getattr(usual, key))
 
 
 def vary(task: Task, variation: Variation) -> Task:

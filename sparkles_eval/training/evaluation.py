@@ -14,11 +14,10 @@ from pathlib import Path
 from sparkles_eval.analysis.summary import Entry, summarise
 from sparkles_eval.core import Sample
 from sparkles_eval.core.text import format_count
-from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.config import RunConfig, RunLimits
 from sparkles_eval.engine.prepare import check_prices, load_tasks, prepare
 from sparkles_eval.engine.progress import NoProgress
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.store.store import Store
 from sparkles_eval.training.recipes import EvaluateSpec

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sparkles_eval.core.errors import DataError, MissingExtra, Problem, UserError
 from sparkles_eval.core.files import cache_dir
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.validation import parse_json
-from sparkles_eval.training.metric_logs import LogName, check_logs
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.metric_logs import check_logs
 from sparkles_eval.training.recipes import MiniRecipe, ProjectionRecipe, Recipe, read_recipe
 from sparkles_eval.training.training_data import TrainingSample, TrainingSubset, read_subsets
 
@@ -24,30 +25,6 @@ if TYPE_CHECKING:
     from sparkles_eval.training.training_log import LogTargets
 
 Say = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What the command line asked for; see `sparkles-eval train --help`."""
-
-    recipe: str
-    out: Path
-    store: Path
-    """Where the training is written down and its checkpoints' evaluations go."""
-    data: Path | None = None
-    model: Path | None = None
-    skip_bad: bool = False
-    against: tuple[str, ...] = ()
-    allow_contamination: bool = False
-    resume: bool = False
-    precision: Literal["bf16", "fp16", "fp32"] | None = None
-    positions: int = 8192
-    threads: int | None = None
-    cache: Path | None = None
-    data_root: Path | None = None
-    """Where the tasks that checkpoints are evaluated on find their data."""
-    logs: tuple[LogName, ...] = ()
-    content: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

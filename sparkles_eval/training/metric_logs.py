@@ -14,14 +14,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.trainings import CheckpointScore, MeasuredStep
-
-LogName: TypeAlias = Literal["tensorboard", "wandb"]
+from sparkles_eval.training.config import LogName
 
 
 class MetricLog(Protocol):

@@ -18,8 +18,9 @@ from sparkles_eval.engine.run import environment
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.trainings import MeasuredStep, Training
+from sparkles_eval.training.config import LogName
 from sparkles_eval.training.evaluation import CheckpointEvaluator
-from sparkles_eval.training.metric_logs import LogName, StepMetrics, open_logs
+from sparkles_eval.training.metric_logs import StepMetrics, open_logs
 from sparkles_eval.training.recipes import ProjectionRecipe, Recipe
 
 NAME_FILE = "training.json"

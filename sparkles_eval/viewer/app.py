@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,6 +21,7 @@ from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, 
 from sparkles_eval.viewer.annotate.preferences import PreferenceSession, draw_pairs
 from sparkles_eval.viewer.annotate.rating import RatingSession, open_sheet
 from sparkles_eval.viewer.cached_pages import Refresher
+from sparkles_eval.viewer.config import AnnotateConfig, ViewerConfig
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 from sparkles_eval.viewer.sample_pages import ImagePages, SamplePages
 from sparkles_eval.viewer.security import HEADERS
@@ -135,31 +135,6 @@ def _answer(page: Callable[[Request, Exception], Response]) -> Callable[[Request
 def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
-
-
-@dataclass(frozen=True, slots=True)
-class ViewerConfig:
-    """Which store, where its pictures are, and where it is served."""
-
-    store: Path
-    data_root: Path | None = None
-    content: tuple[Path, ...] = ()
-    host: str = "127.0.0.1"
-    port: int = 0
-    open_browser: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotateConfig:
-    """Who rates what. `dialogues`: how many this person has rated in the end."""
-
-    rater: str
-    task: str | None = None
-    runs: tuple[str, ...] = ()
-    dialogues: int = 50
-    criteria_of: str = "sparkles"
-    seed: int = 0
-    pairwise: bool = False
 
 
 def serve_viewer(places: ViewerConfig) -> None:

@@ -21,7 +21,8 @@ from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core import JSON, fingerprint
 from sparkles_eval.core.names import slug
-from sparkles_eval.reports.report_data import SiteOptions, collect_report
+from sparkles_eval.reports.config import SiteOptions
+from sparkles_eval.reports.report_data import collect_report
 from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.reports.toolkit.links import task_slug
 from sparkles_eval.store import read_runs, sample_flags, search, viewer_index

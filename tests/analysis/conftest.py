@@ -11,7 +11,7 @@ import pytest
 
 from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.variants import Variation
+from sparkles_eval.tasks.variation import Variation
 from tests.analysis.making import ask
 from tests.reports.conftest import crowd_file, crowded, demo_file, store, summary
 

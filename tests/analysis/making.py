@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sparkles_eval.core import Criterion, Generation, Model, Run, Sample, Score, Text, Turn
-from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.config import RunConfig, RunLimits
 from sparkles_eval.engine.prepare import prepare
 from sparkles_eval.engine.progress import NoProgress
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.store.rows import EnvironmentRow, JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 

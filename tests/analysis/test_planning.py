@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.analysis.planning import PlanQuestion, plan
+from sparkles_eval.analysis.config import PlanQuestion
+from sparkles_eval.analysis.planning import plan
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.core.errors import UserError
 

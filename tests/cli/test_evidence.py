@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.cli.app import app
-from sparkles_eval.cli.table_output import TableFiles, present, write
+from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.cli.table_output import present, write
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.cli import run_display
 from sparkles_eval.cli.app import app, main
-from sparkles_eval.cli.table_output import TableFiles, present
+from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.cli.table_output import present
 from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text, markdown_text
 from sparkles_eval.tasks.load import load_task
 

@@ -115,7 +115,7 @@ def test_verify_works_a_plugin_s_scores_out_again_and_finds_the_one_that_was_cha
 ) -> None:
     store, plugin = one_of_our_own
     done = here("verify", str(store), *plugin)
-    assert done.code == 0 and "not worked out again" not in done.shown, done.shown
+    assert done.code == 0 and "not recomputed" not in done.shown, done.shown
     done = here("verify", str(store))
     assert done.code == 0 and "no answer rule shared_letters@1(least=0.1); --plugin FILE brings" in done.shown
     with closing(sqlite3.connect(store)) as db, db:
@@ -149,7 +149,7 @@ def test_a_multiple_choice_question_at_every_turn(tmp_path: Path) -> None:
     tables = {table["table"]: table["rows"] for table in json.loads(found.read_text())}
     assert tables["pairs"][0]["difference"] == pytest.approx(-0.5)
     done = here("verify", str(tmp_path / "s.db"))
-    assert done.code == 0 and "not worked out again" not in done.shown, done.shown
+    assert done.code == 0 and "not recomputed" not in done.shown, done.shown
 
 
 def test_a_dialogue_that_stops_half_way_is_not_graded_by_its_first_turns(tmp_path: Path) -> None:

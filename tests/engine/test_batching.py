@@ -15,7 +15,8 @@ from sparkles_eval.adapters.base import BatchAdapter, Request, RequestQueue
 from sparkles_eval.core import Generation, Limits, Model, Reply, Usage
 from sparkles_eval.core.errors import OutOfMemory, Rejected, UserError
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
-from sparkles_eval.engine.limits import CostBudget, RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy
+from sparkles_eval.engine.limits import CostBudget
 from tests.engine.making import Heard, request
 
 QUICK = RetryPolicy(attempts=2, total_s=5, first_wait_s=0.01)

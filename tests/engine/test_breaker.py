@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from sparkles_eval.core.errors import Transient
-from sparkles_eval.engine.limits import RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy
 from tests.engine.virtual import Served, run, work
 
 

@@ -12,7 +12,8 @@ from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
 from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, Transient
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
-from sparkles_eval.engine.limits import CostBudget, RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy
+from sparkles_eval.engine.limits import CostBudget
 from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request
 from tests.loopback.settings import Fault
 from tests.server import Behaviour, LoopbackServer, Settings

@@ -1,81 +1,27 @@
-"""`name=value` pairs from the command line: for everyone, or for one of several."""
+"""Which part of a run a process evaluates, and what an audit draws its dialogues from."""
 
 from __future__ import annotations
 
 import pytest
 
-from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.engine.config import read_generation, read_shard, scoped
-
-MODELS = ("openai/llava", "openai/llava:7b", "gpt-4o")
+from sparkles_eval.engine.config import AuditConfig, Shard, read_shard
 
 
-def test_a_pair_without_an_owner_is_for_everyone() -> None:
-    for who in MODELS:
-        assert scoped("--model-arg", ["timeout=5"], who, MODELS) == {"timeout": "5"}
-
-
-def test_a_pair_with_an_owner_is_for_that_one_and_goes_over_the_general_one() -> None:
-    pairs = ["gpt-4o:timeout=9", "timeout=5"]
-    assert scoped("--model-arg", pairs, "gpt-4o", MODELS) == {"timeout": "9"}
-    assert scoped("--model-arg", pairs, "openai/llava", MODELS) == {"timeout": "5"}
-
-
-def test_a_name_that_holds_a_colon_is_not_its_shorter_namesake() -> None:
-    pairs = ["openai/llava:7b:name=small", "openai/llava:name=large"]
-    assert scoped("--model-arg", pairs, "openai/llava:7b", MODELS) == {"name": "small"}
-    assert scoped("--model-arg", pairs, "openai/llava", MODELS) == {"name": "large"}
-
-
-def test_one_who_has_two_names_hears_both() -> None:
-    pairs = ["sparkles:repeats=3", "sparkles@gpt-4o:timeout=9", "facts:x=1"]
-    found = scoped("--judge-arg", pairs, ("sparkles@gpt-4o", "sparkles"), ("sparkles@gpt-4o", "facts"))
-    assert found == {"repeats": "3", "timeout": "9"}
-
-
-def test_values_are_kept_as_they_are() -> None:
-    pair = "base_url=http://localhost:8000/v1?a=b"
-    assert scoped("--model-arg", [pair], "gpt-4o", MODELS) == {"base_url": "http://localhost:8000/v1?a=b"}
-    assert scoped("--model-arg", ["text="], "gpt-4o", MODELS) == {"text": ""}
-
-
-@pytest.mark.parametrize("pair", ["timeout", "=5", "gpt-4o:timeout", "gpt-4o:=5", ""])
-def test_what_is_no_pair_is_told_with_the_form(pair: str) -> None:
-    with pytest.raises(UserError, match=r"NAME=VALUE.*WHO:NAME=VALUE"):
-        scoped("--model-arg", [pair], "gpt-4o", MODELS)
-
-
-def test_generation_settings_are_read_from_text() -> None:
-    pairs = {"temperature": "0.7", "top_p": "0.9", "top_k": "5", "max_tokens": "10", "seed": "7", "stop": "END"}
-    assert read_generation("--generation", pairs) == Generation(0.7, 0.9, 5, 10, 7, ("END",))
-    assert read_generation("--generation", {}) == Generation()
-
-
-@pytest.mark.parametrize(
-    ("pairs", "told"),
-    [
-        ({"temprature": "1"}, "no such setting; there are temperature, top_p"),
-        ({"temperature": "warm"}, "temperature=warm: input should be a valid number"),
-        ({"temperature": "-1"}, "temperature=-1: input should be greater than or equal to 0"),
-        ({"temperature": "nan"}, "temperature=nan: "),
-        ({"top_p": "1.5"}, "top_p=1.5: input should be less than or equal to 1"),
-        ({"max_tokens": "0"}, "max_tokens=0: "),
-        ({"max_tokens": "many"}, "max_tokens=many: input should be a valid integer"),
-    ],
-)
-def test_a_wrong_setting_is_told_with_what_it_must_be(pairs: dict[str, str], told: str) -> None:
-    with pytest.raises(UserError, match=told):
-        read_generation("--generation", pairs)
-
-
-def test_a_share_takes_every_nth_sample() -> None:
-    shares = [read_shard(f"{number}/3") for number in (1, 2, 3)]
-    assert [share.take("abcdefgh") for share in shares] == [("a", "d", "g"), ("b", "e", "h"), ("c", "f")]
+def test_a_shard_takes_every_nth_sample() -> None:
+    shards = [read_shard(f"{number}/3") for number in (1, 2, 3)]
+    assert [shard.take("abcdefgh") for shard in shards] == [("a", "d", "g"), ("b", "e", "h"), ("c", "f")]
     assert read_shard("1/1").take("ab") == ("a", "b")
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/3/5", ""])
-def test_what_is_no_share_is_told_with_the_form(text: str) -> None:
+def test_anything_else_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(UserError, match="K/N"):
         read_shard(text)
+
+
+def test_an_audit_draws_from_the_samples_of_its_task() -> None:
+    config = AuditConfig(judge="facts", task="sparkleseval", task_args=("n=3",), seed=7, judge_args=("repeats=2",))
+    assert (config.run.tasks, config.run.models, config.run.judges) == (("sparkleseval",), (), ("facts",))
+    assert (config.run.shuffle_seed, config.run.shard) == (7, Shard())
+    assert (config.run.task_args, config.run.judge_args) == (("n=3",), ("repeats=2",))

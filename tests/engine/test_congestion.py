@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from sparkles_eval.core.errors import RateLimited, Transient
+from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.congestion import LEAST, Congestion, RequestOutcome
-from sparkles_eval.engine.limits import RetryPolicy
 from tests.engine.virtual import Capped, Faulty, Rated, Served, run, work
 
 

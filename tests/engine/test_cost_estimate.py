@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.config import RunConfig, RunLimits
 from sparkles_eval.engine.cost_estimate import REPLY_TOKENS, estimate_cost
 from sparkles_eval.engine.prepare import RunPlan, prepare
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.store.store import Store
 from tests.engine.making import Heard
 from tests.server import LoopbackServer

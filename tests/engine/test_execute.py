@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.core.errors import StoreError
-from sparkles_eval.engine.config import RunConfig
-from sparkles_eval.engine.limits import RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy, RunConfig, RunLimits
 from sparkles_eval.engine.prepare import RunJudges, prepare
 from sparkles_eval.engine.rejudge import stored_answers
 from sparkles_eval.engine.run import RunOutcome, execute, judge_again
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.engine.making import Heard

@@ -11,11 +11,9 @@ import pytest
 from PIL import Image as Pillow
 
 from sparkles_eval.core import pictures
-from sparkles_eval.engine.config import RunConfig
-from sparkles_eval.engine.limits import RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy, RunConfig, RunLimits
 from sparkles_eval.engine.prepare import prepare
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks import picture_checks

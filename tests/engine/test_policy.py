@@ -8,7 +8,8 @@ import random
 import pytest
 
 from sparkles_eval.core import Usage
-from sparkles_eval.engine.limits import CostBudget, RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy
+from sparkles_eval.engine.limits import CostBudget
 
 
 def usd(cost: float | None) -> Usage:

@@ -21,7 +21,8 @@ from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import RateLimited, Transient
 from sparkles_eval.engine import client
 from sparkles_eval.engine.client import Attempt, ModelClient, Unanswered
-from sparkles_eval.engine.limits import CostBudget, Pool, RetryPolicy
+from sparkles_eval.engine.config import RetryPolicy
+from sparkles_eval.engine.limits import CostBudget, Pool
 from tests.engine.making import Heard, request
 
 T = TypeVar("T")

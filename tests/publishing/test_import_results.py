@@ -11,7 +11,8 @@ from PIL import Image
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.publishing.import_results import ImportedResults, ImportOptions, import_results
+from sparkles_eval.publishing.config import ImportOptions
+from sparkles_eval.publishing.import_results import ImportedResults, import_results
 from sparkles_eval.publishing.results_file import read_result_file
 from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store.store import Store

@@ -14,8 +14,9 @@ import pytest
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.publishing.check_bundle import BundleRejected, check_bundle
+from sparkles_eval.publishing.config import LeaderboardOptions
 from sparkles_eval.publishing.make_bundle import submit
-from sparkles_eval.publishing.public_leaderboard import LeaderboardOptions, LeaderboardResult, build_leaderboard
+from sparkles_eval.publishing.public_leaderboard import LeaderboardResult, build_leaderboard
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 from tests.analysis.making import ask

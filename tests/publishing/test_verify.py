@@ -18,7 +18,7 @@ from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.folders import write_task_scaffold
-from sparkles_eval.tasks.variants import Variation
+from sparkles_eval.tasks.variation import Variation
 from tests.analysis.making import ask
 from tests.end_to_end.running import rows
 from tests.publishing.making import copied, edited

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.analysis.summary import Summary, summarise
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.report import render_report
-from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.store.store import Store
 from tests.reports.crowd import crowd

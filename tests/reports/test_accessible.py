@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.reports.report_data import SiteOptions
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.store.store import Store
 from tests.reports.watching import ARGUMENTS, opened

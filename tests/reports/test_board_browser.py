@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparkles_eval.analysis.summary import summarise
-from sparkles_eval.reports.report_data import SiteOptions
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.site import render_site
 from tests.reports import hostile
 from tests.reports.watching import ARGUMENTS, opened

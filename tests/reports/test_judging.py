@@ -12,8 +12,8 @@ from sparkles_eval.analysis.judges.judge_scores import read_marks
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.judging import judging
-from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.toolkit.table_files import json_text, read_tables
 from sparkles_eval.store.store import Store

@@ -12,8 +12,8 @@ import pytest
 
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.report import render_file, render_report
-from sparkles_eval.reports.report_data import SiteOptions
 from sparkles_eval.reports.samples.site import SCRIPTS
 from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.store.store import Store

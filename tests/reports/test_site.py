@@ -15,7 +15,7 @@ import yaml
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import slug
-from sparkles_eval.reports.report_data import SiteOptions
+from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.toolkit.links import FileLinks, SiteLinks, task_slug
 from sparkles_eval.reports.toolkit.site_writer import POLICY, SITE_MARK

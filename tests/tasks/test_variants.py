@@ -11,7 +11,8 @@ from sparkles_eval.core import Image, Sample, Text
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
-from sparkles_eval.tasks.variants import SWAPPED, ImageVariant, Variation, vary
+from sparkles_eval.tasks.variants import SWAPPED, vary
+from sparkles_eval.tasks.variation import ImageVariant, Variation
 
 
 @pytest.fixture(scope="module")

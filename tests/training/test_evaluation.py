@@ -20,7 +20,8 @@ from sparkles_eval.core.errors import DataError, UserError
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.trainings import TrainingStatus
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 from sparkles_eval.training.training_log import NAME_FILE
 from tests.training.making import write_recipe
 

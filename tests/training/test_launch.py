@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.core.errors import DataError
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 
 
 def test_training_on_what_a_task_asks_is_refused(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 from sparkles_eval.training.metric_logs import check_logs, open_logs
 from tests.training.making import write_recipe
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.core.errors import ContentError, DataError, UserError
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 from sparkles_eval.training.metric_logs import CURVE, TABLE
 from tests.training.making import write_recipe
 

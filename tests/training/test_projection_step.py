@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 from sparkles_eval.training.recipes import ProjectionRecipe, read_recipe
 from tests.training.making import INSTRUCTIONS, write_recipe
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from sparkles_eval.store import viewer_index
 from sparkles_eval.viewer import web_server
-from sparkles_eval.viewer.app import AnnotateConfig, annotator_app, make_refresher, open_session, viewer_app
+from sparkles_eval.viewer.app import annotator_app, make_refresher, open_session, viewer_app
 from sparkles_eval.viewer.cached_pages import Refresher
+from sparkles_eval.viewer.config import AnnotateConfig
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 
 TOKEN = "the-token"

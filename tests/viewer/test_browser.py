@@ -14,7 +14,7 @@ import pytest
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.ratings import preferences, ratings
 from sparkles_eval.store.store import Store
-from sparkles_eval.viewer.app import AnnotateConfig
+from sparkles_eval.viewer.config import AnnotateConfig
 from tests.end_to_end.running import end, models, start
 from tests.reports import hostile
 from tests.server import Behaviour, LoopbackServer, Settings

@@ -21,11 +21,12 @@ from sparkles_eval.data.dialogues.records import CandidateImage
 from sparkles_eval.data.dialogues.stored_dialogues import StoredCalls, dialogue_rows, read_response
 from sparkles_eval.engine.cache import ResponseCache, request_key, reseeded
 from sparkles_eval.engine.client import Interrupted, Unanswered
+from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.cost_estimate import CostEstimate, CostEstimator, tokens
 from sparkles_eval.engine.limits import Job
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.run import environment, until_done
-from sparkles_eval.engine.session import RunLimits, Session
+from sparkles_eval.engine.session import Session
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store.dialogues import CallRow, DialogueSet, OfferedImage
 from sparkles_eval.store.store import Store

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import JSON, Generation, fingerprint
 from sparkles_eval.core.errors import DataError, Problem, UserError
+from sparkles_eval.data.dialogues.config import GenerateConfig
 from sparkles_eval.data.dialogues.inputs import (
     CandidateImages,
     Demonstration,
@@ -28,34 +28,10 @@ from sparkles_eval.data.dialogues.prompting import Captioner, Prompter
 from sparkles_eval.data.dialogues.records import CandidateImage
 from sparkles_eval.data.dialogues.spec import Style, StyleSpec, adjust_filters, find_style, shared_file
 from sparkles_eval.data.dialogues.text_analysis import root_finder
-from sparkles_eval.engine.config import read_generation, scoped
+from sparkles_eval.engine.arguments import read_generation, scoped
 
 DEMONSTRATIONS = "demonstrations.jsonl"
 """The demonstrations that ship, in dialogues/_shared."""
-
-
-@dataclass(frozen=True, slots=True)
-class GenerateConfig:
-    """What the command line asked for; see `sparkles-eval data generate --help`."""
-
-    style: str
-    model: str
-    images: Path
-    captions: Path | None = None
-    demonstrations: Path | None = None
-    dialogues: int | None = None
-    seed: int = 0
-    see_images: bool = False
-    caption_with: str | None = None
-    repair: bool = False
-    against: tuple[str, ...] = ()
-    coco_map: Path | None = None
-    gates: tuple[str, ...] = ()
-    model_args: tuple[str, ...] = ()
-    generation: tuple[str, ...] = ()
-    skip_bad: bool = False
-    content: tuple[Path, ...] = ()
-    plugins: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -160,8 +161,8 @@ def _unwritable(folder: Path, error: OSError | ExceptionGroup[Exception]) -> Exc
     return FetchError(f"{folder}: cannot be written ({error.strerror}); make room and run the same command again")
 
 
-class FetchProgress:
-    """Is told how many photographs are done. The base class tells nobody."""
+class FetchProgress(Protocol):
+    """Shows how many photographs are done."""
 
     def begin(self, total: int, done: int) -> None:
         """`done` of `total` were settled before."""

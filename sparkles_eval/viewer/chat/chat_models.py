@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions
 from sparkles_eval.adapters.build import build_adapter, list_models
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.engine.config import read_generation, scoped
+from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.viewer.config import ChatModelsConfig
 
 SIDE_BY_SIDE = 4
 """Models at the most that are asked together."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatModelsConfig:
-    """What the user said about models on the command line; see engine.wishes."""
-
-    models: tuple[str, ...]
-    model_args: tuple[str, ...] = ()
-    generation: tuple[str, ...] = ()
-    content: tuple[Path, ...] = ()
-    plugins: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

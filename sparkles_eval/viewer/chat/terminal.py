@@ -11,7 +11,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.core import Part, Status, Text
@@ -22,6 +21,7 @@ from sparkles_eval.tasks.images import SUFFIXES
 from sparkles_eval.viewer.chat.chat_models import ChatModels
 from sparkles_eval.viewer.chat.conversation import Chat, ChatAnswer, Stage
 from sparkles_eval.viewer.chat.storage import SessionImages, images_folder, save
+from sparkles_eval.viewer.config import ChatConfig
 
 HELP = """\
 Write a message and press Enter; a line that ends in \\ goes on in the next.
@@ -34,16 +34,6 @@ Ctrl-C stops an answer."""
 _PICTURE = re.compile(r"""(?<![^\s(\[{"'])(@|/image[ \t]+)(?:"([^"]+)"|(\S+))""")
 _ENDS = ".,;:!?)]}\"'"
 """What may stand right behind a path without belonging to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatConfig:
-    """What the command line says of a conversation in the terminal."""
-
-    images: tuple[Path, ...] = ()
-    """The first message begins with them."""
-    file: Path | None = None
-    """Where conversations are saved when they end, and where /save writes."""
 
 
 def talk(cast: ChatModels, album: SessionImages, config: ChatConfig) -> bool:

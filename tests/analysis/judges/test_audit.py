@@ -10,13 +10,12 @@ import pytest
 
 from sparkles_eval.analysis.judges.audit import audit_report
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.engine.config import RunConfig
+from sparkles_eval.engine.config import RunConfig, RunLimits
 from sparkles_eval.engine.jobs import judge_row
 from sparkles_eval.engine.prepare import RunJudges, RunPlan
 from sparkles_eval.engine.progress import NoProgress
 from sparkles_eval.engine.rejudge import KIND, VARIANT, AuditJob, audit_jobs
 from sparkles_eval.engine.run import execute
-from sparkles_eval.engine.session import RunLimits
 from sparkles_eval.judges.audit import known_truth, load_answers, make_probes
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store

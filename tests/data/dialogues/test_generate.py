@@ -164,7 +164,7 @@ def test_a_call_without_a_reply_has_its_reason_and_is_tried_again(
     server.configure(Settings(models={"good": Behaviour(faults={"500": 1.0}, fault_limit=None)}))
     more = ("-n", "9", "--max-attempts", "1")
     done = here(*args(photos, server, tmp_path, *more))
-    assert done.code == 3 and "3 calls have no reply" in done.shown
+    assert done.code == 3 and "3 requests have no reply" in done.shown
     reasons = rows(tmp_path / "s.db", "SELECT reason FROM dialogue_calls WHERE response_id IS NULL")
     assert len(reasons) == 3 and all("no reply after 1 attempt" in str(reason) for (reason,) in reasons)
     server.configure(Settings())

@@ -24,7 +24,8 @@ def test_a_few_steps(
     model_folder: Path,  # noqa: F811 - the fixture
 ) -> None:
     from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
-    from sparkles_eval.training.launch import TrainConfig, launch_training
+    from sparkles_eval.training.config import TrainConfig
+    from sparkles_eval.training.launch import launch_training
 
     assert here(*args(photos, server, tmp_path, "-n", "9")).code == 0
     model = shutil.copytree(model_folder, tmp_path / "model")

@@ -16,7 +16,8 @@ from sparkles_eval.core.content import content_dir
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store import trainings
 from sparkles_eval.store.store import Store
-from sparkles_eval.training.launch import TrainConfig, launch_training
+from sparkles_eval.training.config import TrainConfig
+from sparkles_eval.training.launch import launch_training
 
 PRESETS = ("minigpt4-tiny", "sparkleschat-tiny")
 

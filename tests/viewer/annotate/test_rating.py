@@ -20,7 +20,8 @@ from sparkles_eval.store.ratings import preferences, ratings, sheets
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer.annotate.preferences import PreferenceSession
 from sparkles_eval.viewer.annotate.rating import RatingSession
-from sparkles_eval.viewer.app import AnnotateConfig, open_session
+from sparkles_eval.viewer.app import open_session
+from sparkles_eval.viewer.config import AnnotateConfig
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 from tests.viewer.serving import Served, rating
 

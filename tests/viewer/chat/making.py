@@ -13,9 +13,10 @@ import PIL.Image
 import PIL.ImageDraw
 
 from sparkles_eval.viewer import web_server
-from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
+from sparkles_eval.viewer.chat.chat_models import ChatModels
 from sparkles_eval.viewer.chat.page import ChatRoom, application
 from sparkles_eval.viewer.chat.storage import SessionImages
+from sparkles_eval.viewer.config import ChatModelsConfig
 from tests.server import Behaviour, LoopbackServer, Rule, Settings
 
 TOKEN = "a-token"

@@ -118,7 +118,8 @@ async def test_a_fault_of_the_program_is_told_and_logged(
         "ADAPTERS = {'brittle': lambda model, options: Baseline(model, say)}\n",
         encoding="utf-8",
     )
-    from sparkles_eval.viewer.chat.chat_models import ChatModels, ChatModelsConfig
+    from sparkles_eval.viewer.chat.chat_models import ChatModels
+    from sparkles_eval.viewer.config import ChatModelsConfig
 
     talk = Chat(ChatModels(ChatModelsConfig(("brittle/one",), plugins=(plugin,))).adapters(["brittle/one"]))
     (answer,) = (await whole(talk.ask([Text("?")]))).answers

@@ -1,0 +1,137 @@
+"""What a field of a config record is as an option of the command line, said beside the field.
+
+A record's field is `Annotated[type, Option(...)]`, of which `cli.commands` makes the option. Records need no library of
+the command line for that. Options that several records share stand below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+HelpSection: TypeAlias = Literal[
+    "",
+    "Tasks and models",
+    "Data",
+    "Samples",
+    "Judging",
+    "Training",
+    "Contents",
+    "Server",
+    "Cost and limits",
+    "Extensions",
+    "Output",
+]
+"""Titles of the parts of a `--help`, in their order; "" for arguments and what stands in no part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the command line, or a positional argument: its help text, names, section and bounds."""
+
+    help: str
+    names: str = ""
+    """Such as "--task -t", or "--x/--no-x" for a flag with its opposite; "" for `--` and the field's name."""
+    section: HelpSection = ""
+    metavar: str | None = None
+    """What stands for the value in the help; by default its type."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds of a number, both allowed."""
+    argument: bool = False
+    """A positional argument instead of an option."""
+    scale: float = 1
+    """Units of the option in one of the field's: 100 for a field that is a share and an option in per cent."""
+    inverted: bool = False
+    """A flag that turns off what the field has on: `--no-report` for the field `report`."""
+    read: Callable[[Any], object] | None = None
+    """Makes the field's value of the option's; called only where the option is given."""
+    given: object = None
+    """Type of the option's value where `read` makes another one of it."""
+
+
+def _load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Load plugin files as soon as the option is read, so that what they register is there for everything after it."""
+    from sparkles_eval.core.plugins import load_plugin
+
+    for path in paths:
+        load_plugin(path)
+    return paths
+
+
+ContentFolders: TypeAlias = Annotated[
+    tuple[Path, ...],
+    Option(
+        "Folder with tasks/, judges/ or adapters/ of your own; its files take precedence over the shipped ones.",
+        "--content",
+        section="Extensions",
+    ),
+]
+PluginFiles: TypeAlias = Annotated[
+    tuple[Path, ...],
+    Option(
+        "Python file with ADAPTERS, JUDGES, LOADERS, scorers (@scorer) or metrics (@metric).",
+        "--plugin",
+        section="Extensions",
+        read=_load_plugins,
+    ),
+]
+ModelArgs: TypeAlias = Annotated[
+    tuple[str, ...],
+    Option(
+        "Argument of a model, such as base_url=http://localhost:8000/v1.",
+        "--model-arg",
+        section="Tasks and models",
+        metavar="[MODEL:]K=V",
+    ),
+]
+GenerationArgs: TypeAlias = Annotated[
+    tuple[str, ...],
+    Option(
+        "Sampling setting, such as temperature=0.7 or max_tokens=512.",
+        "--generation",
+        section="Tasks and models",
+        metavar="[MODEL:]K=V",
+    ),
+]
+JudgeArgs: TypeAlias = Annotated[
+    tuple[str, ...],
+    Option(
+        "Argument of a judge or of the model that it asks, such as model=openai/gpt-4o, base_url=… or repeats=3.",
+        "--judge-arg",
+        section="Judging",
+        metavar="[JUDGE:]K=V",
+    ),
+]
+DataRoot: TypeAlias = Annotated[
+    Path | None, Option("Folder with the task's data.", "--data-root", section="Tasks and models")
+]
+ImageRoot: TypeAlias = Annotated[
+    Path | None,
+    Option(
+        "Folder with the images. Default: those embedded in the store, if it has them.",
+        "--data-root",
+        section="Data",
+    ),
+]
+SkipBad: TypeAlias = Annotated[
+    bool, Option("Leave unusable items out; they are counted and named.", "--skip-bad", section="Samples")
+]
+MinCoverage: TypeAlias = Annotated[
+    float,
+    Option(
+        "Models with a smaller share of their items graded are listed unranked below the others.",
+        "--min-coverage",
+        section="Contents",
+        metavar="PERCENT",
+        low=0,
+        high=100,
+        scale=100,
+    ),
+]
+DEFAULT_STORE = Path("runs/sparkles.db")
+StorePath: TypeAlias = Annotated[
+    Path, Option("Store (an SQLite file) with runs, answers and scores.", "--store", section="Output")
+]
