@@ -150,11 +150,6 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-def record_options(record: type) -> dict[str, Option]:
-    """The options of a record and of the records in it, by the field's name."""
-    return {value.name: value.option for value in _values(_record("", record))}
-
-
 def _values(part: _Value | _Record) -> Iterator[_Value]:
     if isinstance(part, _Value):
         yield part

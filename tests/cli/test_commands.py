@@ -6,18 +6,19 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
 from sparkles_eval.cli.app import app
-from sparkles_eval.cli.commands import Without, command, record_options
+from sparkles_eval.cli.commands import Without, command
 from sparkles_eval.core.config_options import Option
-from sparkles_eval.engine.config import RunConfig, RunLimits, Shard
+from sparkles_eval.engine.config import Shard
 
 
 @dataclass(frozen=True)
@@ -116,24 +117,29 @@ PROBABILITIES = {"power": 0.7, "alpha": 0.01, "icc": 0.5}
 """Examples for fields whose records refuse other numbers."""
 
 
-def options(kind: Any, left_out: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Option]]:
-    """Every option of a record: where its value is, of which type, and what is said of it."""
-    hints = get_type_hints(kind, include_extras=True)
-    for one in fields(kind):
-        inner, *notes = get_args(hints[one.name]) if get_origin(hints[one.name]) is Annotated else (hints[one.name],)
-        for option in (note for note in notes if isinstance(note, Option) and one.name not in left_out):
-            yield (one.name,), inner, option
-        if not notes and is_dataclass(inner):
-            for path, found, option in options(inner):
-                yield (one.name, *path), found, option
+Steps: TypeAlias = tuple[str, ...]
+
+
+def options(hint: Any, path: Steps) -> Iterator[tuple[Steps, Any, Option]]:
+    """Every option of a parameter: the way to its value, the value's type, and what is said of it."""
+    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    said = [note for note in notes if isinstance(note, Option)]
+    left_out = [name for note in notes if isinstance(note, Without) for name in note.fields]
+    if said:
+        yield path, kind, said[0]
+    elif is_dataclass(kind):
+        hints = get_type_hints(kind, include_extras=True)
+        for one in fields(kind):
+            if one.name not in left_out:
+                yield from options(hints[one.name], (*path, one.name))
 
 
 def example(kind: Any, option: Option, plugin: Path) -> tuple[list[str], Any]:
     """What to write for an option, and what its field then holds."""
     first = next(one for one in (get_args(kind) or (kind,)) if one is not NoneType)
     if get_origin(kind) is tuple:
-        texts, values = zip(*(example_value(first, option, plugin, n) for n in (0, 1)), strict=True)
-        return list(texts), values
+        many, values = zip(*(example_value(first, option, plugin, n) for n in (0, 1)), strict=True)
+        return list(many), values
     if kind is bool:
         return [], not option.inverted
     text, value = example_value(kind if get_origin(kind) is Literal else first, option, plugin, 0)
@@ -168,39 +174,25 @@ def test_every_option_of_a_verbs_records_reaches_the_record(verb: str, tmp_path:
 
     recorder.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     recorder.__annotations__ = get_type_hints(function, include_extras=True)
+    hints = {name: hint for name, hint in recorder.__annotations__.items() if name != "return"}
     args: list[str] = []
     positional: list[str] = []
-    expected: dict[tuple[str, ...], Any] = {}
-    for name, hint in recorder.__annotations__.items():
-        if name == "return":
-            continue
-        kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        left_out = tuple(field for note in notes if isinstance(note, Without) for field in note.fields)
-        own = [((), kind, note) for note in notes if isinstance(note, Option)]
-        for path, inner, option in own or options(kind, left_out):
-            known = PROBABILITIES.get((path or (name,))[-1])
-            texts, value = example(inner, option, plugin) if known is None else ([str(known)], known)
-            expected[name, *path] = value
-            flag = (option.names.split() or [f"--{(path or (name,))[-1].replace('_', '-')}"])[0].partition("/")[0]
-            if option.argument:
-                positional += texts
-            elif texts:
-                args += [part for text in texts for part in (flag, text)]
-            else:
-                args.append(flag)
+    expected: dict[Steps, Any] = {}
+    for path, kind, option in (found for name, hint in hints.items() for found in options(hint, (name,))):
+        known = PROBABILITIES.get(path[-1])
+        texts, value = example(kind, option, plugin) if known is None else ([str(known)], known)
+        flag = (option.names.split() or [f"--{path[-1].replace('_', '-')}"])[0].partition("/")[0]
+        expected[path] = value
+        positional += texts if option.argument else []
+        args += [] if option.argument else [part for text in texts for part in (flag, text)] or [flag]
     result = invoked(recorder, *args, *positional)
     assert result.exit_code == 0, result.output
-    for (name, *path), value in expected.items():
-        found = seen[name]
-        for step in path:
-            found = getattr(found, step)
-        assert found == value and type(found) is type(value), (verb, name, path)
+    for (name, *steps), value in expected.items():
+        found = reduce(getattr, steps, seen[name])
+        assert found == value and type(found) is type(value), (verb, name, steps)
 
 
-def test_the_records_are_the_only_place_of_their_options() -> None:
-    """No option of a run or its limits is declared a second time in a command."""
-    known = {name for record in (RunConfig, RunLimits) for name in record_options(record)}
-    assert {"tasks", "models", "limit", "orders", "shard", "total_s", "max_cost_usd"} <= known
+def test_no_command_declares_an_option_of_its_own_making() -> None:
     for path in (Path(__file__).parents[2] / "sparkles_eval" / "cli").glob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert path.name in {"commands.py", "app.py"} or "typer.Option(" not in text, path

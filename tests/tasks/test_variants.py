@@ -102,7 +102,7 @@ def test_a_task_that_declares_no_orders_has_none(dialogues: Task) -> None:
 # --- images -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wish", ["dropped", "wrong"])
+@pytest.mark.parametrize("variant", ["dropped", "wrong"])
 def test_only_what_the_model_is_sent_changes(bison: Task, variant: ImageVariant) -> None:
     ablated = vary(bison, Variation(images=variant))
     assert ablated.samples == bison.samples and ablated.data_hash == bison.data_hash
