@@ -1,4 +1,4 @@
-"""The command line, assembled: one module a verb. Knows nothing of what the verbs do.
+"""The command line: one module per verb, put together here.
 
 Verbs import what they need when they are called, so that `--help` answers at once.
 """
@@ -75,22 +75,22 @@ app.add_typer(protocol.app, name="protocol")
 app.add_typer(checkpoints.app, name="checkpoints")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(given: bool) -> None:
+    if given:
         say(f"sparkles-eval {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    _version_wanted: Annotated[
+    _show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None: ...
 
 
 def main() -> None:
-    """Entry point. The user's errors are one message in red and exit code 2; ours are a traceback."""
+    """Run the command line. The user's errors are one message in red and exit code 2; ours are a traceback."""
     try:
         app()
     except UserError as error:

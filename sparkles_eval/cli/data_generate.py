@@ -70,10 +70,10 @@ def _preview(config: GenerateConfig, store: Path | None, connections: int | None
     plan = prepare(config)
     check_supported(plan)
     if store is not None:
-        from sparkles_eval.cli.run_display import print_lines
+        from sparkles_eval.cli.run_display import print_cost_table
         from sparkles_eval.data.dialogues.generate import estimate_cost
 
-        print_lines(estimate_cost(plan, store, connections))
+        print_cost_table(estimate_cost(plan, store, connections))
         return
 
     from sparkles_eval.core import Image

@@ -1,4 +1,4 @@
-"""The end of `run` and `judge`: metrics, tables, report, what is missing, exit code."""
+"""Ends `run` and `judge`: prints metrics and tables, writes the report, sets the exit code."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EXIT_UNSCORED = 3
 EXIT_INTERRUPTED = 130
 
 
-def again() -> str:
-    """The command that was typed, to be typed again."""
+def typed_command() -> str:
+    """The command line that this process was started with."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
-    """Compute and print the metrics, write the report, name the store. Raises typer.Exit unless all is scored."""
+    """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored."""
     console = make_console()
     summary = summarise(store, outcome.run_ids)
     print_tables(summary, console)
@@ -42,10 +42,10 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
         console.print(f"report  {report}", highlight=False)
     console.print(f"store   {store.path}", highlight=False)
     for stopped in outcome.stopped:
-        left = f"{stopped.unasked} of its requests were not sent; go on with: {again()}"
+        left = f"{stopped.unasked} of its requests were not sent; resume with: {typed_command()}"
         console.print(f"{stopped.model} was stopped: {stopped.reason}; {left}", style="yellow", markup=False)
     if outcome.ending == "interrupted":
-        console.print("[yellow]interrupted; run the same command again to go on from here[/]")
+        console.print("[yellow]interrupted; run the same command again to resume[/]")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unscored:
         console.print(

@@ -170,7 +170,7 @@ def _trainings(path: Path) -> None:
 
 
 def _with_interval(score: CheckpointScore) -> str:
-    """A value with its interval as the leaderboard has it: shares from 0 to 1, points as they are."""
+    """A value with its interval: shares from 0 to 1, points as they are."""
     if score.value is None:
         return NO_VALUE
     if score.low is None or score.high is None:

@@ -26,23 +26,23 @@ from sparkles_eval.core.printing import make_console, say
 from sparkles_eval.core.text import one_line
 from sparkles_eval.engine.cost_estimate import CostEstimate, estimate_cost
 from sparkles_eval.engine.jobs import EvalJob
-from sparkles_eval.engine.progress import Progress as Listener
+from sparkles_eval.engine.progress import Progress as RunProgress
 from sparkles_eval.store.store import Store
 
 
 def print_cost_estimate(jobs: Sequence[EvalJob], path: Path, connections: int | None) -> None:
-    """Print a table of what the store at `path` (if it is there) still lacks."""
+    """Print what it would cost to request what the store at `path` (if it exists) lacks."""
     if path.is_file():
         with Store(path, create=False) as store:
             lines = estimate_cost(jobs, store, connections)
     else:
         lines = estimate_cost(jobs, None, connections)
-    print_lines(lines)
+    print_cost_table(lines)
 
 
-def print_lines(lines: Sequence[CostEstimate]) -> None:
-    """Print forecasts with their sums."""
-    table = Table(title="What is still to be asked (estimated; nothing was sent)")
+def print_cost_table(lines: Sequence[CostEstimate]) -> None:
+    """Print cost estimates with their sums."""
+    table = Table(title="What is still to be requested (estimated; nothing was sent)")
     for heading in ("who", "task"):
         table.add_column(heading)
     for heading in ("requests", "tokens in", "tokens out", "cost", "time"):
@@ -81,7 +81,7 @@ def _time(seconds: float | None) -> str:
 
 
 def _longest(lines: Sequence[CostEstimate]) -> str:
-    """All go on side by side, so the slowest decides; a model's tasks share its connections."""
+    """The time of the slowest model, as models run in parallel; a model's tasks share its connections."""
     totals: dict[str, float] = {}
     for line in lines:
         if line.seconds is None:
@@ -93,12 +93,12 @@ def _longest(lines: Sequence[CostEstimate]) -> str:
 _LINE_EVERY_S = 10.0
 _LONGEST_LINE = 2_000
 _QUIET = ("connections",)
-"""Events that go to the store only: they would scroll the interesting ones away."""
+"""Events that go to the store only, since there are many of them."""
 
 
 @dataclass
 class _Count:
-    """How far one model or judge is with one task."""
+    """Progress of one model or judge on one task."""
 
     total: int
     done: int
@@ -112,8 +112,8 @@ class _Count:
 
 
 @contextmanager
-def show_progress(*, plain: bool, missing: str = "unscored") -> Iterator[Listener]:
-    """A listener for `engine.run`, shown on stderr while the block lasts. `missing`: what unfinished items are."""
+def show_progress(*, plain: bool, missing: str = "unscored") -> Iterator[RunProgress]:
+    """Show the progress of a session on stderr while the block runs. `missing` is the word for unfinished items."""
     console = make_console(stderr=True)
     if plain or not console.is_terminal:
         lines = _Lines(missing)
@@ -134,13 +134,13 @@ def show_progress(*, plain: bool, missing: str = "unscored") -> Iterator[Listene
         yield _Bars(progress, missing)
 
 
-def _told(who: str, message: str) -> str:
-    """Errors of a model name it themselves."""
+def _with_name(who: str, message: str) -> str:
+    """The message with the model's name in front, unless it begins with it."""
     return message if not who or message.startswith(who) else f"{who}: {message}"
 
 
 class _Counting:
-    """What both ways of showing keep: the counts, the money, the latest wait."""
+    """Counts and costs, for both ways of showing them."""
 
     def __init__(self, missing: str = "unscored") -> None:
         self.missing = missing
@@ -149,7 +149,7 @@ class _Counting:
         self.unknown = 0
 
     @property
-    def money(self) -> str:
+    def cost(self) -> str:
         known = [f"${self.usd:.4f}"] if self.usd else []
         replies = "reply" if self.unknown == 1 else "replies"
         unknown = [f"{self.unknown} {replies} of unknown cost"] if self.unknown else []
@@ -168,7 +168,7 @@ class _Counting:
 
 
 class _Bars(_Counting):
-    """One bar for every model or judge and task."""
+    """One progress bar per model or judge and task."""
 
     def __init__(self, progress: Progress, missing: str = "unscored") -> None:
         super().__init__(missing)
@@ -190,9 +190,7 @@ class _Bars(_Counting):
         count = self.counts[who, task]
         note = f"[red]{count.unscored} {self.missing}[/]" if count.unscored else ""
         bar = self._bars[who, task]
-        self._progress.update(
-            bar, completed=count.done, rate=f"{count.rate:.1f}/s", note=f"{note} {self.money}".strip()
-        )
+        self._progress.update(bar, completed=count.done, rate=f"{count.rate:.1f}/s", note=f"{note} {self.cost}".strip())
 
     def waiting(self, who: str, until: datetime) -> None:
         for (name, _), bar in self._bars.items():
@@ -202,12 +200,12 @@ class _Bars(_Counting):
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
             self._progress.console.print(
-                one_line(_told(who, message), _LONGEST_LINE), style="yellow", markup=False, highlight=False
+                one_line(_with_name(who, message), _LONGEST_LINE), style="yellow", markup=False, highlight=False
             )
 
 
 class _Lines(_Counting):
-    """A line when work begins, every ten seconds, and at the end of each."""
+    """A line when work begins, every ten seconds, and when a model ends a task."""
 
     def __init__(self, missing: str = "unscored") -> None:
         super().__init__(missing)
@@ -231,7 +229,7 @@ class _Lines(_Counting):
                     self._line(name, about, going)
 
     def waiting(self, who: str, until: datetime) -> None:
-        # One line a wait: every request that waits tells its own, seconds apart.
+        # One line per wait: each waiting request reports it, seconds apart.
         known = self._waits.get(who)
         if known is None or known <= datetime.now().astimezone():
             self._waits[who] = until
@@ -239,10 +237,10 @@ class _Lines(_Counting):
 
     def event(self, kind: str, who: str, message: str) -> None:
         if kind not in _QUIET:
-            self._say(_told(who, message))
+            self._say(_with_name(who, message))
 
     def close(self) -> None:
-        """Say how far what is unfinished came."""
+        """Print the counts of what is unfinished."""
         for (who, task), count in self.counts.items():
             if count.done < count.total:
                 self._line(who, task, count)
@@ -251,8 +249,8 @@ class _Lines(_Counting):
         parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
         if count.unscored:
             parts.append(f"{count.unscored} {self.missing}")
-        if self.money:
-            parts.append(self.money)
+        if self.cost:
+            parts.append(self.cost)
         self._say(", ".join(parts))
 
     @staticmethod

@@ -11,6 +11,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
@@ -84,7 +85,7 @@ def _row(name: str, hint: object, default: object) -> str:
     declared = [said for said in (info.default, *(info.param_decls or ())) if isinstance(said, str)]
     names = ", ".join(f"`{said}`" for said in declared or [f"--{name.replace('_', '-')}"]) if is_option else ""
     value = f"`{info.metavar or _value(annotation, name, is_option=is_option)}`"
-    written = names if annotation is bool else f"{names} {value}".strip()
+    written = (names if annotation is bool else f"{names} {value}".strip()).replace("|", "\\|")
     words = _MARKUP.sub("", info.help or "") + (" **Required.**" if default is inspect.Parameter.empty else "")
     plain = isinstance(default, str | int | float | Path) and not isinstance(default, bool)
     shown = f"`{default}`" if plain and str(default) != "." else ""
@@ -96,7 +97,16 @@ def _value(annotation: object, name: str, *, is_option: bool) -> str:
     if not is_option:
         return name.upper()
     kinds = [kind for kind in _inside(annotation) if kind is not NoneType]
+    if choices := [one for kind in kinds for one in _choices(kind)]:
+        return "|".join(choices)
     return {int: "N", float: "X", Path: "PATH"}.get(next((k for k in kinds if isinstance(k, type)), str), "NAME")
+
+
+def _choices(kind: object) -> list[str]:
+    """The values of an enumeration, or one of a literal."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(one.value) for one in kind]
+    return [kind] if isinstance(kind, str) else []
 
 
 def _inside(annotation: object) -> list[object]:

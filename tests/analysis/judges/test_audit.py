@@ -117,7 +117,7 @@ def test_budget_and_estimate(server: LoopbackServer, tmp_path: Path) -> None:
     before = server.stats().requests
     args = ["--judge-arg", f"base_url={server.openai_url}", "--budget", "100", "--estimate"]
     shown = _audit("sparkles@openai/good", store, *args)
-    assert shown.code == 0 and "still to be asked" in shown.shown
+    assert shown.code == 0 and "still to be requested" in shown.shown
     assert server.stats().requests == before and not store.exists()
 
 
