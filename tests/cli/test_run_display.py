@@ -87,4 +87,4 @@ def test_bars_show_names_as_they_are() -> None:
     assert "my[/model]" in text and "task[1]" in text
     assert "waiting on my[/model] until" in text
     assert "my[/model]: no [bold]key" in text
-    assert bars.money == "$0.5000 + 2 replies of unknown cost"
+    assert bars.cost == "$0.5000 + 2 replies of unknown cost"

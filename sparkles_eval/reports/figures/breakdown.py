@@ -18,6 +18,7 @@ from sparkles_eval.reports.figures import charts
 from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import PanelData, graded_text, interval_methods
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import short_name, short_names
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class TaggedItems:
         self.clusters.add(cluster)
 
 
+@figure_of_panel(60)
 def by_tag(about: PanelData) -> Iterator[Figure]:
     """By tag; an item with several counts in each."""
     found: dict[str, TaggedItems] = {}
@@ -60,6 +62,7 @@ def by_tag(about: PanelData) -> Iterator[Figure]:
     yield from _figure(about, "tags", title, one, {tag: found[tag] for tag in ordered})
 
 
+@figure_of_panel(70)
 def by_image_count(about: PanelData) -> Iterator[Figure]:
     """By the number of images in a sample."""
     found: dict[int, TaggedItems] = {}

@@ -22,6 +22,7 @@ from sparkles_eval.reports.figures.charts import ChartRow
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.judge_data import JudgeData, judge_figure
 from sparkles_eval.reports.figures.panel_data import interval_methods
+from sparkles_eval.reports.figures.registry import figure_of_judges
 from sparkles_eval.reports.figures.style import QUIET, SERIES, FileNames
 from sparkles_eval.stats.calibration import isotonic, linear
 from sparkles_eval.stats.estimates import mean_estimate
@@ -48,6 +49,7 @@ class CalibrationCurve:
     method: str
 
 
+@figure_of_judges(40)
 def reliability(about: JudgeData, stems: FileNames) -> Iterator[Figure]:
     """For every judge the mean of people's marks at each of its own."""
     people = people_of(about.marks)

@@ -23,12 +23,14 @@ from sparkles_eval.reports.figures.panel_data import (
     interval_methods,
     range_text,
 )
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import QUIET, SERIES, pairs, short_name, short_names
 
 if TYPE_CHECKING:
     import altair as alt
 
 
+@figure_of_panel(10)
 def ranks(about: PanelData) -> Iterator[Figure]:
     """The headline of every model with its interval, beside the ranks that it may claim."""
     scored = [e for e in about.entries if e.headline and e.headline.estimate.value is not None]
@@ -142,6 +144,7 @@ ALL_PAIRS = 10
 """Pairs up to which each is drawn; of more, those with the best model."""
 
 
+@figure_of_panel(20)
 def differences(about: PanelData) -> Iterator[Figure]:
     """Paired differences of the headline with their intervals, marked by Holm's adjustment."""
     made = about.comparison

@@ -16,6 +16,7 @@ from sparkles_eval.reports.figures import charts
 from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import MOST, PanelData, graded_text, interval_methods
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import INK, PAPER, QUIET, SERIES, SMALL, listed, short_name
 from sparkles_eval.reports.toolkit import numbers
 
@@ -26,6 +27,7 @@ _TALL = 300
 _WIDE = 430
 
 
+@figure_of_panel(80)
 def cost(about: PanelData) -> Iterator[Figure]:
     """Dollars of a run's answers against its headline, where two models have a known bill and one is not free."""
     fit = [entry for entry in about.entries if not entry.reference and _dollars(entry) is not None]

@@ -16,6 +16,7 @@ from sparkles_eval.reports.figures import charts
 from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import MOST, PanelData, interval_methods
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import INK, SERIES, short_name
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _INVALID, _UNSCORED = "invalid answers", "unscored items"
 
 
+@figure_of_panel(90)
 def coverage(about: PanelData) -> Iterator[Figure]:
     """Shares of invalid answers (tasks with options) and of unscored items; nothing where there are none."""
     shares = {entry.run.id: _invalid(entry) for entry in about.entries}

@@ -15,6 +15,7 @@ from sparkles_eval.reports.figures import charts
 from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import PanelData, graded_text, interval_methods
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import (
     INK,
     LABEL,
@@ -73,6 +74,7 @@ def left_out_text(about: PanelData) -> str:
     return f" {more} more criteria are not drawn." if more > 0 else ""
 
 
+@figure_of_panel(30)
 def criteria(about: PanelData) -> Iterator[Figure]:
     """Every criterion as a small plot of its own on one common scale, turns apart."""
     turns = turns_of(about)[: len(SHAPES)]
@@ -157,6 +159,7 @@ _ROOM = 0.15
 """Of the distance between two turns, left free beside the first and the last."""
 
 
+@figure_of_panel(40)
 def turns(about: PanelData) -> Iterator[Figure]:
     """The mean of the first answer beside that of the later ones, a line for each model."""
     numbers = turns_of(about)

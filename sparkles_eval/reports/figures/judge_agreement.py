@@ -20,6 +20,7 @@ from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.judge_data import JudgeData, judge_figure, number, span_text
 from sparkles_eval.reports.figures.panel_data import MOST, range_text
+from sparkles_eval.reports.figures.registry import figure_of_judges
 from sparkles_eval.reports.figures.style import (
     INK,
     LINE,
@@ -44,6 +45,7 @@ _SIDE = 180
 _RHO, _ALPHA = "\N{GREEK SMALL LETTER RHO}", "\N{GREEK SMALL LETTER ALPHA}"
 
 
+@figure_of_judges(10)
 def agreement(about: JudgeData, stems: FileNames) -> Iterator[Figure]:
     """Two judges' marks of the same answers: a disc where they meet, as large as answers are there."""
     places = itertools.combinations(range(len(about.marks.markers)), 2)
@@ -126,6 +128,7 @@ def _scatter(
     return charts.layered(line.encode(x=x, y=y), discs, width=_SIDE, height=_SIDE, title=title)
 
 
+@figure_of_judges(20)
 def heat(about: JudgeData, stems: FileNames) -> Iterator[Figure]:
     """Every pair of three judges or more: the same order, the same marks."""
     if len(about.marks.markers) < 3 or not any(pair.n for pair in about.pairs):
@@ -186,6 +189,7 @@ def _heat(about: JudgeData, title: str, values: Sequence[float | None], *, first
     return charts.layered(tiles, text, width=side, height=min(side, 34 * (len(names) - 1)), title=charts.heading(title))
 
 
+@figure_of_judges(30)
 def severity(about: JudgeData, stems: FileNames) -> Iterator[Figure]:
     """How many points kinder each judge is than the average one, and each pair's difference with its interval."""
     kind = lenient(about.marks)

@@ -15,6 +15,7 @@ from sparkles_eval.reports.figures.charts import ChartRow, FigureText
 from sparkles_eval.reports.figures.criteria import CRITERIA, MODELS, criterion_name, header, headings, left_out_text
 from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import PanelData, range_text
+from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import LABEL, QUIET, SERIES, SMALL, WIDTH, short_name
 from sparkles_eval.store import read_runs
 
@@ -25,6 +26,7 @@ MarkCount: TypeAlias = tuple[Entry, Criterion, list[int]]
 _BINS = 11
 
 
+@figure_of_panel(50)
 def distributions(about: PanelData) -> Iterator[Figure]:
     """For every model and criterion, how often each mark was given."""
     if not about.rated:
