@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from sparkles_eval.core import (
+    Criterion,
     Image,
     Model,
     Prices,
@@ -204,6 +205,22 @@ def judge_row(judge: JudgeRow) -> StoredRow:
         "reader": judge.reader,
         "canary": None if judge.canary is None else int(judge.canary),
     }
+
+
+def read_judge(row: sqlite3.Row) -> JudgeRow:
+    return JudgeRow(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        title=row["title"],
+        sees=row["sees"],
+        model=row["model"],
+        low=row["low"],
+        high=row["high"],
+        criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
+        reader=row["reader"],
+        canary=None if row["canary"] is None else bool(row["canary"]),
+    )
 
 
 def verdict_row(row: VerdictRow) -> StoredRow:

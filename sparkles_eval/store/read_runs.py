@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkles_eval.core import Criterion
 from sparkles_eval.core.errors import Problem, StoreError
-from sparkles_eval.store.mapping import dump
+from sparkles_eval.store.mapping import dump, read_judge
 from sparkles_eval.store.rows import JudgeRow, TaskRow
 from sparkles_eval.store.store import Store
 
@@ -182,7 +180,7 @@ def judges(store: Store, run_id: str, *, every: bool = False) -> list[JudgeRow]:
     rows = store.connection.execute(
         "SELECT * FROM judges WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?) ORDER BY name, id", (run_id,)
     )
-    found = [_judge(row) for row in rows]
+    found = [read_judge(row) for row in rows]
     newest: dict[str, int] = {}
     for judge in filter(_reads_options, found):
         newest[judge.name] = max(judge.version, newest.get(judge.name, 0))
@@ -196,23 +194,7 @@ def _reads_options(judge: JudgeRow) -> bool:
 
 def all_judges(store: Store) -> dict[str, JudgeRow]:
     """Every judge that the store knows, by id."""
-    return {row["id"]: _judge(row) for row in store.connection.execute("SELECT * FROM judges ORDER BY name, id")}
-
-
-def _judge(row: sqlite3.Row) -> JudgeRow:
-    return JudgeRow(
-        id=row["id"],
-        name=row["name"],
-        version=row["version"],
-        title=row["title"],
-        sees=row["sees"],
-        model=row["model"],
-        low=row["low"],
-        high=row["high"],
-        criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
-        reader=row["reader"],
-        canary=None if row["canary"] is None else bool(row["canary"]),
-    )
+    return {row["id"]: read_judge(row) for row in store.connection.execute("SELECT * FROM judges ORDER BY name, id")}
 
 
 def scores_version(store: Store, run_id: str, judge_id: str) -> str:
