@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.adapters.base import ModelOptions
-from sparkles_eval.adapters.build import build_adapter, list_models
+from sparkles_eval.adapters.build import KINDS, build_adapter, list_models
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import UserError
 from tests.adapters.making import KEY, build, request
@@ -89,7 +89,7 @@ def test_a_mistake_in_a_presets_settings_is_found(tmp_path: Path) -> None:
         ("openai/", "missing after openai/"),
         (
             "cohere/x",
-            "adapter kind 'cohere' is not part of this version; there are anthropic, baseline,",
+            f"adapter kind 'cohere' is not part of this version; there are {', '.join(sorted(KINDS)[:2])},",
         ),
         ("sparkleschat-7b", "weights needed"),
     ],

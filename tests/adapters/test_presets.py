@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.adapters.build import KINDS
 from sparkles_eval.adapters.presets import preset_files, read_preset
 from sparkles_eval.core import Limits
 from sparkles_eval.core.errors import ContentError
@@ -19,8 +20,7 @@ def test_every_shipped_preset_is_sound(name: str) -> None:
     preset = read_preset(SHIPPED[name])
     model = preset.record(name)
     prices = preset.prices
-    assert preset.kind in ("openai", "anthropic", "sparkleschat")
-    assert preset.free == (preset.kind == "sparkleschat")
+    assert preset.free == KINDS[preset.kind].weights
     assert (prices.input is None) == (prices.output is None) and (prices.input is not None) != preset.free
     if prices.date is not None:
         assert dt.date(2026, 1, 1) < prices.date and (prices.source or "").startswith("https://")

@@ -71,6 +71,7 @@ def test_looking_around_loads_nothing_heavy(args: list[str], tmp_path: Path) -> 
     assert done.stdout
     loaded = set(json.loads(told.read_text()))
     assert not loaded & set(HEAVY)
+    assert "--help" not in args or not loaded & {"numpy", "PIL.ImageFile", "httpx", "jinja2"}
 
 
 def test_what_there_is_and_why_something_cannot_be_used(tmp_path: Path) -> None:

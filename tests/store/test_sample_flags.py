@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,11 +130,7 @@ def test_judges_that_differ_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
         other = "d" * 60
         rows = read_runs.scores(store, run.id, RATER.id)
         places = [place.sample_id for place in read_runs.places(store, run.id)]
-        store.connection.execute(
-            "INSERT INTO judges SELECT ?, 'other', version, title, sees, model, low, high, criteria, reader, canary"
-            " FROM judges WHERE id = ?",
-            (other, RATER.id),
-        )
+        store.add_judge(replace(read_runs.all_judges(store)[RATER.id], id=other, name="other"))
         shift = {places[1]: -3.0, places[2]: -2.9}
         store.add_scores(
             [
