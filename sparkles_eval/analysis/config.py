@@ -12,6 +12,18 @@ OneTask: TypeAlias = Annotated[str | None, Option("Only this task. Default: all.
 OneJudge: TypeAlias = Annotated[
     str | None, Option("Only scores by this judge (name or fingerprint).", "--judge", section="Judging")
 ]
+RatedTask: TypeAlias = Annotated[
+    str | None, Option("Task to rate, where the store holds several.", "--task -t", section="Samples")
+]
+RatedRuns: TypeAlias = Annotated[
+    tuple[str, ...], Option("Rate only answers of this run; repeat for several.", "--run", section="Samples")
+]
+CriteriaOf: TypeAlias = Annotated[
+    str, Option("Judge whose criteria and scale people use.", section="Judging", metavar="JUDGE")
+]
+RatingSeed: TypeAlias = Annotated[
+    int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +81,9 @@ class LabelConfig:
     dialogues: Annotated[
         int, Option("Dialogues that each rater has rated in the end.", section="Samples", metavar="N", low=1)
     ] = 50
-    task: Annotated[
-        str | None, Option("Task to rate, where the store holds several.", "--task -t", section="Samples")
-    ] = None
-    runs: Annotated[
-        tuple[str, ...], Option("Rate only answers of this run; repeat for several.", "--run", section="Samples")
-    ] = ()
-    criteria_of: Annotated[
-        str, Option("Judge whose criteria and scale people use.", section="Judging", metavar="JUDGE")
-    ] = "sparkles"
+    task: RatedTask = None
+    runs: RatedRuns = ()
+    criteria_of: CriteriaOf = "sparkles"
     seed: Annotated[int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")] = 0
 
 

@@ -127,8 +127,8 @@ def compare(
     epsilon: Annotated[
         float,
         Option(
-            "How much better a person must be to be worth the cost: 0.2 for experts, 0.15 for skilled, 0.1 for crowd "
-            "annotators.",
+            "Advantage that people are granted over a judge in the replacement test, as they cost more: 0.2 for "
+            "experts, 0.15 for skilled annotators, 0.1 for crowd workers.",
             section="Contents",
             low=0,
             high=1,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+from sparkles_eval.analysis.config import CriteriaOf, RatedRuns, RatedTask
 from sparkles_eval.core.config_options import (
     DEFAULT_STORE,
     ContentFolders,
@@ -41,19 +42,13 @@ class AnnotateConfig:
     """Who rates which answers."""
 
     rater: Annotated[str, Option("Name of the person who rates.", section="Judging", given=str)] = ""
-    task: Annotated[
-        str | None, Option("Task to rate, where the store holds several.", "--task -t", section="Samples")
-    ] = None
-    runs: Annotated[
-        tuple[str, ...], Option("Rate only answers of this run; repeat for several.", "--run", section="Samples")
-    ] = ()
+    task: RatedTask = None
+    runs: RatedRuns = ()
     dialogues: Annotated[
         int,
         Option("Dialogues that this person has rated in the end.", "--n", section="Samples", metavar="N", low=1),
     ] = 50
-    criteria_of: Annotated[
-        str, Option("Judge whose criteria and scale people use.", section="Judging", metavar="JUDGE")
-    ] = "sparkles"
+    criteria_of: CriteriaOf = "sparkles"
     seed: Annotated[int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")] = 0
     pairwise: Annotated[bool, Option("Show two answers side by side and ask which is better.", section="Judging")] = (
         False
