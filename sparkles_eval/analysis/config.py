@@ -84,7 +84,7 @@ class LabelConfig:
     task: RatedTask = None
     runs: RatedRuns = ()
     criteria_of: CriteriaOf = "sparkles"
-    seed: Annotated[int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")] = 0
+    seed: RatingSeed = 0
 
 
 @dataclass(frozen=True, slots=True)

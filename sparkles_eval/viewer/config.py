@@ -49,7 +49,7 @@ class AnnotateConfig:
         Option("Dialogues that this person has rated in the end.", "--n", section="Samples", metavar="N", low=1),
     ] = 50
     criteria_of: CriteriaOf = "sparkles"
-    seed: Annotated[int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")] = 0
+    seed: RatingSeed = 0
     pairwise: Annotated[bool, Option("Show two answers side by side and ask which is better.", section="Judging")] = (
         False
     )
