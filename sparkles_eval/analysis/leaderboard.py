@@ -21,12 +21,12 @@ from sparkles_eval.core import Estimate
 from sparkles_eval.store.read_runs import Sum
 from sparkles_eval.tasks.metrics import Metric
 
-Kind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
+RowKind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
 """Who a row is. Only models are contestants; the others stand apart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PanelColumn:
     """A panel as columns of the leaderboard: its headline, its rank, its parts on demand."""
 
     task: TaskSummary
@@ -45,7 +45,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class PanelCell:
     """What one row has in one panel. `entry` is None in rows that were not run here."""
 
     entry: Entry | None
@@ -66,8 +66,8 @@ class Line:
     label: str
     name: str
     """The model's name in the store; "" for what was not run."""
-    kind: Kind
-    cells: tuple[Cell | None, ...]
+    kind: RowKind
+    cells: tuple[PanelCell | None, ...]
     cost: Sum
     """Of every run of the row in this view and of its judging, each once."""
     seconds: float
@@ -81,7 +81,7 @@ class View:
     """One table: everything in it was got under the same conditions. `lines` are models, best first."""
 
     conditions: Conditions
-    heads: tuple[Head, ...]
+    heads: tuple[PanelColumn, ...]
     lines: tuple[Line, ...]
     references: tuple[Line, ...]
     """What guessing gets, baselines, controls."""
@@ -120,15 +120,15 @@ def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
     return Leaderboard(tuple(made))
 
 
-def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> Head | None:
+def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> PanelColumn | None:
     headline = next((column for column in panel.columns if column.level == "headline"), None)
     if headline is None:
         return None
     parts = tuple(column for column in panel.columns if column.level in ("main", "detail"))
-    return Head(task, panel, headline, parts, panel_ranks(panel), published_for(panel, headline, content))
+    return PanelColumn(task, panel, headline, parts, panel_ranks(panel), published_for(panel, headline, content))
 
 
-def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:
+def _view(conditions: Conditions, heads: tuple[PanelColumn, ...]) -> View:
     rows: dict[str, list[Entry | None]] = {}
     for place, head in enumerate(heads):
         for entry in head.panel.entries:
@@ -143,7 +143,7 @@ def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:
     )
 
 
-def _line(label: str, heads: Sequence[Head], entries: Sequence[Entry | None]) -> Line:
+def _line(label: str, heads: Sequence[PanelColumn], entries: Sequence[Entry | None]) -> Line:
     there = [entry for entry in entries if entry is not None]
     runs = {entry.run.id: entry.spending for entry in there}
     costs = [spent.cost_usd for spent in runs.values()]
@@ -161,22 +161,22 @@ def _line(label: str, heads: Sequence[Head], entries: Sequence[Entry | None]) ->
     )
 
 
-def _cell(head: Head, entry: Entry) -> Cell:
-    return Cell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
+def _cell(head: PanelColumn, entry: Entry) -> PanelCell:
+    return PanelCell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
 
 
-def _apart(label: str, kind: Kind, cells: Iterable[Measure | None]) -> Line:
+def _apart(label: str, kind: RowKind, cells: Iterable[Measure | None]) -> Line:
     """A row of numbers that were not run here."""
-    return Line(label, "", kind, tuple(Cell(None, m) if m else None for m in cells), Sum(0.0, 0, 0), 0.0, 0, 0)
+    return Line(label, "", kind, tuple(PanelCell(None, m) if m else None for m in cells), Sum(0.0, 0, 0), 0.0, 0, 0)
 
 
-def _guessing(heads: Sequence[Head]) -> Iterator[Line]:
+def _guessing(heads: Sequence[PanelColumn]) -> Iterator[Line]:
     found = [guessing(head.panel, head.column) for head in heads]
     if any(found):
         yield _apart("guessing", "guessing", found)
 
 
-def _published(heads: Sequence[Head]) -> Iterator[Line]:
+def _published(heads: Sequence[PanelColumn]) -> Iterator[Line]:
     rows: dict[str, list[Measure | None]] = {}
     for place, head in enumerate(heads):
         for row in head.published.rows if head.published else ():
@@ -192,7 +192,7 @@ def _order(line: Line) -> tuple[tuple[tuple[bool, float], ...], str]:
     return tuple(_place(cell) for cell in line.cells), line.label
 
 
-def _place(cell: Cell | None) -> tuple[bool, float]:
+def _place(cell: PanelCell | None) -> tuple[bool, float]:
     value = cell.measure.estimate.value if cell and cell.measure else None
     apart = bool(cell and cell.entry and not cell.entry.coverage.enough)
     return apart or value is None, float("inf") if value is None else -value
@@ -225,6 +225,6 @@ def bar(measure: Measure) -> Bar | None:
     return Bar(f"{low:.2f}", f"{high - low:.2f}", f"{at(estimate.value):.2f}", chance)
 
 
-def by_panel(board: Leaderboard) -> Mapping[str, Head]:
+def by_panel(board: Leaderboard) -> Mapping[str, PanelColumn]:
     """The head of each scored panel, by `Panel.id`."""
     return {head.panel.id: head for view in board.views for head in view.heads}

@@ -13,7 +13,7 @@ from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
 
-Verdict: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
+AuditFinding: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
 
 BARELY = 1 / 9
 """Share of the scale below which a loss is no more than a nudge: one point from 1 to 10."""
@@ -36,7 +36,7 @@ class Finding:
 
     group: Literal["faults", "tricks", "looking"]
     question: str
-    verdict: Verdict
+    verdict: AuditFinding
     points: Span
     n: int
 
@@ -79,7 +79,7 @@ def negative(estimate: Estimate) -> Estimate:
     )
 
 
-def _seen(lost: Estimate, scale: float) -> Verdict:
+def _seen(lost: Estimate, scale: float) -> AuditFinding:
     """Does the loss exclude nought? The same loss everywhere has no interval and needs none."""
     if lost.value is None:
         return "cannot be told"
@@ -91,7 +91,7 @@ def _seen(lost: Estimate, scale: float) -> Verdict:
     return "barely" if lost.value < BARELY * scale else "yes"
 
 
-def _resisted(gain: Estimate) -> Verdict:
+def _resisted(gain: Estimate) -> AuditFinding:
     if gain.value is None:
         return "cannot be told"
     most = gain.value if gain.note == "no variation" else gain.low
@@ -103,7 +103,7 @@ def _resisted(gain: Estimate) -> Verdict:
 def _attack(attack: Attacked) -> Finding:
     """No success in enough tries resists; points gained without one success resist barely."""
     gain = attack.inflation
-    verdict: Verdict = "cannot be told"
+    verdict: AuditFinding = "cannot be told"
     if attack.report is not None and attack.report.success.value:
         verdict = "no"
     elif gain.n >= ENOUGH:
