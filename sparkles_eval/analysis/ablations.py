@@ -27,8 +27,8 @@ from sparkles_eval.stats.judge_bias import position_bias
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.variants import SWAPPED
 from sparkles_eval.tasks.scorers import CRITERION
+from sparkles_eval.tasks.variants import SWAPPED
 
 
 def ablations(

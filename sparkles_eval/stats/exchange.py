@@ -10,6 +10,8 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, complete, same_length
 
+__all__ = ["exchange_test"]
+
 DifferenceFunction: TypeAlias = Callable[[FloatArray, FloatArray], float]
 
 

@@ -15,6 +15,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, complete, is_constant, same_length
 from sparkles_eval.stats.intervals import Interval
 
+__all__ = ["SignFlip", "sign_flip_interval", "sign_flip_test"]
+
 LATTICES = (1, 2, 3, 4, 6, 12, 10, 20, 30, 60, 100)
 """Scores are often multiples of 1/6 or 1/2: times one of these, differences are whole and the test can be exact."""
 MAX_ENUMERATED = 20
