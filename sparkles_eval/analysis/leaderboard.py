@@ -6,12 +6,11 @@ Knows nothing of HTML.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sparkles_eval.analysis import views
-from sparkles_eval.analysis.comparability import Conditions
+from sparkles_eval.analysis.comparability import Comparability, Conditions
 from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.published import Published
 from sparkles_eval.analysis.ranking import PanelRanks, Standing, panel_ranks
@@ -23,6 +22,9 @@ from sparkles_eval.tasks.metrics import Metric
 
 RowKind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
 """Who a row is. Only models are contestants; the others stand apart."""
+
+USUAL = "strict"
+"""The protocol that is shown first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
 
     `content` are folders that may hold `published.yaml`.
     """
-    groups = views.group(summary)
+    groups = _view_groups(summary)
     panels = {panel.id: (task, panel) for made in groups for task, panel in made.panels}
     heads = {key: _head(task, panel, content) for key, (task, panel) in panels.items()}
     made = []
@@ -228,3 +230,48 @@ def bar(measure: Measure) -> Bar | None:
 def by_panel(board: Leaderboard) -> Mapping[str, PanelColumn]:
     """The head of each scored panel, by `Panel.id`."""
     return {head.panel.id: head for view in board.views for head in view.heads}
+
+
+@dataclass(frozen=True, slots=True)
+class _ViewGroup:
+    """A view's panels with their tasks, in the order of the summary."""
+
+    conditions: Conditions
+    panels: tuple[tuple[TaskSummary, Panel], ...]
+
+
+def _view_groups(summary: Summary) -> list[_ViewGroup]:
+    """The views of a summary, the usual first; panels that nobody has scored are in none.
+
+    Panels whose answers a rule reads stand in every view of their protocol, as no judge could change them.
+    """
+    found: dict[Conditions, list[tuple[TaskSummary, Panel]]] = {}
+    for task in summary.tasks:
+        for panel in task.panels:
+            if panel.judge is not None:
+                conditions = Conditions.of(Comparability.of(panel.run, panel.judge))
+                found.setdefault(conditions, []).append((task, panel))
+    groups = [
+        _ViewGroup(conditions, panels) for shared, own in found.items() for conditions, panels in _by_judge(shared, own)
+    ]
+    return sorted(groups, key=_view_order)
+
+
+def _by_judge(
+    shared: Conditions, own: Sequence[tuple[TaskSummary, Panel]]
+) -> list[tuple[Conditions, tuple[tuple[TaskSummary, Panel], ...]]]:
+    judges = {panel.judge.id: panel.judge for _, panel in own if panel.judge and not extracts(panel.judge)}
+    if not judges:
+        return [(shared, tuple(own))]
+    return [
+        (
+            replace(shared, judge=judge),
+            tuple((t, p) for t, p in own if p.judge and (extracts(p.judge) or p.judge.id == judge.id)),
+        )
+        for judge in judges.values()
+    ]
+
+
+def _view_order(made: _ViewGroup) -> tuple[bool, bool, int]:
+    rows = sum(len(panel.entries) for _, panel in made.panels)
+    return bool(made.conditions.variant), made.conditions.protocol != USUAL, -rows

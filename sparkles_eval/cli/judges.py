@@ -152,7 +152,7 @@ def _show(
 
     from sparkles_eval.analysis.judges import audit_tables
     from sparkles_eval.analysis.judges.audit import audit_report
-    from sparkles_eval.analysis.judges.audit_quotes import rehearsals
+    from sparkles_eval.analysis.judges.audit_tables import rehearsals
     from sparkles_eval.engine.jobs import judge_row
     from sparkles_eval.judges.quoting import rehearse
     from sparkles_eval.reports.audit_page import page

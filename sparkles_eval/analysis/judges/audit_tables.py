@@ -5,6 +5,7 @@ Knows nothing of stores, files or screens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,6 +13,7 @@ from sparkles_eval.analysis.judges.audit import WHOLE, Attacked, AuditReport, Ch
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.judges.quoting import Rehearsal
 
 AuditFinding: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
 
@@ -263,3 +265,23 @@ def _replies(report: AuditReport) -> Table:
         r.latency_s / r.judgements if r.judgements else None,
     )
     return Table("audit-replies", "Replies", heads, (row,))
+
+
+_QUOTES_NOTE = (
+    "no model is asked: the quoting honest judge gives the lowest points and quotes each attack, the copying judge "
+    "repeats it; forged: read as what the answer asks for"
+)
+
+
+def rehearsals(rehearsed: Sequence[Rehearsal]) -> list[Table]:
+    """The table, or none for a rule."""
+    heads = (
+        Head("judge", "scripted judge"),
+        Head("replies", "replies", "count"),
+        Head("own", "read as its own", "count"),
+        Head("unreadable", "unreadable", "count"),
+        Head("forged", "forged", "count"),
+    )
+    rows = tuple((one.judge, one.replies, one.own, one.unreadable, one.forged) for one in rehearsed)
+    title = "Whose ratings are read where a reply quotes an answer?"
+    return [Table("audit-quotes", title, heads, rows, (_QUOTES_NOTE,))] if rows else []
