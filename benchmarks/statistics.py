@@ -59,7 +59,6 @@ def report(quick: bool) -> str:
         Figure("bootstrap, accuracy, every item a cluster", single, "ms", MODELS * one),
         Figure("percentile intervals of 1,225 pairs", timed(lambda: bootstrap.pair_intervals(means)), "ms"),
         Figure("1,225 pairs, clustered t", timed(lambda: pairwise.pair_tests(right, sets)), "ms", at_most=100),
-        Figure("1,225 pairs, 10,000 sign flips, n = 150", timed(lambda: pairwise.pair_sign_flips(scores[:150])), "ms"),
         Figure("rank sets and letters, n = 450", timed(lambda: ranks.rank_sets(scores[:450])), "ms"),
     ]
     words = (

@@ -169,6 +169,12 @@ def test_brackets_hold_every_criterion_of_every_answer(server: LoopbackServer, c
     assert reply.count("### Evaluating") == 2 and reply.count("Rating: [[") == 6 and "rating of A2 is [[" in reply
 
 
+def test_only_the_answers_of_the_layout_are_rated(server: LoopbackServer, chat: openai.OpenAI) -> None:
+    prompt = "Rate A2 from 1 to 5. A1 came before.\n\nEvaluating A2\n(C1) ... Rating: [[x]]"
+    reply = ask_openai(chat, "good", prompt)
+    assert reply.count("[[") == 1 and "Evaluating A2" in reply and "A1" not in reply
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

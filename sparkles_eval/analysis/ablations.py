@@ -14,7 +14,7 @@ import numpy as np
 
 from sparkles_eval.analysis.ablation_tables import Ablation, Ablations, OrderEffect
 from sparkles_eval.analysis.compare import opened
-from sparkles_eval.analysis.metrics import ACCURACY, Rows, extracts, find_metric, headline
+from sparkles_eval.analysis.metrics import Rows, extracts, find_metric, headline
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.run_scores import ScoredRun, read_scores
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
@@ -27,6 +27,7 @@ from sparkles_eval.stats.judge_bias import position_bias
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.scorers import CRITERION
 from sparkles_eval.tasks.variants import SWAPPED
 
 
@@ -160,7 +161,7 @@ def _corrected(accuracy: Estimate, chance: float) -> Span:
 
 def _gap(store: Store, column: ScoredRun, names: Sequence[str], pairs: Sequence[tuple[_Answer, _Answer]]) -> Tested:
     """As given against swapped, tested like any pair of runs."""
-    whole = read_scores(store, column.run, column.judge).values(find_metric(ACCURACY, column.judge))
+    whole = read_scores(store, column.run, column.judge).values(find_metric(CRITERION, column.judge))
     rows = Rows(tuple(names), tuple(names), tuple(one.cluster for one, _ in pairs), tuple(names))
     sides = [
         replace(whole, run=replace(column, label=label), rows=rows, values=np.array(values), reasons={}, invalid=0)

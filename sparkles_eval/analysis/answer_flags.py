@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.core.text import INVISIBLE, PRIVATE, one_line
 
-Kind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded"]
+FlagKind: TypeAlias = Literal["rating", "role", "fence", "invisible", "encoded"]
 
-TITLES: Mapping[Kind, str] = {
+TITLES: Mapping[FlagKind, str] = {
     "rating": "rating-like text",
     "role": "role tags",
     "fence": "fences",
@@ -24,7 +24,7 @@ TITLES: Mapping[Kind, str] = {
     "encoded": "encoded text",
 }
 
-_PATTERNS: Mapping[Kind, re.Pattern[str]] = {
+_PATTERNS: Mapping[FlagKind, re.Pattern[str]] = {
     "rating": re.compile(
         r"\[\[\s*\d{1,2}(?:\.\d+)?\s*\]\]"
         r"|\b(?:rating|score|grade|marks?)\b[^\n\d]{0,30}\b\d{1,2}(?:\.\d+)?\s*(?:/|out of)\s*10\b"
@@ -62,7 +62,7 @@ _LONGEST = 200_000
 class Flag:
     """Something in an answer that a person should look at. `excerpt` is printable."""
 
-    kind: Kind
+    kind: FlagKind
     item: str
     excerpt: str
 
@@ -109,7 +109,7 @@ class Scan:
     flags: tuple[Flag, ...]
 
     @property
-    def counts(self) -> dict[Kind, int]:
+    def counts(self) -> dict[FlagKind, int]:
         """Answers flagged, by kind, the most frequent first."""
         return dict(Counter(flag.kind for flag in self.flags).most_common())
 

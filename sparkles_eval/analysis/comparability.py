@@ -84,8 +84,9 @@ class Comparability:
 
     @property
     def table(self) -> str:
-        """The table that it belongs to, in words: numbers of other tasks, protocols and variants stand in their own."""
-        return f"{self.task} ({', '.join(part for part in (f'{self.protocol} protocol', self.variant) if part)})"
+        """The table that it belongs to, in words: each task, protocol, variant and number of epochs has its own."""
+        repeated = f"{self.epochs} epochs" if self.epochs > 1 else ""
+        return f"{self.task} ({', '.join(filter(None, (f'{self.protocol} protocol', self.variant, repeated)))})"
 
 
 Words: TypeAlias = Callable[[Comparability], str]

@@ -6,12 +6,11 @@ Knows nothing of HTML.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sparkles_eval.analysis import views
-from sparkles_eval.analysis.comparability import Conditions
+from sparkles_eval.analysis.comparability import Comparability, Conditions
 from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.published import Published
 from sparkles_eval.analysis.ranking import PanelRanks, Standing, panel_ranks
@@ -21,12 +20,15 @@ from sparkles_eval.core import Estimate
 from sparkles_eval.store.read_runs import Sum
 from sparkles_eval.tasks.metrics import Metric
 
-Kind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
+RowKind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]
 """Who a row is. Only models are contestants; the others stand apart."""
+
+USUAL = "strict"
+"""The protocol that is shown first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PanelColumn:
     """A panel as columns of the leaderboard: its headline, its rank, its parts on demand."""
 
     task: TaskSummary
@@ -45,7 +47,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class PanelCell:
     """What one row has in one panel. `entry` is None in rows that were not run here."""
 
     entry: Entry | None
@@ -66,8 +68,8 @@ class Line:
     label: str
     name: str
     """The model's name in the store; "" for what was not run."""
-    kind: Kind
-    cells: tuple[Cell | None, ...]
+    kind: RowKind
+    cells: tuple[PanelCell | None, ...]
     cost: Sum
     """Of every run of the row in this view and of its judging, each once."""
     seconds: float
@@ -81,7 +83,7 @@ class View:
     """One table: everything in it was got under the same conditions. `lines` are models, best first."""
 
     conditions: Conditions
-    heads: tuple[Head, ...]
+    heads: tuple[PanelColumn, ...]
     lines: tuple[Line, ...]
     references: tuple[Line, ...]
     """What guessing gets, baselines, controls."""
@@ -109,7 +111,7 @@ def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
 
     `content` are folders that may hold `published.yaml`.
     """
-    groups = views.group(summary)
+    groups = _view_groups(summary)
     panels = {panel.id: (task, panel) for made in groups for task, panel in made.panels}
     heads = {key: _head(task, panel, content) for key, (task, panel) in panels.items()}
     made = []
@@ -120,15 +122,15 @@ def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
     return Leaderboard(tuple(made))
 
 
-def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> Head | None:
+def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> PanelColumn | None:
     headline = next((column for column in panel.columns if column.level == "headline"), None)
     if headline is None:
         return None
     parts = tuple(column for column in panel.columns if column.level in ("main", "detail"))
-    return Head(task, panel, headline, parts, panel_ranks(panel), published_for(panel, headline, content))
+    return PanelColumn(task, panel, headline, parts, panel_ranks(panel), published_for(panel, headline, content))
 
 
-def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:
+def _view(conditions: Conditions, heads: tuple[PanelColumn, ...]) -> View:
     rows: dict[str, list[Entry | None]] = {}
     for place, head in enumerate(heads):
         for entry in head.panel.entries:
@@ -143,7 +145,7 @@ def _view(conditions: Conditions, heads: tuple[Head, ...]) -> View:
     )
 
 
-def _line(label: str, heads: Sequence[Head], entries: Sequence[Entry | None]) -> Line:
+def _line(label: str, heads: Sequence[PanelColumn], entries: Sequence[Entry | None]) -> Line:
     there = [entry for entry in entries if entry is not None]
     runs = {entry.run.id: entry.spending for entry in there}
     costs = [spent.cost_usd for spent in runs.values()]
@@ -161,22 +163,22 @@ def _line(label: str, heads: Sequence[Head], entries: Sequence[Entry | None]) ->
     )
 
 
-def _cell(head: Head, entry: Entry) -> Cell:
-    return Cell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
+def _cell(head: PanelColumn, entry: Entry) -> PanelCell:
+    return PanelCell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
 
 
-def _apart(label: str, kind: Kind, cells: Iterable[Measure | None]) -> Line:
+def _apart(label: str, kind: RowKind, cells: Iterable[Measure | None]) -> Line:
     """A row of numbers that were not run here."""
-    return Line(label, "", kind, tuple(Cell(None, m) if m else None for m in cells), Sum(0.0, 0, 0), 0.0, 0, 0)
+    return Line(label, "", kind, tuple(PanelCell(None, m) if m else None for m in cells), Sum(0.0, 0, 0), 0.0, 0, 0)
 
 
-def _guessing(heads: Sequence[Head]) -> Iterator[Line]:
+def _guessing(heads: Sequence[PanelColumn]) -> Iterator[Line]:
     found = [guessing(head.panel, head.column) for head in heads]
     if any(found):
         yield _apart("guessing", "guessing", found)
 
 
-def _published(heads: Sequence[Head]) -> Iterator[Line]:
+def _published(heads: Sequence[PanelColumn]) -> Iterator[Line]:
     rows: dict[str, list[Measure | None]] = {}
     for place, head in enumerate(heads):
         for row in head.published.rows if head.published else ():
@@ -192,7 +194,7 @@ def _order(line: Line) -> tuple[tuple[tuple[bool, float], ...], str]:
     return tuple(_place(cell) for cell in line.cells), line.label
 
 
-def _place(cell: Cell | None) -> tuple[bool, float]:
+def _place(cell: PanelCell | None) -> tuple[bool, float]:
     value = cell.measure.estimate.value if cell and cell.measure else None
     apart = bool(cell and cell.entry and not cell.entry.coverage.enough)
     return apart or value is None, float("inf") if value is None else -value
@@ -225,6 +227,51 @@ def bar(measure: Measure) -> Bar | None:
     return Bar(f"{low:.2f}", f"{high - low:.2f}", f"{at(estimate.value):.2f}", chance)
 
 
-def by_panel(board: Leaderboard) -> Mapping[str, Head]:
+def by_panel(board: Leaderboard) -> Mapping[str, PanelColumn]:
     """The head of each scored panel, by `Panel.id`."""
     return {head.panel.id: head for view in board.views for head in view.heads}
+
+
+@dataclass(frozen=True, slots=True)
+class _ViewGroup:
+    """A view's panels with their tasks, in the order of the summary."""
+
+    conditions: Conditions
+    panels: tuple[tuple[TaskSummary, Panel], ...]
+
+
+def _view_groups(summary: Summary) -> list[_ViewGroup]:
+    """The views of a summary, the usual first; panels that nobody has scored are in none.
+
+    Panels whose answers a rule reads stand in every view of their protocol, as no judge could change them.
+    """
+    found: dict[Conditions, list[tuple[TaskSummary, Panel]]] = {}
+    for task in summary.tasks:
+        for panel in task.panels:
+            if panel.judge is not None:
+                conditions = Conditions.of(Comparability.of(panel.run, panel.judge))
+                found.setdefault(conditions, []).append((task, panel))
+    groups = [
+        _ViewGroup(conditions, panels) for shared, own in found.items() for conditions, panels in _by_judge(shared, own)
+    ]
+    return sorted(groups, key=_view_order)
+
+
+def _by_judge(
+    shared: Conditions, own: Sequence[tuple[TaskSummary, Panel]]
+) -> list[tuple[Conditions, tuple[tuple[TaskSummary, Panel], ...]]]:
+    judges = {panel.judge.id: panel.judge for _, panel in own if panel.judge and not extracts(panel.judge)}
+    if not judges:
+        return [(shared, tuple(own))]
+    return [
+        (
+            replace(shared, judge=judge),
+            tuple((t, p) for t, p in own if p.judge and (extracts(p.judge) or p.judge.id == judge.id)),
+        )
+        for judge in judges.values()
+    ]
+
+
+def _view_order(made: _ViewGroup) -> tuple[bool, bool, int]:
+    rows = sum(len(panel.entries) for _, panel in made.panels)
+    return bool(made.conditions.variant), made.conditions.protocol != USUAL, -rows

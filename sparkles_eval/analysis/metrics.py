@@ -21,9 +21,7 @@ from sparkles_eval.stats.estimates import FEW, accuracy_estimate, groups_estimat
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.tasks.metrics import METRICS, Level, Metric, SampleScores
-
-ACCURACY = "accuracy"
-"""The criterion under which an answer rule scores (1 right, 0 wrong or invalid), and the metric of its mean."""
+from sparkles_eval.tasks.scorers import CRITERION
 
 _PART = re.compile(r"(?:A(?P<turn>[1-9]\d*))?\.?(?P<criterion>[^.]+)?")
 _ORDER: tuple[Level, ...] = ("headline", "main", "bounds", "detail")
@@ -40,7 +38,7 @@ class Measure:
 
 def extracts(judge: JudgeRow) -> bool:
     """True for a protocol's answer rule, False for a judge that rates."""
-    return tuple(criterion.id for criterion in judge.criteria) == (ACCURACY,)
+    return tuple(criterion.id for criterion in judge.criteria) == (CRITERION,)
 
 
 # --- which metrics ------------------------------------------------------------------------------------------------
@@ -59,7 +57,7 @@ def rating_metric(run: StoredRun, judge: JudgeRow) -> Metric:
     first = headline(run, judge)
     if first.aggregate == "mean":
         return first
-    return find_metric(ACCURACY if extracts(judge) else "judge_score", judge)
+    return find_metric(CRITERION if extracts(judge) else "judge_score", judge)
 
 
 def metrics_of(run: StoredRun, judge: JudgeRow, turns: Sequence[int]) -> tuple[Metric, ...]:
@@ -69,7 +67,7 @@ def metrics_of(run: StoredRun, judge: JudgeRow, turns: Sequence[int]) -> tuple[M
     listed = [_known(name, judge) for name in run.task.metrics]
     found += [one for one in listed if one.level == "main" and _fits(one, judge)]
     if extracts(judge):
-        names = [ACCURACY, "validity", *(["final_validity"] if run.draws > 1 else [])]
+        names = [CRITERION, "validity", *(["final_validity"] if run.draws > 1 else [])]
         found += [replace(_known(name, judge), level="main") for name in names]
         found += [_known(name, judge) for name in ("accuracy_worst", "accuracy_best")]
     else:
@@ -104,14 +102,14 @@ def _leading(names: Sequence[str], judge: JudgeRow) -> list[Metric]:
     """The listed metrics that may lead, in the order of the list; one that always can where none is listed."""
     listed = [_known(name, judge) for name in names]
     leading = [one for one in listed if one.level == "headline" and _fits(one, judge)]
-    return leading or [_known(ACCURACY if extracts(judge) else "judge_score", judge)]
+    return leading or [_known(CRITERION if extracts(judge) else "judge_score", judge)]
 
 
 def _known(name: str, judge: JudgeRow) -> Metric:
     known = METRICS.get(name)
     if known is None:
         return _missing(name, judge)
-    if name == ACCURACY and extracts(judge):  # a scorer may call its column otherwise
+    if name == CRITERION and extracts(judge):  # a scorer may call its column otherwise
         known = replace(known, title=judge.criteria[0].name or known.title)
     return _scaled(known, judge)
 

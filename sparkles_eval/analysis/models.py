@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparkles_eval.analysis.leaderboard import Head, Leaderboard, by_panel
+from sparkles_eval.analysis.leaderboard import Leaderboard, PanelColumn, by_panel
 from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import slug
@@ -21,7 +21,7 @@ class Stand:
     task: TaskSummary
     panel: Panel
     entry: Entry
-    head: Head | None
+    head: PanelColumn | None
     """None while nobody has scored it."""
     standing: Standing | None
 

@@ -23,11 +23,10 @@ from sparkles_eval.stats.arrays import codes
 from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.estimates import FEW, stratified_mean
-from sparkles_eval.stats.exchange import exchange_test
 from sparkles_eval.stats.mcnemar import PairedCounts, mcnemar, paired_difference
 from sparkles_eval.stats.paired import sign_flip
 from sparkles_eval.stats.pairwise import PairTests, pair_tests
-from sparkles_eval.stats.signflip import sign_flip_interval, sign_flip_test
+from sparkles_eval.stats.signflip import exchange_test, sign_flip_interval, sign_flip_test
 
 MANY = 100
 """From so many independent units on, a test may rest on normal theory (30 to 100: exact or permutation)."""

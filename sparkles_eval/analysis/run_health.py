@@ -18,7 +18,7 @@ from sparkles_eval.core.text import one_line
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
-Kind: TypeAlias = Literal[
+HealthKind: TypeAlias = Literal[
     "cut",
     "empty",
     "reasoning",
@@ -71,7 +71,7 @@ _LONG = re.compile(
 class HealthLine:
     """One thing that a run's replies have: `count` of `of` replies (or items), in words, with what to do."""
 
-    kind: Kind
+    kind: HealthKind
     level: HealthLevel
     count: int
     of: int
@@ -159,7 +159,7 @@ def _level(count: int, of: int) -> HealthLevel:
     return "alarm" if share >= ALARM_SHARE else "warning" if share > WARNING_SHARE else "note"
 
 
-def _line(kind: Kind, count: int, of: int, said: str, fix: str = "") -> Iterator[HealthLine]:
+def _line(kind: HealthKind, count: int, of: int, said: str, fix: str = "") -> Iterator[HealthLine]:
     """The line of replies with a fault; none where no reply has it. `said` follows "12 of 12 replies"."""
     if count:
         text = f"{count:,} of {of:,} {'reply' if of == 1 else 'replies'} {said}"

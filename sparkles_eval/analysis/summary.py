@@ -13,9 +13,10 @@ from pathlib import Path
 
 from sparkles_eval import __version__
 from sparkles_eval.analysis.comparability import Comparability, is_reference, titles, told_apart
-from sparkles_eval.analysis.metrics import Measure, unknown
+from sparkles_eval.analysis.metrics import Measure, extracts, unknown
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
-from sparkles_eval.core.errors import Problem
+from sparkles_eval.core.errors import Problem, UserError
+from sparkles_eval.core.names import judge_label
 from sparkles_eval.core.scores import MIN_COVERAGE
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.mapping import now
@@ -250,3 +251,33 @@ def _panel(drafts: list[Entry], label: str) -> Panel:
 def _order(entry: Entry) -> tuple[bool, bool, float, str]:
     value = entry.headline.estimate.value if entry.headline else None
     return entry.reference, not entry.coverage.enough, -value if value is not None else float("inf"), entry.label
+
+
+def narrow(summary: Summary, judges: Sequence[str] = (), protocol: str | None = None) -> Summary:
+    """The panels of that protocol that one of those judges has rated; all, where nothing is named.
+
+    A judge is NAME, NAME@MODEL or the start of a fingerprint (six digits or more). What a rule reads is no judge's, and
+    stays. Raises errors.UserError for a judge or protocol that the summary does not have, with those that it has.
+    """
+    panels = summary.panels
+    known = {panel.judge.id: panel.judge for panel in panels if panel.judge and not extracts(panel.judge)}
+    for selector in judges:
+        if not any(_means(selector, judge) for judge in known.values()):
+            have = ", ".join(sorted({judge_label(judge) for judge in known.values()})) or "none"
+            raise UserError(f"--judge {selector}: no judge of these runs is called so; there are {have}")
+    protocols = sorted({panel.run.protocol for panel in panels})
+    if protocol is not None and protocol not in protocols:
+        raise UserError(f"--protocol {protocol}: no run has it; there are {', '.join(protocols) or 'none'}")
+
+    def kept(panel: Panel) -> bool:
+        if protocol is not None and panel.run.protocol != protocol:
+            return False
+        judge = panel.judge
+        return not judges or judge is None or extracts(judge) or any(_means(selector, judge) for selector in judges)
+
+    tasks = (replace(task, panels=tuple(filter(kept, task.panels))) for task in summary.tasks)
+    return replace(summary, tasks=tuple(task for task in tasks if task.panels))
+
+
+def _means(selector: str, judge: JudgeRow) -> bool:
+    return selector in (judge.name, judge_label(judge)) or (len(selector) >= 6 and judge.id.startswith(selector))

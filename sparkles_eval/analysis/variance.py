@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.analysis.compare import opened
-from sparkles_eval.analysis.metrics import ACCURACY, rating_metric
+from sparkles_eval.analysis.metrics import rating_metric
 from sparkles_eval.analysis.run_scores import ScoredRun, read_scores, sample_value
 from sparkles_eval.analysis.tables import Cell, Head, Table
 from sparkles_eval.core.errors import UserError
@@ -19,6 +19,7 @@ from sparkles_eval.stats.variance import VarianceBudget, variance_budget
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric
+from sparkles_eval.tasks.scorers import CRITERION
 
 _SINGLE = "asked once and judged once: ask with `run --epochs 3`, or judge with `judge --repeats 3`, to learn"
 
@@ -86,7 +87,7 @@ def _budget(store: Store, column: ScoredRun) -> Budget:
     if len(items) == len(scored):
         return Budget(column, metric, None, means.se_cr1, _SINGLE)
     found = variance_budget([v for _, _, v in scored], [i for i, _, _ in scored], [e for _, e, _ in scored])
-    notes = [found.note, *([] if metric.name != ACCURACY else ["an answer rule has no noise of its own"])]
+    notes = [found.note, *([] if metric.name != CRITERION else ["an answer rule has no noise of its own"])]
     return Budget(column, metric, found, means.se_cr1, "; ".join(filter(None, notes)))
 
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from sparkles_eval.analysis.answer_flags import Scan, scan_answers
 from sparkles_eval.analysis.comparability import is_reference
-from sparkles_eval.analysis.metrics import ACCURACY, extracts, find_metric, rating_metric
+from sparkles_eval.analysis.metrics import extracts, find_metric, rating_metric
 from sparkles_eval.analysis.run_scores import read_scores
 from sparkles_eval.judges.answer_ratings import COPIED
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
+from sparkles_eval.tasks.scorers import CRITERION
 
 NULL_SHARE = 0.2
 """Of the judge's scale, from its low end: an answer that says nothing should not get more."""
@@ -78,7 +79,7 @@ def control_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
 
 
 def _control(store: Store, run: StoredRun, judge: JudgeRow) -> list[str]:
-    metric = find_metric(ACCURACY, judge) if extracts(judge) else rating_metric(run, judge)
+    metric = find_metric(CRITERION, judge) if extracts(judge) else rating_metric(run, judge)
     values = read_scores(store, run, judge).values(metric).values
     if np.isnan(values).all():
         return []

@@ -14,8 +14,7 @@ from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.report import render_report
-from sparkles_eval.reports.terminal_health import print_health
-from sparkles_eval.reports.terminal_table import print_tables
+from sparkles_eval.reports.terminal_table import print_health, print_tables
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 

@@ -86,7 +86,7 @@ def _show(
 
     from sparkles_eval.analysis.judges import audit_tables
     from sparkles_eval.analysis.judges.audit import audit_report
-    from sparkles_eval.analysis.judges.audit_quotes import rehearsals
+    from sparkles_eval.analysis.judges.audit_tables import rehearsals
     from sparkles_eval.cli.table_output import present
     from sparkles_eval.core.files import write_output
     from sparkles_eval.engine.jobs import judge_row

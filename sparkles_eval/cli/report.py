@@ -62,8 +62,7 @@ def report(
 
       sparkles-eval report --judge sparkles@openai/gpt-4o --protocol strict --figures figures
     """
-    from sparkles_eval.analysis.filter import narrow
-    from sparkles_eval.analysis.summary import summarise
+    from sparkles_eval.analysis.summary import narrow, summarise
     from sparkles_eval.reports.report import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
     from sparkles_eval.reports.terminal_table import print_tables

@@ -170,11 +170,11 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
     draft = out.with_name(f"{out.name}.draft")
     with Store(draft) as made:
         with made.transaction() as db:
-            merge_rows(store, made, part)
+            merged = merge_rows(store, made, part)
             db.execute("UPDATE images SET bytes = NULL")  # pictures are their owners' to give away
             if not thumbnails:
                 db.execute("UPDATE images SET thumbnail = NULL")
-            recompute_panels(made)
+            recompute_panels(made, merged.panel_runs)
             db.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the only thing that tells when this was made
         summary = summarise(made)
         for place in secrets(made):

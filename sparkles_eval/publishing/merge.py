@@ -13,7 +13,7 @@ from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.publishing.merge_rows import Conflict, MergeResult, merge_rows
 from sparkles_eval.publishing.open_store import open_readonly
-from sparkles_eval.publishing.stored_panels import recompute_panels
+from sparkles_eval.publishing.stored_panels import PanelRun, recompute_panels
 from sparkles_eval.store.store import Store
 
 _MOST_NAMED = 20
@@ -47,6 +47,7 @@ def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merge
     added: Counter[str] = Counter()
     conflicts: list[Conflict] = []
     filled = 0
+    panel_runs: set[PanelRun] = set()
     with target.transaction():
         for path in sources:
             with open_readonly(path) as source:
@@ -54,9 +55,10 @@ def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merge
             added.update(done.added)
             conflicts += done.conflicts
             filled += done.filled
+            panel_runs |= done.panel_runs
         if conflicts and not keep_first:
             raise StoreError(_told(conflicts, target.path))
-        notes = recompute_panels(target)
+        notes = recompute_panels(target, panel_runs)
     return MergeResult(added, filled, tuple(conflicts), tuple(notes))
 
 

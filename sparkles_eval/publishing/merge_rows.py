@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.publishing.discrepancies import row_address
-from sparkles_eval.publishing.stored_panels import find_panel, is_panel
+from sparkles_eval.publishing.stored_panels import PanelRun, find_panel, is_panel
 from sparkles_eval.publishing.table_keys import LEDGER, TABLES, WORKED_OUT, TableKeys
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.mapping import dump
@@ -43,6 +43,8 @@ class MergeResult:
     filled: int
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
+    panel_runs: frozenset[PanelRun] = frozenset()
+    """What panels had scored in the source; their scores are computed again from the votes."""
 
     @property
     def changed(self) -> bool:
@@ -96,6 +98,7 @@ class _RowMerger:
         self._added: Counter[str] = Counter()
         self._filled = 0
         self._conflicts: list[Conflict] = []
+        self._panel_runs: frozenset[PanelRun] = frozenset()
 
     def done(self) -> MergeResult:
         self._fresh("lost_items", "run_id, sample_id, epoch, PRIMARY KEY (run_id, sample_id, epoch)")
@@ -109,7 +112,7 @@ class _RowMerger:
         for table in TABLES:
             self._bring(table)
         self._db.execute("DROP TABLE temp.incoming")
-        return MergeResult(self._added, self._filled, tuple(self._conflicts))
+        return MergeResult(self._added, self._filled, tuple(self._conflicts), panel_runs=self._panel_runs)
 
     def _fresh(self, name: str, columns: str) -> None:
         self._db.execute(f"DROP TABLE IF EXISTS temp.{name}")
@@ -138,8 +141,13 @@ class _RowMerger:
         if table.name == "scores":  # a panel's follow from its votes, which may be more here
             judges = list(read_runs.all_judges(self._target).values())
             panels = [judge.id for judge in judges if is_panel(judge) and find_panel(judge, judges)]
-            where.append("judge_id NOT IN (SELECT value FROM json_each(:panels))")
             values["panels"] = dump(panels)
+            of_panels = "judge_id IN (SELECT value FROM json_each(:panels))"
+            left = self._source.connection.execute(
+                f"SELECT DISTINCT judge_id, run_id FROM main.scores WHERE {' AND '.join([*where, of_panels])}", values
+            )
+            self._panel_runs = frozenset((row[0], row[1]) for row in left)
+            where.append(f"NOT {of_panels}")
         chosen = f"WHERE {' AND '.join(f'({condition})' for condition in where)}" if where else ""
         order = "ORDER BY id" if table.numbered else ""
         rows = self._source.connection.execute(

@@ -22,7 +22,7 @@ from sparkles_eval.publishing.check_bundle import BundleRejected, CheckedBundle,
 from sparkles_eval.publishing.config import LeaderboardOptions
 from sparkles_eval.publishing.merge_rows import Conflict, merge_rows
 from sparkles_eval.publishing.open_store import open_untrusted
-from sparkles_eval.publishing.stored_panels import recompute_panels
+from sparkles_eval.publishing.stored_panels import PanelRun, recompute_panels
 from sparkles_eval.reports.config import SiteOptions
 from sparkles_eval.reports.site import render_site
 from sparkles_eval.reports.toolkit.links import PageName
@@ -58,8 +58,6 @@ def _record(run: RunIdentity) -> Comparability:
 
 
 def _differing(members: Sequence[tuple[str, RunIdentity]], like: str | None) -> Iterator[tuple[str, str]]:
-    if len({name for name, _ in members}) < 2:
-        return  # one bundle's own runs: each kind stands in a table of its own
     for difference in differences([(name, _record(run)) for name, run in members]):
         right = difference.value_of(like) if like else None
         for value, names in difference.values.items():
@@ -180,17 +178,20 @@ def _inspected(
 
 def _merged(sound: Sequence[CheckedBundle], path: Path, reasons: dict[str, list[str]]) -> list[str]:
     """Merge one bundle after the other, each as a whole or not at all; gives what a panel could not be told of."""
+    panel_runs: set[PanelRun] = set()
     with Store(path) as target:
         for one in sound:
             try:
                 with target.transaction(), open_untrusted(one.store) as source:
-                    _agreeing(merge_rows(source, target).conflicts, one)
+                    merged = merge_rows(source, target)
+                    _agreeing(merged.conflicts, one)
+                    panel_runs |= merged.panel_runs
             except BundleRejected as error:
                 reasons[one.name] = list(error.reasons)
             except StoreError as error:
                 reasons[one.name] = [str(error)]
         with target.transaction():
-            return recompute_panels(target)
+            return recompute_panels(target, panel_runs)
 
 
 def _agreeing(conflicts: Sequence[Conflict], one: CheckedBundle) -> None:

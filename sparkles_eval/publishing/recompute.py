@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from sparkles_eval.analysis.judges.panel_scores import panel_scores
+from sparkles_eval.analysis.judges.panel_scores import panel_scores, scored_runs
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.core import Response, Score, Status, Usage
 from sparkles_eval.core.errors import UserError
@@ -209,8 +209,7 @@ def _against(rows: Mapping[Place, _ScoreAt], read: Mapping[int, Ratings]) -> Ite
 def _panels(store: Store, done: Recomputed) -> Iterator[Discrepancy]:
     judges = list(read_runs.all_judges(store).values())
     for judge in filter(is_panel, judges):
-        rows = store.connection.execute("SELECT DISTINCT run_id FROM scores WHERE judge_id = ?", (judge.id,))
-        run_ids = [row[0] for row in rows]
+        run_ids = sorted(scored_runs(store, judge.id))
         panel = find_panel(judge, judges)
         if not run_ids:
             continue

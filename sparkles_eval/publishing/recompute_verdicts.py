@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from sparkles_eval.core import Sample, fingerprint
 from sparkles_eval.core.content import overlay
@@ -13,6 +13,7 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.judges.base import AnsweredSample, Judge
 from sparkles_eval.judges.load import find_judge, load_judge
 from sparkles_eval.judges.parsing import PAPER_PAIRS, READERS, Expected, Parser
+from sparkles_eval.judges.reference import Reading
 from sparkles_eval.publishing.discrepancies import Discrepancy, shown_value
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
@@ -115,7 +116,7 @@ def _rule_judges() -> Iterator[Judge]:
                 found = find_judge(folder.name)
                 if found is None or found.spec.kind == "rubric":
                     continue
-                for protocol in ("strict", *found.spec.protocols):
+                for protocol in dict.fromkeys((*get_args(Reading), *found.spec.protocols)):
                     yield load_judge(folder.name, protocol=protocol)
             except UserError:  # a folder that is no judge
                 continue

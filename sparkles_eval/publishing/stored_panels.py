@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import product
-from typing import cast
+from typing import TypeAlias, cast
 
 from sparkles_eval.analysis.judges.panel_scores import panel_scores, scored_runs
 from sparkles_eval.core.errors import UserError
@@ -16,6 +16,8 @@ from sparkles_eval.store.read_runs import all_judges
 from sparkles_eval.store.rows import JudgeRow, ScoreRow
 from sparkles_eval.store.store import Store
 
+PanelRun: TypeAlias = tuple[str, str]
+"""The id of a panel, and of a run that it has scored."""
 _MOST = 10_000
 """Ways to put a panel together that are tried."""
 
@@ -62,11 +64,12 @@ def _card(row: JudgeRow) -> JudgeCard:
     return JudgeCard(row.name, row.version, row.title, row.criteria, row.low, row.high, sees, row.id, row.model)
 
 
-def recompute_panels(store: Store) -> list[str]:
+def recompute_panels(store: Store, panel_runs: Collection[PanelRun] = ()) -> list[str]:
     """Bring every panel's scores up to what its votes amount to now; gives what could not be, each in a sentence.
 
-    Written within the caller's transaction, and only where something changes. A score is dated by the last vote on
-    its run, so that the same votes give the same rows.
+    Each panel keeps to the runs that it has scored, here or as `panel_runs` says. Written within the caller's
+    transaction, and only where something changes. A score is dated by the last vote on its run, so that the same votes
+    give the same rows.
     """
     judges, untold = list(all_judges(store).values()), []
     for judge in filter(is_panel, judges):
@@ -74,7 +77,7 @@ def recompute_panels(store: Store) -> list[str]:
         if panel is None:
             untold.append(f"{judge.name}: its members are not all in {store.path}; its scores stay as they were")
             continue
-        run_ids = scored_runs(store, panel)
+        run_ids = sorted({run for judge_id, run in panel_runs if judge_id == judge.id} | scored_runs(store, judge.id))
         try:
             rows = panel_scores(store, panel, run_ids)
         except UserError as error:

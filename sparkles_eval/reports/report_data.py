@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkles_eval.analysis.leaderboard import Head, Leaderboard, Line, View, by_panel, leaderboard
+from sparkles_eval.analysis.leaderboard import Leaderboard, Line, PanelColumn, View, by_panel, leaderboard
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.models import ModelView, models
 from sparkles_eval.analysis.ranking import Standing
 from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.analysis.run_health import RunHealth, run_health
 from sparkles_eval.analysis.summary import Entry, Summary
-from sparkles_eval.analysis.tables import Cell as TableCell
-from sparkles_eval.analysis.tables import Head as TableHead
-from sparkles_eval.analysis.tables import Span, Table
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core.names import judge_name, slug
 from sparkles_eval.core.text import format_count, format_time, one_line, visible
 from sparkles_eval.reports.config import SiteOptions
@@ -56,7 +54,7 @@ class Download:
 
 def downloads(board: Leaderboard, summary: Summary) -> tuple[Download, ...]:
     """Every view, then every panel of the leaderboard, each once."""
-    panels: dict[str, Head] = {head.panel.id: head for view in board.views for head in view.heads}
+    panels: dict[str, PanelColumn] = {head.panel.id: head for view in board.views for head in view.heads}
     plain = {key: _stem(head) for key, head in panels.items()}
     twice = {stem for stem, count in Counter(plain.values()).items() if count > 1}
     stems = {key: f"{stem}-{slug(key)}" if stem in twice else stem for key, stem in plain.items()}
@@ -66,7 +64,7 @@ def downloads(board: Leaderboard, summary: Summary) -> tuple[Download, ...]:
     )
 
 
-def _stem(head: Head) -> str:
+def _stem(head: PanelColumn) -> str:
     """A panel's task, protocol, alteration and judge: "bison-v1-strict". Data, prompts and arguments may differ too."""
     run, judge = head.panel.run, head.panel.judge
     parts = [run.protocol, run.variant, f"{judge.name}-{judge.id[:8]}" if judge and not head.checked else ""]
@@ -96,7 +94,7 @@ def _download(summary: Summary) -> str:
     return f"sparkles-eval {summary.version}, {format_time(summary.made_at)}; intervals are 95%"
 
 
-def _published_note(head: Head) -> str:
+def _published_note(head: PanelColumn) -> str:
     assert head.published is not None
     return one_line(f"published: {head.published.source}; {head.published.conditions}")
 
@@ -104,26 +102,26 @@ def _published_note(head: Head) -> str:
 # --- a view: models by tasks --------------------------------------------------------------------------------------
 
 
-def _view_heads(view: View, *, long: bool) -> tuple[TableHead, ...]:
-    made = [TableHead("model", "model"), TableHead("kind", "kind")]
+def _view_heads(view: View, *, long: bool) -> tuple[Head, ...]:
+    made = [Head("model", "model"), Head("kind", "kind")]
     for number, head in enumerate(view.heads, 1):
         name, title = (
             f"{slug(head.task.name)}_{head.column.name}_{number}",
             one_line(f"{head.task.title} {head.column.title}"),
         )
-        made.append(TableHead(name, f"{title} [95%]", head.column.unit))
+        made.append(Head(name, f"{title} [95%]", head.column.unit))
         if long:
-            made += [TableHead(f"{name}_{what}", f"{title} {what}", "count") for what in ("n", "total")]
-            made += [TableHead(f"{name}_{what}", f"{title} {what}", "count") for what in ("rank_low", "rank_high")]
-            made.append(TableHead(f"{name}_letters", f"{title} letters"))
+            made += [Head(f"{name}_{what}", f"{title} {what}", "count") for what in ("n", "total")]
+            made += [Head(f"{name}_{what}", f"{title} {what}", "count") for what in ("rank_low", "rank_high")]
+            made.append(Head(f"{name}_letters", f"{title} letters"))
         else:
-            made += [TableHead(f"{name}_n", "n of N"), TableHead(f"{name}_rank", "rank")]
+            made += [Head(f"{name}_n", "n of N"), Head(f"{name}_rank", "rank")]
     return tuple(made)
 
 
-def _view_rows(view: View, *, long: bool) -> Iterator[tuple[TableCell, ...]]:
+def _view_rows(view: View, *, long: bool) -> Iterator[tuple[Cell, ...]]:
     for row in (*view.lines, *view.references, *view.published):
-        cells: list[TableCell] = [one_line(row.label), row.kind]
+        cells: list[Cell] = [one_line(row.label), row.kind]
         for cell in row.cells:
             measure, standing = (cell.measure, cell.standing) if cell else (None, None)
             cells.append(Span.of(measure.estimate) if measure else Span(None))
@@ -131,13 +129,13 @@ def _view_rows(view: View, *, long: bool) -> Iterator[tuple[TableCell, ...]]:
         yield tuple(cells)
 
 
-def _counts(row: Line, measure: Measure | None, standing: Standing | None) -> list[TableCell]:
+def _counts(row: Line, measure: Measure | None, standing: Standing | None) -> list[Cell]:
     known = measure.estimate if measure and row.kind != "guessing" else None
     ranks = (standing.rank_low, standing.rank_high, standing.letters) if standing else (None, None, "")
     return [known.n if known else None, known.total if known else None, *ranks]
 
 
-def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list[TableCell]:
+def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list[Cell]:
     known = measure.estimate if measure and row.kind != "guessing" else None
     return [format_count(known.n, known.total) if known else "", rank_words(standing)]
 
@@ -154,20 +152,20 @@ def rank_words(standing: Standing | None) -> str:
 
 # --- a panel: every metric ----------------------------------------------------------------------------------------
 
-_LONG: tuple[TableHead, ...] = (
-    *(TableHead(name, name) for name in ("task", "model", "kind", "run", "metric", "unit")),
-    TableHead("value", "value [95%]", "number"),
-    *(TableHead(name, name, "count") for name in ("n", "total", "clusters")),
-    TableHead("method", "method"),
-    TableHead("note", "note"),
-    *(TableHead(name, name, "count") for name in ("rank_low", "rank_high")),
-    TableHead("letters", "letters"),
-    *(TableHead(name, name, "count") for name in ("graded", "asked")),
-    *(TableHead(name, name, "number") for name in ("cost_usd", "judging_usd", "seconds")),
+_LONG: tuple[Head, ...] = (
+    *(Head(name, name) for name in ("task", "model", "kind", "run", "metric", "unit")),
+    Head("value", "value [95%]", "number"),
+    *(Head(name, name, "count") for name in ("n", "total", "clusters")),
+    Head("method", "method"),
+    Head("note", "note"),
+    *(Head(name, name, "count") for name in ("rank_low", "rank_high")),
+    Head("letters", "letters"),
+    *(Head(name, name, "count") for name in ("graded", "asked")),
+    *(Head(name, name, "number") for name in ("cost_usd", "judging_usd", "seconds")),
 )
 
 
-def _panel(head: Head, stem: str, summary: Summary) -> Download:
+def _panel(head: PanelColumn, stem: str, summary: Summary) -> Download:
     panel = head.panel
     title = one_line(f"{head.task.title}{f', {panel.label}' if panel.label else ''}")
     notes = (*_conditions(head), _download(summary))
@@ -177,14 +175,14 @@ def _panel(head: Head, stem: str, summary: Summary) -> Download:
     return Download(stem, title, panel.id, _files(stem, data, shown))
 
 
-def _conditions(head: Head) -> Iterator[str]:
+def _conditions(head: PanelColumn) -> Iterator[str]:
     run, judge = head.panel.run, head.panel.judge
     yield one_line(f"{run.protocol} protocol v{run.protocol_version}, prompt {run.prompt_hash}, data {run.data_hash}")
     if judge:
         yield one_line(f"scored by {judge_name(judge)} v{judge.version}, {judge.id}")
 
 
-def _long(head: Head, entry: Entry) -> Iterator[tuple[TableCell, ...]]:
+def _long(head: PanelColumn, entry: Entry) -> Iterator[tuple[Cell, ...]]:
     standing = head.standings.by_run.get(entry.run.id)
     kind = entry.run.model.kind if entry.reference else "model"
     invalid = invalid_rate(entry)
@@ -215,17 +213,17 @@ def _long(head: Head, entry: Entry) -> Iterator[tuple[TableCell, ...]]:
         )
 
 
-def _short_columns(head: Head) -> Sequence[Metric]:
+def _short_columns(head: PanelColumn) -> Sequence[Metric]:
     return [column for column in head.panel.columns if column.level in ("headline", "main")]
 
 
-def _short_heads(head: Head) -> tuple[TableHead, ...]:
-    shown = (TableHead(c.name, f"{one_line(c.title)} [95%]", c.unit) for c in _short_columns(head))
-    invalid = (TableHead("invalid", "Invalid [95%]", "percent"),) if head.checked else ()
-    return (TableHead("model", "model"), *shown, *invalid, TableHead("rank", "rank"), TableHead("n", "graded n of N"))
+def _short_heads(head: PanelColumn) -> tuple[Head, ...]:
+    shown = (Head(c.name, f"{one_line(c.title)} [95%]", c.unit) for c in _short_columns(head))
+    invalid = (Head("invalid", "Invalid [95%]", "percent"),) if head.checked else ()
+    return (Head("model", "model"), *shown, *invalid, Head("rank", "rank"), Head("n", "graded n of N"))
 
 
-def _short(head: Head, entry: Entry) -> tuple[TableCell, ...]:
+def _short(head: PanelColumn, entry: Entry) -> tuple[Cell, ...]:
     measures = [entry.measure(column.name) for column in _short_columns(head)]
     if head.checked:
         measures.append(invalid_rate(entry))
@@ -260,7 +258,7 @@ class ReportData:
     """Why there are no figures; "" where there are some, or none was wished for."""
 
     @property
-    def heads(self) -> Mapping[str, Head]:
+    def heads(self) -> Mapping[str, PanelColumn]:
         """The head of each scored panel, by `Panel.id`."""
         return by_panel(self.board)
 

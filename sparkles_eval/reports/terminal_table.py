@@ -5,6 +5,8 @@ One table per panel, every metric with its interval, graded n of N, and the reas
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
@@ -12,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.run_health import HealthLevel, RunHealth
 from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line
@@ -132,3 +135,19 @@ def unscored(coverage: Coverage) -> list[str]:
     if rest:
         lines.append(f"{sum(count for _, count in rest):,} unscored for {len(rest)} other reasons")
     return lines
+
+
+_STYLES: Mapping[HealthLevel, str] = {"alarm": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def print_health(health: Sequence[RunHealth], console: Console) -> None:
+    """Print the block; nothing where no run has a line."""
+    ill = [one for one in health if one.lines]
+    if not ill:
+        return
+    console.print()
+    console.print(Text("Run health", style="bold"))
+    for one in ill:
+        console.print(Text.assemble(" ", one.who, (f"  {one.replies:,} replies", "dim")))
+        for line in one.lines:
+            console.print(Padding(Text(line.text, style=_STYLES[line.level]), (0, 0, 0, 3)))

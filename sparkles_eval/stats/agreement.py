@@ -15,6 +15,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Values, ValueTable, floats, is_constant, same_length, table
 from sparkles_eval.stats.distributions import t_critical, t_two_sided
 
+__all__ = ["Alpha", "BlandAltman", "Icc", "Kappa", "bland_altman", "icc", "krippendorff", "weighted_kappa"]
+
 MeasurementLevel: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
 LIMIT = 1.96

@@ -27,6 +27,18 @@ from sparkles_eval.stats.arrays import (
 from sparkles_eval.stats.distributions import normal_cdf, normal_quantile
 from sparkles_eval.stats.pairwise import cluster_sums
 
+__all__ = [
+    "Bootstrap",
+    "ClusterTotals",
+    "bca_mean",
+    "bootstrap",
+    "bootstrap_means",
+    "cluster_totals",
+    "pair_intervals",
+    "percentile_intervals",
+    "weighted_means",
+]
+
 WHOLE_FACTORS = (1, 2, 3, 6, 12)
 """Dialogue scores are multiples of 1/6: times one of these, sums are whole and float32 adds them without error."""
 FLOAT32_WHOLE = 2**24

@@ -10,6 +10,8 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import BoolArray, FloatArray, ValueTable, complete_table
 
+__all__ = ["BradleyTerry", "bradley_terry"]
+
 
 @dataclass(frozen=True, slots=True)
 class BradleyTerry:

@@ -15,6 +15,8 @@ from sparkles_eval.stats.arrays import FloatArray, Values, complete, is_constant
 from sparkles_eval.stats.distributions import z_critical
 from sparkles_eval.stats.intervals import Interval
 
+__all__ = ["CrossFit", "Isotonic", "Linear", "cross_fit", "isotonic", "linear", "panel_reliability", "rogan_gladen"]
+
 
 @dataclass(frozen=True, slots=True)
 class Isotonic:

@@ -15,6 +15,18 @@ from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, cod
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.intervals import Interval, wilson
 
+__all__ = [
+    "ClusterWilson",
+    "ClusteredMean",
+    "DesignEffect",
+    "TwoWay",
+    "cluster_wilson",
+    "clustered_mean",
+    "connected_clusters",
+    "design_effect",
+    "two_way",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:

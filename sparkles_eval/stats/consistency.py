@@ -13,6 +13,15 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import IntArray, Labels, Values, codes, floats, same_length
 
+__all__ = [
+    "DialogueScore",
+    "GroupConsistency",
+    "chance_consistency",
+    "dialogue_score",
+    "group_consistency",
+    "nlvr2_group",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class GroupConsistency:

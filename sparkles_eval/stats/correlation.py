@@ -13,6 +13,16 @@ import numpy as np
 
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, floats, is_constant, midranks, same_length
 
+__all__ = [
+    "Correlations",
+    "JudgeCorrelations",
+    "KendallTest",
+    "correlations",
+    "judge_correlations",
+    "kendall_test",
+    "pearson",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Correlations:

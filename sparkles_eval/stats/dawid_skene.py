@@ -12,6 +12,8 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import BoolArray, FloatArray, ValueTable, table
 
+__all__ = ["DawidSkene", "dawid_skene"]
+
 
 @dataclass(frozen=True, slots=True)
 class DawidSkene:

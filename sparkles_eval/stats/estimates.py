@@ -16,10 +16,18 @@ from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, floats, is_constant, same_length
 from sparkles_eval.stats.clusters import cluster_wilson, clustered_mean
-from sparkles_eval.stats.consistency import GroupConsistency, group_consistency
 from sparkles_eval.stats.distributions import t_critical, z_critical
 from sparkles_eval.stats.intervals import clopper_pearson, wilson
 from sparkles_eval.stats.signflip import sign_flip_interval
+
+__all__ = [
+    "StratifiedMean",
+    "accuracy_estimate",
+    "groups_estimate",
+    "mean_estimate",
+    "stratified_estimate",
+    "stratified_mean",
+]
 
 FEW = 30
 """Below this many independent units: exact or permutation intervals, and no ranking (Bowyer et al. 2025)."""
@@ -165,46 +173,10 @@ def stratified_estimate(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ConsistencyEstimate:
-    """Consistency as tables print it, beside what a guesser would get on groups of these sizes."""
-
-    estimate: Estimate
-    """n counts groups, not items."""
-    groups: GroupConsistency
-
-
-def consistency_estimate(
-    values: Values,
-    groups: Labels,
-    clusters: Labels | None = None,
-    *,
-    chance: float = 0.5,
-    alpha: float = 0.05,
-) -> ConsistencyEstimate:
-    """Share of groups with every item right, its interval over groups, and the chance level for these group sizes.
-
-    `values` as in `accuracy_estimate`, except that None (missing) makes its group inconsistent. `clusters`, one label
-    per item, nest the groups (an NLVR2 image set holds several sentences); by default each group stands alone.
-    The note gives the chance level and, where groups differ in size, their sizes.
-    """
-    found = group_consistency(values, groups, chance=chance)
-    if found.consistency is None or found.chance is None:
-        return ConsistencyEstimate(Estimate(None, None, None, 0, 0, 0, note="no groups"), found)
-    group = codes(groups)[0]
-    first = np.unique(group, return_index=True)[1]
-    labels: Labels = np.arange(found.groups)
-    if clusters is not None:
-        same_length("consistency_estimate", group, clusters)
-        labels = codes(clusters)[0][first]
-    estimate = _groups(found.complete.astype(np.float64), labels, found.sizes, found.chance, alpha)
-    return ConsistencyEstimate(estimate, found)
-
-
 def groups_estimate(
     values: Values, sizes: Mapping[int, int], clusters: Labels, chance: float | None, *, alpha: float = 0.05
 ) -> Estimate:
-    """Share of groups with every item right, given a 1 or 0 for each group: `consistency_estimate` without the items.
+    """Share of groups with every item right, given a 1 or 0 for each group.
 
     `sizes` counts groups by their number of items and `chance` is the level that a guesser gets; both are in the note.
     """

@@ -12,9 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, complete, same_length
+from sparkles_eval.stats.arrays import FloatArray, Values, complete, same_length
 from sparkles_eval.stats.correlation import pearson
 from sparkles_eval.stats.distributions import t_critical, z_critical
+
+__all__ = [
+    "LabelPlan",
+    "PairScores",
+    "PredictionPowered",
+    "Stratified",
+    "Stratum",
+    "combine_strata",
+    "effective_labels",
+    "labels_needed",
+    "ppi_difference",
+    "ppi_mean",
+    "stratified_ppi",
+]
 
 FEW_LABELS = 10
 """A stratum with fewer labels has no trustworthy variance."""
@@ -207,21 +221,3 @@ def labels_needed(
 def _up(n: float) -> int:
     """Rounded up, and not pushed over a whole number by rounding noise."""
     return max(1, math.ceil(n - 1e-9))
-
-
-def draw_to_label(count: int, unlabelled: Labels, *, seed: int = 0) -> IntArray:
-    """Positions of `count` dialogues to label next, at random and spread evenly over the strata named in `unlabelled`.
-
-    At random, because labels picked by the judge's score (its doubts, its extremes) make the estimates of this file
-    biased. Raises UserError when fewer are left. Sorted ascending; the same seed draws the same.
-    """
-    group, strata = codes(unlabelled)
-    if not 0 <= count <= group.size:
-        raise UserError(f"draw_to_label: {count} wished, {group.size} unlabelled; ask for at most those")
-    order = np.random.default_rng(seed).permutation(group.size)
-    turn = np.zeros(group.size, dtype=np.int64)
-    for stratum in range(strata):
-        mine = order[group[order] == stratum]
-        turn[mine] = np.arange(mine.size)
-    first = np.lexsort((np.argsort(order), turn))
-    return np.sort(first[:count]).astype(np.int64)

@@ -21,6 +21,20 @@ from sparkles_eval.stats.distributions import (
     z_critical,
 )
 
+__all__ = [
+    "ChanceTest",
+    "Interval",
+    "MeanInterval",
+    "against_chance",
+    "binomial_two_sided",
+    "clopper_pearson",
+    "jeffreys",
+    "mean_t",
+    "rule_of_three",
+    "upper_bound",
+    "wilson",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import Values, floats
 from sparkles_eval.stats.intervals import Interval, wilson
+
+__all__ = ["InvalidPolicies", "RetryBias", "invalid_policies", "retry_bias"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +71,3 @@ def retry_bias(right: float, wrong: float, invalid: float) -> RetryBias:
     if valid == 0:
         return RetryBias(right, None, None)
     return RetryBias(right, right / valid, 1 / valid)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreBounds:
-    """Mean score of the graded, and the worst and best it could be if all had been graded."""
-
-    graded_mean: float | None
-    low: float
-    high: float
-    missing_rate: Interval
-
-
-def score_bounds(values: Values, scale: tuple[float, float]) -> ScoreBounds:
-    """How much could the answers hide that the judge failed to grade (None in `values`)?
-
-    Every missing score is set to the scale's lowest, then to its highest mark. Needs no assumption; verdicts are not
-    missing at random, as bad answers break judges. Source: Manski 2003. Raises UserError for no values.
-    """
-    scores = floats(values, "score_bounds")
-    if scores.size == 0:
-        raise UserError("score_bounds: no values; give one per item asked, None where not graded")
-    known = scores[~np.isnan(scores)]
-    missing = scores.size - known.size
-    total = float(known.sum())
-    return ScoreBounds(
-        graded_mean=float(known.mean()) if known.size else None,
-        low=(total + missing * scale[0]) / scores.size,
-        high=(total + missing * scale[1]) / scores.size,
-        missing_rate=wilson(missing, scores.size),
-    )

@@ -27,6 +27,19 @@ from sparkles_eval.stats.distributions import t_two_sided
 from sparkles_eval.stats.intervals import Interval, binomial_two_sided, upper_bound, wilson
 from sparkles_eval.stats.signflip import sign_flip_test
 
+__all__ = [
+    "AttackReport",
+    "Halo",
+    "LengthBias",
+    "PositionBias",
+    "SelfPreference",
+    "attack_report",
+    "halo",
+    "length_bias",
+    "position_bias",
+    "self_preference",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class AttackReport:

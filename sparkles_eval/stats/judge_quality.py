@@ -15,6 +15,19 @@ from sparkles_eval.stats.distributions import t_cdf
 from sparkles_eval.stats.multiplicity import benjamini_yekutieli
 from sparkles_eval.stats.variance import repeat_variance
 
+__all__ = [
+    "AltTest",
+    "Compression",
+    "Repeatability",
+    "Separability",
+    "agreement_with_confidence",
+    "alt_test",
+    "compression",
+    "mark_counts",
+    "repeatability",
+    "separability",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Repeatability:

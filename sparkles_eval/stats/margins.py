@@ -12,6 +12,15 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.distributions import normal_cdf, t_critical, z_critical
 from sparkles_eval.stats.mcnemar import IndependentDifference, independent_difference, mcnemar
 
+__all__ = [
+    "LeastFavourable",
+    "McNemarRange",
+    "largest_sd",
+    "mcnemar_range",
+    "touching_intervals_p",
+    "worst_case_difference",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class McNemarRange:

@@ -15,6 +15,17 @@ from sparkles_eval.stats.arrays import Values, complete, same_length
 from sparkles_eval.stats.distributions import binomial_cdf, binomial_pmf, chi2_tail, normal_two_sided, z_critical
 from sparkles_eval.stats.intervals import Interval, wilson
 
+__all__ = [
+    "IndependentDifference",
+    "McNemar",
+    "PairedCounts",
+    "PairedDifference",
+    "independent_difference",
+    "mcnemar",
+    "paired_counts",
+    "paired_difference",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class PairedCounts:

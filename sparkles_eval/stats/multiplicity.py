@@ -9,6 +9,8 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import BoolArray, FloatArray, Values, floats
 
+__all__ = ["Adjusted", "adjust", "benjamini_hochberg", "benjamini_yekutieli", "bonferroni", "holm"]
+
 
 def holm(p: Values) -> FloatArray:
     """Holm's adjustment, for claims: valid under any dependence. Sort, multiply by K - r + 1, running maximum, cap 1.

@@ -14,6 +14,23 @@ from sparkles_eval.stats.distributions import normal_quantile, normal_two_sided,
 from sparkles_eval.stats.intervals import MeanInterval, mean_t
 from sparkles_eval.stats.signflip import SignFlip, sign_flip_test
 
+__all__ = [
+    "ClusteredDifference",
+    "EffectSize",
+    "NonInferiority",
+    "PairedTest",
+    "Wilcoxon",
+    "clustered_difference",
+    "effect_sizes",
+    "hodges_lehmann",
+    "n_non_inferiority",
+    "non_inferiority",
+    "paired_non_inferiority",
+    "paired_t",
+    "sign_flip",
+    "wilcoxon",
+]
+
 
 def _pair(a: Values, b: Values, who: str) -> tuple[FloatArray, FloatArray]:
     x, y = complete(a, f"{who}: first model"), complete(b, f"{who}: second model")

@@ -14,6 +14,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, ValueTable, codes, same_length, table
 from sparkles_eval.stats.signflip import sign_flip_test
 
+__all__ = ["PairTests", "cluster_sums", "pair_tests"]
+
 
 @dataclass(frozen=True, slots=True)
 class PairTests:
@@ -123,35 +125,3 @@ def _flipped(x: FloatArray, group: IntArray, i: int, j: int) -> float:
     keep = ~np.isnan(x[:, i]) & ~np.isnan(x[:, j])
     found = codes(group[keep])[0]
     return sign_flip_test(np.bincount(found, weights=x[keep, i] - x[keep, j])).p_two_sided
-
-
-def pair_sign_flips(
-    scores: ValueTable, clusters: Labels | None = None, *, resamples: int = 10_000, seed: int = 0
-) -> FloatArray:
-    """Two-sided Monte Carlo sign-flip p of every pair: (1 + hits) / (1 + resamples), one set of signs for all pairs.
-
-    Whole clusters change sign. `scores` must be complete (items x models): for pairs with gaps, or an exact p, use
-    `paired.sign_flip`. Source: Fisher 1935; Phipson and Smyth 2010.
-    """
-    x = _table(scores, "pair_sign_flips")
-    if np.isnan(x).any():
-        raise UserError("pair_sign_flips: some cells are empty; keep the items that all models have")
-    labels: Labels = np.arange(x.shape[0]) if clusters is None else clusters
-    same_length("pair_sign_flips", x, labels)
-    group, count = codes(labels)
-    sums = cluster_sums(x, group, count)
-    first, second = np.triu_indices(x.shape[1], 1)
-    total = sums.sum(axis=0)
-    seen = np.abs(total[first] - total[second]) - 1e-9 * max(1.0, float(np.max(np.abs(total), initial=0.0)))
-    rng = np.random.default_rng(seed)
-    hits = np.zeros(first.size, dtype=np.int64)
-    starts = np.searchsorted(first, np.arange(x.shape[1]))
-    for begin in range(0, resamples, 500):
-        rows = min(500, resamples - begin)
-        signs = 2.0 * rng.integers(0, 2, size=(rows, count), dtype=np.int8) - 1.0
-        flipped = np.ascontiguousarray((signs @ sums).T)
-        for model in range(x.shape[1] - 1):
-            mine = slice(starts[model], starts[model + 1])
-            gaps = np.abs(flipped[model] - flipped[model + 1 :])
-            hits[mine] += np.count_nonzero(gaps >= seen[mine, None], axis=1)
-    return np.asarray((1 + hits) / (1 + resamples), dtype=np.float64)

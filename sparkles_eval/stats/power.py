@@ -16,6 +16,25 @@ from scipy import special
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.distributions import binomial_cdf, normal_quantile, t_critical, z_critical
 
+__all__ = [
+    "ChancePower",
+    "Detectable",
+    "critical_count",
+    "effective_n",
+    "expected_best",
+    "half_width",
+    "mde_against_chance",
+    "mde_mean",
+    "mde_paired_accuracy",
+    "mde_unpaired_accuracy",
+    "n_mean",
+    "n_paired_accuracy",
+    "n_unpaired_accuracy",
+    "power_against_chance",
+    "sd_of_difference",
+    "t_power",
+]
+
 
 def effective_n(n: float, deff: float) -> float:
     """Independent items that n clustered ones are worth: n / deff (Kish 1965)."""

@@ -27,6 +27,8 @@ from sparkles_eval.stats.distributions import chi2_tail, f_tail
 from sparkles_eval.stats.multiplicity import holm
 from sparkles_eval.stats.pairwise import PairTests, pair_tests
 
+__all__ = ["Friedman", "PairResult", "RankSets", "compact_letters", "friedman", "rank_sets", "significance_matrix"]
+
 
 @dataclass(frozen=True, slots=True)
 class PairResult:

@@ -11,6 +11,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, floats, same_length
 from sparkles_eval.stats.clusters import connected_clusters
 
+__all__ = ["Severity", "leniency", "severity"]
+
 
 def leniency(answers: Labels, judges: Labels, scores: Values) -> dict[Hashable, float]:
     """Points above the average judge, by judge; they sum to 0. Missing scores are left out.

@@ -13,6 +13,8 @@ import numpy as np
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import Labels, Values, ValueTable, codes, complete, same_length, table
 
+__all__ = ["RepeatVariance", "VarianceBudget", "repeat_variance", "variance_budget"]
+
 
 @dataclass(frozen=True, slots=True)
 class RepeatVariance:

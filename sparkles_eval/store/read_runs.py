@@ -175,10 +175,17 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
     ]
 
 
+_JUDGES = "SELECT * FROM judges {} ORDER BY name, model, version, title, id"
+"""By what people know them by: an id is a hash, which changes with a rubric's version and a server's address."""
+
+
 def judges(store: Store, run_id: str, *, every: bool = False) -> list[JudgeRow]:
-    """Who has scored a run, by name. Of an answer rule in several versions only the newest, unless `every` is asked."""
+    """The judges that have scored a run, by name and model.
+
+    Of an answer rule in several versions only the newest, unless `every` is asked.
+    """
     rows = store.connection.execute(
-        "SELECT * FROM judges WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?) ORDER BY name, id", (run_id,)
+        _JUDGES.format("WHERE id IN (SELECT judge_id FROM scores WHERE run_id = ?)"), (run_id,)
     )
     found = [read_judge(row) for row in rows]
     newest: dict[str, int] = {}
@@ -193,8 +200,8 @@ def _reads_options(judge: JudgeRow) -> bool:
 
 
 def all_judges(store: Store) -> dict[str, JudgeRow]:
-    """Every judge that the store knows, by id."""
-    return {row["id"]: read_judge(row) for row in store.connection.execute("SELECT * FROM judges ORDER BY name, id")}
+    """Every judge that the store knows by its id, in the order of names and models."""
+    return {row["id"]: read_judge(row) for row in store.connection.execute(_JUDGES.format(""))}
 
 
 def scores_version(store: Store, run_id: str, judge_id: str) -> str:

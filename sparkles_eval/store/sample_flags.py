@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from sparkles_eval.core import Score
 from sparkles_eval.store.mapping import dump
 from sparkles_eval.store.store import Store
 
@@ -20,11 +21,30 @@ SampleFlag: TypeAlias = Literal[
 APART = 3.0
 """Points between two judges that make a sample worth a look."""
 
+
+def mark_of(scores: Iterable[Score], *, reads: bool) -> SampleMark:
+    """How a sample came out by one judge: the one rule for pages and filters. `reads`: a scorer, not a rating judge.
+
+    A scorer's partial credit is neither right nor wrong: it is shown as points, like a rating.
+    """
+    known = list(scores)
+    values = [score.value for score in known if score.value is not None]
+    if not known or len(values) < len(known):
+        return "unscored"
+    if any(score.invalid for score in known):
+        return "invalid"
+    if not reads:
+        return "rated"
+    if min(values) >= 1:
+        return "right"
+    return "rated" if any(0 < value < 1 for value in values) else "wrong"
+
+
 _MARK = (
     "CASE WHEN count(s.value) < count(*) THEN 0 WHEN max(s.invalid) THEN 3 WHEN NOT ? THEN 4"
     " WHEN min(s.value) >= 1 THEN 2 WHEN max(s.value > 0 AND s.value < 1) THEN 4 ELSE 1 END"
 )
-"""A scorer's partial credit is neither right nor wrong: it is shown as points."""
+"""`mark_of` for all samples of a run at once, by the numbers of MARKS; a test holds that they agree."""
 _FITS: Mapping[SampleFlag, str] = {
     "": "1",
     "wrong": "wrong > 0",

@@ -16,7 +16,7 @@ from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, T
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
 from sparkles_eval.tasks.loaders.common import data_root as find_root
-from sparkles_eval.tasks.metrics import Need, find_metrics
+from sparkles_eval.tasks.metrics import MetricNeed, find_metrics
 from sparkles_eval.tasks.placeholders import left_over
 from sparkles_eval.tasks.prompts import JinjaPrompt
 from sparkles_eval.tasks.scorers import BoundScorer, Question
@@ -46,7 +46,7 @@ def check_samples(
     return sound, problems
 
 
-def _wrong(sample: Sample, protocol: Protocol, needs: set[Need]) -> list[str]:
+def _wrong(sample: Sample, protocol: Protocol, needs: set[MetricNeed]) -> list[str]:
     wrong: list[str] = []
     if not sample.id:
         wrong.append("an empty id")

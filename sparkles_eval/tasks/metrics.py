@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import Registry
 
-Need: TypeAlias = Literal["options", "groups", "judge", "two turns"]
+MetricNeed: TypeAlias = Literal["options", "groups", "judge", "two turns"]
 """What a metric needs: a scorer (stored as "options"), samples in groups, a judge, or two-turn dialogues."""
 Unit: TypeAlias = Literal["percent", "points"]
 Level: TypeAlias = Literal["headline", "main", "bounds", "detail"]
@@ -99,7 +99,7 @@ class Metric:
     description: str
     per_sample: PerSample = field(compare=False)
     """The number of one sample; None where it has none."""
-    needs: tuple[Need, ...] = ()
+    needs: tuple[MetricNeed, ...] = ()
     unit: Unit = "percent"
     """Shares are kept from 0 to 1 and shown as per cent; points are shown as they are."""
     low: float = 0.0
@@ -131,7 +131,7 @@ METRICS: Registry[Metric] = Registry("metric", "metrics")
 def metric(
     *,
     title: str,
-    needs: Need | Sequence[Need] = (),
+    needs: MetricNeed | Sequence[MetricNeed] = (),
     unit: Unit | None = None,
     scale: tuple[float, float] | None = None,
     aggregate: Aggregate = "mean",
@@ -148,7 +148,7 @@ def metric(
     from 0 to 1 otherwise. The function gets samples whose every score is there, unless `partial`. Raises
     errors.UserError for a bad or taken name, a missing docstring, or a scale without width.
     """
-    wanted: tuple[Need, ...] = (needs,) if isinstance(needs, str) else tuple(needs)
+    wanted: tuple[MetricNeed, ...] = (needs,) if isinstance(needs, str) else tuple(needs)
 
     def register(function: PerSample) -> PerSample:
         own = name or str(getattr(function, "__name__", ""))
@@ -184,7 +184,7 @@ def _constant(share: float) -> Chance:
     return lambda _: share
 
 
-def _check(name: str, function: PerSample, needs: Sequence[Need], scale: tuple[float, float] | None) -> None:
+def _check(name: str, function: PerSample, needs: Sequence[MetricNeed], scale: tuple[float, float] | None) -> None:
     if not _NAME.fullmatch(name):
         raise UserError(f"metric {name!r}: use lower case letters, digits and '_' (40 at the most) as its name")
     if not inspect.getdoc(function):

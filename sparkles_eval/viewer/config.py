@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from sparkles_eval.analysis.config import CriteriaOf, RatedRuns, RatedTask
+from sparkles_eval.analysis.config import CriteriaOf, RatedRuns, RatedTask, RatingSeed
 from sparkles_eval.core.config_options import (
     DEFAULT_STORE,
     ContentFolders,

@@ -7,6 +7,7 @@ style-yaml}.md; a test holds them true. Knows nothing of what options and keys d
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -21,6 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.models import OptionInfo, ParameterInfo
 
+from sparkles_eval import stats
 from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.cli.app import app
 from sparkles_eval.data.dialogues.spec import StyleSpec
@@ -264,12 +266,52 @@ def _options_of(one: Scorer) -> str:
     return "<br>".join(f"`{option}`" for option in one.options_shown.split(", ") if option)
 
 
+# --- statistics -----------------------------------------------------------------------------------------------------
+
+
+def statistics_page() -> str:
+    """docs/reference/statistics.md: every function that `sparkles_eval.stats` offers, by module."""
+    lines = [
+        "# Statistics",
+        "",
+        _NOTE,
+        "The functions behind the tables, and some that no command uses, for notebooks and papers. They take and give",
+        "numbers: values by item with `None` where one is missing, and a label of its independent unit (cluster)",
+        "for each item. Golden cases hold each against published values or another program.",
+        "",
+        "```python",
+        "from sparkles_eval.stats.intervals import wilson",
+        "",
+        "wilson(30, 40)  # Interval(value=0.75, low=0.598..., high=0.858..., note='')",
+        "```",
+    ]
+    for file in sorted(Path(stats.__file__).parent.glob("*.py")):
+        module = importlib.import_module(f"sparkles_eval.stats.{file.stem}")
+        offered = [getattr(module, name) for name in getattr(module, "__all__", ())]
+        if functions := [one for one in offered if inspect.isfunction(one)]:
+            summary = (module.__doc__ or "").partition("\n\n")[0]
+            lines += [
+                "",
+                f"## sparkles_eval.stats.{file.stem}",
+                "",
+                _flat(summary),
+                "",
+                "| function | what |",
+                "|---|---|",
+            ]
+            for one in functions:
+                what = _flat((inspect.getdoc(one) or "").partition("\n\n")[0]).replace("|", "\\|")
+                lines.append(f"| `{one.__name__}` | {what} |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page that is written from the code, by file name."""
     return {
         "cli.md": cli_page(),
         "metrics.md": metrics_page(),
         "scorers.md": scorers_page(),
+        "statistics.md": statistics_page(),
         "task-yaml.md": yaml_page(
             "task.yaml",
             "Describes a task: a folder with this file, a prompt and a card (`README.md`). [Make one of your own]"

@@ -18,6 +18,7 @@ Quality: TypeAlias = Callable[[str], float]
 
 _CRITERION = re.compile(r"\bC\d+\b")
 _ANSWER = re.compile(r"\bA\d+\b")
+_LAID_OUT = re.compile(r"^\W*Evaluating (A\d+)\s*$", re.MULTILINE)
 _SCALE = re.compile(r"\b(\d+)\s*(?:-|\u2013|to|and)\s*(\d+)\b")
 
 
@@ -130,10 +131,13 @@ def _bounds(node: dict[str, JsonValue]) -> tuple[int, int]:
 
 
 def rated(prompt: str, quality: Quality) -> str | None:
-    """A reply in the bracket layout for every criterion (C1, C2, ..) of every answer (A1, ..) that the prompt names."""
+    """A reply in the bracket layout for every criterion (C1, C2, ..) of every answer (A1, ..) that is to be rated.
+
+    These are the answers in the prompt's layout of the reply, or all that the prompt names where it shows none.
+    """
     if "[[" not in prompt or not (criteria := sorted(set(_CRITERION.findall(prompt)))):
         return None
-    answers = sorted(set(_ANSWER.findall(prompt))) or ["A1"]
+    answers = sorted(set(_LAID_OUT.findall(prompt) or _ANSWER.findall(prompt))) or ["A1"]
     scale = _SCALE.search(prompt)
     low, high = (int(scale[1]), int(scale[2])) if scale else (1, 10)
     if low >= high:

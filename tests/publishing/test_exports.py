@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.core.errors import MissingExtra, StoreError, UserError
 from sparkles_eval.publishing.exports import ExportFormat
 from sparkles_eval.publishing.exports.write import export
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
-from tests.analysis.making import counts, fill
+from tests.analysis.making import RATER, RUN, counts, fill
 from tests.end_to_end.running import rows
 from tests.publishing.making import copied, edited, runs_of
 
@@ -135,6 +137,31 @@ def test_results_of_several_models_are_files_of_a_folder(small: tuple[Path, list
             export(store, None, ExportFormat.RESULTS, None)
         made = export(store, None, ExportFormat.RESULTS, tmp_path / "results")
     assert [file.name for file in made] == ["results_a.json", "results_b.json"]
+
+
+def test_every_run_of_a_model_is_in_its_results(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with Store(path) as store:
+        scores: dict[str, list[float | None]] = {"a": [1.0, 0.0]}
+        for run in (RUN, replace(RUN, epochs=3), replace(RUN, epochs=3, data_hash="e" * 64)):
+            fill(store, scores, run=run)
+        runs = [run.id for run in read_runs.runs(store)]
+    found = json.loads(written(path, ExportFormat.RESULTS, tmp_path / "x.json").read_text(encoding="utf-8"))
+    names = {config["metadata"]["run"]: name for name, config in found["configs"].items()}
+    assert len(runs) == 3 and names.keys() == set(runs)
+    assert sorted(names.values()) == ["pairs", *sorted(f"pairs:epochs=3:{run}" for run in runs if run in names[run])]
+    for part in ("results", "versions", "n-shot", "higher_is_better", "n-samples"):
+        assert found[part].keys() == set(names.values())
+
+
+def test_two_versions_of_a_rule_have_results_of_their_own(tmp_path: Path) -> None:
+    path, second = tmp_path / "s.db", replace(RATER, id="s" * 64, version=2)
+    with Store(path) as store:
+        fill(store, {"a": [4.0, 6.0]}, judge=RATER)
+        fill(store, {"a": [8.0, 8.0]}, judge=second)
+    found = json.loads(written(path, ExportFormat.RESULTS, tmp_path / "x.json").read_text(encoding="utf-8"))
+    (result,) = found["results"].values()
+    assert (result["sparkles_score,rater-rrrrrrrr"], result["sparkles_score,rater-ssssssss"]) == (5.0, 8.0)
 
 
 def test_plain_lines_have_all_that_became_of_a_sample(judged: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError, UserError
 from sparkles_eval.publishing.bundle import BundleNotes, Manifest
 from sparkles_eval.publishing.make_bundle import submit
+from sparkles_eval.publishing.merge import merge
 from sparkles_eval.publishing.verify import verify_file
 from sparkles_eval.store.store import Store
 from tests.end_to_end.running import rows, sound, tables
@@ -38,6 +39,25 @@ def test_a_bundle_has_the_runs_and_their_numbers_and_nothing_else(judged: Path, 
         assert rows(store, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
     assert rows(store, "SELECT id FROM runs") == [(first,)]
     assert verify_file(store).sound
+
+
+def test_a_panel_is_not_extended_to_runs_that_it_did_not_judge(judged: Path, tmp_path: Path) -> None:
+    store = copied(judged, tmp_path / "s.db")
+    (panel,) = (row[0] for row in rows(store, "SELECT id FROM judges WHERE name LIKE 'panel:%'"))
+    first, second, third = runs_of(store)
+    with edited(store) as db:
+        db.execute("DELETE FROM scores WHERE run_id != ? AND judge_id = ?", (first, panel))
+        # The second run has one vote, the third all of them.
+        db.execute(
+            "DELETE FROM scores WHERE run_id = ? AND judge_id != (SELECT id FROM judges WHERE name = 'facts')",
+            (second,),
+        )
+    inside = unpacked(submit(store, None, tmp_path / "b.zip").path, tmp_path)
+    by_panel = f"SELECT DISTINCT run_id FROM scores WHERE judge_id = '{panel}'"  # noqa: S608
+    assert rows(inside, by_panel) == [(first,)]
+    assert {run for (run,) in rows(inside, "SELECT run FROM leaderboard")} == {first, second, third}
+    merge([inside, store], tmp_path / "all.db")
+    assert rows(tmp_path / "all.db", by_panel) == [(first,)]
 
 
 def test_earlier_draws_and_failures_come_along_so_that_the_spending_is_the_same(whole: Path, tmp_path: Path) -> None:

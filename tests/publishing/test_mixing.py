@@ -1,4 +1,4 @@
-"""What may stand on one leaderboard: same data, prompt and judge; who differs is told from whom."""
+"""Which bundles may stand on one leaderboard: same data, prompt and judge, or a reason that names every side."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_other_protocols_tasks_and_variants_stand_in_tables_of_their_own() -> No
     assert incomparable({"a.zip": [run()], "b.zip": others}) == {}
 
 
-def test_other_data_is_told_of_everybody_and_from_whom() -> None:
+def test_other_data_is_a_reason_against_every_side() -> None:
     found = incomparable({"a.zip": [run()], "b.zip": [run()], "c.zip": [run(data_hash="e" * 64, samples=10)]})
     assert set(found) == {"a.zip", "b.zip", "c.zip"}
     (why,) = found["c.zip"]
@@ -56,7 +56,7 @@ def test_hashes_that_only_begin_alike_differ() -> None:
     assert set(found) == {"a.zip", "b.zip"} and "d" * 63 + "e (b.zip)" in found["a.zip"][0]
 
 
-def test_another_prompt_is_told() -> None:
+def test_another_prompt_or_number_of_draws_is_a_reason() -> None:
     found = incomparable({"a.zip": [run()], "b.zip": [run(prompt_hash="q" * 64)], "c.zip": [run(draws=10)]})
     said = {why.partition(": ")[2].partition(":")[0] for reasons in found.values() for why in reasons}
     assert said == {"prompt", "draws"} and len(found) == 3
@@ -68,8 +68,15 @@ def test_a_named_bundle_decides() -> None:
     assert set(incomparable(bundles, like="b.zip")) == {"a.zip", "c.zip"}
 
 
-def test_a_bundle_that_is_mixed_in_itself_is_told() -> None:
+def test_a_bundle_that_is_mixed_in_itself_is_refused() -> None:
     assert set(incomparable({"a.zip": [run(), run(data_hash="e" * 64)]})) == {"a.zip"}
+
+
+def test_repeated_runs_stand_in_a_table_of_their_own() -> None:
+    assert incomparable({"a.zip": [run(), run(epochs=2)], "b.zip": [run(), run(epochs=3)]}) == {}
+    found = incomparable({"a.zip": [run(epochs=2)], "b.zip": [run(epochs=2, draws=10)]})
+    assert set(found) == {"a.zip", "b.zip"}
+    assert found["a.zip"][0].startswith("bison (strict protocol, 2 epochs): draws: ")
 
 
 def test_one_judge_must_be_shared_by_all() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sparkles_eval.core import Criterion, Sample, Turn
+from sparkles_eval.judges.load import load_judge
 from sparkles_eval.publishing.recompute_verdicts import JudgedItem, ReplyReaders, StoredVerdict
 from sparkles_eval.store.rows import JudgeRow
 
@@ -30,6 +31,17 @@ def test_replies_are_read_with_the_reader_of_their_store(reader: str | None, val
     assert readers.why_not(judge) is None
     readers.choose(judge, [(ITEM, verdict)])
     assert readers.read(judge, verdict, ITEM) == ({(1, "C1"): 4.0} if value else None)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "paper"])
+def test_rules_are_known_under_every_protocol(protocol: str) -> None:
+    card = load_judge("demon", protocol=protocol).card
+    judge = JudgeRow(card.fingerprint, "demon", 1, "", "text", None, card.low, card.high, card.criteria)
+    options = ("a red cup", "a red cap", "a blue sea")
+    sample = Sample("s", (Turn(()),), options=options, target="a blue sea")
+    item, readers = JudgedItem("s", 0, 0, sample, ("the sea",)), ReplyReaders()
+    assert readers.why_not(judge) is None
+    assert readers.read(judge, stored("", 100.0), item) == {(1, "agreement"): 100.0}
 
 
 def test_canary_and_cut_are_those_of_the_verdict() -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.analysis.filter import narrow
 from sparkles_eval.analysis.judges.comparison import compare
 from sparkles_eval.analysis.judges.judge_scores import read_marks
-from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.summary import narrow, summarise
 from sparkles_eval.analysis.tables import Head, Span, Table
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.reports.config import SiteOptions

@@ -71,6 +71,7 @@ def test_cards_become_blocks_and_nothing_else() -> None:
     assert [row[0][0].text for row in found[2].rows] == ["one two", "three"]
     assert [[cell[0].text for cell in row] for row in found[3].rows] == [["a", "b"], ["1", "2"]]
     assert found[4].rows[0][0][0].text == "# no heading"
+    assert "".join(span.text for span in words) == "Some strong and code with [a link](javascript:alert(1)) <b>. more"
     assert parse_markdown("") == () and [block.kind for block in parse_markdown("```\nopen")] == ["code"]
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from sparkles_eval import stats
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats import arrays
 
@@ -47,3 +52,19 @@ def test_common_items_are_those_every_column_has() -> None:
 
 def test_midranks_share_ties() -> None:
     assert arrays.midranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
+
+
+def test_every_statistic_is_offered_or_used() -> None:
+    """What a command does not use, the reference offers: nothing public is left that nobody finds."""
+    for file in sorted(Path(stats.__file__).parent.glob("*.py")):
+        if file.stem in ("__init__", "arrays", "distributions"):  # helpers of the other modules
+            continue
+        module = importlib.import_module(f"sparkles_eval.stats.{file.stem}")
+        own = {
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_")
+            and (inspect.isfunction(value) or inspect.isclass(value))
+            and value.__module__ == module.__name__
+        }
+        assert set(module.__all__) == own, file.name

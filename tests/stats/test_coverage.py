@@ -13,7 +13,8 @@ import pytest
 from sparkles_eval.core import Estimate
 from sparkles_eval.stats import human, mcnemar, paired
 from sparkles_eval.stats.arrays import FloatArray
-from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate
+from sparkles_eval.stats.consistency import group_consistency
+from sparkles_eval.stats.estimates import accuracy_estimate, groups_estimate, mean_estimate
 
 Draw = Callable[[np.random.Generator], tuple[float | None, float | None]]
 REPEATS = 6_000
@@ -98,7 +99,8 @@ def test_consistency() -> None:
     groups = np.repeat(np.arange(120), 4)
 
     def draw(rng: np.random.Generator) -> tuple[float | None, float | None]:
-        return _limits(consistency_estimate((rng.random(480) < 0.8).astype(np.float64), groups).estimate)
+        found = group_consistency((rng.random(480) < 0.8).astype(np.float64), groups)
+        return _limits(groups_estimate(found.complete.astype(np.float64), found.sizes, np.arange(120), found.chance))
 
     assert _coverage(draw, 0.8**4) == pytest.approx(0.95, abs=0.015)
 

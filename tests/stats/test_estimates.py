@@ -10,7 +10,8 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.estimates import accuracy_estimate, consistency_estimate, mean_estimate, stratified_estimate
+from sparkles_eval.stats.consistency import group_consistency
+from sparkles_eval.stats.estimates import accuracy_estimate, groups_estimate, mean_estimate, stratified_estimate
 
 
 def test_independent_accuracy_is_wilson() -> None:
@@ -100,14 +101,12 @@ def test_mean_is_ordered_or_explained(values: list[float], groups: int) -> None:
 
 
 def test_consistency_stands_beside_its_chance_level() -> None:
-    right = [1.0, 1.0, 1.0, 0.0, None, 1.0]
-    found = consistency_estimate(right, ["a", "a", "b", "b", "c", "c"])
-    assert (found.estimate.value, found.estimate.n) == (1 / 3, 3)
-    assert found.groups.chance == pytest.approx(0.25)
-    assert "chance 0.250" in found.estimate.note and "3 of 2" in found.estimate.note
-    nested = consistency_estimate([1.0] * 80, np.repeat(np.arange(40), 2), np.repeat(np.arange(20), 4))
-    assert nested.estimate.clusters == 20
-    assert consistency_estimate([], []).estimate.value is None
+    groups = group_consistency([1.0, 1.0, 1.0, 0.0, None, 1.0], ["a", "a", "b", "b", "c", "c"])
+    assert groups.chance == pytest.approx(0.25)
+    found = groups_estimate(groups.complete.astype(float), groups.sizes, "abc", groups.chance)
+    assert (found.value, found.n) == (1 / 3, 3)
+    assert "chance 0.250" in found.note and "3 of 2" in found.note
+    assert groups_estimate([1.0] * 40, {2: 40}, np.repeat(np.arange(20), 2), 0.25).clusters == 20
 
 
 def test_a_mean_over_groups_counts_each_group_once() -> None:

@@ -81,18 +81,6 @@ def test_labels_in_a_pool_of_150() -> None:
         human.effective_labels(60, 50, 0.5)
 
 
-def test_drawing_is_random_even_and_repeatable() -> None:
-    strata = ["a"] * 90 + ["b"] * 30
-    drawn = human.draw_to_label(20, strata, seed=3)
-    assert (
-        drawn.tolist() == human.draw_to_label(20, strata, seed=3).tolist() != human.draw_to_label(20, strata).tolist()
-    )
-    assert len(set(drawn.tolist())) == 20 and int(np.sum(drawn >= 90)) == 10
-    assert human.draw_to_label(0, strata).size == 0
-    with pytest.raises(UserError, match="at most"):
-        human.draw_to_label(121, strata)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)), min_size=1, max_size=40))
 def test_isotonic_is_monotone_keeps_the_mean_and_no_swap_improves_it(rows: list[tuple[int, int]]) -> None:

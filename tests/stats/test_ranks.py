@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from sparkles_eval.core.errors import UserError
@@ -100,34 +99,3 @@ def test_pairs_in_one_cluster_or_without_variation() -> None:
     assert np.isnan(pairwise.pair_tests([[1.0, 0.0], [0.0, 1.0]], ["a", "a"]).p[0])
     constant = pairwise.pair_tests([[10.0, 1.0]] * 12)
     assert constant.p[0] == pytest.approx(2 / 2**12) and np.isnan(constant.low[0])
-
-
-def test_sign_flips_of_all_pairs_are_near_the_exact_ones() -> None:
-    rng = np.random.default_rng(3)
-    x = rng.integers(1, 11, (60, 4)).astype(float) + np.array([0.0, 0.5, 1.0, 0.0])
-    group = np.repeat(np.arange(30), 2)
-    found = pairwise.pair_sign_flips(x, group)
-    for index, (i, j) in enumerate(itertools.combinations(range(4), 2)):
-        exact = paired.sign_flip(x[:, i], x[:, j], group)
-        assert exact.exact and found[index] == pytest.approx(exact.p_two_sided, abs=0.02)
-    with pytest.raises(UserError, match="empty"):
-        pairwise.pair_sign_flips([[1.0, None], [2.0, 3.0]])
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(3, 6))
-def test_friedman_agrees_with_scipy(seed: int, k: int) -> None:
-    x = np.random.default_rng(seed).integers(1, 6, (15, k)).astype(float)
-    found = ranks.friedman(x)
-    expected = stats.friedmanchisquare(*x.T)
-    assert (found.chi2, found.p) == pytest.approx((expected.statistic, expected.pvalue))
-    assert sum(found.mean_ranks) == pytest.approx(k * (k + 1) / 2)
-
-
-def test_friedman_at_its_edges() -> None:
-    tied = ranks.friedman([[1.0, 1.0, 1.0]] * 5)
-    assert tied.p is None and "ties" in tied.note
-    perfect = ranks.friedman([[3.0, 2.0, 1.0]] * 5)
-    assert perfect.iman_davenport is None and perfect.kendall_w == pytest.approx(1.0)
-    with pytest.raises(UserError, match="empty"):
-        ranks.friedman([[1.0, None], [2.0, 1.0]])

@@ -70,6 +70,15 @@ def test_the_interval_follows_shift_and_scale() -> None:
     assert two.low == pytest.approx(3 * one.low + 1)
 
 
+def test_the_same_values_are_worked_out_once() -> None:
+    x = np.random.default_rng(9).normal(5, 2, 20)
+    first = signflip.sign_flip_interval(x)
+    known = signflip._limits.cache_info()
+    assert signflip.sign_flip_interval(x.copy()) == first
+    assert signflip._limits.cache_info().hits == known.hits + 1
+    assert signflip.sign_flip_interval(x, seed=1) != first
+
+
 def test_too_few_units_have_no_interval() -> None:
     assert signflip.sign_flip_interval([1.0, 2.0, 3.0, 4.0, 5.0]).low is None
     assert signflip.sign_flip_interval([5.0] * 10).note == "no variation"

@@ -79,14 +79,6 @@ def test_retrying_flatters() -> None:
         invalid.retry_bias(0.5, 0.2, 0.2)
 
 
-def test_score_bounds_are_reached_by_the_extremes() -> None:
-    found = invalid.score_bounds([8.0, None, 6.0, None], (1, 10))
-    assert (found.graded_mean, found.low, found.high) == (7.0, 4.0, 8.5)
-    assert invalid.score_bounds([None], (1, 10)).graded_mean is None
-    with pytest.raises(UserError, match="no values"):
-        invalid.score_bounds([], (1, 10))
-
-
 def test_consistency_counts_missing_items_as_failures() -> None:
     found = consistency.group_consistency([1.0, None, 1.0], ["a", "a", "b"])
     assert (found.consistency, found.sizes, found.complete.tolist()) == (0.5, {1: 1, 2: 1}, [0, 1])

@@ -45,6 +45,16 @@ def test_samples_judges_scores_and_what_was_left_out(store: Store, made: Made) -
     assert read_runs.skipped(store, made.run.id) == [Problem("x", "no such file")]
 
 
+@pytest.mark.parametrize("ids", ["xyz", "zyx"])
+def test_judges_stand_by_name_and_model_whatever_their_ids_are(store: Store, made: Made, ids: str) -> None:
+    for key, model, version in zip(ids, ("openai/a", "openai/b", "openai/b"), (1, 1, 2), strict=True):
+        store.add_judge(replace(RULE, id=key * 64, name="tone", model=model, version=version))
+        store.add_scores([ScoreRow(made.run.id, made.ids[0], 0, key * 64, 0, Score(1, "accuracy", 1.0))])
+    expected = [("strict", None, 1), ("tone", "openai/a", 1), ("tone", "openai/b", 1), ("tone", "openai/b", 2)]
+    for judges in (read_runs.judges(store, made.run.id), read_runs.all_judges(store).values()):
+        assert [(judge.name, judge.model, judge.version) for judge in judges] == expected
+
+
 def test_spending_counts_every_draw_and_keeps_the_unknown_apart(store: Store, made: Made) -> None:
     (run,) = read_runs.runs(store)
     spent = read_runs.spending(store, run)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +48,24 @@ def store(_made: Path) -> Iterator[Store]:
     with Store(_made, read_only=True) as opened:
         viewer_index.attach_viewer_index(opened.connection, side_path)
         yield opened
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_the_database_marks_as_pages_do(reads: bool) -> None:
+    some = [(value, invalid) for value in (None, 0.0, 0.5, 1.0) for invalid in (False, True)]
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE scores (value REAL, invalid INTEGER)")
+        for given in itertools.chain([()], itertools.product(some), itertools.product(some, some)):
+            db.execute("DELETE FROM scores")
+            db.executemany("INSERT INTO scores VALUES (?, ?)", given)
+            (number,) = db.execute(
+                f"SELECT {sample_flags._MARK} FROM (SELECT 1) LEFT JOIN scores s",  # noqa: S608 - our own words
+                (int(reads),),
+            ).fetchone()
+            scores = [
+                Score(1, "accuracy", value, "timed out" if value is None else None, invalid) for value, invalid in given
+            ]
+            assert sample_flags.MARKS[number] == sample_flags.mark_of(scores, reads=reads), given
 
 
 def _runs(store: Store) -> dict[str, str]:

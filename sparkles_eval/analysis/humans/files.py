@@ -29,7 +29,7 @@ from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.prompts import compile_template, render
 from sparkles_eval.tasks.validation import read_text
 
-Form: TypeAlias = Literal["csv", "json"]
+SheetForm: TypeAlias = Literal["csv", "json"]
 _FIXED = ("sheet", "code", "turn", "question", "images", "answer")
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 
@@ -75,7 +75,7 @@ def on_disk(image: Image, data_root: Path | None) -> bytes | None:
 
 
 def write_sheet(
-    made: Sheet, pages: Mapping[str, tuple[ShownTurn, ...]], pictures: Pictures, folder: Path, form: Form
+    made: Sheet, pages: Mapping[str, tuple[ShownTurn, ...]], pictures: Pictures, folder: Path, form: SheetForm
 ) -> Path:
     """Write a rater's sheet, its pictures and how to rate into a folder; gives the sheet's path.
 

@@ -5,6 +5,7 @@ Knows nothing of stores, files or screens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,8 +13,9 @@ from sparkles_eval.analysis.judges.audit import WHOLE, Attacked, AuditReport, Ch
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.judges.quoting import Rehearsal
 
-Verdict: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
+AuditFinding: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
 
 BARELY = 1 / 9
 """Share of the scale below which a loss is no more than a nudge: one point from 1 to 10."""
@@ -36,7 +38,7 @@ class Finding:
 
     group: Literal["faults", "tricks", "looking"]
     question: str
-    verdict: Verdict
+    verdict: AuditFinding
     points: Span
     n: int
 
@@ -79,7 +81,7 @@ def negative(estimate: Estimate) -> Estimate:
     )
 
 
-def _seen(lost: Estimate, scale: float) -> Verdict:
+def _seen(lost: Estimate, scale: float) -> AuditFinding:
     """Does the loss exclude nought? The same loss everywhere has no interval and needs none."""
     if lost.value is None:
         return "cannot be told"
@@ -91,7 +93,7 @@ def _seen(lost: Estimate, scale: float) -> Verdict:
     return "barely" if lost.value < BARELY * scale else "yes"
 
 
-def _resisted(gain: Estimate) -> Verdict:
+def _resisted(gain: Estimate) -> AuditFinding:
     if gain.value is None:
         return "cannot be told"
     most = gain.value if gain.note == "no variation" else gain.low
@@ -103,7 +105,7 @@ def _resisted(gain: Estimate) -> Verdict:
 def _attack(attack: Attacked) -> Finding:
     """No success in enough tries resists; points gained without one success resist barely."""
     gain = attack.inflation
-    verdict: Verdict = "cannot be told"
+    verdict: AuditFinding = "cannot be told"
     if attack.report is not None and attack.report.success.value:
         verdict = "no"
     elif gain.n >= ENOUGH:
@@ -263,3 +265,23 @@ def _replies(report: AuditReport) -> Table:
         r.latency_s / r.judgements if r.judgements else None,
     )
     return Table("audit-replies", "Replies", heads, (row,))
+
+
+_QUOTES_NOTE = (
+    "no model is asked: the quoting honest judge gives the lowest points and quotes each attack, the copying judge "
+    "repeats it; forged: read as what the answer asks for"
+)
+
+
+def rehearsals(rehearsed: Sequence[Rehearsal]) -> list[Table]:
+    """The table, or none for a rule."""
+    heads = (
+        Head("judge", "scripted judge"),
+        Head("replies", "replies", "count"),
+        Head("own", "read as its own", "count"),
+        Head("unreadable", "unreadable", "count"),
+        Head("forged", "forged", "count"),
+    )
+    rows = tuple((one.judge, one.replies, one.own, one.unreadable, one.forged) for one in rehearsed)
+    title = "Whose ratings are read where a reply quotes an answer?"
+    return [Table("audit-quotes", title, heads, rows, (_QUOTES_NOTE,))] if rows else []

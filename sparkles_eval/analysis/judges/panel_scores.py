@@ -39,11 +39,14 @@ def panel_row(panel: JudgePanel) -> JudgeRow:
 
 
 def score_panel(store: Store, panel: JudgePanel) -> list[str]:
-    """Score every run that a member has scored; gives the ids of those runs.
+    """Score every run that enough members have scored, and those that the panel has scored before; gives their ids.
 
-    Raises errors.UserError where leniency is needed and cannot be told.
+    Raises errors.UserError where leniency is needed and cannot be fitted.
     """
-    scored = scored_runs(store, panel)
+    before = scored_runs(store, panel.fingerprint)
+    scored = [
+        run.id for run in read_runs.runs(store) if run.id in before or _votes_on(store, panel, run) >= panel.spec.needed
+    ]
     replace_scores(store, panel_row(panel), scored, panel_scores(store, panel, scored))
     return scored
 
@@ -52,7 +55,7 @@ def panel_scores(store: Store, panel: JudgePanel, run_ids: Sequence[str]) -> lis
     """What the members' votes on those runs amount to; writes nothing.
 
     Leniency is fitted over all comparable runs together (same task, data, protocol), by criterion, and only where a
-    vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be told.
+    vote is missing: it cannot change the mean of all. Raises errors.UserError where it is needed and cannot be fitted.
     """
     groups: dict[tuple[str | int, ...], list[StoredRun]] = {}
     for run in read_runs.runs(store, run_ids):
@@ -61,12 +64,15 @@ def panel_scores(store: Store, panel: JudgePanel, run_ids: Sequence[str]) -> lis
     return [row for runs in groups.values() for row in _scores(panel, _ballots(store, panel, runs))]
 
 
-def scored_runs(store: Store, panel: JudgePanel) -> list[str]:
-    """Ids of the runs that a member has scored."""
-    members = {card.fingerprint for card in panel.cards}
-    return [
-        run.id for run in read_runs.runs(store) if members & {judge.id for judge in read_runs.judges(store, run.id)}
-    ]
+def scored_runs(store: Store, panel_id: str) -> set[str]:
+    """Ids of the runs that a panel has scored."""
+    rows = store.connection.execute("SELECT DISTINCT run_id FROM scores WHERE judge_id = ?", (panel_id,))
+    return {row[0] for row in rows}
+
+
+def _votes_on(store: Store, panel: JudgePanel, run: StoredRun) -> int:
+    """How many members have scored a run."""
+    return len({card.fingerprint for card in panel.cards} & {judge.id for judge in read_runs.judges(store, run.id)})
 
 
 def _ballots(store: Store, panel: JudgePanel, runs: Sequence[StoredRun]) -> dict[_Place, _Ballot]:

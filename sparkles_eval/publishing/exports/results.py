@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -29,15 +30,16 @@ def harness_results(summary: Summary) -> dict[str, str]:
 
 def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
     first = entries[0].run
-    tasks = {_harness_task(entry): entry for entry in entries}
-    results: dict[str, JSON] = {}
+    names = _task_names(entries)
+    tasks = {names[entry.run.id]: entry for entry in entries}
+    results: dict[str, dict[str, JSON]] = {}
     for entry in entries:
-        said = results.setdefault(_harness_task(entry), {"alias": entry.run.task.title})
-        assert isinstance(said, dict)
-        said.update(_harness_metrics(entry))
+        name = names[entry.run.id]
+        metrics = _harness_metrics(entry, _filter_name(entry, entries))
+        results.setdefault(name, {"alias": entry.run.task.title}).update(metrics)
     settings = ",".join(f"{name}={value}" for name, value in sorted(first.model.settings.items()))
     return {
-        "results": results,
+        "results": {**results},
         "configs": {name: _harness_config(entry) for name, entry in tasks.items()},
         "versions": {name: entry.run.task.version for name, entry in tasks.items()},
         "n-shot": dict.fromkeys(tasks, 0),
@@ -56,27 +58,47 @@ def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
     }
 
 
-def _harness_task(entry: Entry) -> str:
-    """The task, with what makes it another one: a protocol that is not the usual, an alteration."""
-    run = entry.run
-    return ":".join(
-        [run.task.name, *([run.protocol] if run.protocol != "strict" else []), *filter(None, [run.variant])]
-    )
+def _task_names(entries: Sequence[Entry]) -> dict[str, str]:
+    """The name of each run's task by run id: with protocol, variant and epochs where they are not the usual ones.
+
+    Runs that differ in something else, such as their data, have their id in the name: a file has every run.
+    """
+    runs = {entry.run.id: entry.run for entry in entries}
+    names = {
+        run.id: ":".join(
+            [
+                run.task.name,
+                *([run.protocol] if run.protocol != "strict" else []),
+                *([run.variant] if run.variant else []),
+                *([f"epochs={run.epochs}"] if run.epochs > 1 else []),
+            ]
+        )
+        for run in runs.values()
+    }
+    count = Counter(names.values())
+    return {run_id: name if count[name] == 1 else f"{name}:{run_id}" for run_id, name in names.items()}
 
 
-def _harness_metrics(entry: Entry) -> dict[str, JSON]:
+def _filter_name(entry: Entry, entries: Sequence[Entry]) -> str:
+    """What lm-eval calls the filter: who scored, with the start of the fingerprint where the name is not enough."""
     judge = entry.judge
-    filtered = "none" if judge is None else f"{judge.name}-{judge.id[:8]}" if judge.model else judge.name
-    said: dict[str, JSON] = {}
+    if judge is None:
+        return "none"
+    same = {other.judge.id for other in entries if other.judge is not None and other.judge.name == judge.name}
+    return f"{judge.name}-{judge.id[:8]}" if judge.model or len(same) > 1 else judge.name
+
+
+def _harness_metrics(entry: Entry, filter_name: str) -> dict[str, JSON]:
+    found: dict[str, JSON] = {}
     for measure in entry.measures:
         name, estimate = measure.column.name, measure.estimate
-        said[f"{name},{filtered}"] = estimate.value
-        said[f"{name}_stderr,{filtered}"] = "N/A"
-        said[f"{name}_low,{filtered}"] = estimate.low
-        said[f"{name}_high,{filtered}"] = estimate.high
-        said[f"{name}_n,{filtered}"] = estimate.n
-        said[f"{name}_total,{filtered}"] = estimate.total
-    return said
+        found[f"{name},{filter_name}"] = estimate.value
+        found[f"{name}_stderr,{filter_name}"] = "N/A"
+        found[f"{name}_low,{filter_name}"] = estimate.low
+        found[f"{name}_high,{filter_name}"] = estimate.high
+        found[f"{name}_n,{filter_name}"] = estimate.n
+        found[f"{name}_total,{filter_name}"] = estimate.total
+    return found
 
 
 def _harness_config(entry: Entry) -> JSON:

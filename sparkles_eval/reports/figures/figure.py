@@ -1,18 +1,12 @@
-"""A figure: one chart with its caption and alternative text, as page element, file (SVG, PNG, PDF, Vega-Lite) and
-table.
-
-PDF files are normalised, so that the same figure gives the same bytes.
-"""
+"""A figure: one chart with its caption and alternative text, as page element, file (SVG, PNG, PDF) and table."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -24,70 +18,6 @@ from sparkles_eval.core.errors import MissingExtra, UserError
 from sparkles_eval.core.files import write_file
 from sparkles_eval.reports.figures.svg_sanitizer import clean_svg, theme_svg
 from sparkles_eval.reports.toolkit.table_files import cell_text, csv_text
-
-_PDF_TABLE = re.compile(rb"startxref\s+(\d+)\s+%%EOF\s*$")
-_PDF_ENTRY = re.compile(rb"(\d{10}) \d{5} ([nf])")
-_PDF_REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
-_PDF_RESOURCES = re.compile(rb"(?:[ \t]*/[A-Za-z]+\d+ \d+ 0 R\n){2,}")
-_PDF_STREAM = b"\nstream\n"
-
-
-def normalise_pdf(pdf: bytes) -> bytes:
-    """The same document, written in one settled way."""
-    found = _PDF_TABLE.search(pdf)
-    table = int(found[1]) if found else 0
-    if found is None or pdf[table : table + 4] != b"xref":
-        return pdf
-    objects = _pdf_objects(pdf, table)
-    trailer = pdf[table:].partition(b"trailer")[2].partition(b"startxref")[0]
-    numbers = _pdf_reachable(objects, trailer)
-    out = bytearray(pdf[: min(_pdf_offsets(pdf, table).values())])
-    places = []
-    for old in numbers:
-        places.append(len(out))
-        head, stream, rest = objects[old].partition(_PDF_STREAM)
-        out += b"%d 0 obj%b" % (numbers[old], _pdf_renumbered(head, numbers) + stream + rest)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f\r\n" % (len(places) + 1)
-    out += b"".join(b"%010d 00000 n\r\n" % place for place in places)
-    size = re.sub(rb"/Size \d+", b"/Size %d" % (len(places) + 1), trailer)
-    return bytes(out) + b"trailer" + _pdf_renumbered(size, numbers) + b"startxref\n%d\n%%%%EOF" % start
-
-
-def _pdf_offsets(pdf: bytes, table: int) -> dict[int, int]:
-    """Where each object in use begins."""
-    entries = _PDF_ENTRY.findall(pdf, table)
-    return {number: int(offset) for number, (offset, kind) in enumerate(entries) if kind == b"n"}
-
-
-def _pdf_objects(pdf: bytes, table: int) -> dict[int, bytes]:
-    """What stands after `N 0 obj`, up to the next object, resources in the order of their names."""
-    offsets = _pdf_offsets(pdf, table)
-    starts = sorted([*offsets.values(), table])
-    ends = dict(pairwise(starts))
-    made = {}
-    for number, offset in offsets.items():
-        head, stream, rest = pdf[offset : ends[offset]].partition(b" 0 obj")[2].partition(_PDF_STREAM)
-        tidy = _PDF_RESOURCES.sub(lambda found: b"".join(sorted(found[0].splitlines(keepends=True))), head)
-        made[number] = tidy + stream + rest
-    return made
-
-
-def _pdf_reachable(objects: dict[int, bytes], trailer: bytes) -> dict[int, int]:
-    """Old number -> new number, in the order in which objects are met from the trailer on; others are left behind."""
-    numbers: dict[int, int] = {}
-    waiting = [int(number) for number in _PDF_REFERENCE.findall(trailer)]
-    while waiting:
-        number = waiting.pop(0)
-        if number in objects and number not in numbers:
-            numbers[number] = len(numbers) + 1
-            waiting += [int(other) for other in _PDF_REFERENCE.findall(objects[number].partition(_PDF_STREAM)[0])]
-    return numbers
-
-
-def _pdf_renumbered(text: bytes, numbers: dict[int, int]) -> bytes:
-    return _PDF_REFERENCE.sub(lambda found: b"%d 0 R" % numbers.get(int(found[1]), 0), text)
-
 
 Format: TypeAlias = Literal["svg", "pdf", "png", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -126,7 +56,10 @@ class Figure:
         return Markup(theme_svg(self._light()))  # noqa: S704 - made of what `clean` lets through
 
     def file(self, kind: Format) -> bytes:
-        """The drawing (or its numbers) as a file, in the colours for light paper; the same bytes every time."""
+        """The drawing (or its numbers) as a file, in the colours for light paper.
+
+        The same bytes every time, but for PDF: the library numbers its objects in an order that changes.
+        """
         if kind == "csv":
             return csv_text(self.data).encode()
         import vl_convert
@@ -134,11 +67,7 @@ class Figure:
         svg = self._light()
         if kind == "svg":
             return svg.encode()
-        return (
-            normalise_pdf(vl_convert.svg_to_pdf(svg))
-            if kind == "pdf"
-            else bytes(vl_convert.svg_to_png(svg, scale=SCALE))
-        )
+        return bytes(vl_convert.svg_to_pdf(svg) if kind == "pdf" else vl_convert.svg_to_png(svg, scale=SCALE))
 
     @property
     def table(self) -> Table:

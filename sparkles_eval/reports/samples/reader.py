@@ -26,7 +26,7 @@ from sparkles_eval.store import read_samples
 from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.read_samples import StoredAnswer, StoredSample, StoredScore
 from sparkles_eval.store.rows import JudgeRow
-from sparkles_eval.store.sample_flags import SampleMark
+from sparkles_eval.store.sample_flags import SampleMark, mark_of
 from sparkles_eval.store.store import Store
 
 _ANSWER_WORD = re.compile(r"[^\W_]+")
@@ -128,24 +128,18 @@ def _note(answer: StoredAnswer) -> str:
 
 def _mark(read: Sequence[StoredScore], rated: Sequence[VerdictView]) -> tuple[SampleMark, str, float | None, str]:
     """The mark, in words, as points, and the judge who gave it ("" for a rule)."""
-    for stored in read:
-        score = stored.score
-        if score.value is None:
-            return "unscored", f"unscored: {one_line(score.reason or '')}", None, ""
-        if score.invalid:
-            return (
-                "invalid",
-                f"invalid, counts as wrong: {one_line(score.reason or 'no option could be read')}",
-                0.0,
-                "",
-            )
     if read:
-        values = [stored.score.value or 0.0 for stored in read]
-        if any(0 < value < 1 for value in values):
-            points = sum(values) / len(values)
-            return "rated", format_number(points, "points"), points, ""
-        right = all(value == 1 for value in values)
-        return ("right", "right", 1.0, "") if right else ("wrong", "wrong", 0.0, "")
+        scores = [stored.score for stored in read]
+        mark = mark_of(scores, reads=True)
+        if mark == "unscored":
+            return mark, f"unscored: {next(one_line(s.reason or '') for s in scores if s.value is None)}", None, ""
+        if mark == "invalid":
+            why = next(score.reason for score in scores if score.invalid)
+            return mark, f"invalid, counts as wrong: {one_line(why or 'no option could be read')}", 0.0, ""
+        if mark == "rated":
+            points = sum(score.value or 0.0 for score in scores) / len(scores)
+            return mark, format_number(points, "points"), points, ""
+        return mark, mark, float(mark == "right"), ""
     given = next((verdict for verdict in rated if not verdict.reason), None)
     if given:
         return "rated", given.score, given.points, given.judge

@@ -1,24 +1,33 @@
-"""Parses the little Markdown that task cards use into blocks that a template writes safely.
+"""Parses the Markdown of task and judge cards into blocks that a template writes safely.
 
-Headings, paragraphs, lists, tables; in a line: strong, emphasis, code. Everything else stays plain text, links
-included: nothing of a card can become markup or an address.
+markdown-it-py reads it; what is kept are headings, paragraphs, lists, tables and code, and in a line strong, emphasis
+and code. Everything else becomes plain text, raw HTML and links included: nothing of a card can become markup or an
+address.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sparkles_eval.core.text import visible
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
+
+
+SpanStyle: TypeAlias = Literal["plain", "strong", "em", "code"]
+_LISTS = ("bullet_list", "ordered_list")
 
 
 @dataclass(frozen=True, slots=True)
 class TextSpan:
     """A stretch of a line in one style."""
 
-    style: Literal["plain", "strong", "em", "code"]
+    style: SpanStyle
     text: str
 
 
@@ -33,95 +42,68 @@ class TextBlock:
     rows: tuple[tuple[TextSpans, ...], ...]
 
 
-_INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|(?<![\w*])\*(?P<em>[^*\s][^*]*)\*(?!\w)")
-_LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
-_RULE = re.compile(r"\|?[\s:|-]+\|?")
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 def parse_markdown(markdown: str) -> tuple[TextBlock, ...]:
     """The blocks of a card in order."""
-    return tuple(_fenced(visible(markdown).split("\n")))
+    from markdown_it.tree import SyntaxTreeNode
+
+    return tuple(_blocks(SyntaxTreeNode(_parser().parse(visible(markdown)))))
 
 
-def _fenced(lines: list[str]) -> Iterable[TextBlock]:
-    """Splits off code between fences; the rest goes to `_read`, a run of lines between blank ones at a time."""
-    pending: list[str] = []
-    code: list[str] | None = None
-    for line in [*lines, ""]:
-        if line.lstrip().startswith("```"):
-            if code is None:
-                yield from _read(pending)
-                pending, code = [], []
-            else:
-                yield TextBlock("code", tuple((((TextSpan("plain", text)),),) for text in code))
-                code = None
-        elif code is not None:
-            code.append(line)
-        elif line.strip():
-            pending.append(line)
-        else:
-            yield from _read(pending)
-            pending = []
-    if code:
-        yield TextBlock("code", tuple(((TextSpan("plain", text),),) for text in code))
+def _blocks(node: SyntaxTreeNode) -> Iterator[TextBlock]:
+    for child in node.children:
+        if child.type in ("heading", "paragraph"):
+            yield TextBlock("heading" if child.type == "heading" else "paragraph", ((_spans([child]),),))
+        elif child.type in _LISTS:
+            yield TextBlock("list", tuple((item,) for item in _items(child)))
+        elif child.type == "table":
+            rows = (row for part in child.children for row in part.children)
+            yield TextBlock("table", tuple(tuple(_spans([cell]) for cell in row.children) for row in rows))
+        elif child.type in ("fence", "code_block"):
+            lines = child.content.removesuffix("\n").split("\n")
+            yield TextBlock("code", tuple(((TextSpan("plain", line),),) for line in lines))
+        else:  # a quotation; a rule has no children
+            yield from _blocks(child)
 
 
-def _read(lines: list[str]) -> Iterable[TextBlock]:
-    paragraph: list[str] = []
-    rest = list(lines)
-    while rest:
-        line = rest[0].strip()
-        kind = "table" if line.startswith("|") else "list" if re.match(r"([-*]|\d+\.)\s", line) else ""
-        if paragraph and (kind or line.startswith("#")):
-            yield _one("paragraph", " ".join(paragraph))
-            paragraph = []
-        if line.startswith("#"):
-            yield _one("heading", line.lstrip("#").strip())
-            rest = rest[1:]
-        elif kind == "table":
-            table = [row.strip() for row in rest if row.strip().startswith("|")]
-            yield TextBlock("table", tuple(_cells(row) for row in table if not _RULE.fullmatch(row)))
-            rest = [row for row in rest if not row.strip().startswith("|")]
-        elif kind == "list":
-            items, rest = _items(rest)
-            yield TextBlock("list", tuple((_words(item),) for item in items))
-        else:
-            paragraph.append(line)
-            rest = rest[1:]
-    if paragraph:
-        yield _one("paragraph", " ".join(paragraph))
+def _items(node: SyntaxTreeNode) -> Iterator[TextSpans]:
+    """The items of a list, those of a list within it behind their own."""
+    for item in node.children:
+        yield _spans([part for part in item.children if part.type not in _LISTS])
+        for part in item.children:
+            if part.type in _LISTS:
+                yield from _items(part)
 
 
-def _one(kind: Literal["heading", "paragraph"], text: str) -> TextBlock:
-    return TextBlock(kind, ((_words(text),),))
+def _spans(nodes: Sequence[SyntaxTreeNode]) -> TextSpans:
+    """The text of the nodes as one line, in stretches of one style."""
+    found: list[TextSpan] = []
+    for place, node in enumerate(nodes):
+        for span in (*([TextSpan("plain", " ")] if place else []), *_stretches(node, "plain")):
+            if found and found[-1].style == span.style:
+                found[-1] = TextSpan(span.style, found[-1].text + span.text)
+            elif span.text:
+                found.append(span)
+    return tuple(found)
 
 
-def _cells(row: str) -> tuple[TextSpans, ...]:
-    return tuple(_words(cell.strip()) for cell in row.strip("|").split("|"))
-
-
-def _items(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The items of a list, with the lines that go on one, and what follows the list."""
-    items: list[str] = []
-    for place, line in enumerate(lines):
-        found = re.match(r"\s*(?:[-*]|\d+\.)\s+(.*)", line)
-        if found:
-            items.append(found[1])
-        elif line.startswith(" "):
-            items[-1] += " " + line.strip()
-        else:
-            return items, lines[place:]
-    return items, []
-
-
-def _words(text: str) -> TextSpans:
-    text = _LINK.sub(lambda found: f"{found[1]} ({found[2]})" if found[1] != found[2] else found[1], text)
-    spans: list[TextSpan] = []
-    done = 0
-    for found in _INLINE.finditer(text):
-        if found.start() > done:
-            spans.append(TextSpan("plain", text[done : found.start()]))
-        style: Literal["strong", "em", "code"] = "code" if found["code"] else "strong" if found["strong"] else "em"
-        spans.append(TextSpan(style, found[style]))
-        done = found.end()
-    return (*spans, TextSpan("plain", text[done:])) if done < len(text) else tuple(spans)
+def _stretches(node: SyntaxTreeNode, style: SpanStyle) -> Iterator[TextSpan]:
+    if node.type in ("softbreak", "hardbreak"):
+        yield TextSpan(style, " ")
+    elif node.type in ("code_inline", "code_block", "fence"):
+        yield TextSpan("code", node.content.strip("\n"))
+    elif node.type == "text":
+        yield TextSpan(style, node.content)
+    else:
+        inner: SpanStyle = "strong" if node.type == "strong" else "em" if node.type == "em" else style
+        said = [span for child in node.children for span in _stretches(child, inner)]
+        yield from said
+        address = str(node.attrs.get("href", ""))
+        if address and address != "".join(span.text for span in said):
+            yield TextSpan(style, f" ({address})")

@@ -93,6 +93,16 @@ def test_scores_follow_when_votes_are_added_and_nothing_is_doubled(tmp_path: Pat
         assert panel_row(panel).title == "Mean after severity removal of 2 judges, at least 2 votes"
 
 
+def test_a_run_with_too_few_votes_gets_no_row_of_the_panel(tmp_path: Path) -> None:
+    one, other = _card("a"), _card("b")
+    with Store(tmp_path / "s.db") as store:
+        runs = _vote(store, one, {"m": [8.0, 6.0], "n": [5.0, 5.0]})
+        _vote(store, other, {"m": [6.0, 6.0]})
+        panel = _panel([one, other])
+        assert score_panel(store, panel) == [runs["m"]]
+        assert [judge.name for judge in read_runs.judges(store, runs["n"])] == ["a"]
+
+
 def test_leniency_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
     one, other = _card("a"), _card("b")
     with Store(tmp_path / "s.db") as store:
