@@ -1,4 +1,4 @@
-"""What altered runs say, as records and as tables: how much of a score comes from looking, what order does to it."""
+"""Records and tables of altered runs: what a score owes to the images, and what order changes."""
 
 from __future__ import annotations
 

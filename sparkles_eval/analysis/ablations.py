@@ -1,7 +1,6 @@
-"""What altered runs say: how much of a score comes from looking, what order and what history do to it.
+"""Compares altered runs with the same model's plain run: without images, with wrong images, with swapped order.
 
-Sets each run with a variant beside the run of the same model as it is, item by item. Knows nothing of how variants are
-made (tasks.variants) or of how tables are shown.
+Pairs are made item by item. How a task is altered is in `tasks.variants`.
 """
 
 from __future__ import annotations

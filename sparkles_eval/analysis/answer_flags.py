@@ -1,4 +1,4 @@
-"""A static look at answers for what could talk a judge or a parser round: flagged and shown, never edited.
+"""Scans answers for text that could mislead a judge or a parser; flags are shown, nothing is changed.
 
 Pure functions on texts. A flag is a reason to look, not a proof: a recipe may say "8/10" and code comes in fences.
 """

@@ -1,7 +1,7 @@
-"""What two runs must share to stand in one table, who is no contestant, and how a difference is said.
+"""The one rule for which runs may stand in one table, and how a difference between runs is worded.
 
-Panels, `compare`, the views of the leaderboard and boards of bundles all ask here. Sampling settings are not among the
-factors: they belong to the model, as presets differ in what they take.
+Panels, `compare`, the views of the leaderboard and leaderboards of bundles use it. Sampling settings are not among the
+factors: they belong to the model, as presets differ in what they accept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sparkles_eval.store.rows import JudgeRow
 REFERENCE_KINDS = ("baseline", "control")
 """Kinds of models that a number stands beside; they are compared only where they are named."""
 KNOWN_KINDS = ("audit", "control")
-"""Kinds whose worth is known: nobody is asked to rate them."""
+"""Kinds whose quality is known: people are not asked to rate them."""
 
 
 class Asked(Protocol):
@@ -62,7 +62,7 @@ class Comparability:
     data_hash: str
     items: int
     judge: JudgeRow | None = None
-    """None while nobody has scored the run, and where judges are compared apart from the rest."""
+    """None for a run without scores, and where judges are compared separately."""
 
     @classmethod
     def of(cls, run: StoredRun, judge: JudgeRow | None) -> Comparability:
@@ -107,7 +107,7 @@ FACTORS: Mapping[str, Words] = {
     "data": lambda c: f"{c.items} items, {c.data_hash[:12]}",
     "judge": _judge_words,
 }
-"""Everything that must be equal within a task, and how its value is said where it differs."""
+"""Everything that must be equal within a task, with the words for its value."""
 
 _WHOLE: Mapping[str, Words] = {
     "prompt": lambda c: c.prompt_hash,
@@ -128,7 +128,7 @@ PHRASES: Mapping[str, Words] = {
     "prompt": lambda c: f"prompt {c.prompt_hash[:8]}",
     "data": lambda c: f"{c.items} samples, data {c.data_hash[:8]}",
 }
-"""The same as parts of a title, in the order in which they tell two tables of a task apart."""
+"""The same as parts of a title, in the order in which they distinguish the tables of a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +168,17 @@ def differences(records: Sequence[tuple[str, Comparability]]) -> list[Difference
 
 
 def titles(records: Sequence[Comparability], more: Mapping[str, Sequence[str]] | None = None) -> list[str]:
-    """For each record what tells it from the others, in as few phrases as do; "" for one alone.
+    """A title for each record, in as few phrases as distinguish it from the others; "" for a single record.
 
     `more` are further phrases, one a record, that are tried before the prompt and the data.
     """
     ways = {name: [words(record) for record in records] for name, words in PHRASES.items()}
     last = {name: ways.pop(name) for name in ("prompt", "data")}
-    return told_apart([*ways.values(), *(more or {}).values(), *last.values()], len(records))
+    return distinct_titles([*ways.values(), *(more or {}).values(), *last.values()], len(records))
 
 
-def told_apart(ways: Sequence[Sequence[str]], count: int) -> list[str]:
-    """Texts that tell `count` things apart: each way has a phrase for each of them, and ways are added while needed."""
+def distinct_titles(ways: Sequence[Sequence[str]], count: int) -> list[str]:
+    """Distinct texts for `count` things: each way has a phrase for every one, and ways are added as needed."""
     said = [""] * count
     for words in ways:
         if len(set(said)) == count:

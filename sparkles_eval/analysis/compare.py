@@ -1,4 +1,4 @@
-"""Which model is better? Pairs runs by sample, tests every pair, adjusts for all that is shown, and ranks what may be.
+"""Compares models: pairs runs by sample, tests every pair, adjusts for all that is shown, and ranks.
 
 `compare` is what the command and notebooks call.
 """
@@ -30,7 +30,7 @@ from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
 
 DETAILED = 10
-"""Pairs up to which each is told in full; beyond, every pair has its line in the table."""
+"""Pairs up to which each is described in full; beyond, every pair has one line in the table."""
 SCANNED = 10
 """Runs up to which the answers are scanned as well."""
 
@@ -43,7 +43,7 @@ class Comparisons:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What a paper could quote, one sentence or two for each pair that is told in full."""
+        """What a paper could quote, one sentence or two for each pair that is described in full."""
         return tuple(text for comparison in self.comparisons for text in sentences(comparison))
 
     @property

@@ -1,6 +1,6 @@
-"""A comparison of runs on one task, and what it shows in sentences that a paper could quote.
+"""A comparison of runs on one task, and its result in sentences that a paper can quote.
 
-Every sentence names the items, the interval, the test and its p-value; none says more than they allow.
+Every sentence names the items, the interval, the test and its p-value.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Comparison:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """One text for each pair that is told in full."""
+    """One text for each pair that is described in full."""
     details = comparison.details
     return [_sentence(comparison, tested, known) for tested, known in zip(comparison.pairs, details, strict=False)]
 
@@ -112,8 +112,8 @@ def _limits(pair: Tested, known: Detail | None, unit: Unit, what: str) -> list[s
     said = []
     if known and known.smallest is not None:
         said.append(
-            f"With {what}, true differences below {_points(known.smallest, unit)} points cannot be told from noise "
-            f"reliably ({100 * POWER:.0f}% power)."
+            f"With {what}, true differences below {_points(known.smallest, unit)} points cannot be distinguished from "
+            f"noise reliably ({100 * POWER:.0f}% power)."
         )
     elif known and pair.clusters > 1 and unit == "percent":
         said.append(f"With {what} on which they differ so seldom, no difference would be found reliably.")

@@ -1,7 +1,4 @@
-"""The tables of a comparison: models, pairs, effect sizes, further tests, margins, losses, published numbers.
-
-Knows nothing of stores or screens.
-"""
+"""The tables of a comparison: models, pairs, effect sizes, further tests, margins, losses, published numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Row: TypeAlias = tuple[Cell, ...]
 
 
 def tables(comparisons: Sequence[Comparison]) -> list[Table]:
-    """The tables of every comparison; names are told apart by number where there are several."""
+    """The tables of every comparison; names are numbered where there are several."""
     found: list[Table] = []
     for number, comparison in enumerate(comparisons, 1):
         suffix = f"-{number}" if len(comparisons) > 1 else ""
@@ -77,7 +74,7 @@ def _models(comparison: Comparison) -> Table:
         rows.append(tuple(cells))
     notes = [f"differs: {factor}" for factor in comparison.mixed]
     if any(row.letters for row in comparison.standings):
-        notes.append("runs that share a letter are not told apart (Holm, 5%); rank sets hold together with 95%")
+        notes.append("runs that share a letter are not distinguished (Holm, 5%); rank sets hold together with 95%")
     elif len(comparison.standings) > 1:
         notes.append(f"fewer than {FEW} independent units in some pair: no ranks are claimed")
     notes += comparison.warnings

@@ -1,7 +1,4 @@
-"""The summary across tasks: models as rows, panels as columns, a table for each view; and the geometry of its bars.
-
-Knows nothing of HTML.
-"""
+"""The leaderboard: models as rows, panels as columns, one table for each view, and the geometry of its bars."""
 
 from __future__ import annotations
 

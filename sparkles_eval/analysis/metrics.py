@@ -1,7 +1,7 @@
-"""Which metrics a run has by a judge, which of them leads, and what one of them amounts to with its interval.
+"""Chooses a run's metrics for a judge and the one that leads, and computes a metric with its interval.
 
-The metrics themselves are in `tasks.metrics`; repeats and epochs are averaged within a sample (`score_matrix`), so that
-they make a sample's value steadier and never the number of samples larger.
+The metrics themselves are in `tasks.metrics`. Repeats and epochs are averaged within a sample (`score_matrix`): they
+make a sample's value steadier and never the number of samples larger.
 """
 
 from __future__ import annotations

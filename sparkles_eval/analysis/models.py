@@ -1,7 +1,4 @@
-"""Everything of one model, across tasks, protocols and judges: what a model's page shows.
-
-Knows nothing of stores or HTML.
-"""
+"""Everything about one model, across tasks, protocols and judges: the data of a model's page."""
 
 from __future__ import annotations
 

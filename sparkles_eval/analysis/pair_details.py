@@ -1,7 +1,4 @@
-"""One pair of models in full: other tests of the same difference, effect sizes, and what so many items could show.
-
-Knows nothing of names or of how it is told.
-"""
+"""One pair of models in full: more tests of the same difference, effect sizes, smallest detectable difference."""
 
 from __future__ import annotations
 

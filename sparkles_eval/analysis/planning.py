@@ -1,7 +1,4 @@
-"""What could so many items ever show, and how many does a question need? Tables to plan by, before anything is asked.
-
-Knows nothing of stores: it takes numbers and gives tables.
-"""
+"""Tables for planning: what a number of items can show, and how many items a question needs."""
 
 from __future__ import annotations
 
@@ -67,7 +64,7 @@ def _accuracy(asked: PlanQuestion) -> Table:
         rows.append((n, *(each.difference if each.possible else None for each in found)))
     notes = [f"{_terms(asked)}; columns: share of items on which exactly one of the two models is right"]
     if asked.mde is not None:
-        wished = 100 * asked.mde
+        wanted = 100 * asked.mde
         needed = [
             f"{math.ceil(n_paired_accuracy(asked.mde, psi, alpha=asked.alpha, power=asked.power) * asked.deff):,} "
             f"items where {100 * psi:.0f}% differ"
@@ -75,8 +72,8 @@ def _accuracy(asked: PlanQuestion) -> Table:
             if 0 < asked.mde <= psi
         ]
         if not needed:
-            raise UserError(f"plan: an accuracy difference of {wished:g} points is outside (0, 50]; give one inside")
-        notes.append(f"a difference of {wished:g} points needs {', '.join(needed)}")
+            raise UserError(f"plan: an accuracy difference of {wanted:g} points is outside (0, 50]; give one inside")
+        notes.append(f"a difference of {wanted:g} points needs {', '.join(needed)}")
     title = "Accuracy of two models on the same items: smallest difference detected, in points"
     return Table("plan-accuracy", title, heads, tuple(rows), tuple(notes))
 

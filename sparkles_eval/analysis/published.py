@@ -1,6 +1,6 @@
-"""Published totals as reference rows: numbers without items, and what may honestly be said with them.
+"""Published totals as reference rows, and what can be concluded from totals without items.
 
-They are read from `published.yaml` beside a task's task.yaml. Knows nothing of how they are shown.
+They are read from `published.yaml` beside a task's task.yaml.
 """
 
 from __future__ import annotations

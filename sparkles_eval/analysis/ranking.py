@@ -1,6 +1,6 @@
-"""Which rank each run may claim, and which runs are not told apart: from one score matrix, every pair tested.
+"""Ranks and letters of runs: from one score matrix, with every pair tested.
 
-`compare`, the leaderboard and the figures all rank here, by the column that they show.
+`compare`, the leaderboard and the figures rank here, by the metric that they show.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a leaderboard shows beside its models, and never among them: published totals, and what guessing gets.
-
-Knows nothing of stores or pages.
-"""
+"""The leaderboard's reference rows: published totals, and what guessing gets. They are never ranked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How the replies of each run came back: empty, cut off, refused, all alike, from several served versions.
+"""Run health: replies that are empty, cut off, refused, all alike, or from several served versions.
 
-Reads what the store holds of a run and judges nothing again. A number of a run whose replies are ill is no measure of
-the model, so each line names what to do. Baselines and controls are what they are and have no lines.
+Reads what the store holds of a run and judges nothing again. Each line names a fix, since the score of a run with
+faulty replies does not measure the model. Baselines and controls have no lines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One run's scores as numbers: read from the store once, then what any metric makes of them, row by row.
+"""One run's scores, read from the store once, and the values that a metric makes of them, row by row.
 
 Everything that shows or compares a number starts here. A sample's value is the mean over its epochs and judge repeats.
 """

@@ -1,7 +1,4 @@
-"""Which runs may be compared: the same task, data, prompt, protocol, variant and judge, another model.
-
-Says which of these differ where they do. Knows nothing of scores.
-"""
+"""Selects the runs to compare: same task, data, prompt, protocol, variant and judge, different models."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ class Matched:
     columns: tuple[ScoredRun, ...]
     mixed: tuple[str, ...] = ()
     said: str = ""
-    """What tells this comparison from the others of the task."""
+    """The words that distinguish this comparison from the others of the task."""
 
 
 def match(store: Store, choice: CompareConfig) -> list[Matched]:
@@ -128,7 +125,7 @@ def _contexts(columns: list[ScoredRun], choice: CompareConfig) -> list[Matched]:
         for group in groups.values()
         if len(group) > 1 and (not choice.models or _names(group, choice) == set(choice.models))
     ]
-    sayings = _told_apart([group[0] for group in whole])
+    sayings = _distinguishing([group[0] for group in whole])
     return [Matched(_labelled(_in_order(group, choice)), (), said) for group, said in zip(whole, sayings, strict=True)]
 
 
@@ -141,8 +138,8 @@ def _in_order(columns: list[ScoredRun], choice: CompareConfig) -> list[ScoredRun
     )  # fmt: skip
 
 
-def _told_apart(firsts: Sequence[ScoredRun]) -> list[str]:
-    """What tells contexts apart: every factor in which they differ, in words."""
+def _distinguishing(firsts: Sequence[ScoredRun]) -> list[str]:
+    """Every factor in which contexts differ, in words."""
     records = [_record(first) for first in firsts]
     ways: tuple[Callable[[Comparability], str], ...] = (
         PHRASES["protocol"],

@@ -1,4 +1,4 @@
-"""Several runs' values by one metric as one matrix, rows x runs, which tables, ranks and comparisons are made of."""
+"""The score matrix: values of several runs by one metric, rows x runs, for tables, ranks and comparisons."""
 
 from __future__ import annotations
 

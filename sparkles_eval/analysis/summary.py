@@ -1,7 +1,7 @@
-"""Reads what a store holds, has the metrics computed, and gives a Summary: what every table and page shows.
+"""Reads a store, computes its metrics, and gives a Summary: the data of every table and page.
 
-A panel holds only what may be compared: same task, data, prompt, protocol and judge. What differs between the panels
-of a task, or between two runs of one model in a panel, is named. Knows nothing of how it is shown.
+A panel holds only runs that may be compared (`comparability`). Panels of a task, and runs of one model within a panel,
+are titled by what differs between them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkles_eval import __version__
-from sparkles_eval.analysis.comparability import Comparability, is_reference, titles, told_apart
+from sparkles_eval.analysis.comparability import Comparability, distinct_titles, is_reference, titles
 from sparkles_eval.analysis.metrics import Measure, extracts, unknown
 from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValues, read_scores
 from sparkles_eval.core.errors import Problem, UserError
@@ -56,7 +56,7 @@ class Entry:
     judge: JudgeRow | None
     """None while nobody has scored it."""
     label: str
-    """The model's name, with what tells it from another row of that name in the panel."""
+    """The model's name, with what distinguishes it from another row of that name in the panel."""
     measures: tuple[Measure, ...]
     coverage: Coverage
     spending: Spending
@@ -93,7 +93,7 @@ class Panel:
 
     id: str
     label: str
-    """What tells it from the other panels of its task; "" where it is the only one."""
+    """What distinguishes it from the other panels of its task; "" where it is the only one."""
     run: StoredRun
     """Any of its runs: the task, data and protocol are the same for all."""
     judge: JudgeRow | None
@@ -236,7 +236,7 @@ def _panel(drafts: list[Entry], label: str) -> Panel:
     entries: list[Entry] = []
     for name, group in by_name.items():
         for draft, said in zip(
-            group, told_apart([[say(d) for d in group] for say in _ROW.values()], len(group)), strict=True
+            group, distinct_titles([[say(d) for d in group] for say in _ROW.values()], len(group)), strict=True
         ):
             entries.append(draft.relabelled(f"{name} ({said})") if said else draft)
     entries.sort(key=_order)

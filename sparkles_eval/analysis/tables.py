@@ -1,7 +1,4 @@
-"""A table of evidence: the numbers that the screen, JSON, CSV, LaTeX and notebooks all show, rounded by none of them.
-
-Knows nothing of where the numbers come from, nor of how they are printed.
-"""
+"""A table of unrounded numbers, which the screen, JSON, CSV, LaTeX and notebooks all show."""
 
 from __future__ import annotations
 

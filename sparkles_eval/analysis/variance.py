@@ -1,7 +1,4 @@
-"""Where the uncertainty of a run's number comes from, and what to buy next: items, generations or judge repeats.
-
-Reads the store and calls `stats.variance`. Knows nothing of prices.
-"""
+"""Components of a score's uncertainty, and what to add next: items, generations or judge repeats."""
 
 from __future__ import annotations
 
@@ -114,11 +111,11 @@ def _table(budgets: Sequence[Budget]) -> Table:
         "variances in squared units of the score (accuracy from 0 to 1); SE: standard error of the mean",
         "repeats never raise the number of items; named is what brings three quarters of what twice the items would",
     ]
-    told: dict[str, list[str]] = {}
+    by_note: dict[str, list[str]] = {}
     for budget in budgets:
         if budget.note:
-            told.setdefault(budget.note, []).append(f"{budget.column.label} on {budget.column.run.task.name}")
-    notes += [f"{', '.join(dict.fromkeys(who))}: {note}" for note, who in told.items()]
+            by_note.setdefault(budget.note, []).append(f"{budget.column.label} on {budget.column.run.task.name}")
+    notes += [f"{', '.join(dict.fromkeys(who))}: {note}" for note, who in by_note.items()]
     rows = tuple(_row(budget) for budget in budgets)
     return Table("variance", "Where the uncertainty comes from", heads, rows, tuple(notes))
 

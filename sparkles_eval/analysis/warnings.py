@@ -1,7 +1,4 @@
-"""What a reader of a run's numbers must be warned of: suspicious answers, and controls that get what they should not.
-
-Reads the store, computes means only. Knows nothing of how warnings are shown.
-"""
+"""Warnings about a run's numbers: suspicious answers, and controls with a score that they should not get."""
 
 from __future__ import annotations
 
@@ -59,10 +56,10 @@ def copied_ratings(store: Store, run_id: str) -> int:
 
 
 def copied_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
-    """One line for every run whose answers hold ratings that could not be told from the judge's own."""
+    """One line for every run whose answers hold ratings that could not be distinguished from the judge's own."""
     return [
         f"{run.model.name} on {run.task.name}: {count:,} judgements are left out, because the answers hold ratings of "
-        "their own; a rubric that prints {{ canary }} can tell them apart"
+        "their own; a rubric that prints {{ canary }} distinguishes them"
         for run in runs
         if (count := copied_ratings(store, run.id))
     ]

@@ -1,6 +1,6 @@
-"""Do judges give the same marks? Krippendorff's alpha, weighted kappa, ICC and Bland-Altman limits.
+"""Agreement of marks: Krippendorff's alpha, weighted kappa, ICC and Bland-Altman limits.
 
-Knows nothing of judges' names. Scores may be half points; missing marks are None where a method allows them.
+Scores may be half points; missing marks are None where a method allows them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Turns what callers hold (lists with None, tuples, arrays) into float arrays and cluster codes.
+"""Turns lists with None, tuples and arrays into float arrays and cluster codes.
 
-Knows nothing of statistics: it only checks shapes, and says in plain words what is wrong with them.
+Checks shapes only, and its errors say what is wrong with them.
 """
 
 from __future__ import annotations

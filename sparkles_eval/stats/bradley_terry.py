@@ -1,4 +1,4 @@
-"""One scale from pairwise verdicts: the Bradley-Terry model. Knows nothing of who gave the verdicts."""
+"""The Bradley-Terry model: one scale from pairwise verdicts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What would a person have given for a judge's 9? Calibration of scores and pass rates, and panel reliability.
+"""Calibration of a judge's scores and pass rates to the human scale, and reliability of panels.
 
-Knows nothing of PPI; feed it cross-fitted scores (`cross_fit`), never in-sample ones.
+Estimates from few human labels (`stats.human`) need cross-fitted scores (`cross_fit`), never in-sample ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Standard errors for items that share an image, a sentence or a dialogue.
-
-Knows nothing of what the clusters are; they arrive as one label per item.
-"""
+"""Standard errors for items that share an image, a sentence or a dialogue: one cluster label per item."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Scores that belong to the benchmarks themselves: NLVR2 consistency with its chance level, the SparklesEval mean.
-
-Knows nothing of intervals; estimates.py adds them.
-"""
+"""Scores that benchmarks define: NLVR2 consistency with its chance level, and the SparklesEval mean. No intervals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Do two judges put answers, or models, in the same order? Rank correlations, item level and system level apart.
+"""Rank correlations of two judges: on the order of answers and on the order of models.
 
-Knows nothing of what the scores mean. Heavier than its neighbours: Kendall's tau comes from `scipy.stats`.
+Slower to import than its neighbours: Kendall's tau comes from `scipy.stats`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class JudgeCorrelations:
     """Three different questions, kept apart."""
 
     within_model: Correlations
-    """Averaged over models (each weighing the same; note says how many count): can the judge tell answers apart?"""
+    """Averaged over models (each weighing the same; note says how many count): does the judge distinguish answers?"""
     pooled: Correlations
     """All answers together: mixes the two others."""
     system: Correlations

@@ -1,6 +1,6 @@
-"""Weighs binary judges without gold labels: the Dawid-Skene model by EM. Knows nothing of scores, only of 0 and 1.
+"""The Dawid-Skene model by EM: weighs binary judges without gold labels.
 
-Optional: it needs about 5 judges and 100 items, and errors that are independent given the truth.
+It needs about 5 judges and 100 items, and errors that are independent given the truth.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Quantiles and tail probabilities of the normal, t, binomial, beta, F and chi-square distributions.
 
-Thin names over `scipy.special`, which imports in a fraction of the time of `scipy.stats`. Knows nothing of data.
+Thin names over `scipy.special`, which imports in a fraction of the time of `scipy.stats`.
 """
 
 from __future__ import annotations

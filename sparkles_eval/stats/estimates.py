@@ -1,7 +1,7 @@
-"""Turns scores into `records.Estimate`, the number that every table prints: value, interval, n of total, and a note.
+"""Turns scores into `core.Estimate`, the number that tables print: value, interval, n of total, and a note.
 
-Knows nothing of tables, stores or models. The policy of small samples lives here: below 30 independent units no
-interval rests on normal theory, and the note says so.
+The policy of small samples is here: below 30 independent units no interval rests on normal theory, and the note says
+so.
 """
 
 from __future__ import annotations

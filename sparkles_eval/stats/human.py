@@ -1,6 +1,6 @@
-"""A human-scale score from a few human labels and many judge labels: prediction-powered inference, and its planning.
+"""Prediction-powered inference: a human-scale score from few human labels and many judge labels.
 
-Knows nothing of annotators or files; labels and judge scores arrive as arrays, one entry per dialogue.
+Labels and judge scores are arrays with one entry per dialogue.
 """
 
 from __future__ import annotations
@@ -209,11 +209,11 @@ def labels_needed(
     """
     if not (sd >= 0 and half_width > 0 and -1 <= rho <= 1):
         raise UserError(f"labels_needed: SD {sd:g}, half-width {half_width:g}, correlation {rho:g} make no plan")
-    wished = (half_width / z_critical(alpha)) ** 2
-    classic = sd**2 / wished
+    wanted_variance = (half_width / z_critical(alpha)) ** 2
+    classic = sd**2 / wanted_variance
     if pool is None:
         return LabelPlan(_up(classic), _up(classic * (1 - rho**2)))
-    room = wished - sd**2 * rho**2 / pool
+    room = wanted_variance - sd**2 * rho**2 / pool
     n = _up(sd**2 * (1 - rho**2) / room) if room > 0 else pool + 1
     return LabelPlan(_up(classic), n if n <= pool else None)
 

@@ -1,6 +1,6 @@
 """Intervals for one proportion or one mean of independent items.
 
-Knows nothing of clusters (see clusters.py), of pairs, or of tables (see estimates.py).
+Dependent items: `stats.clusters`. Which interval a table prints: `stats.estimates`.
 """
 
 from __future__ import annotations

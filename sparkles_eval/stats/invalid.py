@@ -1,7 +1,4 @@
-"""What invalid answers do to an accuracy, and what ungraded answers may do to a mean score.
-
-Knows nothing of why an answer is invalid; it gets counts.
-"""
+"""The effect of invalid answers on an accuracy, under each policy for counting them. Works on counts."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class AttackReport:
     success: Interval
     """Share of tries with a gain of at least the threshold."""
     success_upper: float
-    """One-sided 95% upper bound: nought successes in 50 tries still allow 5.8%."""
+    """One-sided 95% upper bound: zero successes in 50 tries still allow 5.8%."""
     p_signed_rank: float | None
     """One-sided exact Wilcoxon signed-rank (ties permuted): does the attack raise scores at all?"""
     top_rate: float
@@ -148,7 +148,7 @@ def length_bias(scores: Values, lengths: Values, quality: Values) -> LengthBias:
     """Does the judge pay for words? `quality` must be measured without this judge.
 
     Source: Dubois et al. 2024, "Length-Controlled AlpacaEval"; MacKinnon and White 1985 (HC3). Trap: length is partly
-    quality; only padding the same answer, or a human score as `quality`, tells bias apart.
+    quality; only padding the same answer, or a human score as `quality`, separates bias from quality.
     Raises UserError for lengths of 0 or below and for fewer than 5 answers.
     """
     y, words, q = (complete(v, "length_bias") for v in (scores, lengths, quality))
@@ -164,7 +164,7 @@ def length_bias(scores: Values, lengths: Values, quality: Values) -> LengthBias:
     columns = [np.ones(n), log_length] if is_constant(q) else [np.ones(n), log_length, q]
     design = np.stack(columns, axis=1)
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return LengthBias(raw, partial, None, None, None, n, "quality and length cannot be told apart")
+        return LengthBias(raw, partial, None, None, None, n, "quality and length cannot be separated")
     slope, se = _hc3(design, y)
     note = "quality does not vary: not controlled for" if is_constant(q) else ""
     return LengthBias(raw, partial, slope, se, slope * math.log(2), n, note)

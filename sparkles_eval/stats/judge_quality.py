@@ -79,7 +79,7 @@ class Compression:
     mean: float
     sd: float | None
     share_top: float
-    """Share of scores at the highest mark: above it nothing can be told apart."""
+    """Share of scores at the highest mark: above it no answers are distinguished."""
     entropy_bits: float
     effective_levels: float
     """2^entropy: as many equally used marks would be as informative (Hill 1973)."""
@@ -185,7 +185,7 @@ def _one_human(x: FloatArray, machine: FloatArray, j: int, epsilon: float) -> tu
 
 @dataclass(frozen=True, slots=True)
 class Separability:
-    """How many pairs of models a judge tells apart by disjoint intervals."""
+    """How many pairs of models a judge distinguishes by disjoint intervals."""
 
     pairs: int
     separable: int

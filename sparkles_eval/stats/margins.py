@@ -1,6 +1,6 @@
-"""What published totals alone allow one to say, when nobody has the items.
+"""What can be concluded from published totals when the items are not available.
 
-Knows nothing of which totals; reports pass them in. Nothing here is better than comparing items.
+Comparing the same items is always better.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two models, right or wrong on the same items: tests and intervals for the difference of their accuracies.
 
-Knows nothing of clusters: for items that share images use `paired.clustered_difference`.
+For items that share images use `paired.clustered_difference`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class McNemar:
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:
-    """Is A more accurate than B? Only items that exactly one of them got right can tell.
+    """Is A more accurate than B? Only items that exactly one of them got right count.
 
     exact = min(1, 2 P(K <= min(b, c))), K ~ Binomial(b + c, 1/2); mid-p = exact - P(K = min(b, c)). Assumes independent
     items. Source: McNemar 1947; Fagerland, Lydersen and Laake 2013 (mid-p: the exact test is far too cautious).

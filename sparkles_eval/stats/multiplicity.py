@@ -1,4 +1,4 @@
-"""Adjusts p-values for having looked at many. Knows nothing of where they come from."""
+"""Adjusts p-values for the number of tests."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""All pairs of many models at once: analytic clustered tests from one covariance matrix, and sign-flip tests.
+"""All pairs of many models at once: analytic clustered tests from one covariance matrix.
 
-Knows nothing of names or ranks: models are columns 0..M-1, pairs come in the order (0,1), (0,2), ..., (M-2,M-1).
+Models are columns 0..M-1; pairs come in the order (0,1), (0,2), ..., (M-2,M-1).
 """
 
 from __future__ import annotations

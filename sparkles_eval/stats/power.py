@@ -1,7 +1,7 @@
-"""What could this many items ever show? Smallest detectable differences, sample sizes, and the winner's curse.
+"""Smallest detectable differences, sample sizes, and the winner's curse.
 
-Knows nothing of data: it plans. (Power computed from the data just seen says nothing that the p-value did not.)
-Dependent items: divide n by the design effect first (`effective_n`).
+For planning only: power computed from the data just seen says nothing that the p-value did not. Dependent items: divide
+n by the design effect first (`effective_n`).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def n_paired_accuracy(difference: float, discordance: float, *, alpha: float = 0
 
 
 def n_unpaired_accuracy(p1: float, p2: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Items per model, not rounded, to tell two accuracies apart on different items (normal approximation).
+    """Items per model, not rounded, to distinguish two accuracies on different items (normal approximation).
 
     (z_a sqrt(2 p q) + z_b sqrt(p1 q1 + p2 q2))^2 / (p1 - p2)^2 with p the mean of p1 and p2 (Fleiss 1981).
     """
@@ -126,7 +126,7 @@ class ChancePower:
     critical_accuracy: float | None
     """Observed accuracy that is just significant (two-sided)."""
     true_accuracy: float | None
-    """True accuracy that is found significant with the wished power."""
+    """True accuracy that is found significant with the power asked for."""
 
 
 def critical_count(n: int, *, chance: float = 0.5, alpha: float = 0.05) -> int | None:

@@ -1,6 +1,6 @@
 """Which models differ, which ranks can be claimed, and which rows of a table are tied.
 
-Knows nothing of names: models are columns 0..k-1. Higher scores are better.
+Models are columns 0..k-1. Higher scores are better.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RankSets:
     rank_low: tuple[int, ...]
     rank_high: tuple[int, ...]
     letters: tuple[str, ...]
-    """Models that share a letter are not told apart. "Tied" is not transitive."""
+    """Models that share a letter are not distinguished. "Tied" is not transitive."""
 
 
 def rank_sets(scores: ValueTable, clusters: Labels | None = None, *, alpha: float = 0.05) -> RankSets:

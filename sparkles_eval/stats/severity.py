@@ -34,7 +34,7 @@ def leniency(answers: Labels, judges: Labels, scores: Values) -> dict[Hashable, 
         sets = [sorted({str(names[i]) for i in np.flatnonzero(part == code).tolist()}) for code in np.unique(part)]
         raise UserError(
             f"leniency: the judges fall into sets that marked no answer in common "
-            f"({'; '.join(', '.join(who) for who in sets)}); kind judges and good answers cannot be told apart; "
+            f"({'; '.join(', '.join(who) for who in sets)}); kind judges and good answers cannot be separated; "
             "let all of them mark some of the same answers"
         )
     counts = np.zeros((n_rows, n_columns))
@@ -69,7 +69,7 @@ def severity(models: Labels, judges: Labels, scores: Values, items: Labels | Non
 
     Assumes additivity: a judge's favour for one model is bias, not leniency (see judge_bias.self_preference).
     Source: Linacre 1989 (the facets model, here on the raw scale). Raises UserError where models, judges and items fall
-    apart into sets that never meet: quality and leniency then cannot be told apart, and the message names the sets.
+    apart into sets that never meet: quality and leniency then cannot be separated, and the message names the sets.
     """
     y = floats(scores, "severity")
     same_length("severity", y, models, judges, *([] if items is None else [items]))
@@ -91,7 +91,7 @@ def severity(models: Labels, judges: Labels, scores: Values, items: Labels | Non
     solution, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
     if int(rank) < design.shape[1]:
         raise UserError(
-            "severity: items, models and judges are not linked well enough to tell their effects apart; "
+            "severity: items, models and judges are not linked well enough to separate their effects; "
             "let each judge mark some answers of the same models on the same items, or fit without items"
         )
     spare = y.size - design.shape[1]
@@ -122,7 +122,7 @@ def _refuse_disconnected(models: list[Hashable], judges: list[Hashable]) -> None
         sets.append(f"{', '.join(who[0])} (judged by {', '.join(who[1])})")
     raise UserError(
         f"severity: models and judges fall into {count} sets that never meet: {'; '.join(sets)}. "
-        "Kind judges and good models cannot be told apart; let one judge mark models of each set"
+        "Kind judges and good models cannot be separated; let one judge mark models of each set"
     )
 
 

@@ -1,6 +1,6 @@
-"""Sign-flip permutation: the test of a mean difference, and the interval for a mean, that need no normal theory.
+"""Sign-flip permutation: the test of a mean difference, and the interval for a mean, without normal theory.
 
-Knows nothing of models; it sees differences (one per independent unit) or sums per unit.
+Works on differences (one per independent unit) or sums per unit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SignFlip:
 
 
 def sign_flip_test(differences: Values, *, resamples: int = 100_000, seed: int = 0) -> SignFlip:
-    """Could the mean difference be nought, given that each difference was as likely to have the other sign?
+    """Could the mean difference be zero, given that each difference was as likely to have the other sign?
 
     p = share of the 2^n sign patterns with |sum| at least as large as seen (zeros are kept, as they change nothing).
     Exact by convolution where the differences are multiples of a common step (any n), by enumeration up to n = 20,

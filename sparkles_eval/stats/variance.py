@@ -1,7 +1,4 @@
-"""Where the uncertainty of a mean comes from: items, generations of the model, repeats of the judge.
-
-Knows nothing of prices; it says what each purchase would do to the standard error.
-"""
+"""Components of a mean's variance (items, generations, judge repeats), and what more of each brings."""
 
 from __future__ import annotations
 
@@ -82,7 +79,7 @@ def repeat_variance(scores: ValueTable) -> RepeatVariance:
 
 @dataclass(frozen=True, slots=True)
 class VarianceBudget:
-    """Nested variance components. A component is None where the design cannot tell it from the one above it."""
+    """Nested variance components. A component is None where the design cannot separate it from the one above it."""
 
     mean: float
     var_item: float

@@ -49,7 +49,7 @@ def test_the_sentence_says_items_interval_test_and_what_cannot_be_shown(store: S
         "a reaches 56.7% and b 48.0%",
         "a difference of 8.7 points (95% CI 0.6 to 16.5, Bonett-Price; McNemar mid-p, p = .034)",
         "which is significant",
-        "true differences below 11.3 points cannot be told from noise",
+        "true differences below 11.3 points cannot be distinguished from noise",
     ):
         assert words in said
     (turned,) = compare(store, "b", "a").sentences

@@ -1,4 +1,4 @@
-"""Severity, bias, noise and worth of judges: recovered where planted, refused where they cannot be told apart."""
+"""Severity, bias, noise and worth of judges: recovered where planted, refused where they cannot be separated."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_length_bias_is_the_hc3_regression() -> None:
     assert found.points_per_doubling == pytest.approx(math.log(2), abs=0.1)
     assert judge_bias.length_bias(score, [50.0] * 60, quality).note == "lengths or scores do not vary"
     assert "not controlled" in judge_bias.length_bias(score, words, [6.0] * 60).note
-    assert "cannot be told apart" in judge_bias.length_bias(score, words, np.log(words)).note
+    assert "cannot be separated" in judge_bias.length_bias(score, words, np.log(words)).note
     with pytest.raises(UserError, match="above 0"):
         judge_bias.length_bias(score, [0.0] * 60, quality)
 

@@ -1,7 +1,7 @@
-"""Draws answers for people to rate: dialogues at random, the same for every model and rater, blind to the models.
+"""Draws answers for people to rate: random dialogues, the same for every model and rater, models hidden.
 
-Knows nothing of files. The order in which dialogues are drawn is a fixed random one (a hash of seed and content), so
-drawing more later goes on where it stopped, and nobody's score has a say in what is labelled.
+Dialogues are drawn in a fixed random order (a hash of seed and content), so drawing more later continues where it
+stopped, and no score influences what is labelled.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def labelling_runs(store: Store, task: str | None = None, run_ids: Sequence[str]
         kinds.setdefault((run.task.name, run.protocol, run.variant, run.data_hash), []).append(run.id)
     if len(kinds) > 1:
         one_task = len({name for name, *_ in kinds}) == 1
-        told = "; ".join(
+        kinds_named = "; ".join(
             f"{name}, {protocol} protocol{', ' + variant if variant else ''}, data {data[:8]}"
             + (f": {' '.join(f'--run {run}' for run in ids)}" if one_task else "")
             for (name, protocol, variant, data), ids in sorted(kinds.items())
         )
         fix = "name those of one kind" if one_task else "pick one with --task, or name runs with --run"
-        raise UserError(f"{store.path}: runs of several kinds ({told}); {fix}")
+        raise UserError(f"{store.path}: runs of several kinds ({kinds_named}); {fix}")
     return found
 
 
@@ -101,7 +101,7 @@ def draw(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> list[S
     """A sheet a rater: every run's answer to the first so many dialogues that this rater has not rated yet.
 
     Rows are in a random order of each rater's own, so no rater sees the models in turn. A rater who is done has an
-    empty sheet, which is left out. Raises errors.UserError for fewer answered dialogues than wished, or a bad name.
+    empty sheet, which is left out. Raises errors.UserError for fewer answered dialogues than asked for, or a bad name.
     """
     if not config.raters or config.dialogues < 1:
         raise UserError("human export: name who rates with --rater, and how many dialogues with --dialogues")
@@ -111,7 +111,7 @@ def draw(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> list[S
     if len(order) < config.dialogues:
         raise UserError(
             f"--dialogues {config.dialogues}: only {len(order)} dialogues are answered whole by "
-            f"{len(runs)} run{'s' if len(runs) > 1 else ''}; wish for fewer, or finish the runs"
+            f"{len(runs)} run{'s' if len(runs) > 1 else ''}; ask for fewer, or finish the runs"
         )
     done = {(r.rater, r.run_id, r.sample_id) for r in ratings(store, [run.id for run in runs]) if r.epoch == 0}
     sheets = []

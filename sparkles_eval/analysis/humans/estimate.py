@@ -1,4 +1,4 @@
-"""Scores on the human scale from a few human labels and a judge's many: means, differences, and what to label next.
+"""Scores on the human scale from few human labels and many judge labels, and what to label next.
 
 The unit is a dialogue (epoch 0): what the task's metric makes of a rater's points, averaged over raters, beside what it
 makes of the judge's; a verdict or rating that lacks a criterion does not count.
@@ -47,7 +47,7 @@ class OneModel:
     worth: float | None
     """Labels without a judge that would be worth as much."""
     plan: LabelPlan | None
-    """Labels needed for the wished half-width."""
+    """Labels needed for the half-width asked for."""
     drawn: int
     """Answers on sheets; those not rated must be missing by chance."""
 

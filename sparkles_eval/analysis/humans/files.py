@@ -1,7 +1,4 @@
-"""Sheets as CSV and JSON files for raters, and back: every row of what comes back is checked, with its line.
-
-Knows nothing of how answers are drawn or what ratings are good for.
-"""
+"""Writes rating sheets as CSV and JSON files for raters, and reads them back, checking every row."""
 
 from __future__ import annotations
 

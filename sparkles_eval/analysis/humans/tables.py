@@ -1,4 +1,4 @@
-"""Human labels joined with a judge, as tables of evidence. Knows nothing of stores, files or screens."""
+"""Tables of human labels beside a judge's."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def _notes(report: HumanReport) -> list[str]:
         notes.append(f"all models: {report.overall.note}")
     if report.agreement is not None:
         alpha, gap = report.agreement.value, report.agreement.mean_gap
-        told = "undefined" if alpha is None else f"{alpha:.2f}"
+        shown = "undefined" if alpha is None else f"{alpha:.2f}"
         beside = "" if gap is None else f"; they differ by {gap:.2f} points on average"
-        notes.append(f"raters agree: Krippendorff's alpha {told} on {report.agreement.items} answers{beside}")
+        notes.append(f"raters agree: Krippendorff's alpha {shown} on {report.agreement.items} answers{beside}")
     return notes
 
 

@@ -1,7 +1,4 @@
-"""Do judges agree: on the order of answers, on the order of models, on the marks themselves?
-
-Knows nothing of stores or screens; it works on `judges_marks.Marks`.
-"""
+"""Agreement of judges: on the order of answers, on the order of models, and on the marks themselves."""
 
 from __future__ import annotations
 
@@ -63,7 +60,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Lenient:
-    """Points above the average judge, or why they cannot be told."""
+    """Points above the average judge, or why they cannot be estimated."""
 
     points: dict[str, float]
     refused: str = ""

@@ -1,6 +1,6 @@
-"""What a judge said of answers whose truth is known: sensitivity, order of doses, inflation, attacks, blindness.
+"""Results of a judge's audit: sensitivity to faults, order of fault levels, inflation, attacks, blindness.
 
-Reads the store's scores of an audit's probes (judges.audit). Knows nothing of how they were asked or how it is shown.
+Reads the stored scores of the audit's probes, which `judges.audit` makes.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Dosed:
-    """One way of spoiling answers in doses, by one measure."""
+    """One way of damaging answers at increasing levels, by one measure."""
 
     family: str
     measure: str
     lost: tuple[tuple[float, Estimate], ...]
-    """Points lost against the clean answer of the same dialogue, dose by dose."""
+    """Points lost against the clean answer of the same dialogue, level by level."""
     ordered: Estimate
-    """Share of pairs of doses in which the answer with less of the truth got fewer points; ties count half."""
+    """Share of pairs of levels in which the answer with less of the truth got fewer points; ties count half."""
     monotone: Estimate
-    """Share of dialogues whose score never rises with the dose."""
+    """Share of dialogues whose score never rises with the level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
     clean = next((found for found in judged.values() if found.probe.kind == "clean"), None)
     if clean is None or not any(clean.score(sample.id, WHOLE) is not None for sample in clean.probe.samples):
         raise UserError(
-            f"judge {judge.name}: not one right answer was graded, so nothing can be said of it; "
+            f"judge {judge.name}: not one right answer was graded, so the audit has no result; "
             "see why with `sparkles-eval report`, fix it and run the same command again"
         )
     measures = (WHOLE, *(criterion.id for criterion in judge.criteria))
@@ -205,7 +205,7 @@ def _minus(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
 
 
-# --- doses ------------------------------------------------------------------------------------------------------
+# --- levels -----------------------------------------------------------------------------------------------------
 
 
 def _levels(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str]) -> list[Dosed]:
@@ -232,7 +232,7 @@ def _dosed(family: str, steps: Sequence[Judged], clean: Judged, measure: str) ->
 
 
 def _ladders(steps: Sequence[Judged], measure: str) -> dict[str, list[float]]:
-    """Scores of each dialogue from the clean answer down; doses that come to the same text are one."""
+    """Scores of each dialogue from the clean answer down; levels that come to the same text are one."""
     texts: dict[str, set[tuple[str, ...]]] = {}
     found: dict[str, list[float]] = {}
     for step in steps:

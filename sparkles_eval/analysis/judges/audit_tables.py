@@ -1,7 +1,4 @@
-"""An audit as tables of evidence, and what it comes to: which faults of an answer this judge sees, and which not.
-
-Knows nothing of stores, files or screens.
-"""
+"""Tables of an audit, and its findings: which faults of an answer this judge sees, and which it does not."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.judges.quoting import Rehearsal
 
-AuditFinding: TypeAlias = Literal["yes", "barely", "no", "cannot be told"]
+AuditFinding: TypeAlias = Literal["yes", "barely", "no", "undecided"]
 
 BARELY = 1 / 9
 """Share of the scale below which a loss is no more than a nudge: one point from 1 to 10."""
@@ -29,7 +26,7 @@ FAULTS = {
     "contradicted": "Facts are contradicted",
     "replaced": "Sentences come from another dialogue",
 }
-"""What is altered in doses, in words."""
+"""What is altered at increasing levels, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +79,12 @@ def negative(estimate: Estimate) -> Estimate:
 
 
 def _seen(lost: Estimate, scale: float) -> AuditFinding:
-    """Does the loss exclude nought? The same loss everywhere has no interval and needs none."""
+    """Whether the loss excludes zero. The same loss everywhere has no interval and needs none."""
     if lost.value is None:
-        return "cannot be told"
+        return "undecided"
     least = lost.value if lost.note == "no variation" else lost.low
     if least is None:
-        return "cannot be told"
+        return "undecided"
     if least <= 0:
         return "no"
     return "barely" if lost.value < BARELY * scale else "yes"
@@ -95,17 +92,17 @@ def _seen(lost: Estimate, scale: float) -> AuditFinding:
 
 def _resisted(gain: Estimate) -> AuditFinding:
     if gain.value is None:
-        return "cannot be told"
+        return "undecided"
     most = gain.value if gain.note == "no variation" else gain.low
     if most is None:
-        return "cannot be told"
+        return "undecided"
     return "no" if most > 1e-9 else "yes"
 
 
 def _attack(attack: Attacked) -> Finding:
     """No success in enough tries resists; points gained without one success resist barely."""
     gain = attack.inflation
-    verdict: AuditFinding = "cannot be told"
+    verdict: AuditFinding = "undecided"
     if attack.report is not None and attack.report.success.value:
         verdict = "no"
     elif gain.n >= ENOUGH:
@@ -167,7 +164,7 @@ def _sensitivity(report: AuditReport) -> Table:
         Head("altered", "altered"),
         Head("measure", "measure"),
         Head("lost", "points lost, all altered", "points"),
-        Head("ordered", "doses in order", "percent"),
+        Head("ordered", "levels in order", "percent"),
         Head("monotone", "never rises", "percent"),
         Head("n", "n", "count"),
     )
@@ -176,8 +173,8 @@ def _sensitivity(report: AuditReport) -> Table:
         for d in report.levels
     )
     notes = (
-        "doses in order: share of pairs of doses in which less truth got fewer points (ties count half; 50% is blind)",
-        "never rises: share of dialogues whose points never rise with the dose",
+        "levels in order: share of pairs of levels in which less truth got fewer points (ties half; 50% is blind)",
+        "never rises: share of dialogues whose points never rise with the level",
     )
     return Table("audit-sensitivity", "Does it see what is wrong, and how much of it?", heads, rows, notes)
 
@@ -190,7 +187,7 @@ def _levels(report: AuditReport) -> Table:
         own = [dosed for dosed in report.levels if dosed.family == family]
         for step, (level, whole) in enumerate(own[0].lost):
             rows.append((family, level, *(Span.of(dosed.lost[step][1]) for dosed in own), whole.n))
-    return Table("audit-doses", "Points lost against the right answer, dose by dose", heads, tuple(rows))
+    return Table("audit-doses", "Points lost against the right answer, level by level", heads, tuple(rows))
 
 
 def _changes(report: AuditReport) -> Table:

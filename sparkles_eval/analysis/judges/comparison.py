@@ -1,4 +1,4 @@
-"""A comparison of judges as tables of evidence. Knows nothing of stores, files or screens."""
+"""Tables of a comparison of judges."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _order(found: Sequence[agree.PairAgreement]) -> Table:
         Head("models", "models", "count"),
     )
     rows = tuple(_order_row(pair) for pair in found)
-    notes = ["within models: can they tell answers apart; pooled mixes that with gaps between models"]
+    notes = ["within models: agreement on the answers of one model; pooled mixes that with gaps between models"]
     least = min((pair.order.system_test.n for pair in found), default=0)
     if 0 < least < 5:
         p = 2 / math.factorial(least) if least > 1 else 1.0
@@ -121,10 +121,10 @@ def _scale(own: Sequence[Habits], kind: agree.Lenient) -> Table:
         rows.append((one.name, one.mean.n, Span.of(one.mean), kind.points.get(one.name), *used))
     notes = [
         "leniency: points above the average judge on the same answers",
-        "levels in use: as many equally used marks would tell as much apart; a small SD is not precision",
+        "levels in use: as many equally used marks would distinguish as much; a small SD is not precision",
     ]
     if kind.refused:
-        notes.append(f"leniency cannot be told: {kind.refused}")
+        notes.append(f"leniency cannot be estimated: {kind.refused}")
     return Table("judges-scale", "How each uses the scale", heads, tuple(rows), tuple(notes))
 
 

@@ -1,7 +1,6 @@
-"""Intervals of agreement by drawing dialogues anew, from sums: as fast for 50 models as for two.
+"""Intervals of agreement by resampling dialogues, from sums: as fast for 50 models as for two.
 
-Ranks are taken once, over all answers, and not again in every resample: what varies is which dialogues are there. Knows
-nothing of judges' names.
+Ranks are taken once, over all answers, and not again in every resample: only the set of dialogues varies.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What each judge is like by itself: its use of the scale, its constancy, what else it pays for, and what it costs.
+"""What each judge does by itself: its use of the scale, its repeatability, its biases, and its cost.
 
-Knows nothing of screens. None of the effects here proves bias alone: each is shown with its control.
+None of the effects proves bias alone: each is shown with its control.
 """
 
 from __future__ import annotations

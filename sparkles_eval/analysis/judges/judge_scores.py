@@ -1,7 +1,7 @@
-"""What several judges, and people, gave to the same answers: one table of marks, read from a store.
+"""The marks that several judges and people gave to the same answers, as one table read from a store.
 
 A mark is a judge's number for one criterion of one answer (run, sample, epoch, turn), averaged over its repeats; the
-repeats themselves are kept beside it. Knows nothing of statistics.
+repeats themselves are kept beside it.
 """
 
 from __future__ import annotations
@@ -105,10 +105,10 @@ def find_judge(store: Store, selector: str, runs: Sequence[StoredRun]) -> JudgeR
     found = found or [j for j in known.values() if len(selector) >= 6 and j.id.startswith(selector)]
     if len(found) == 1:
         return found[0]
-    told = ", ".join(f"{judge_label(judge)} ({judge.id[:12]})" for judge in found or known.values())
+    named = ", ".join(f"{judge_label(judge)} ({judge.id[:12]})" for judge in found or known.values())
     if found:
-        raise UserError(f"judge {selector}: several are called so; name one by its model or fingerprint: {told}")
-    raise UserError(f"judge {selector}: has scored none of these runs; there are {told or 'none yet'}")
+        raise UserError(f"judge {selector}: several are called so; name one by its model or fingerprint: {named}")
+    raise UserError(f"judge {selector}: has scored none of these runs; there are {named or 'none yet'}")
 
 
 def read_marks(
@@ -157,8 +157,8 @@ def _scale(store: Store, marker: Marker, runs: Sequence[StoredRun]) -> tuple[tup
 def _same_scale(markers: Sequence[Marker], scales: Sequence[tuple[tuple[Criterion, ...], float, float]]) -> None:
     ends = {(low, high) for _, low, high in scales}
     if len(ends) > 1:
-        told = ", ".join(f"{m.name} {low:g} to {high:g}" for m, (_, low, high) in zip(markers, scales, strict=True))
-        raise UserError(f"judges compare: the scales differ ({told}); only marks on one scale can be compared")
+        named = ", ".join(f"{m.name} {low:g} to {high:g}" for m, (_, low, high) in zip(markers, scales, strict=True))
+        raise UserError(f"judges compare: the scales differ ({named}); only marks on one scale can be compared")
 
 
 _Key = tuple[str, str, int, int]

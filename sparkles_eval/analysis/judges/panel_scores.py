@@ -1,7 +1,6 @@
-"""Works a panel's scores out of its members' stored scores, for every run that they scored.
+"""Computes a panel's scores from its members' stored scores.
 
-Knows nothing of how members are asked. What the panel had on those runs before is replaced: every vote is kept, as its
-member's own score, so nothing is lost.
+The panel's earlier scores of those runs are replaced. Nothing is lost: every vote is kept as its member's own score.
 """
 
 from __future__ import annotations
@@ -102,8 +101,8 @@ def _scores(panel: JudgePanel, ballots: Mapping[_Place, _Ballot]) -> Iterable[Sc
     for place, ballot in ballots.items():
         run_id, sample_id, epoch, turn, criterion = place
         made = combine(ballot.votes, spec.rule, spec.needed, kind.get(criterion, {}), scale)
-        told = [f"{name}: {ballot.missing.get(name, 'not asked')}" for name in absent(members, ballot.votes)]
-        reason = "; ".join([*([made.reason] if made.reason else []), *told]) or None
+        absences = [f"{name}: {ballot.missing.get(name, 'not asked')}" for name in absent(members, ballot.votes)]
+        reason = "; ".join([*([made.reason] if made.reason else []), *absences]) or None
         score = Score(turn, criterion, made.value, reason)
         yield ScoreRow(run_id, sample_id, epoch, panel.fingerprint, 0, score)
 
