@@ -237,7 +237,7 @@
   const follow = trying(async (answer) => {
     const words = answer.querySelector(".spoken");
     let text = "";
-    const told = (line) => {
+    const show = (line) => {
       const news = JSON.parse(line);
       const stay = atEnd();
       if ("html" in news) {
@@ -259,7 +259,7 @@
         if (done) break;
         const lines = (rest + value).split("\n");
         rest = lines.pop();
-        lines.forEach(told);
+        lines.forEach(show);
       }
     } catch (error) {
       answer.dataset.stage = "failed";

@@ -19,7 +19,7 @@ from sparkles_eval.analysis.metrics import unknown
 from sparkles_eval.analysis.pair_details import detail
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.published import beside, published
-from sparkles_eval.analysis.ranking import adjusted, standings
+from sparkles_eval.analysis.ranking import adjusted, ranked_runs
 from sparkles_eval.analysis.run_health import loud_lines, run_health
 from sparkles_eval.analysis.run_selection import Matched, match
 from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
@@ -130,7 +130,7 @@ def _comparison(
         matrix=made,
         said=matched.said,
         mixed=matched.mixed,
-        standings=tuple(standings(made, pairs)),
+        ranked_runs=tuple(ranked_runs(made, pairs)),
         pairs=tuple(pairs),
         details=tuple(detail(made, tested, margin=share) if plain else None for tested in pairs) if full else (),
         margin=margin,

@@ -12,7 +12,7 @@ import numpy as np
 from sparkles_eval.analysis.pair_details import POWER, Detail
 from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.published import TotalsOnly
-from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.core.text import format_number
 from sparkles_eval.stats.estimates import FEW
@@ -26,7 +26,7 @@ class Comparison:
     matrix: ScoreMatrix
     said: str
     mixed: tuple[str, ...]
-    standings: tuple[Standing, ...]
+    ranked_runs: tuple[RankedRun, ...]
     pairs: tuple[Tested, ...]
     details: tuple[Detail | None, ...]
     """In the order of `pairs`; empty where there are too many pairs."""

@@ -66,16 +66,16 @@ def _models(comparison: Comparison) -> Table:
         Head("note", "note"),
     ]
     rows: list[tuple[Cell, ...]] = []
-    for row in comparison.standings:
+    for row in comparison.ranked_runs:
         estimate = row.estimate
         cells: list[Cell] = [row.label, Span.of(estimate), estimate.n, estimate.total, estimate.clusters]
         cells += [row.invalid] if rule else []
         cells += [row.rank_low, row.rank_high, row.letters, "reference" if row.reference else "", estimate.note]
         rows.append(tuple(cells))
     notes = [f"differs: {factor}" for factor in comparison.mixed]
-    if any(row.letters for row in comparison.standings):
+    if any(row.letters for row in comparison.ranked_runs):
         notes.append("runs that share a letter are not distinguished (Holm, 5%); rank sets hold together with 95%")
-    elif len(comparison.standings) > 1:
+    elif len(comparison.ranked_runs) > 1:
         notes.append(f"fewer than {FEW} independent units in some pair: no ranks are claimed")
     notes += comparison.warnings
     return _kept("models", "models", heads, rows, notes)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from sparkles_eval.analysis.comparability import Comparability, Conditions
 from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.published import Published
-from sparkles_eval.analysis.ranking import PanelRanks, Standing, panel_ranks
+from sparkles_eval.analysis.ranking import PanelRanks, RankedRun, panel_ranks
 from sparkles_eval.analysis.reference_rows import guessing, invalid_rate, published_for, published_measure
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core import Estimate
@@ -34,7 +34,7 @@ class PanelColumn:
     """The headline metric."""
     parts: tuple[Metric, ...]
     """All other metrics, criterion by criterion and turn by turn; shown on demand."""
-    standings: PanelRanks
+    ranks: PanelRanks
     published: Published | None
 
     @property
@@ -50,7 +50,7 @@ class PanelCell:
     entry: Entry | None
     measure: Measure | None
     """The headline."""
-    standing: Standing | None = None
+    ranked_run: RankedRun | None = None
     invalid: Measure | None = None
 
     def part(self, name: str) -> Measure | None:
@@ -161,7 +161,7 @@ def _line(label: str, heads: Sequence[PanelColumn], entries: Sequence[Entry | No
 
 
 def _cell(head: PanelColumn, entry: Entry) -> PanelCell:
-    return PanelCell(entry, entry.headline, head.standings.by_run.get(entry.run.id), invalid_rate(entry))
+    return PanelCell(entry, entry.headline, head.ranks.by_run.get(entry.run.id), invalid_rate(entry))
 
 
 def _apart(label: str, kind: RowKind, cells: Iterable[Measure | None]) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparkles_eval.analysis.leaderboard import Leaderboard, PanelColumn, by_panel
-from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.names import slug
 from sparkles_eval.store.read_runs import StoredModel
@@ -20,7 +20,7 @@ class Stand:
     entry: Entry
     head: PanelColumn | None
     """None while nobody has scored it."""
-    standing: Standing | None
+    ranked_run: RankedRun | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def models(board: Leaderboard, summary: Summary) -> tuple[ModelView, ...]:
         for panel in task.panels:
             for entry in panel.entries:
                 head = heads.get(panel.id)
-                standing = head.standings.by_run.get(entry.run.id) if head else None
-                found.setdefault(entry.run.model.name, []).append(Stand(task, panel, entry, head, standing))
+                ranked_run = head.ranks.by_run.get(entry.run.id) if head else None
+                found.setdefault(entry.run.model.name, []).append(Stand(task, panel, entry, head, ranked_run))
     first = [*board.names(reference=False), *board.names(reference=True)]
     order = [name for name in dict.fromkeys([*first, *found]) if name in found]
     return tuple(_view(name, found[name]) for name in order)

@@ -24,7 +24,7 @@ _FEW = f"fewer than {FEW} independent units in some pair: no ranks are claimed"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankedRun:
     """One run in a comparison. Ranks and letters are None and "" where too few units allow no ranking."""
 
     label: str
@@ -41,11 +41,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Runs of one panel: the matrix, every pair tested, every standing."""
+    """Runs of one panel: the matrix, every pair tested, and the rank of every run."""
 
     matrix: ScoreMatrix
     pairs: tuple[Tested, ...]
-    standings: tuple[Standing, ...]
+    ranked_runs: tuple[RankedRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class PanelRanks:
     """Of one panel: `by_run` has the contestants that were ranked, and those with too few graded items to be, each
     with the reason; `note` says why where none is ranked."""
 
-    by_run: Mapping[str, Standing] = field(default_factory=dict)
+    by_run: Mapping[str, RankedRun] = field(default_factory=dict)
     pairs: int = 0
     note: str = ""
 
@@ -66,7 +66,7 @@ def ranking(columns: Sequence[RunValues]) -> Ranking:
     """
     matrix = ScoreMatrix.of(columns)
     (pairs,) = adjusted([all_pairs(matrix)])
-    return Ranking(matrix, tuple(pairs), tuple(standings(matrix, pairs)))
+    return Ranking(matrix, tuple(pairs), tuple(ranked_runs(matrix, pairs)))
 
 
 def panel_ranks(panel: Panel) -> PanelRanks:
@@ -81,8 +81,8 @@ def panel_ranks(panel: Panel) -> PanelRanks:
     columns = [entry.values for entry in scored if entry.values is not None]
     found = ranking(columns)
     ids = {column.run.label: column.run.run.id for column in columns}
-    ranked = any(standing.rank_low is not None for standing in found.standings)
-    by_run = {ids[s.label]: s for s in found.standings} | apart
+    ranked = any(ranked_run.rank_low is not None for ranked_run in found.ranked_runs)
+    by_run = {ids[s.label]: s for s in found.ranked_runs} | apart
     return PanelRanks(by_run, len(found.pairs), "" if ranked else _FEW)
 
 
@@ -92,9 +92,9 @@ def ranked_entries(panel: Panel) -> list[Entry]:
     return [entry for entry in contest if entry.headline and entry.headline.estimate.value is not None]
 
 
-def _apart(entry: Entry) -> Standing:
+def _apart(entry: Entry) -> RankedRun:
     found = entry.headline.estimate if entry.headline else Estimate(None, None, None, 0, entry.coverage.asked)
-    return Standing(entry.label, found, 0, None, None, "", reference=False, unranked=entry.coverage.unranked)
+    return RankedRun(entry.label, found, 0, None, None, "", reference=False, unranked=entry.coverage.unranked)
 
 
 def adjusted(groups: Sequence[list[Tested]]) -> list[list[Tested]]:
@@ -108,7 +108,7 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def standings(matrix: ScoreMatrix, pairs: Sequence[Tested]) -> list[Standing]:
+def ranked_runs(matrix: ScoreMatrix, pairs: Sequence[Tested]) -> list[RankedRun]:
     """Every run with its own interval, rank set and letters, the best first, references last.
 
     Rank sets: 1 + the number of runs significantly better (Holm) to k - the number significantly worse, which hold
@@ -132,7 +132,7 @@ def standings(matrix: ScoreMatrix, pairs: Sequence[Tested]) -> list[Standing]:
     for side in order:
         stands = ranked and side in contest
         found.append(
-            Standing(
+            RankedRun(
                 label=matrix.labels[side],
                 estimate=estimates[side],
                 invalid=matrix.columns[side].invalid,

@@ -1,6 +1,7 @@
 """The bundle format: a zip file of exactly three members, and the manifest that names them with their hashes.
 
-What is unpacked may have been made to do harm: names, sizes and ratios are bounded."""
+A bundle may be hostile: the names, sizes and ratios of what is unpacked are bounded.
+"""
 
 from __future__ import annotations
 

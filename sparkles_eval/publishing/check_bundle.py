@@ -1,4 +1,4 @@
-"""Opens a bundle from anybody and checks every member, row and number of it."""
+"""Checks an untrusted bundle: every member, row and number."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _manifest(members: dict[str, UnpackedMember]) -> Manifest:
 
 
 def _rows(path: Path, manifest: Manifest) -> None:
-    """Raises Refused where a number does not follow from its rows or the manifest tells of other runs."""
+    """Raises Refused where a number does not follow from its rows or the manifest lists other runs."""
     with open_untrusted(path) as store:
         for table in TABLES:
             if table.name not in PUBLISHED and store.connection.execute(f"SELECT 1 FROM {table.name}").fetchone():  # noqa: S608 - our own names

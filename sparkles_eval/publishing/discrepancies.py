@@ -1,4 +1,4 @@
-"""What a check of a store reports: one record per disagreement, with the row that it is in."""
+"""Discrepancies that a check of a store finds: one record each, with the row that it is in."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Whether every row is what its key says: hashes worked out again, and answers held against what was asked.
-
-Knows nothing of scores.
-"""
+"""Checks that every row matches its key: recomputes hashes, and compares answers with the requests behind them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Imports a result file of the published code into a store, scores it again, and reports where the file's own
-claims differ.
+"""Imports a result file of the published code into a store and scores it again.
+
+Reports where the file claims other numbers.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def import_results(
     return ImportedResults(path, run.id, name, file.task, len(answered), verdicts, tuple(claims))
 
 
-# --- what judges said -------------------------------------------------------------------------------------------
+# --- judges' replies --------------------------------------------------------------------------------------------
 
 
 def judge_card(model: str) -> JudgeCard:
@@ -181,7 +182,7 @@ def judge_card(model: str) -> JudgeCard:
 
 
 def _judge(store: Store, run_id: str, answered: CompletedSample, judgement: Judgement) -> Iterator[str]:
-    """Store a judge's reply with the scores that it gives; tells where the file claims others."""
+    """Store a judge's reply with the scores that it gives; yields where the file claims others."""
     card, item = judge_card(judgement.judge), answered.item
     row = JudgeRow(
         card.fingerprint,

@@ -1,4 +1,4 @@
-"""Checks that a store is whole: pages, references, the type of every value, and the form of the JSON in its columns."""
+"""Checks the integrity of a store: pages, references, the type of every value, and the JSON in its columns."""
 
 # ruff: noqa: S608  (names of tables and columns come from our own lists)
 from __future__ import annotations
@@ -143,7 +143,7 @@ _AMOUNTS = (
 """Columns that count or measure something: never below 0."""
 _MANY = ("draws", "epochs")
 _MOST = 10_000
-"""How often a sample can sensibly be asked; whoever sums over epochs walks through all of them."""
+"""How often a sample can sensibly be asked; sums over epochs go through all of them."""
 _TIMES = ("created_at", "started_at", "finished_at", "at")
 _TIMESTAMP = (
     "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z"

@@ -1,6 +1,4 @@
-"""Makes a bundle: selected runs of a store with all that their numbers rest on, their card and the manifest, in
-one file that others can check.
-"""
+"""Makes a bundle: selected runs with all that their numbers rest on, a card and the manifest, in one file."""
 
 # ruff: noqa: S608  (names of tables and columns come from our own lists)
 from __future__ import annotations
@@ -175,7 +173,7 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
             if not thumbnails:
                 db.execute("UPDATE images SET thumbnail = NULL")
             recompute_panels(made, merged.panel_runs)
-            db.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the only thing that tells when this was made
+            db.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the only thing that says when this was made
         summary = summarise(made)
         for place in secrets(made):
             raise UserError(f"{place} looks like a key; a bundle is public, so fix the store before you publish it")
@@ -250,7 +248,7 @@ def submit(
         with open_readonly(file) as made:
             checked = verify(made)
         if not checked.sound:
-            raise UserError(_told(store, checked.findings))
+            raise UserError(_refusal_text(store, checked.findings))
         runs, text = card_of(file, about)
         (Path(folder) / CARD).write_text(text, encoding="utf-8")
         manifest = Manifest(
@@ -283,7 +281,7 @@ def _member(path: Path) -> ManifestMember:
     return ManifestMember(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
-def _told(store: Path, findings: Sequence[Discrepancy]) -> str:
+def _refusal_text(store: Path, findings: Sequence[Discrepancy]) -> str:
     more = [f"  ... and {len(findings) - _MOST_NAMED} more"] if len(findings) > _MOST_NAMED else []
     return "\n".join(
         [

@@ -1,6 +1,6 @@
-"""Puts several stores into one: what is the same once, what contradicts named, all or nothing.
+"""Merges several stores into one, all or nothing: equal rows are kept once, contradictions are listed.
 
-Knows nothing of how rows are matched (`bringing`).
+How rows are matched is in `merge_rows`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def merge(sources: Sequence[Path], into: Path, *, keep_first: bool = False) -> M
         raise StoreError(f"{into}: is one of the stores that are merged; name another with --into")
     for source in sources:
         with open_readonly(source):
-            pass  # what cannot be read is told before anything is made
+            pass  # an unreadable store is refused before anything is made
     new = not into.exists()
     try:
         with Store(into) as target:
@@ -57,12 +57,12 @@ def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merge
             filled += done.filled
             panel_runs |= done.panel_runs
         if conflicts and not keep_first:
-            raise StoreError(_told(conflicts, target.path))
+            raise StoreError(_conflict_text(conflicts, target.path))
         notes = recompute_panels(target, panel_runs)
     return MergeResult(added, filled, tuple(conflicts), tuple(notes))
 
 
-def _told(conflicts: Sequence[Conflict], into: Path) -> str:
+def _conflict_text(conflicts: Sequence[Conflict], into: Path) -> str:
     many = f"{len(conflicts)} conflicts" if len(conflicts) > 1 else "1 conflict"
     more = [f"  ... and {len(conflicts) - _MOST_NAMED} more"] if len(conflicts) > _MOST_NAMED else []
     return "\n".join(

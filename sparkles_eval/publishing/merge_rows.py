@@ -1,6 +1,7 @@
 """Merges the rows of one store into another within a transaction: known rows are matched, row numbers assigned anew.
 
-Rows are known by their content (`table_keys`), so the order of the stores and doing it again change nothing."""
+Rows are known by their content (`table_keys`), so neither the order of the stores nor a repetition changes the result.
+"""
 # ruff: noqa: S608 - table and column names are this package's own; values travel as parameters
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Opens stores for reading only.
-
-A user's own, which stay unchanged, and untrusted ones, whose schema is checked first.
-"""
+"""Opens stores for reading only: a user's own, and untrusted ones, whose schema is checked first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Builds a public leaderboard from a folder of bundles.
-
-Checks each, merges those that are sound and comparable, and writes the site.
-"""
+"""Builds a public leaderboard from a folder of bundles: checks each, merges the comparable, writes the site."""
 
 from __future__ import annotations
 
@@ -177,7 +174,7 @@ def _inspected(
 
 
 def _merged(sound: Sequence[CheckedBundle], path: Path, reasons: dict[str, list[str]]) -> list[str]:
-    """Merge one bundle after the other, each as a whole or not at all; gives what a panel could not be told of."""
+    """Merge the bundles, each as a whole or not at all; gives notes on panels that could not be computed."""
     panel_runs: set[PanelRun] = set()
     with Store(path) as target:
         for one in sound:

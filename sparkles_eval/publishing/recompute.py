@@ -1,7 +1,4 @@
-"""Computes every score again from what was said.
-
-Answers by their rule, verdicts by their parser, panels by their votes.
-"""
+"""Recomputes every score: answers with their scorer, verdicts with their parser, panels from their votes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads stored judgements again: a model judge's raw reply by its parser, a rule-based judge's by the rule itself."""
+"""Reads stored verdicts again: a model judge's reply with its parser, a rule-based judge's with the rule."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Reads a result file of the published code: answers, judges' replies, and what the file itself claims of them.
+"""Reads a result file of the published code: answers, judges' replies, and the numbers that the file claims.
 
     SparklesEval_<model>.json                  a list of {"evaluation_id", "dialogue", "<judge>": {...}}
     BISON_<model>_acc….json, NLVR2_<model>…    a list of {"evaluation_id", "response", "predict", "label", "sentence"}
 
-Knows nothing of stores. The answers themselves are read by the replay adapter, which takes the same files.
+The answers themselves are read by the replay adapter, which takes the same files.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ResultItem:
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """A file's items, and what its name tells: task, model, accuracy."""
+    """A file's items, and what its name says: task, model, accuracy."""
 
     path: Path
     task: str

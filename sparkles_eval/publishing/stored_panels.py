@@ -1,4 +1,4 @@
-"""Finds how a stored judge panel was put together, and computes its scores again from the votes."""
+"""Finds the members and rule of a stored judge panel, and computes its scores again from the votes."""
 
 from __future__ import annotations
 
@@ -71,20 +71,20 @@ def recompute_panels(store: Store, panel_runs: Collection[PanelRun] = ()) -> lis
     transaction, and only where something changes. A score is dated by the last vote on its run, so that the same votes
     give the same rows.
     """
-    judges, untold = list(all_judges(store).values()), []
+    judges, notes = list(all_judges(store).values()), []
     for judge in filter(is_panel, judges):
         panel = find_panel(judge, judges)
         if panel is None:
-            untold.append(f"{judge.name}: its members are not all in {store.path}; its scores stay as they were")
+            notes.append(f"{judge.name}: its members are not all in {store.path}; its scores stay as they were")
             continue
         run_ids = sorted({run for judge_id, run in panel_runs if judge_id == judge.id} | scored_runs(store, judge.id))
         try:
             rows = panel_scores(store, panel, run_ids)
         except UserError as error:
-            untold.append(f"{judge.name}: {error}")
+            notes.append(f"{judge.name}: {error}")
             continue
         _replace(store, panel, run_ids, rows)
-    return untold
+    return notes
 
 
 def _replace(store: Store, panel: JudgePanel, run_ids: Sequence[str], rows: Sequence[ScoreRow]) -> None:

@@ -1,8 +1,7 @@
-"""For every table of a store: which columns identify a row, and which must agree where two stores have the same
-row.
+"""For every table of a store: the columns that identify a row, and those that must agree between two stores.
 
-A table that is not listed here cannot be merged or published: a test holds this list against the migrations,
-column by column.
+A table that is not listed here cannot be merged or published: a test compares this list with the migrations, column by
+column.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TableKeys:
-    """How a table's rows are told apart.
+    """How a table's rows are identified.
 
     `key` names the columns that say which row it is. `content` must be the same wherever that row is: two stores that
     differ in it are in conflict. `fills` are columns that may be unknown (NULL) in one store and known in another.
@@ -179,4 +178,4 @@ WORKED_OUT = frozenset({"estimates"})
 """Tables that follow from others: not merged, computed again."""
 
 LEDGER = frozenset({"_sqlite_migrations"})
-"""SQLite's and the migrations' own book-keeping."""
+"""SQLite's and the migrations' own tables."""

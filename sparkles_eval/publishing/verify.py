@@ -1,7 +1,6 @@
-"""Checks a store from its pages to its metrics: the one way, for a person's own store and for a stranger's bundle.
+"""Verifies a store or bundle: every number must follow from the rows that it rests on.
 
-Every number must follow from the rows that it claims to rest on: hashes, what was asked, what was read out of replies,
-what the metrics make of it. Knows nothing of how the parts are checked.
+Checks the file, hashes, requests, what was read out of replies, and what the metrics make of it.
 """
 
 from __future__ import annotations

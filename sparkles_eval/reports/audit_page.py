@@ -1,4 +1,4 @@
-"""Writes the page of a judge audit as Markdown: what the judge can and cannot see."""
+"""Writes the page of a judge audit as Markdown: the faults that the judge sees, and those that it misses."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _line(finding: Finding) -> dict[str, str]:
 
 
 def _summary(found: Sequence[Finding]) -> str:
-    told = []
+    lines = []
     for group, words in (
         ("faults", "sees {} of {} kinds of fault"),
         ("tricks", "resists {} of {} tricks"),
@@ -91,8 +91,8 @@ def _summary(found: Sequence[Finding]) -> str:
     ):
         own = [finding for finding in found if finding.group == group]
         if own:
-            told.append(words.format(sum(finding.verdict == "yes" for finding in own), len(own)))
-    return f"It {', '.join(told)}." if told else "Nothing could be tried."
+            lines.append(words.format(sum(finding.verdict == "yes" for finding in own), len(own)))
+    return f"It {', '.join(lines)}." if lines else "Nothing could be tried."
 
 
 def _attack_note(report: AuditReport) -> str:

@@ -1,7 +1,4 @@
-"""The samples of a task as a report shows them: runs that ask the same samples stand side by side.
-
-Knows nothing of pages.
-"""
+"""Groups the samples of a task for a report: runs that ask the same samples stand side by side."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class TaskGroup:
     note: str
     total: int
     entries: tuple[Entry, ...]
-    """A run once a judge; labels tell runs apart."""
+    """A run once a judge; labels distinguish runs."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -76,7 +73,7 @@ def asked(store: Store, task: TaskSummary) -> Iterator[TaskGroup]:
         total = read_samples.count_samples(store, entries[0].run.id)
         note = "; ".join(label for label in labels[data_hash] if label) if len(by_data) > 1 else ""
         name = f"{task_slug(task)}-{fingerprint([data_hash])[:6]}"
-        yield TaskGroup(name, task.title, note, total, tuple(_told_apart(entries)))
+        yield TaskGroup(name, task.title, note, total, tuple(_distinct_labels(entries)))
 
 
 def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = ()) -> Iterator[SampleGroup]:
@@ -86,7 +83,7 @@ def groups(store: Store, task: TaskSummary, limit: int, only: Collection[str] = 
         yield SampleGroup(found.id, found.title, found.note, found.total, shown)
 
 
-def _told_apart(entries: Sequence[Entry]) -> Iterator[Entry]:
+def _distinct_labels(entries: Sequence[Entry]) -> Iterator[Entry]:
     """One model under two protocols, or asked altered too, has two columns: their labels say which is which."""
     runs: dict[str, dict[str, StoredRun]] = {}
     for entry in entries:

@@ -1,7 +1,4 @@
-"""What a report says of its judges: who they are, how they compare where several scored the same, and their audits.
-
-Knows nothing of HTML.
-"""
+"""The judges' part of a report: who they are, how they compare on the same answers, and their audits."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ _CANARY = (
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Tables under one heading; `note` is said where there are none, or beside them."""
+    """Tables under one heading; `note` stands where there are none, or beside them."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""Writes the report as one HTML file that needs nothing else and loads nothing."""
+"""Writes the report as one self-contained HTML file that loads nothing."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def _fitting(
     store: Store, parts: ReportData, options: SiteOptions, notes: Sequence[str], budget: int
 ) -> tuple[str, int]:  # fmt: skip
     """The page with as many samples of each task as fit, and how many these are."""
-    wished = _longest(parts.summary, options)
-    answers = wished * sum(len(panel.entries) for panel in parts.summary.panels)
-    most = min(wished, _FIRST) if answers > _MANY else wished
+    wanted = _longest(parts.summary, options)
+    answers = wanted * sum(len(panel.entries) for panel in parts.summary.panels)
+    most = min(wanted, _FIRST) if answers > _MANY else wanted
     bare, best = 0.0, ("", -1)
     template = _template(options)  # compiled once for every try
     for _ in range(_TRIES):
@@ -99,10 +99,10 @@ def _fitting(
         weight = _weight(html, budget)
         if weight <= 1 and most > best[1]:
             best = html, most
-        if weight <= 1 and most == wished:
+        if weight <= 1 and most == wanted:
             break
         bare = bare or _weight(_page(template, store, parts, replace(options, samples=0), notes), budget)
-        following = min(wished, max(0, int(0.95 * (1 - bare) * most / max(1e-9, weight - bare))))
+        following = min(wanted, max(0, int(0.95 * (1 - bare) * most / max(1e-9, weight - bare))))
         if following <= best[1]:
             break
         most = following

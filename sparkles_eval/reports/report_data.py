@@ -1,7 +1,6 @@
-"""Everything that a report shows besides samples, computed once from the store, and its tables as files (CSV,
-JSON, LaTeX, Markdown).
+"""The data of a report besides samples, computed once from the store, and its tables as files.
 
-The single file and the site share it.
+The single file and the site share it. Files are CSV, JSON, LaTeX and Markdown.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from sparkles_eval.analysis.leaderboard import Leaderboard, Line, PanelColumn, View, by_panel, leaderboard
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.models import ModelView, models
-from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.analysis.run_health import RunHealth, run_health
 from sparkles_eval.analysis.summary import Entry, Summary
@@ -123,31 +122,31 @@ def _view_rows(view: View, *, long: bool) -> Iterator[tuple[Cell, ...]]:
     for row in (*view.lines, *view.references, *view.published):
         cells: list[Cell] = [one_line(row.label), row.kind]
         for cell in row.cells:
-            measure, standing = (cell.measure, cell.standing) if cell else (None, None)
+            measure, ranked_run = (cell.measure, cell.ranked_run) if cell else (None, None)
             cells.append(Span.of(measure.estimate) if measure else Span(None))
-            cells += _counts(row, measure, standing) if long else _told(row, measure, standing)
+            cells += _counts(row, measure, ranked_run) if long else _printed(row, measure, ranked_run)
         yield tuple(cells)
 
 
-def _counts(row: Line, measure: Measure | None, standing: Standing | None) -> list[Cell]:
+def _counts(row: Line, measure: Measure | None, ranked_run: RankedRun | None) -> list[Cell]:
     known = measure.estimate if measure and row.kind != "guessing" else None
-    ranks = (standing.rank_low, standing.rank_high, standing.letters) if standing else (None, None, "")
+    ranks = (ranked_run.rank_low, ranked_run.rank_high, ranked_run.letters) if ranked_run else (None, None, "")
     return [known.n if known else None, known.total if known else None, *ranks]
 
 
-def _told(row: Line, measure: Measure | None, standing: Standing | None) -> list[Cell]:
+def _printed(row: Line, measure: Measure | None, ranked_run: RankedRun | None) -> list[Cell]:
     known = measure.estimate if measure and row.kind != "guessing" else None
-    return [format_count(known.n, known.total) if known else "", rank_words(standing)]
+    return [format_count(known.n, known.total) if known else "", rank_words(ranked_run)]
 
 
-def rank_words(standing: Standing | None) -> str:
+def rank_words(ranked_run: RankedRun | None) -> str:
     """ "1-2 ab", "3 c", "unranked: 12 of 40 graded, below 95%", or "" where nothing is claimed."""
-    if standing is not None and standing.unranked:
-        return f"unranked: {standing.unranked}"
-    if standing is None or standing.rank_low is None or standing.rank_high is None:
+    if ranked_run is not None and ranked_run.unranked:
+        return f"unranked: {ranked_run.unranked}"
+    if ranked_run is None or ranked_run.rank_low is None or ranked_run.rank_high is None:
         return ""
-    low, high = standing.rank_low, standing.rank_high
-    return f"{low if low == high else f'{low}-{high}'} {standing.letters}".strip()
+    low, high = ranked_run.rank_low, ranked_run.rank_high
+    return f"{low if low == high else f'{low}-{high}'} {ranked_run.letters}".strip()
 
 
 # --- a panel: every metric ----------------------------------------------------------------------------------------
@@ -183,12 +182,16 @@ def _conditions(head: PanelColumn) -> Iterator[str]:
 
 
 def _long(head: PanelColumn, entry: Entry) -> Iterator[tuple[Cell, ...]]:
-    standing = head.standings.by_run.get(entry.run.id)
+    ranked_run = head.ranks.by_run.get(entry.run.id)
     kind = entry.run.model.kind if entry.reference else "model"
     invalid = invalid_rate(entry)
     for measure in (*entry.measures, *((invalid,) if invalid else ())):
         known, first = measure.estimate, measure.column.level == "headline"
-        ranks = (standing.rank_low, standing.rank_high, standing.letters) if standing and first else (None, None, "")
+        ranks = (
+            (ranked_run.rank_low, ranked_run.rank_high, ranked_run.letters)
+            if ranked_run and first
+            else (None, None, "")
+        )
         judged = entry.judging.cost_usd if entry.judging else None
         asked = entry.spending.cost_usd
         yield (
@@ -230,7 +233,7 @@ def _short(head: PanelColumn, entry: Entry) -> tuple[Cell, ...]:
     return (
         one_line(entry.label),
         *(Span.of(measure.estimate) if measure else Span(None) for measure in measures),
-        rank_words(head.standings.by_run.get(entry.run.id)),
+        rank_words(head.ranks.by_run.get(entry.run.id)),
         format_count(entry.coverage.graded, entry.coverage.asked),
     )
 
@@ -255,7 +258,7 @@ class ReportData:
     downloads: tuple[Download, ...]
     figures: tuple[Figure, ...]
     figures_note: str
-    """Why there are no figures; "" where there are some, or none was wished for."""
+    """Why there are no figures; "" where there are some, or none was asked for."""
 
     @property
     def heads(self) -> Mapping[str, PanelColumn]:

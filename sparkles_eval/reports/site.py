@@ -1,12 +1,10 @@
-"""Writes a report as a static site: pages that any web host shows as they are, and that open from a disk just as well.
+"""Writes a report as a static site that any web host can serve and that also opens from a disk.
 
-    index.html            the leaderboard               judges.html    judges compared and audited
-    tasks/TASK-vN.html    every number of a task        figures.html   the figures, in figures/ as SVG, PDF and PNG
-    models/MODEL.html     everything of a model         methods.html   how each number was made
-    samples/              lists and pages of samples    downloads/     numbers as files, and the store
-    assets/               style sheets and scripts      README.md      lets a Hugging Face Space serve the folder
-
-Knows nothing of statistics, nor how a part looks.
+index.html            the leaderboard               judges.html    judges compared and audited
+tasks/TASK-vN.html    every number of a task        figures.html   the figures, in figures/ as SVG, PDF and PNG
+models/MODEL.html     everything of a model         methods.html   how each number was made
+samples/              lists and pages of samples    downloads/     numbers as files, and the store
+assets/               style sheets and scripts      README.md      lets a Hugging Face Space serve the folder
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ def write_site(store: Store, parts: ReportData, out: Path, options: SiteOptions)
     for name in ("style.css", "app.js"):
         shell.asset(name)
     _numbers(shell, parts)
-    left_out = list(_store(shell, store, summary, wished=options.store))
+    left_out = list(_store(shell, store, summary, wanted=options.store))
     left_out += write_samples(shell, store, summary, limit=options.samples, only=options.only)
     if parts.figures:
         from sparkles_eval.reports.figures import save
@@ -85,9 +83,9 @@ def _numbers(shell: SiteWriter, parts: ReportData) -> None:
     shell.file("downloads/SHA256SUMS", "".join(sums).encode())
 
 
-def _store(shell: SiteWriter, store: Store, summary: Summary, *, wished: bool) -> tuple[str, ...]:
+def _store(shell: SiteWriter, store: Store, summary: Summary, *, wanted: bool) -> tuple[str, ...]:
     """Copy the store page by page while others may read and write it."""
-    if not wished:
+    if not wanted:
         return ("The store was left out, as was asked.",)
     shown = {entry.run.id for panel in summary.panels for entry in panel.entries}
     hidden = len({run.id for run in read_runs.runs(store)} - shown)

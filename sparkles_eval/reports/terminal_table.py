@@ -1,6 +1,6 @@
-"""Prints the summary on the terminal.
+"""Prints the summary on the terminal: a table for each panel, what is missing and why, and run health.
 
-One table per panel, every metric with its interval, graded n of N, and the reasons for what is missing.
+Every metric stands with its interval and with graded n of N.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _notes(panel: Panel) -> list[Text]:
 
 
 def _bounds(entry: Entry) -> str:
-    """Where accuracy would lie if what is invalid or unscored were all wrong or all right; "" where nothing is."""
+    """The range of accuracy with all invalid and unscored answers wrong, or all right; "" where there are none."""
     low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
     if low is None or high is None or low.estimate.value == high.estimate.value:
         return ""

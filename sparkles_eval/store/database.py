@@ -1,7 +1,4 @@
-"""Opens the store's file: creates it, brings an older one up to date, refuses what is not ours or is newer.
-
-Knows the migrations, not what the tables mean.
-"""
+"""Opens the store's file: creates it, migrates an older one, refuses other files and newer ones."""
 
 from __future__ import annotations
 
@@ -63,7 +60,7 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot change the store, for threads that take turns with it. Another process may write.
 
-    Raises errors.StoreError as `connect` does, and for a store of an older version: whoever may write it brings it up
+    Raises errors.StoreError as `connect` does, and for a store of an older version: opening it for writing brings it up
     to date by opening it.
     """
     if not path.is_file():

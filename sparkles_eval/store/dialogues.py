@@ -1,4 +1,4 @@
-"""Sets of generated dialogues: what was asked, what came back, what was set aside and why. Knows no style and no rule.
+"""Reads and writes sets of generated dialogues: requests, replies, and what was set aside with the reason.
 
 A reply's dialogues are written in one transaction with the call that they answer, so a call is known whole or not at
 all.

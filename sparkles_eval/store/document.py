@@ -1,7 +1,6 @@
 """Writes docs/reference/store.md from the comments of the migrations: `python -m sparkles_eval.store.document`.
 
-Columns, types and references are asked of a database that the migrations made, so the page cannot drift from it.
-Knows nothing of what the tables mean.
+Columns, types and references come from a database that the migrations made, so the page cannot drift from it.
 """
 
 from __future__ import annotations

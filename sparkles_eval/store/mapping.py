@@ -1,4 +1,4 @@
-"""Maps records to table rows and back: one function a table and direction."""
+"""Maps records to table rows and back, with one function for each table and direction."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PreferredSide: TypeAlias = Literal["left", "right", "tie"]
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What one person said of two answers to one sample; sides as they were shown."""
+    """One person's preference between two answers to one sample; sides as they were shown."""
 
     rater: str
     sample_id: str
@@ -64,7 +64,7 @@ def withdraw_preference(store: Store, given: Preference) -> bool:
 
 
 def preferences(store: Store, run_ids: Sequence[str] | None = None, rater: str | None = None) -> list[Preference]:
-    """What people preferred between those runs (all, where None is given), in the order of their saying it."""
+    """What people preferred between those runs (all, where None is given), in the order in which they were given."""
     rows = store.connection.execute(
         "SELECT rater, sample_id, epoch, left_run, right_run, choice, comment, seed FROM preferences"
         " WHERE (? IS NULL OR (left_run IN (SELECT value FROM json_each(?))"
@@ -218,7 +218,7 @@ def add_ratings(store: Store, ratings: Sequence[HumanRating], *, replace: bool =
 
 
 def ratings(store: Store, run_ids: Sequence[str] | None = None) -> list[HumanRating]:
-    """What people said of those runs (of all, where None is given), by rater and place."""
+    """People's ratings of those runs (of all, where None is given), by rater and place."""
     rows = store.connection.execute(
         "SELECT rater, run_id, sample_id, epoch, turn, criterion, value, comment, sheet_id FROM ratings"
         " WHERE ? IS NULL OR run_id IN (SELECT value FROM json_each(?))"

@@ -40,7 +40,7 @@ class StoredAnswer:
     model_version: str | None
     latency_s: float
     reasoning: str | None = None
-    """What the model thought before it, cut like the text."""
+    """The model's reasoning before it, cut like the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class ReplyStats:
 
 
 def reply_stats(store: Store, judge_id: str, sample_ids: Iterable[str]) -> ReplyStats:
-    """What a judge replied on those samples, whoever answered them."""
+    """A judge's replies on those samples, for every model."""
     row = store.connection.execute(
         "SELECT count(DISTINCT key), total(status = 'graded'), total(status = 'invalid'), total(status = 'refused'),"
         " total(status = 'error'), total(CASE WHEN status != 'error' THEN cost_usd END),"

@@ -1,7 +1,4 @@
-"""What the store is given besides the common records: flat rows whose fields are the table's columns.
-
-Knows nothing of SQL. Texts that hold JSON say so.
-"""
+"""Flat records of table rows, for what the common records do not hold. Fields that hold JSON text say so."""
 
 from __future__ import annotations
 
@@ -144,6 +141,6 @@ class AnswerRow:
     draws: int
     status: str
     text: str
-    """Of a refusal: what the model said instead of an answer, often nothing."""
+    """Of a refusal: what the model wrote instead of an answer, often nothing."""
     reasoning: str | None = None
-    """What the model thought before it."""
+    """The model's reasoning before it."""

@@ -1,4 +1,4 @@
-"""Flags samples that are worth a look, for every run and judge, in the viewer's index, and filters by them."""
+"""Flags samples as right, wrong, invalid, unscored or rated in the viewer's index, and filters by these flags."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class FlagQuery:
 
 @dataclass(frozen=True, slots=True)
 class SampleRange:
-    """A stretch of those that were wished for: positions in the run's order, and how many there are in all."""
+    """A page of the samples asked for: positions in the run's order, and how many there are in all."""
 
     positions: tuple[int, ...]
     total: int
@@ -192,7 +192,7 @@ def entries(store: Store) -> list[FlaggedRun]:
 
 
 def samples(store: Store, group: int, run_id: str, query: FlagQuery, *, limit: int, offset: int) -> SampleRange:
-    """The samples of a group that are wished for, in their order. `run_id`: any run of the group."""
+    """The samples of a group that a query selects, in their order. `run_id`: any run of the group."""
     chosen, values = _chosen(group, run_id, query)
     like = "%" + query.words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
     rows = store.connection.execute(

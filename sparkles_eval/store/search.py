@@ -1,7 +1,7 @@
-"""Full-text search over answers and verdicts, in the store's side file. Knows nothing of pages.
+"""Full-text search over answers and verdicts, in the viewer's index.
 
-Responses and verdicts are only ever added, with growing ids, so that reading on from the last one seen keeps the index
-complete. It holds words and where they stand, not the texts: those come from the store.
+Responses and verdicts are only ever added, with growing ids, so reading on from the last one keeps the index complete.
+It holds words and their positions, not the texts: those come from the store.
 """
 
 from __future__ import annotations
@@ -98,14 +98,16 @@ def _take(side: sqlite3.Connection, what: Literal["responses", "verdicts"], odd:
 
 
 def _answer_text(text: str | None, reasoning: str | None) -> str:
-    """An answer, and behind it what the model thought before it."""
+    """An answer, followed by the model's reasoning."""
     return "\n\n".join(part for part in (text, reasoning) if part)
 
 
 def _verdict_text(row: sqlite3.Row) -> str:
     """Why a judge gave what it gave; its whole reply only where no reasons were read out of it."""
-    told = "\n".join(rating["explanation"] for rating in json.loads(row["ratings"]) if rating.get("explanation"))
-    return "\n".join(part for part in (told or row["raw"], row["reason"]) if part)
+    explanations = "\n".join(
+        rating["explanation"] for rating in json.loads(row["ratings"]) if rating.get("explanation")
+    )
+    return "\n".join(part for part in (explanations or row["raw"], row["reason"]) if part)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------

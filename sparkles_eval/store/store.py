@@ -1,6 +1,4 @@
-"""The store: every write is one short transaction, made when the thing happens; panel scores are replaced as a
-whole.
-"""
+"""The store: every write is one short transaction, made when the event happens; panel scores are replaced whole."""
 
 from __future__ import annotations
 

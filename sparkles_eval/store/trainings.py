@@ -1,4 +1,4 @@
-"""Trainings: what their steps measured, their checkpoints, the runs that evaluated those. Knows nothing of torch."""
+"""Reads and writes trainings: what their steps measured, their checkpoints, and the runs that evaluated those."""
 
 from __future__ import annotations
 

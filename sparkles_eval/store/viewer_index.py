@@ -68,7 +68,7 @@ CREATE TABLE kept (
 
 
 def viewer_index_path(store: Path, folder: Path) -> Path:
-    """Where in the folder the side file of a store lies: the name is a hash of the store's place."""
+    """The path of a store's index in the folder: its name is a hash of the store's path."""
     return folder / f"{fingerprint(str(store.resolve()), 24)}.db"
 
 

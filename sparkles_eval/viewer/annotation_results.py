@@ -1,7 +1,4 @@
-"""The page about people's annotations.
-
-Tables of raters, of their agreement and of preferences, with one scale of strengths from preferences.
-"""
+"""The page of annotation results: raters, their agreement, and preferences with one scale of strengths."""
 
 from __future__ import annotations
 
@@ -117,7 +114,7 @@ def sections(store: Store) -> tuple[Section, ...]:
 
 
 def _title(run: StoredRun, others: Sequence[StoredRun]) -> str:
-    """The task's title with what tells these runs from others of the task."""
+    """The task's title with what distinguishes these runs from others of the task."""
     alike = [other for other in others if other.task.name == run.task.name]
     said = [run.task.title or run.task.name]
     said += [f"{run.protocol} protocol"] if len({other.protocol for other in alike}) > 1 else []
@@ -190,7 +187,7 @@ def _disambiguated(runs: Sequence[StoredRun]) -> dict[str, str]:
 
 
 def _shares(given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, str]) -> Table:
-    """Each run's share of wins, a tie counting half, whoever it met."""
+    """Each run's share of wins, a tie counting half, against all opponents."""
     heads = (
         Head("model", "model"),
         Head("share", "win share", "percent"),
@@ -259,8 +256,8 @@ def _agreed(given: Sequence[Preference], raters: Sequence[str]) -> str:
         for a, b in itertools.combinations(said.values(), 2):
             same, total = same + (a == b), total + 1
     alpha = krippendorff([[said.get(rater) for said in shared] for rater in raters], "ordinal")
-    told = NO_VALUE if alpha.value is None else f"{alpha.value:.2f}"
+    shown = NO_VALUE if alpha.value is None else f"{alpha.value:.2f}"
     return (
         f"people who compared the same two answers said the same in {same:,} of {total:,} cases"
-        f" (Krippendorff's alpha {told} on {len(shared):,} pairs)"
+        f" (Krippendorff's alpha {shown} on {len(shared):,} pairs)"
     )

@@ -1,4 +1,4 @@
-"""Puts the viewer and the annotator together (routes, refresher thread, error pages) and serves them until Ctrl-C."""
+"""Builds the viewer and the annotator (routes, refresher thread, error pages) and serves them until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ def viewer_app(
 ) -> AppFactory:
     """The application that looks at a store and changes nothing; see `web.serve`."""
     frame = PageTemplates(pool.path, content, navigation=NAVIGATION, styles=STYLES, scripts=SCRIPTS)
-    desk = StorePages(pool, refresher, frame)
-    samples, pictures = SamplePages(desk, data_root), ImagePages(pool, data_root)
+    store_pages = StorePages(pool, refresher, frame)
+    samples, pictures = SamplePages(store_pages, data_root), ImagePages(pool, data_root)
     routes = [
-        Route("/", desk.overview),
-        Route("/live", desk.live),
-        Route("/runs", desk.runs),
-        Route("/runs/{run_id}", desk.run),
+        Route("/", store_pages.overview),
+        Route("/live", store_pages.live),
+        Route("/runs", store_pages.runs),
+        Route("/runs/{run_id}", store_pages.run),
         Route("/samples", samples.groups),
         Route("/samples/{group}", samples.listed),
         Route("/samples/{group}/{sample}", samples.one),
-        Route("/search", desk.search),
-        Route("/people", desk.kept("people", "", "People")),
+        Route("/search", store_pages.search),
+        Route("/people", store_pages.kept("people", "", "People")),
         Route("/images/{sha256}", pictures.one),
-        Route("/downloads/{name}", desk.download),
-        Route("/leaderboard", desk.kept("leaderboard", "", "Leaderboard")),
-        Route("/judges", desk.kept("judges", "", "Judges")),
-        Route("/figures", desk.kept("figures", "", "Figures")),
-        Route("/methods", desk.kept("methods", "", "How this was made")),
-        Route("/tasks/{name}", desk.kept("tasks/{name}", "leaderboard", "Task")),
-        Route("/models/{name}", desk.kept("models/{name}", "leaderboard", "Model")),
+        Route("/downloads/{name}", store_pages.download),
+        Route("/leaderboard", store_pages.kept("leaderboard", "", "Leaderboard")),
+        Route("/judges", store_pages.kept("judges", "", "Judges")),
+        Route("/figures", store_pages.kept("figures", "", "Figures")),
+        Route("/methods", store_pages.kept("methods", "", "How this was made")),
+        Route("/tasks/{name}", store_pages.kept("tasks/{name}", "leaderboard", "Task")),
+        Route("/models/{name}", store_pages.kept("models/{name}", "leaderboard", "Model")),
     ]
     return build_app(routes, frame, content)
 
@@ -77,7 +77,7 @@ def viewer_app(
 def annotator_app(
     pool: ConnectionPool, session: AnnotationSession, data_root: Path | None = None, content: Sequence[Path] = ()
 ) -> AppFactory:
-    """The application in which one person rates. It serves nothing else of the store, so that nothing tells a model."""
+    """The application in which one person rates. It serves nothing else, so that nothing reveals a model."""
     frame = PageTemplates(Path("rating"), content, styles=("style.css", "view.css"), scripts=("rate.js",))
     rating, pictures = SessionPages(session, frame), ImagePages(pool, data_root)
     routes = [
@@ -157,7 +157,7 @@ def serve_annotator(places: ViewerConfig, config: AnnotateConfig) -> None:
 
 
 def open_session(pool: ConnectionPool, config: AnnotateConfig, content: tuple[Path, ...] = ()) -> AnnotationSession:
-    """The sitting that is wished for: begun, or taken up where it was left."""
+    """The session asked for: new, or continued where it was left."""
     check_rater(config.rater)
     folder = find_judge(config.criteria_of, content)
     if folder is None:

@@ -1,6 +1,6 @@
-"""Pages that are too slow to make on request (leaderboard, tasks, models, judges, figures).
+"""Caches pages that are too slow to make on request (leaderboard, tasks, models, judges, figures).
 
-A thread makes them and keeps them up to date, with the search index and the flags.
+A thread keeps them up to date, with the search index and the flags.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Refresher:
     """The thread. `start` it once; `close` ends it, or leaves a long step to end with the program."""
 
     def __init__(self, pool: ConnectionPool, makes: Mapping[str, PageMaker]) -> None:
-        """`makes`: "board" is made anew when scores or answers change, "people" when what people said does, "figures"
+        """`makes`: "board" is made anew when scores or answers change, "people" when people's ratings do, "figures"
         when either does."""
         self._pool = pool
         self._makes = makes
@@ -113,7 +113,7 @@ class Refresher:
         # A fault here may not end the thread: pages would go stale in silence.
         try:
             self.look(side)
-        except Exception:  # noqa: BLE001 - told with its traceback
+        except Exception:  # noqa: BLE001 - shown with its traceback
             _log.exception("the index of %s could not be brought up to date", self._pool.path)
 
     def look(self, side: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Progress of running commands as the store shows it: counts, pace, time left, and what was spent so far."""
+"""Progress of running commands as the store shows it: counts, pace, time left, and money spent."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class RunningCommand:
 
 
 def running_commands(store: Store, counter: CostCounter | None = None) -> list[RunningCommand]:
-    """Every invocation that has not said how it ended, the latest first, as far as it could still be running.
+    """Every invocation without a recorded end, the latest first, if it could still be running.
 
     A `meter` that is kept between calls makes what was spent cheap to say.
     """

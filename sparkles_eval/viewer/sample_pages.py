@@ -1,7 +1,4 @@
-"""Samples in the viewer: lists that SQL filters and pages, one sample with every answer, and pictures.
-
-Reads no more than a page shows. Knows nothing of how it looks.
-"""
+"""Sample pages of the viewer: lists that SQL filters and pages, one sample with every answer, and images."""
 
 from __future__ import annotations
 

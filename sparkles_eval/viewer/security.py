@@ -1,4 +1,4 @@
-"""ASGI middleware that refuses every request that does not come from the browser that was given the address."""
+"""ASGI middleware that accepts requests only from the browser that was given the address with the token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    # Nobody else is told the address, which holds the token. "no-referrer" would also make a browser send our own
+    # No other site gets the address, which holds the token. "no-referrer" would also make a browser send our own
     # forms with the origin "null", which must be refused.
     "referrer-policy": "same-origin",
     "cache-control": "no-store",

@@ -1,7 +1,4 @@
-"""The viewer's pages about the store.
-
-What runs now, runs, search, the cached pages, and the index of tasks and groups behind them.
-"""
+"""Pages of the viewer about the store: running commands, runs, search, cached pages, and their index."""
 
 from __future__ import annotations
 

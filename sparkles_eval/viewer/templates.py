@@ -1,4 +1,4 @@
-"""Fills the viewer's templates: the frame that its pages share, addresses within the viewer, and error pages."""
+"""Fills the viewer's templates: the frame that pages share, addresses within the viewer, and error pages."""
 
 from __future__ import annotations
 
@@ -93,17 +93,17 @@ class PageTemplates:
     def missing(self, request: Request, _error: Exception) -> Response:
         """The page for an address that leads nowhere."""
         words = "There is no such page, or it is of something that this store does not hold."
-        return self.page(request, "told.html.j2", status=404, here=None, title="Not found", words=words)
+        return self.page(request, "message.html.j2", status=404, here=None, title="Not found", words=words)
 
     def wrong(self, request: Request, error: Exception) -> Response:
         """The page for something that the reader can fix; the place of the store is nobody's business."""
         words = str(error).replace(str(self._store), self._store.name)
-        return self.page(request, "told.html.j2", status=400, here=None, title="That did not work", words=words)
+        return self.page(request, "message.html.j2", status=400, here=None, title="That did not work", words=words)
 
     def fault(self, request: Request, _error: Exception) -> Response:
         """The page for a fault of ours: what it was stands in the terminal, and nothing of it here."""
         words = "It is a fault of the program. The terminal in which it runs says more."
-        return self.page(request, "told.html.j2", status=500, here=None, title="Something went wrong", words=words)
+        return self.page(request, "message.html.j2", status=500, here=None, title="Something went wrong", words=words)
 
 
 def image_source(picture: ImageView) -> ImageSource:

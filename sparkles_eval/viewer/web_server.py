@@ -1,7 +1,4 @@
-"""The local web server of all pages.
-
-Loopback by default, bounded request bodies, assets, error answers, clean shutdown.
-"""
+"""The local web server: loopback by default, bounded request bodies, assets, error answers, clean shutdown."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_models_that_cannot_be_told_apart(
     (pair,) = found.comparisons[0].pairs
     assert (pair.difference, pair.p, pair.note) == (0.0, p, said)
     assert pair.low is not None and pair.low < 0 < (pair.high or 0), "agreement is no certainty"
-    assert {standing.letters for standing in found.comparisons[0].standings} == {"a"}
+    assert {ranked_run.letters for ranked_run in found.comparisons[0].ranked_runs} == {"a"}
 
 
 def test_constant_scores_have_no_interval_and_say_so(store: Store) -> None:
@@ -137,7 +137,7 @@ def test_one_cluster_allows_no_test(store: Store) -> None:
     (pair,) = found.comparisons[0].pairs
     assert (pair.p, pair.low, pair.p_holm) == (None, None, None)
     assert "one cluster" in pair.note and "one cluster" in found.sentences[0]
-    assert found.comparisons[0].standings[0].rank_low is None
+    assert found.comparisons[0].ranked_runs[0].rank_low is None
 
 
 def test_few_items_rank_nothing(store: Store) -> None:
@@ -147,7 +147,7 @@ def test_few_items_rank_nothing(store: Store) -> None:
     assert pair.test == "McNemar exact" and pair.interval == "sign flips"
     assert pair.p == pytest.approx(2**-17)
     assert "nothing is ranked" in pair.note
-    assert [(s.rank_low, s.letters) for s in found.standings] == [(None, ""), (None, "")]
+    assert [(s.rank_low, s.letters) for s in found.ranked_runs] == [(None, ""), (None, "")]
 
 
 def test_no_common_item_is_an_error_with_the_reason(store: Store) -> None:
@@ -215,7 +215,7 @@ def test_many_models_are_ranked_with_holm_over_everything_shown(store: Store) ->
     fill(store, scores)
     fill(store, {"baseline/chance": scores["fair"]}, kind="baseline")
     (found,) = compare(store).comparisons
-    by_name = {standing.label: standing for standing in found.standings}
+    by_name = {ranked_run.label: ranked_run for ranked_run in found.ranked_runs}
     assert "baseline/chance" not in by_name, "who is no contestant is compared only where named"
     assert (by_name["best"].rank_low, by_name["best"].rank_high) == (1, 1)
     assert (by_name["poor"].rank_low, by_name["poor"].rank_high) == (4, 4)
@@ -223,7 +223,7 @@ def test_many_models_are_ranked_with_holm_over_everything_shown(store: Store) ->
     raw = sorted(pair.p or 0.0 for pair in found.pairs)
     strictest = min(pair.p_holm or 0.0 for pair in found.pairs)
     assert strictest == pytest.approx(min(1.0, 6 * raw[0]))
-    named = compare(store, *levels, "baseline/chance").comparisons[0].standings
+    named = compare(store, *levels, "baseline/chance").comparisons[0].ranked_runs
     assert [s.reference for s in named] == [False] * 4 + [True] and named[-1].rank_low is None
 
 

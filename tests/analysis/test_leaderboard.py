@@ -59,7 +59,7 @@ def test_models_come_first_and_everything_else_stands_apart(board: Leaderboard) 
     values = [cell.measure.estimate.value if cell and cell.measure else None for cell in guessing.cells]
     assert values == [0.5, 0.5, None] and guessing.kind == "guessing"
     for line in board.views[0].references:
-        assert all(cell is None or cell.standing is None for cell in line.cells)
+        assert all(cell is None or cell.ranked_run is None for cell in line.cells)
 
 
 def test_every_number_is_that_of_the_statistics_library(crowded: Store, board: Leaderboard) -> None:
@@ -93,9 +93,9 @@ def test_every_number_is_that_of_the_statistics_library(crowded: Store, board: L
 def test_ranks_and_letters_are_those_of_compare_and_of_rank_sets(crowded: Store, board: Leaderboard) -> None:
     head = next(head for head in board.views[1].heads if head.task.name == "sparkleseval-mini")
     (compared,) = compare(crowded, task="sparkleseval-mini", judge="stern-reader").comparisons
-    mine = {s.label: (s.rank_low, s.rank_high, s.letters) for s in head.standings.by_run.values()}
-    assert mine == {s.label: (s.rank_low, s.rank_high, s.letters) for s in compared.standings}
-    assert head.standings.pairs == 3 and set(mine) == {"demo/careful", "demo/hasty", "demo/middle"}
+    mine = {s.label: (s.rank_low, s.rank_high, s.letters) for s in head.ranks.by_run.values()}
+    assert mine == {s.label: (s.rank_low, s.rank_high, s.letters) for s in compared.ranked_runs}
+    assert head.ranks.pairs == 3 and set(mine) == {"demo/careful", "demo/hasty", "demo/middle"}
     matrix = compared.matrix
     by_stats = rank_sets(np.asarray(matrix.values), matrix.clusters.tolist())
     assert {
@@ -108,10 +108,10 @@ def test_ranks_and_letters_are_those_of_compare_and_of_rank_sets(crowded: Store,
 
 def test_few_units_rank_nothing_and_say_so(crowded: Store, board: Leaderboard) -> None:
     nlvr2 = next(head for head in board.views[0].heads if head.task.name == "nlvr2-mini")
-    assert nlvr2.standings.note == "fewer than 30 independent units in some pair: no ranks are claimed"
-    assert nlvr2.standings.by_run == {}
+    assert nlvr2.ranks.note == "fewer than 30 independent units in some pair: no ranks are claimed"
+    assert nlvr2.ranks.by_run == {}
     (compared,) = compare(crowded, task="nlvr2-mini").comparisons
-    assert all(s.rank_low is None and s.letters == "" for s in compared.standings)
+    assert all(s.rank_low is None and s.letters == "" for s in compared.ranked_runs)
 
 
 def test_the_invalid_rate_is_the_share_that_names_no_option(board: Leaderboard) -> None:
@@ -194,9 +194,9 @@ def test_a_model_with_few_graded_items_stands_unranked_below_the_others(tmp_path
         assert [entry.label for entry in panel.entries] == ["nearly", "full", "gaps", "baseline/chance"]
         (view,) = leaderboard(summary).views
         assert [line.label for line in view.lines] == ["nearly", "full", "gaps"]
-        ranks = {s.label: (s.rank_low, s.unranked) for s in view.heads[0].standings.by_run.values()}
+        ranks = {s.label: (s.rank_low, s.unranked) for s in view.heads[0].ranks.by_run.values()}
         assert ranks == {"nearly": (1, ""), "full": (2, ""), "gaps": (None, "12 of 40 graded, below 95%")}
-        assert view.heads[0].standings.pairs == 1
+        assert view.heads[0].ranks.pairs == 1
         assert summary.unranked == ("gaps on pairs: 12 of 40 graded, below 95%",)
         (loose,) = summarise(store, min_coverage=0.3).panels
         assert [entry.label for entry in loose.entries] == ["gaps", "nearly", "full", "baseline/chance"]
@@ -207,5 +207,5 @@ def test_a_second_model_with_few_graded_items_ranks_nobody(tmp_path: Path) -> No
     with Store(tmp_path / "s.db") as store:
         fill(store, {"gaps": [1.0] * 12 + [None] * 28, "full": [1.0] * 32 + [0.0] * 8})
         (head,) = leaderboard(summarise(store, min_coverage=0.9)).views[0].heads
-    assert head.standings.note == "fewer than two models: nothing is ranked"
-    assert [standing.label for standing in head.standings.by_run.values()] == ["gaps"]
+    assert head.ranks.note == "fewer than two models: nothing is ranked"
+    assert [ranked_run.label for ranked_run in head.ranks.by_run.values()] == ["gaps"]

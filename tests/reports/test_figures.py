@@ -121,15 +121,15 @@ def test_the_demonstration_has_its_invalid_answers(store: Store, summary: Summar
 @pytest.mark.parametrize("task", ["bison-mini", "nlvr2-mini"])
 def test_scores_are_the_tables_and_ranks_are_those_of_compare(made: Made, task: str) -> None:
     mine = entries(made, task)
-    standings = {s.label: s for s in compare(made[0], task=task).comparisons[0].standings}
+    ranked_runs = {s.label: s for s in compare(made[0], task=task).comparisons[0].ranked_runs}
     rows = records(one(made, "ranks", task))
     assert {row["model"] for row in rows} == set(mine)
     for row in rows:
         headline = mine[str(row["model"])].headline
         assert headline is not None and row["value"] == span(headline.estimate)
         assert (row["n"], row["total"]) == (headline.estimate.n, headline.estimate.total)
-        standing = standings.get(str(row["model"]))
-        expected = (standing.rank_low, standing.rank_high, standing.letters) if standing else (None, None, "")
+        ranked_run = ranked_runs.get(str(row["model"]))
+        expected = (ranked_run.rank_low, ranked_run.rank_high, ranked_run.letters) if ranked_run else (None, None, "")
         assert (row["rank_low"], row["rank_high"], row["letters"]) == expected
 
 

@@ -1,9 +1,9 @@
-"""Numbers and samples in the forms that other programs read, each number with its interval and n where it has a place.
+"""Exports of numbers and samples for other programs, each number with its interval and n where the form has a place.
 
 model_index   YAML for the head of a Hugging Face model card
 harness       JSON as lm-eval writes its results
-samples       JSON lines, one a sample: plain, or as Inspect's logs have them
-parquet       one row a score
+samples       JSON lines, one for each sample: plain, or as Inspect's logs have them
+parquet       one row for each score
 """
 
 from enum import StrEnum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import yaml
@@ -59,24 +59,25 @@ def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
 
 
 def _task_names(entries: Sequence[Entry]) -> dict[str, str]:
-    """The name of each run's task by run id: with protocol, variant and epochs where they are not the usual ones.
+    """The name of each run's task by run id, with a protocol that is not the usual and a variant.
 
-    Runs that differ in something else, such as their data, have their id in the name: a file has every run.
+    Runs that share a name have what distinguishes them behind it, epochs or else their id: a file has every run.
     """
     runs = {entry.run.id: entry.run for entry in entries}
     names = {
         run.id: ":".join(
-            [
-                run.task.name,
-                *([run.protocol] if run.protocol != "strict" else []),
-                *([run.variant] if run.variant else []),
-                *([f"epochs={run.epochs}"] if run.epochs > 1 else []),
-            ]
+            [run.task.name, *([run.protocol] if run.protocol != "strict" else []), *filter(None, [run.variant])]
         )
         for run in runs.values()
     }
+    names = _distinct(names, {run.id: f":epochs={run.epochs}" if run.epochs > 1 else "" for run in runs.values()})
+    return _distinct(names, {run_id: f":{run_id}" for run_id in runs})
+
+
+def _distinct(names: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """The names by run id, with `more` behind those that several runs have."""
     count = Counter(names.values())
-    return {run_id: name if count[name] == 1 else f"{name}:{run_id}" for run_id, name in names.items()}
+    return {run_id: name if count[name] == 1 else name + more[run_id] for run_id, name in names.items()}
 
 
 def _filter_name(entry: Entry, entries: Sequence[Entry]) -> str:

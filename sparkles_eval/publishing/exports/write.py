@@ -1,4 +1,4 @@
-"""Writes an export to a file, a folder or the screen; a file is there whole or not at all. Knows no form."""
+"""Writes an export to a file, a folder or the screen; a file is written whole or not at all."""
 
 from __future__ import annotations
 

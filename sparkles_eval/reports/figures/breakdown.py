@@ -1,7 +1,4 @@
-"""Figures of a score by kind of item.
-
-By the data's own tags (such as NLVR2's linguistic categories) and by number of images.
-"""
+"""Figures of a score by kind of item: by the data's tags (such as NLVR2's categories) and by number of images."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 MODELS = 6
-"""Marks in a row that can be told apart."""
+"""Marks in a row that a reader can distinguish."""
 PARTS = 24
 LEAST = 5
 """Independent units (items, or their clusters) below which a part is not drawn: its interval would span the plot."""

@@ -1,7 +1,4 @@
-"""Figure of a judge's calibration.
-
-People's mean score at each score of the judge, with the fit that calibration would use.
-"""
+"""Figure of a judge's calibration: people's mean score at each score of the judge, with the fit."""
 
 from __future__ import annotations
 

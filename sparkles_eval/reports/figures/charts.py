@@ -1,7 +1,4 @@
-"""Building blocks of charts.
-
-Rows of dots with intervals, axes, labels beside the plot, and the finished figure of a panel.
-"""
+"""Building blocks of charts: rows of dots with intervals, axes, labels, and the finished figure of a panel."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ ChartRow: TypeAlias = dict[str, JSON]
 
 @dataclass(frozen=True, slots=True)
 class FigureText:
-    """What is said about a figure, and its numbers."""
+    """The texts of a figure, and its numbers."""
 
     kind: str
     title: str
@@ -34,14 +31,14 @@ class FigureText:
     rows: Sequence[tuple[Cell, ...]]
 
 
-def panel_figure(about: PanelData, told: FigureText, chart: alt.TopLevelMixin) -> Figure:
+def panel_figure(about: PanelData, described: FigureText, chart: alt.TopLevelMixin) -> Figure:
     """The finished figure of a panel."""
-    name = about.stems.take(told.kind, about.task.name, about.panel.label)
-    title = f"{told.title}: {about.title}"
-    table = Table(name, title, told.heads, tuple(told.rows))
+    name = about.stems.take(described.kind, about.task.name, about.panel.label)
+    title = f"{described.title}: {about.title}"
+    table = Table(name, title, described.heads, tuple(described.rows))
     spec = config(chart)
     where = about.task.name, about.task.version, about.panel.id
-    return Figure(name, told.kind, title, told.caption, told.alt, table, spec, *where)
+    return Figure(name, described.kind, title, described.caption, described.alt, table, spec, *where)
 
 
 def chart(rows: Sequence[Mapping[str, JSON]]) -> alt.Chart:
@@ -170,8 +167,10 @@ def forest(rows: Sequence[ChartRow], title: str, *, size: int = 64) -> alt.Layer
     order = [str(row["model"]) for row in rows]
     base = chart(rows).encode(y=names_axis(order, wide=True))
     x = value_axis("low", title, span([*rows, {"low": 0.0, "high": 0.0}]), ticks=5)
-    nought = line_at(0.0, dash=(1, 0), colour=INK)
-    return layered(nought, dots(base, x, size=size), side_text(base, "said", 262), width=250, height=height(len(order)))
+    upright = line_at(0.0, dash=(1, 0), colour=INK)
+    return layered(
+        upright, dots(base, x, size=size), side_text(base, "said", 262), width=250, height=height(len(order))
+    )
 
 
 def height(rows: int) -> int:

@@ -1,7 +1,4 @@
-"""Figures that compare models.
-
-Headline with interval beside the ranks it supports, and paired differences with Holm's adjustment.
-"""
+"""Figures that compare models: scores with intervals and ranks, and paired differences with Holm's adjustment."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sparkles_eval.analysis.pair_tests import Tested
-from sparkles_eval.analysis.ranking import Standing
+from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.summary import Entry
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.reports.figures import charts
@@ -41,25 +38,25 @@ def ranks(about: PanelData) -> Iterator[Figure]:
     kept = (*models, *references[:REFERENCES])
     if len(references) > REFERENCES:
         left += f" {REFERENCES} of {len(references)} baselines and controls are drawn; the tables have all."
-    standings = _standings(about)
+    ranked_runs = _ranked_by_run(about)
     order = [about.labels[entry.label] for entry in kept]
     plots = [_scores(about, kept, order)]
-    ranked = [(about.labels[e.label], standings[e.run.id]) for e in kept if e.run.id in standings]
+    ranked = [(about.labels[e.label], ranked_runs[e.run.id]) for e in kept if e.run.id in ranked_runs]
     ranked = [(label, stands) for label, stands in ranked if stands.rank_low is not None]
     if ranked:
         plots.append(_ranges(ranked, order, len(about.models)))
     import altair as alt
 
-    yield charts.panel_figure(about, _ranks_text(about, kept, standings, left), alt.hconcat(*plots, spacing=14))
+    yield charts.panel_figure(about, _ranks_text(about, kept, ranked_runs, left), alt.hconcat(*plots, spacing=14))
 
 
-def _standings(about: PanelData) -> dict[str, Standing]:
-    """Run id -> its standing among the models; baselines alone are not ranked."""
+def _ranked_by_run(about: PanelData) -> dict[str, RankedRun]:
+    """The ranked runs of the models by run id; baselines alone are not ranked."""
     made = about.comparison
     if made is None or len(about.models) < 2:
         return {}
     runs = {one.label: one.run.id for one in made.matrix.runs}
-    return {runs[standing.label]: standing for standing in made.standings}
+    return {runs[ranked_run.label]: ranked_run for ranked_run in made.ranked_runs}
 
 
 def _scores(about: PanelData, kept: Sequence[Entry], order: Sequence[str]) -> alt.LayerChart:
@@ -82,7 +79,7 @@ def _scores(about: PanelData, kept: Sequence[Entry], order: Sequence[str]) -> al
     return charts.layered(*line, charts.dots(base, x), width=260, height=charts.height(len(order)))
 
 
-def _ranges(ranked: Sequence[tuple[str, Standing]], order: Sequence[str], models: int) -> alt.LayerChart:
+def _ranges(ranked: Sequence[tuple[str, RankedRun]], order: Sequence[str], models: int) -> alt.LayerChart:
     import altair as alt
 
     rows: list[ChartRow] = [
@@ -100,7 +97,7 @@ def _ranges(ranked: Sequence[tuple[str, Standing]], order: Sequence[str], models
     return charts.layered(bars, *ends, letters, width=120, height=charts.height(len(order)))
 
 
-def _ranks_text(about: PanelData, kept: Sequence[Entry], standings: Mapping[str, Standing], left: str) -> FigureText:
+def _ranks_text(about: PanelData, kept: Sequence[Entry], ranked_runs: Mapping[str, RankedRun], left: str) -> FigureText:
     estimates = [entry.headline.estimate for entry in kept if entry.headline]
     chance = kept[0].headline.chance if kept[0].headline else None
     parts = ["Left: each model's mean with its 95% interval."]
@@ -109,12 +106,12 @@ def _ranks_text(about: PanelData, kept: Sequence[Entry], standings: Mapping[str,
     if any(entry.reference for entry in kept):
         parts.append("Hollow: baselines and controls, which are not ranked.")
     tested = about.comparison.pairs if about.comparison else ()
-    if any(s.rank_low is not None for s in standings.values()):
+    if any(s.rank_low is not None for s in ranked_runs.values()):
         parts.append(
             "Right: the ranks that the data allow; all of them hold together with 95% (Mogstad et al. 2024, Holm over "
-            f"{pairs(len(tested))}). Models that share a letter are not told apart."
+            f"{pairs(len(tested))}). Models that share a letter are not distinguished."
         )
-    elif standings:
+    elif ranked_runs:
         parts.append("No ranks are drawn: so few independent samples allow none.")
     parts.append(f"{graded_text(estimates)}. {interval_methods(estimates)}{left}")
     heads = (
@@ -130,7 +127,7 @@ def _ranks_text(about: PanelData, kept: Sequence[Entry], standings: Mapping[str,
     rows: list[tuple[Cell, ...]] = []
     for entry in kept:
         assert entry.headline is not None
-        e, s = entry.headline.estimate, standings.get(entry.run.id)
+        e, s = entry.headline.estimate, ranked_runs.get(entry.run.id)
         place: tuple[Cell, ...] = (s.rank_low, s.rank_high, s.letters) if s else (None, None, "")
         rows.append((entry.label, Span.of(e), e.n, e.total, *place, e.method or e.note))
     best = kept[0]
@@ -165,7 +162,7 @@ def _chosen_pairs(about: PanelData, pairs: Sequence[Tested]) -> tuple[list[Teste
     if len(pairs) <= ALL_PAIRS:
         return list(pairs), ""
     assert about.comparison is not None
-    label = about.comparison.standings[0].label
+    label = about.comparison.ranked_runs[0].label
     best = next(i for i, other in enumerate(about.comparison.matrix.labels) if other == label)
     mine = [pair for pair in pairs if best in (pair.first, pair.second)]
     drawn = sorted(mine, key=lambda pair: abs(pair.difference or 0.0))[:MOST]
@@ -235,8 +232,10 @@ def _differences_text(about: PanelData, drawn: Sequence[Tested], unit: str, left
         )
         for p in drawn
     ]
-    told = sum(pair.significant() for pair in drawn)
-    said = f"Forest plot of {len(drawn)} paired differences; {told} differ after adjustment. Numbers below."
+    significant_pairs = sum(pair.significant() for pair in drawn)
+    said = (
+        f"Forest plot of {len(drawn)} paired differences; {significant_pairs} differ after adjustment. Numbers below."
+    )
     return FigureText("differences", "Paired differences", caption, said, heads, rows)
 
 

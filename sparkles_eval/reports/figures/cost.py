@@ -1,7 +1,4 @@
-"""What a point costs: every model's spending against its headline, and the models that none beats in both.
-
-Knows nothing of prices: spending is the summary's.
-"""
+"""Figure of cost: every model's spending against its headline score, and the models that no other beats in both."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is missing from a score: answers that name no option, and items that nobody could grade.
-
-Counts are the summary's. Knows nothing of why an item is unscored but what the summary says.
-"""
+"""Figure of missing scores: answers that name no option, and items without a score."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _criteria_text(about: PanelData, cells: Sequence[tuple[Entry, Criterion, int
 
 
 SLOPES = 8
-"""Lines that can be told apart in one plot."""
+"""Lines that a reader can distinguish in one plot."""
 _ROOM = 0.15
 """Of the distance between two turns, left free beside the first and the last."""
 

@@ -1,7 +1,4 @@
-"""Figures of judges' agreement.
-
-Each pair's scores of the same answers, all pairs at a glance, and how lenient each judge is.
-"""
+"""Figures of judges' agreement: scores of each pair, all pairs in one picture, and each judge's leniency."""
 
 from __future__ import annotations
 
@@ -122,8 +119,8 @@ def _scatter(
         {"a": about.marks.high, "b": about.marks.high},
     ]
     line = charts.chart(ends).mark_line(stroke=QUIET, strokeDash=[4, 3], strokeWidth=1.2)
-    told = f"n {pair.n:,} · {_RHO} {span_text(pair.within)}"
-    title = charts.heading(told, f"{_ALPHA} {span_text(pair.alpha_span)}")
+    summary_line = f"n {pair.n:,} · {_RHO} {span_text(pair.within)}"
+    title = charts.heading(summary_line, f"{_ALPHA} {span_text(pair.alpha_span)}")
     discs = discs.encode(x=x, y=y, size=size)
     return charts.layered(line.encode(x=x, y=y), discs, width=_SIDE, height=_SIDE, title=title)
 
@@ -213,7 +210,7 @@ def _severity_text(about: JudgeData, kind: Lenient, drawn: Sequence[PairAgreemen
         "of 0 the first is kinder; hollow: not shown to differ."
     )
     if kind.refused:
-        parts.append(f"Kindness cannot be told from quality: {short_name(kind.refused, 160)}.")
+        parts.append(f"Leniency cannot be separated from quality: {short_name(kind.refused, 160)}.")
     if len(drawn) < pairs:
         parts.append(f"{len(drawn)} of {pairs} pairs are drawn.")
     heads = (

@@ -1,4 +1,4 @@
-"""The data of figures that compare judges: who scored the same answers on the same scale, people among them."""
+"""The data of figures that compare judges, people among them, who scored the same answers on one scale."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def judge_data(store: Store, task: TaskSummary) -> Iterator[JudgeData]:
             if run.answer_rule is None and run.model.kind not in OTHER_CRITERIA_NOTE:
                 kinds.setdefault((run.protocol, run.variant, run.data_hash), {})[run.id] = run
     for (protocol, variant, _), runs in kinds.items():
-        told = [f"{protocol} protocol", variant or "as it is"] if len(kinds) > 1 else []
-        title = ", ".join([short_name(task.title, 80), *(short_name(word, 40) for word in told)])
+        conditions = [f"{protocol} protocol", variant or "as it is"] if len(kinds) > 1 else []
+        title = ", ".join([short_name(task.title, 80), *(short_name(word, 40) for word in conditions)])
         found = _bench(store, task, title, list(runs))
         if found is not None:
             yield found
@@ -73,7 +73,7 @@ def _bench(store: Store, task: TaskSummary, title: str, runs: Sequence[str]) -> 
         return None
     drawn = sum(marker.row is not None for marker in marks.markers)
     note = f" {drawn} of {len(judges)} judges are drawn, which share scale and criteria." if drawn < len(judges) else ""
-    named = tuple(Marker(name, m.row) for name, m in zip(_told_apart(marks), marks.markers, strict=True))
+    named = tuple(Marker(name, m.row) for name, m in zip(_distinct_names(marks), marks.markers, strict=True))
     marks = replace(marks, markers=named)
     pairs = tuple(pair for pair in agreements(marks) if pair.measure == WHOLE)
     return JudgeData(task, title, marks, tuple(short_names((m.name for m in named), 26).values()), pairs, note)
@@ -82,15 +82,15 @@ def _bench(store: Store, task: TaskSummary, title: str, runs: Sequence[str]) -> 
 def _marks(store: Store, judges: Sequence[str], runs: Sequence[str]) -> Marks | None:
     """The marks of the judges, and of people where they rated on the same scale; None for fewer than two."""
     people = [HUMAN] if ratings(store, runs) else []
-    for wishes in ([*judges, *people], judges):
+    for asked in ([*judges, *people], judges):
         try:
-            return read_marks(store, wishes, run_ids=runs)
+            return read_marks(store, asked, run_ids=runs)
         except UserError:  # people rate on another scale, or there are not two: fewer, or nothing
             continue
     return None
 
 
-def _told_apart(marks: Marks) -> list[str]:
+def _distinct_names(marks: Marks) -> list[str]:
     """The markers' names, with the start of the fingerprint where two are called the same."""
     counts = Counter(marker.name for marker in marks.markers)
     return [

@@ -40,7 +40,7 @@ class PanelData:
 
     @property
     def title(self) -> str:
-        """The task, and what tells the panel from the others of it."""
+        """The task, and what distinguishes the panel from the others of it."""
         return ", ".join(short_name(part, 80) for part in (self.task.title, self.panel.label) if part)
 
     @property

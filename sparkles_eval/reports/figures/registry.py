@@ -1,4 +1,4 @@
-"""Registers every figure, and draws those that a store has the numbers for.
+"""Registers every figure, and draws those that have data.
 
 Each is a function under `@figure_of_panel` or `@figure_of_judges` in any module of this folder; nothing else lists it.
 A figure without data is left out, never drawn empty.

@@ -1,4 +1,4 @@
-"""Figure of score distributions: for every model and criterion, how often each score was given."""
+"""Figure of score distributions: how often each score was given, for every model and criterion."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _distribution_text(
         "together; "
         f"every plot has the same height for the same share (n = {range_text(totals)} marks a plot). Counts, "
         "so without "
-        "intervals. Marks between two levels count at the nearest. A pile at the end of the scale cannot be told "
+        "intervals. Marks between two levels count at the nearest. A pile at the end of the scale cannot be separated "
         f"apart any more.{left_out_text(about)}{left}"
     )
     heads = (

@@ -1,8 +1,7 @@
-"""How every figure looks (sizes, colours, shapes, Vega-Lite configuration), and names shortened to what a chart
-can show.
+"""The style of every figure: sizes, colours, shapes, Vega-Lite configuration, and shortened names.
 
-A colour is a literal in files and a CSS variable in pages (`svg_sanitizer.theme_svg`), so that one drawing
-reads in light, in dark and in print.
+A colour is a literal in files and a CSS variable in pages (`svg_sanitizer.theme_svg`), so that one drawing is readable
+on light, on dark and on paper.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LINE = "#dcd7cd"
 PAPER = "#ffffff"
 SERIES = ("#0072b2", "#d55e00", "#00875f", "#b5588f", "#9a6b00", "#2b8fc9", "#5c5346", "#7d4fc4")
 """Okabe and Ito's colours (2008) in their order, the light ones darkened until each stands 3:1 against the page (WCAG
-1.4.11); two more for the seventh and eighth. Never the only thing that tells two series apart: SHAPES go along."""
+1.4.11); two more for the seventh and eighth. Never the only difference between two series: SHAPES go along."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 
 DARK: Mapping[str, str] = {

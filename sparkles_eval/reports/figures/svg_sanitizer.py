@@ -1,4 +1,4 @@
-"""Makes our own SVG safe for a page: only shapes and text, nothing loaded, unique ids, and the page's colours."""
+"""Makes a drawing safe for a page: only shapes and text, nothing loaded, unique ids, and the page's colours."""
 
 from __future__ import annotations
 

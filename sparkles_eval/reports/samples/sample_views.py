@@ -1,6 +1,7 @@
-"""What a page shows of one sample: the question, every model's answers, and how each was scored.
+"""The content of one sample's page: the question, every model's answers, and how each was scored.
 
-All text in it has its hidden characters written out (`core.text`); `reader` makes it from a store."""
+Hidden characters in its texts are written out (`core.text`); `reader` makes it from a store.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +78,7 @@ class AnswerTurn:
     read: tuple[int, int] | None = None
     """Where in `text` the option stands that was read as the answer: start and end, in characters."""
     reasoning: CutText | None = None
-    """What the model thought before it answered."""
+    """The model's reasoning before its answer."""
 
     @property
     def parts(self) -> tuple[str, str, str]:
@@ -127,7 +128,7 @@ class CriterionMark:
 
 @dataclass(frozen=True, slots=True)
 class CriterionView:
-    """One criterion of one turn, as everybody rated it. `apart`: how far judges lie apart, in points."""
+    """One criterion of one turn, with all ratings. `apart`: the largest difference between judges, in points."""
 
     name: str
     said: tuple[CriterionMark, ...]

@@ -1,7 +1,4 @@
-"""Writes the sample pages of a site.
-
-One page per sample, lists, images, and the search index, which pages load on first use.
-"""
+"""Writes the sample pages of a site: a page for each sample, lists, images, and the search index."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The web toolkit of all our pages: templates, links, images, tables, Markdown, the site writer."""
+"""The toolkit of all web pages: templates, links, images, tables, Markdown, the site writer."""

@@ -1,4 +1,4 @@
-"""Keeps compiled page templates in the cache folder: compiling them anew would take a third of a second each time."""
+"""Caches compiled page templates on disk: compiling them takes a third of a second."""
 
 from __future__ import annotations
 

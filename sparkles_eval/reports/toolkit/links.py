@@ -1,6 +1,7 @@
 """Addresses of the parts of a report: anchors in the single file, pages in a site.
 
-Names come from stores, which come from anybody: every address is made of letters, digits, '.', '_' and '-'."""
+Names come from untrusted stores: every address is made of letters, digits, '.', '_' and '-'.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ def task_slug(task: TaskSummary) -> str:
 
 
 def sample_slug(sample_id: str) -> str:
-    """The part of a sample's content address that tells it from all others. An id that is no hash is hashed."""
+    """The part of a sample's content address that distinguishes it from all others. An id that is no hash is hashed."""
     return sample_id[:12] if _HASH.fullmatch(sample_id) else fingerprint([sample_id])[:12]
 
 

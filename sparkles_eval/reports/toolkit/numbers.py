@@ -1,4 +1,4 @@
-"""Writes measures, intervals, costs and tokens as people read them (single numbers: `core.text`)."""
+"""Formats measures, intervals, costs and tokens for people (single numbers: `core.text`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of a page, each once: as classes of a style sheet (single file) or as files beside the pages (site)."""
+"""Images of a page, each stored once: in a style sheet (single file) or as files beside the pages (site)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def size_note(picture: ImageView, data: bytes) -> str:
 
 
 def _as_shown(picture: ImageView, data: bytes) -> tuple[int, int]:
-    """Width and height as they are seen: a photograph may lie in its file and stand in its preview."""
+    """Width and height as displayed: a photograph may be stored rotated."""
     header = read_header(data)
     lies = picture.width > picture.height
     turned = (

@@ -1,9 +1,7 @@
-"""What every HTML page is made with.
+"""The base of every HTML page: escaping templates, assets, and a content security policy by hash.
 
-Escaping templates, assets, a content security policy by hash, files written whole.
-
-Reports, the viewer and the pages of the data pipeline fill their templates here, so that text from models,
-judges and data is harmless in all of them.
+Reports, the viewer and the pages of the data pipeline fill their templates here, so that text from models, judges and
+data is harmless in all of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Writes the pages and files of a static site into one folder: head, policy, navigation and footer around each
-page.
+"""Writes the pages and files of a static site into one folder, with head, policy, navigation and footer.
 
-A folder with other people's files is refused. `.sparkles-site` lists the files that were written; only files of
-that list are ever removed.
+A folder with other files is refused. `.sparkles-site` lists the files that were written; only files of that list are
+ever removed.
 """
 
 from __future__ import annotations
@@ -136,7 +135,7 @@ def settle_folder(out: Path, before: Collection[str], written: Collection[str]) 
 
 
 def _inside(out: Path, name: str) -> bool:
-    """A list may have been changed by anybody: only what lies in the folder is removed."""
+    """The list is untrusted: only what lies in the folder is removed."""
     parts = PurePosixPath(name).parts
     plain = bool(parts) and not name.startswith(("/", "#")) and ".." not in parts and "\\" not in name
     return plain and (out / name).parent.resolve().is_relative_to(out.resolve())

@@ -1,6 +1,7 @@
-"""Tables as text: cells as people read them, whole tables as JSON, CSV, LaTeX and Markdown, and the JSON read back.
+"""Writes tables as JSON, CSV, LaTeX and Markdown, formats cells for people, and reads the JSON back.
 
-Every format has the same numbers; JSON and CSV have them unrounded."""
+Every format has the same numbers; JSON and CSV have them unrounded.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An annotation session.
-
-One person's items in their own order, one after the other with the way back, and its pages.
-"""
+"""An annotation session: one person's items in an order of their own, with the way back, and its pages."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ class AnnotationItem:
 
 
 class AnnotationSession(ABC):
-    """One person at work. Positions count from 1, in an order of this person's own, and tell nothing of a model.
+    """One person at work. Positions count from 1, in an order of this person's own, and reveal nothing of a model.
 
     Several browser tabs may share one: every method may be called from any thread.
     """
@@ -120,7 +117,7 @@ _FIELDS = 400
 
 @dataclass(frozen=True, slots=True)
 class SessionPages:
-    """Pages of one sitting."""
+    """Pages of one annotation session."""
 
     session: AnnotationSession
     frame: PageTemplates

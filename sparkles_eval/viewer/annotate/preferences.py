@@ -1,6 +1,4 @@
-"""Preference session: one person says which of two answers is better; pairs and sides are drawn at random, and
-models stay hidden.
-"""
+"""A preference session: one person chooses the better of two answers; pairs and sides are drawn at random."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ def draw_pairs(
     order = labelling_order(store, runs, seed)
     if len(order) < dialogues:
         raise UserError(
-            f"--n {dialogues}: only {len(order)} dialogues are answered whole by {len(runs)} runs; wish for fewer"
+            f"--n {dialogues}: only {len(order)} dialogues are answered whole by {len(runs)} runs; ask for fewer"
         )
     ids = sorted(run.id for run in runs)
     found = [
@@ -88,7 +86,7 @@ class PreferenceSession(AnnotationSession):
         return len(self._duels)
 
     def _given(self) -> dict[int, Preference]:
-        """By position, in the order of their saying."""
+        """By position, in the order in which they were given."""
         with self.pool.acquire() as store:
             given = preferences(store, rater=self.rater)
         places = ((self._places.get(one.pair), one) for one in given if one.epoch == 0)

@@ -1,4 +1,4 @@
-"""Rating session: one person rates answers criterion by criterion on a sheet that is new or taken up again."""
+"""A rating session: one person rates answers criterion by criterion on a new sheet or an earlier one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Place = tuple[str, str, int]
 
 
 def open_sheet(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> Sheet:
-    """The sheet of the one rater of a wish: the one begun earlier where it still covers the wish, else a new one.
+    """The sheet of one rater: the one begun earlier where it still has all that is asked for, else a new one.
 
     Raises errors.UserError as `draw` does.
     """
@@ -54,7 +54,7 @@ def open_sheet(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> 
             return known
     if not fresh:
         raise UserError(
-            f"{config.raters[0]} has rated all of these {config.dialogues} dialogues on other sheets; wish for more "
+            f"{config.raters[0]} has rated all of these {config.dialogues} dialogues on other sheets; ask for more "
             "with --n"
         )
     add_sheet(store, fresh[0])

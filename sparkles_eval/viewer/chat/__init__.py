@@ -1,1 +1,1 @@
-"""Talking to models about several images, on a page or in a terminal, and saving it as a dialogue."""
+"""Chat with models about several images, on a page or in a terminal, and saved as a dialogue."""

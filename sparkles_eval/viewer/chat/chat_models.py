@@ -24,7 +24,7 @@ class ModelChoice:
 
 
 class ChatModels:
-    """Makes adapters by name. The named models are made at once: their mistakes are told before anything starts."""
+    """Makes adapters by name. The named models are made at once: their mistakes are reported before anything starts."""
 
     def __init__(self, config: ChatModelsConfig) -> None:
         """Raises errors.UserError (MissingExtra, ContentError) with the fix."""
@@ -37,7 +37,7 @@ class ChatModels:
 
     @property
     def offers(self) -> tuple[ModelChoice, ...]:
-        """The named models, then every other that can be used here and now without more being said about it."""
+        """The named models, then every other that needs no further settings here."""
         if self._offers is None:
             known = list_models(content=self._config.content, plugins=self._config.plugins)
             others = [
@@ -68,7 +68,7 @@ class ChatModels:
 
     def _build(self, name: str) -> Adapter:
         config = self._config
-        named = name in self.named  # what was said of all of them was not said of one that is chosen later
+        named = name in self.named  # options for the named models are not for one that is chosen later
         options = ModelOptions(
             args=tuple(scoped("--model-arg", config.model_args, name, self.named).items()) if named else (),
             generation=read_generation("--generation", scoped("--generation", config.generation, name, self.named)),

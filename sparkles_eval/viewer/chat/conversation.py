@@ -1,7 +1,7 @@
-"""A conversation with one model or with several side by side: asked, stopped, asked again. Knows no page and no file.
+"""A conversation with one model or with several side by side: asked, stopped, asked again.
 
-Only whole answers belong to it. A model is shown its own earlier answers and nobody else's; a question whose answer
-failed, was stopped, or is empty stands on the page, and is left out of what the model is asked next and of what is
+Only whole answers belong to it. A model is shown its own earlier answers and no other model's; a question whose answer
+failed, was stopped, or is empty stays on the page, and is left out of what the model is asked next and of what is
 saved. So what is saved is what was asked.
 """
 
@@ -83,8 +83,8 @@ class ChatAnswer:
             await news.wait()
 
     def _tell(self) -> None:
-        told, self._news = self._news, asyncio.Event()
-        told.set()
+        waiting, self._news = self._news, asyncio.Event()
+        waiting.set()
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
-"""The chat's page: what a browser asks for, and what it is given. Knows nothing of how a model is asked.
+"""The chat's page: routes for the browser, and what they return.
 
-Everything that is shown is rendered here, by templates that escape; the script puts the pieces in place and follows
-answers while they grow, as text. Conversations live in this process: saving is what keeps them.
+Everything shown is rendered here, by escaping templates; the script puts the pieces in place and follows answers while
+they grow, as text. Conversations live in this process and are lost unless saved.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Images of a chat session, each once in a folder, and conversations saved as dialogues in the published form that
-`train` and the loader `jsonl` read.
+"""Stores the images of a chat session, each once in a folder, and saves conversations as dialogues.
+
+The saved form is the published one that `train` and the loader `jsonl` read.
 """
 
 from __future__ import annotations

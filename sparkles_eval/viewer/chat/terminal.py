@@ -1,7 +1,7 @@
-"""The conversation in a terminal, line by line, or piped. Knows nothing of pages.
+"""A chat in the terminal, line by line, or piped.
 
 Answers go to standard output as they grow, everything else to standard error, so that a pipe carries answers alone.
-Whatever a model writes is shown as text: control characters are written out, so it cannot move the cursor.
+What a model writes is shown as text: control characters are written out, so it cannot move the cursor.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ENDS = ".,;:!?)]}\"'"
 def talk(cast: ChatModels, album: SessionImages, config: ChatConfig) -> bool:
     """Talk until the input ends or /quit. True when every question was answered by every model.
 
-    Raises errors.UserError for a picture of `wishes` that cannot be read, or a file that cannot be written at the end.
+    Raises errors.UserError for a picture of `config` that cannot be read, or a file that cannot be written at the end.
     """
     with asyncio.Runner() as runner:
         talking = _Talk(runner, cast, album, config)
@@ -165,7 +165,7 @@ class _Talk:
                 if not self._person:
                     raise
             self.answered = self.answered and answer.stage is Stage.WHOLE
-            _ending(answer, told=self._person)
+            _ending(answer, timed=self._person)
 
     def _keep(self) -> None:
         """The conversation ends: it is saved where the command line says so and there is something to save."""
@@ -218,7 +218,7 @@ async def _written(answer: ChatAnswer, *, labelled: bool) -> None:
     say()
 
 
-def _ending(answer: ChatAnswer, *, told: bool) -> None:
+def _ending(answer: ChatAnswer, *, timed: bool) -> None:
     reply = answer.reply
     if answer.stage is Stage.FAILED:
         _error(answer.error)
@@ -226,7 +226,7 @@ def _ending(answer: ChatAnswer, *, told: bool) -> None:
         _note("stopped: not part of the conversation")
     elif reply is not None and reply.status in (Status.REFUSED, Status.TRUNCATED):
         _note(f"{reply.status.value}: {visible(reply.detail or '')}")
-    elif told and reply is not None and answer.seconds is not None:
+    elif timed and reply is not None and answer.seconds is not None:
         tokens = f", {reply.usage.output_tokens} tokens" if reply.usage.output_tokens is not None else ""
         _note(f"{answer.seconds:.1f} s{tokens}")
 
