@@ -19,7 +19,7 @@ from scipy import special
 
 from sparkles_eval.analysis.metrics import applied
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
-from sparkles_eval.stats.arrays import codes
+from sparkles_eval.stats.arrays import codes, number_at
 from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.estimates import FEW, stratified_mean
@@ -78,13 +78,8 @@ def all_pairs(matrix: ScoreMatrix) -> list[Tested]:
     return [_finished(matrix, tested, counts) for tested in tests]
 
 
-def _number(values: NDArray[np.float64], index: int) -> float | None:
-    value = float(values[index])
-    return None if np.isnan(value) else value
-
-
 def _base(found: PairTests, index: int) -> Tested:
-    se = _number(found.se, index)
+    se = number_at(found.se, index)
     note = ""
     if found.n[index] == 0:
         note = "no common items"
@@ -92,7 +87,7 @@ def _base(found: PairTests, index: int) -> Tested:
         note = "all common items belong to one cluster: no test is possible"
     elif se == 0:
         note = "the difference is the same everywhere: no interval"
-        if _number(found.difference, index) == 0:
+        if number_at(found.difference, index) == 0:
             note = "no difference on any item"
     return Tested(
         first=int(found.first[index]),
@@ -100,12 +95,12 @@ def _base(found: PairTests, index: int) -> Tested:
         n=int(found.n[index]),
         lost=int(found.lost[index]),
         clusters=int(found.clusters[index]),
-        difference=_number(found.difference, index),
+        difference=number_at(found.difference, index),
         se=se,
-        low=_number(found.low, index),
-        high=_number(found.high, index),
+        low=number_at(found.low, index),
+        high=number_at(found.high, index),
         interval="clustered paired t" if found.clusters[index] < found.n[index] else "paired t",
-        p=_number(found.p, index),
+        p=number_at(found.p, index),
         test="clustered paired t" if found.clusters[index] < found.n[index] else "paired t",
         note=note,
     )

@@ -15,7 +15,7 @@ from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard, Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
 from sparkles_eval.tasks.folders import copy_scaffold
-from sparkles_eval.tasks.spec import GenerationSpec, PlainName, valid_name
+from sparkles_eval.tasks.spec import GenerationSpec, PlainName, file_beside
 from sparkles_eval.tasks.validation import read_yaml
 
 FILE = "judge.yaml"
@@ -74,9 +74,7 @@ class VariantSpec(Strict):
     @field_validator("prompt")
     @classmethod
     def _beside(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no plain file name beside {FILE} (lower case, such as rubric.md.j2)")
-        return value
+        return file_beside(value, FILE, "rubric.md.j2")
 
     @field_validator("parser")
     @classmethod

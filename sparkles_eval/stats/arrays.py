@@ -112,3 +112,9 @@ def midranks(array: FloatArray) -> FloatArray:
     _, inverse, counts = np.unique(array, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2)[inverse], dtype=np.float64)
+
+
+def number_at(values: FloatArray, index: int) -> float | None:
+    """The number at that place, None for NaN."""
+    value = float(values[index])
+    return None if np.isnan(value) else value

@@ -21,6 +21,7 @@ from sparkles_eval.stats.arrays import (
     complete_table,
     is_constant,
     midranks,
+    number_at,
     table,
 )
 from sparkles_eval.stats.distributions import chi2_tail, f_tail
@@ -93,10 +94,6 @@ def rank_sets(scores: ValueTable, clusters: Labels | None = None, *, alpha: floa
 
 
 def _result(found: PairTests, adjusted: FloatArray, index: int) -> PairResult:
-    def number(values: FloatArray) -> float | None:
-        value = float(values[index])
-        return None if np.isnan(value) else value
-
     note = ""
     if found.n[index] == 0:
         note = "no common items"
@@ -109,11 +106,11 @@ def _result(found: PairTests, adjusted: FloatArray, index: int) -> PairResult:
         second=int(found.second[index]),
         n=int(found.n[index]),
         lost=int(found.lost[index]),
-        difference=number(found.difference),
-        low=number(found.low),
-        high=number(found.high),
-        p=number(found.p),
-        p_holm=number(adjusted),
+        difference=number_at(found.difference, index),
+        low=number_at(found.low, index),
+        high=number_at(found.high, index),
+        p=number_at(found.p, index),
+        p_holm=number_at(adjusted, index),
         note=note,
     )
 

@@ -25,6 +25,13 @@ def valid_name(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and ".." not in name
 
 
+def file_beside(value: str, file: str, example: str = "prompt.md.j2") -> str:
+    """The name of a file that lies beside `file`. Raises ValueError for one that leads elsewhere."""
+    if not valid_name(value):
+        raise ValueError(f"{value!r} is no plain file name beside {file} (lower case, such as {example})")
+    return value
+
+
 def _plain_name(value: str) -> str:
     if not valid_name(value):
         raise ValueError(f"{value!r} is no name; use lower case letters, digits, '.', '_' and '-'")
@@ -113,9 +120,7 @@ class ProtocolSpec(Strict):
     @field_validator("prompt")
     @classmethod
     def _beside(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no plain file name beside {FILE} (lower case, such as prompt.md.j2)")
-        return value
+        return file_beside(value, FILE)
 
     @field_validator("answer")
     @classmethod

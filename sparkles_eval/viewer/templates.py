@@ -12,31 +12,26 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sparkles_eval import __version__
-from sparkles_eval.analysis.summary import Panel, TaskSummary
+from sparkles_eval.analysis.summary import TaskSummary
 from sparkles_eval.core.names import slug
 from sparkles_eval.reports.samples.sample_views import ImageView
 from sparkles_eval.reports.toolkit import pages
-from sparkles_eval.reports.toolkit.links import PageName, sample_slug, task_slug
+from sparkles_eval.reports.toolkit.links import PageName, SiteLinks, sample_slug, task_slug
 from sparkles_eval.reports.toolkit.page_images import ImageSource
 
 
 @dataclass(frozen=True, slots=True)
-class ViewLinks:
+class ViewLinks(SiteLinks):
     """Addresses within the viewer, for templates that reports use too (`reports.toolkit.links.Links`).
 
     `root` leads from the page to the viewer's top: addresses are relative, so that none holds the token.
     """
-
-    root: str = ""
 
     def page(self, name: PageName) -> str:
         return f"{self.root}{'leaderboard' if name == 'index' else name}"
 
     def task(self, task: TaskSummary) -> str:
         return f"{self.root}tasks/{task_slug(task)}"
-
-    def panel(self, task: TaskSummary, panel: Panel) -> str:
-        return f"{self.task(task)}#panel-{panel.id}"
 
     def model(self, name: str) -> str:
         return f"{self.root}models/{slug(name)}"
@@ -49,9 +44,6 @@ class ViewLinks:
 
     def run(self, run_id: str) -> str:
         return f"{self.root}runs/{run_id}"
-
-    def download(self, name: str) -> str:
-        return f"{self.root}downloads/{name}"
 
 
 class PageTemplates:

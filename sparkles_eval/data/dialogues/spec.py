@@ -14,7 +14,7 @@ from sparkles_eval.core import fingerprint
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.core.strict_record import Strict
-from sparkles_eval.tasks.spec import GenerationSpec, PlainName, valid_name
+from sparkles_eval.tasks.spec import GenerationSpec, PlainName, file_beside, valid_name
 from sparkles_eval.tasks.validation import read_yaml
 
 FILE = "style.yaml"
@@ -88,9 +88,7 @@ class StyleSpec(Strict):
     @field_validator("prompt", "repair")
     @classmethod
     def _beside(cls, value: str) -> str:
-        if not valid_name(value):
-            raise ValueError(f"{value!r} is no plain file name beside {FILE} (lower case, such as prompt.md.j2)")
-        return value
+        return file_beside(value, FILE)
 
     @model_validator(mode="after")
     def _enough(self) -> StyleSpec:
