@@ -90,7 +90,8 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     env = args.text("api_key_env")
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
     stranger = not native and env is None and endpoint != _own(provider)
-    key = None if stranger else _key(model.name, env or provider.key_env, needed=native or env is not None)
+    key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
+    key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
     ready = replace(
         model,
@@ -125,6 +126,9 @@ def _key(who: str, env: str, *, needed: bool) -> str | None:
     key = os.environ.get(env, "").strip()
     if needed and not key:
         raise UserError(f"{who}: no key; set {env} (or name another variable with --model-arg api_key_env=NAME)")
+    odd = next((i for i, letter in enumerate(key) if not "!" <= letter <= "~"), None)
+    if odd is not None:  # said before anything is sent; the key itself is shown nowhere
+        raise UserError(f"{who}: {env} is no key: its character {odd + 1} can stand in no HTTP header; set it anew")
     return key or None
 
 
