@@ -30,6 +30,7 @@ HealthKind: TypeAlias = Literal[
     "invalid",
     "long",
     "pictures",
+    "again",
 ]
 HealthLevel: TypeAlias = Literal["note", "warning", "alarm"]
 """How loud a line is: shown dim, yellow or red."""
@@ -126,6 +127,7 @@ def _of_run(store: Store, run: StoredRun) -> RunHealth:
         *_invalid(store, run),
         *_too_long(store, run),
         *_pictures(store, run),
+        *_again(store, run, len(replies)),
     ]
     loudness = {"alarm": 0, "warning": 1, "note": 2}
     lines.sort(key=lambda line: loudness[line.level])
@@ -291,6 +293,18 @@ def _pictures(store: Store, run: StoredRun) -> Iterator[HealthLine]:
     if found:
         count, total = (int(number.replace(",", "")) for number in found.groups())
         yield HealthLine("pictures", "note", count, total, row[0])
+
+
+def _again(store: Store, run: StoredRun, of: int) -> Iterator[HealthLine]:
+    """Answers that are second ones: asking again for some kinds of replies is a selection."""
+    (count,) = store.connection.execute(
+        "SELECT count(*) FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?"
+        " AND EXISTS (SELECT 1 FROM responses old WHERE old.key = r.key AND old.set_aside IS NOT NULL AND old.id < r.id)",
+        (run.id,),
+    ).fetchone()
+    if count:
+        text = f"{count:,} of {of:,} answers are second ones, asked for with --again; the first are kept in the store"
+        yield HealthLine("again", "note", count, of, text)
 
 
 def _counted(causes: Iterable[str], most: int = _CAUSES) -> str:

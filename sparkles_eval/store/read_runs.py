@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sparkles_eval.core.errors import Problem, StoreError
 from sparkles_eval.store.mapping import dump, read_judge
+from sparkles_eval.store.repeated_questions import joined_clusters
 from sparkles_eval.store.rows import JudgeRow, TaskRow
 from sparkles_eval.store.store import Store
 
@@ -213,13 +214,14 @@ def scores_version(store: Store, run_id: str, judge_id: str) -> str:
 
 
 def places(store: Store, run_id: str) -> list[RunSample]:
-    """Every sample of a run in its order."""
+    """Every sample of a run in its order. Clusters that hold the same question are one."""
     rows = store.connection.execute(
         "SELECT s.id, s.cluster, s.consistency_group, s.name FROM run_samples p JOIN samples s ON s.id = p.sample_id"
         " WHERE p.run_id = ? ORDER BY p.position",
         (run_id,),
-    )
-    return [RunSample(*row) for row in rows]
+    ).fetchall()
+    joined = joined_clusters(store, run_id)
+    return [RunSample(sample, joined.get(cluster, cluster), group, name) for sample, cluster, group, name in rows]
 
 
 def scores(store: Store, run_id: str, judge_id: str) -> list[ScoreLine]:

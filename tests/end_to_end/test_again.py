@@ -22,9 +22,9 @@ from tests.server import Behaviour, LoopbackServer, Settings
 ITEMS = 6
 
 
-def become(server: LoopbackServer, persona: Persona, **behaviour: float) -> None:
+def become(server: LoopbackServer, persona: Persona, latency_s: float = 0.0) -> None:
     """From now on the model `good` is another character; the counts begin anew."""
-    server.configure(Settings(models={"good": Behaviour(persona=persona, **behaviour)}))
+    server.configure(Settings(models={"good": Behaviour(persona=persona, latency_s=latency_s)}))
 
 
 def arguments(server: LoopbackServer, store: Path, *more: str) -> list[str]:
@@ -77,6 +77,7 @@ def test_replies_of_one_kind(server: LoopbackServer, store: Path, persona: Perso
     assert done.code == 0 and f"{ITEMS} items are asked once more ({kind}: {ITEMS})" in done.shown
     assert server.stats().requests == ITEMS
     assert values(store) == (ITEMS, 0, 0)
+    assert f"{ITEMS} of {ITEMS} answers are second ones, asked for with --again" in done.shown
     assert rows(store, "SELECT count(*), count(set_aside), max(attempt) FROM responses") == [(2 * ITEMS, ITEMS, 2)]
     assert standing(store) == ITEMS
     verified(store)
