@@ -298,8 +298,8 @@ def _pictures(store: Store, run: StoredRun) -> Iterator[HealthLine]:
 def _again(store: Store, run: StoredRun, of: int) -> Iterator[HealthLine]:
     """Answers that are second ones: asking again for some kinds of replies is a selection."""
     (count,) = store.connection.execute(
-        "SELECT count(*) FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?"
-        " AND EXISTS (SELECT 1 FROM responses old WHERE old.key = r.key AND old.set_aside IS NOT NULL AND old.id < r.id)",
+        "SELECT count(*) FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ? AND EXISTS"
+        " (SELECT 1 FROM responses old WHERE old.key = r.key AND old.set_aside IS NOT NULL AND old.id < r.id)",
         (run.id,),
     ).fetchone()
     if count:
