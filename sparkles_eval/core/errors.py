@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from sparkles_eval.core.requests import Usage
 
 
 class SparklesError(Exception):
@@ -55,6 +59,13 @@ class AdapterError(SparklesError):
     def __init__(self, message: str, *, status_code: int | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.usage: Usage | None = None
+        """What the attempt used all the same, where the provider says so: it was paid for."""
+
+    def with_usage(self, usage: Usage) -> Self:
+        """The error, with what the attempt used."""
+        self.usage = usage
+        return self
 
 
 class Transient(AdapterError):

@@ -70,7 +70,7 @@ def sample_key(sample: Sample) -> str:
     return fingerprint(sample_json(sample))
 
 
-def question_of(sample: Mapping[str, Any]) -> str:
+def question_of(sample: Any) -> str:
     """What a sample (as `sample_json` writes it) asks, as text to compare by: the same for the same question under
     another id, with another target, or with other captions of its images.
 

@@ -74,10 +74,12 @@ class Attempt:
     reply: Reply | None
     error: str | None
     latency_s: float
+    used: Usage | None = None
+    """Of a failure, where the provider says it."""
 
     @property
     def usage(self) -> Usage:
-        return self.reply.usage if self.reply else Usage()
+        return self.reply.usage if self.reply else self.used or Usage()
 
 
 @dataclass(slots=True)
@@ -191,7 +193,7 @@ class ModelClient:
                 took = monotonic() - at.sent_at
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
-                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took))
+                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took, error.usage))
                 await self._pause(self._after(error, at), at, held=_outcome(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
@@ -279,7 +281,10 @@ class ModelClient:
         try:
             reply = await (self._batcher or self.adapter).answer(request)
             usage = reply.usage
-        except (AdapterError, Unanswered, Interrupted):
+        except AdapterError as error:
+            usage = error.usage
+            raise
+        except (Unanswered, Interrupted):
             raise
         except Exception as error:
             # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.

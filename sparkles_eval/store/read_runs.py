@@ -270,10 +270,11 @@ _DRAWN = (
 """Keys of the requests behind a run's answers; with several draws (each has its own seed) also the earlier ones."""
 
 
-def _spending(row: Sequence[float], failures: int) -> Spending:
+def _spending(row: Sequence[float], failed: Sequence[float]) -> Spending:
+    """What replies used, and what failures say that they did: most used nothing, so nothing of theirs is unknown."""
     replies = int(row[0])
-    tokens_in, tokens_out, cost = (Sum(row[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
-    return Spending(replies, failures, tokens_in, tokens_out, cost, float(row[7]))
+    tokens_in, tokens_out, cost = (Sum(row[i] + failed[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
+    return Spending(replies, int(failed[0]), tokens_in, tokens_out, cost, float(row[7]))
 
 
 def asked(store: Store, run: StoredRun) -> list[str]:
@@ -290,8 +291,8 @@ def spending(store: Store, run: StoredRun) -> Spending:
     keys = _ANSWERED if run.draws == 1 else _DRAWN
     source = f"FROM responses WHERE key IN ({keys}) AND status"
     row = store.connection.execute(f"SELECT {_SUMS} {source} IN ('ok', 'refused', 'truncated')", (run.id,)).fetchone()
-    failed = store.connection.execute(f"SELECT count(*) {source} IN ('api_error', 'timeout')", (run.id,)).fetchone()
-    return _spending(tuple(row), int(failed[0]))
+    failed = store.connection.execute(f"SELECT {_SUMS} {source} IN ('api_error', 'timeout')", (run.id,)).fetchone()
+    return _spending(tuple(row), tuple(failed))
 
 
 def judge_spending(store: Store, run_id: str, judge_id: str) -> Spending:
@@ -305,8 +306,8 @@ def judge_spending(store: Store, run_id: str, judge_id: str) -> Spending:
     )
     where = (run_id, judge_id)
     row = store.connection.execute(f"SELECT {_SUMS} {source} != 'error'", where).fetchone()
-    failed = store.connection.execute(f"SELECT count(*) {source} = 'error'", where).fetchone()
-    return _spending(tuple(row), int(failed[0]))
+    failed = store.connection.execute(f"SELECT {_SUMS} {source} = 'error'", where).fetchone()
+    return _spending(tuple(row), tuple(failed))
 
 
 def skipped(store: Store, run_id: str) -> list[Problem]:
