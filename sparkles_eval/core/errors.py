@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -101,6 +102,18 @@ class OutOfMemory(Transient):
 
 class Rejected(AdapterError):
     """This one request will never succeed."""
+
+
+class TooLong(Rejected):
+    """This one request is longer than the model takes. It says nothing of other requests."""
+
+
+TOO_LONG = re.compile(
+    r"prompt has [\d,]+ tokens|context.{0,20}(?:length|window|size)|prompt is too long|too many (?:input )?tokens"
+    r"|(?:prompt|input) (?:is|was) (?:too long|longer than)",
+    re.IGNORECASE,
+)
+"""How a model or a server says that a request is too long for it."""
 
 
 class Denied(AdapterError):

@@ -23,6 +23,7 @@ from sparkles_eval.core.errors import (
     RequestAdjusted,
     SparklesError,
     TimedOut,
+    TooLong,
     Transient,
     Unreadable,
 )
@@ -306,6 +307,9 @@ class ModelClient:
                 return 0.0
             case Transient():
                 return self._later(error, message, at)
+            case TooLong():  # about this item alone, however many of them follow each other
+                if self.breaker.refused(probe=at.probe):
+                    self.limiter.restart()
             case Denied() if not (self._answered and error.status_code in (403, 404)):
                 self.stop(message)
             case _:

@@ -22,6 +22,7 @@ COMMON_ARGS: Mapping[str, str] = {
     "name": "how tables name the model",
     "price_in": "US dollars per million input tokens",
     "price_out": "US dollars per million output tokens",
+    "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
@@ -82,6 +83,9 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     if dropped is not None:
         fields = read_fields(model.name, f"{settings.get('not_sent', '')},{dropped}")
         settings["not_sent"] = ",".join(sorted(fields))
+    reasoning_tokens = args.integer("reasoning_tokens", low=0)
+    if reasoning_tokens is not None:
+        settings["reasoning_tokens"] = str(reasoning_tokens)
     sampling = read_sampling(model.name, settings, options.generation)
     limits = _limits(model, args)
     structured = args.flag("structured")
