@@ -53,7 +53,8 @@ reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (13 
 test: .venv/dev ## all tests
 	$(BIN)/python -m pytest -n auto -q
 
-simulate: .venv/dev ## sweeps that take minutes: 10,000 answers that rate themselves before judges that quote them
+simulate: .venv/dev ## sweeps that `test` makes a sample of: 50,000 sentences read, 10,000 forged answers judged (minutes)
+	SPARKLES_SENTENCES=50000 $(BIN)/python -m pytest -q -n 0 tests/tasks/scorers/test_strict_reader.py
 	$(BIN)/python -m tests.judges.forging 10000
 
 check: .venv/dev ## format, lint, types, direction of imports, spelling
@@ -62,9 +63,6 @@ check: .venv/dev ## format, lint, types, direction of imports, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-
-simulate: .venv/dev ## what `test` tries on a part, tried whole: minutes
-	SPARKLES_SENTENCES=50000 $(BIN)/python -m pytest -q -n 0 tests/tasks/scorers
 
 bench: .venv/dev ## what it costs, beside a floor measured in the same run
 	$(BIN)/python -m benchmarks --write

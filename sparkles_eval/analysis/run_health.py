@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sparkles_eval.analysis.comparability import is_reference
+from sparkles_eval.core.errors import TOO_LONG
 from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.core.text import one_line
 from sparkles_eval.store.read_runs import StoredRun
@@ -30,6 +31,7 @@ HealthKind: TypeAlias = Literal[
     "invalid",
     "long",
     "pictures",
+    "again",
 ]
 HealthLevel: TypeAlias = Literal["note", "warning", "alarm"]
 """How loud a line is: shown dim, yellow or red."""
@@ -59,10 +61,6 @@ _BLIND = re.compile(
     r"|\bich kann (?:\w+ ){0,3}?bilder? (?:\w+ ){0,2}?(?:nicht|keine)\b"
     r"|\bje ne (?:peux|vois) pas (?:\w+ ){0,3}?(?:images?|photos?)\b"
     r"|\u65e0\u6cd5\u67e5\u770b\u56fe|\u770b\u4e0d\u5230\u56fe|\u753b\u50cf\u3092(?:\u898b|\u8868\u793a)",
-    re.IGNORECASE,
-)
-_LONG = re.compile(
-    r"prompt has [\d,]+ tokens|context.{0,20}(?:length|window)|prompt is too long|too many (?:input )?tokens",
     re.IGNORECASE,
 )
 
@@ -126,6 +124,7 @@ def _of_run(store: Store, run: StoredRun) -> RunHealth:
         *_invalid(store, run),
         *_too_long(store, run),
         *_pictures(store, run),
+        *_again(store, run, len(replies)),
     ]
     loudness = {"alarm": 0, "warning": 1, "note": 2}
     lines.sort(key=lambda line: loudness[line.level])
@@ -175,7 +174,10 @@ def _cut(run: StoredRun, replies: Sequence[_StoredReply]) -> Iterator[HealthLine
     if thinking:
         said += f", {thinking:,} of them while still reasoning, before any answer"
     more = 4 * int(asked) if asked and asked.isdigit() else 4096
-    yield from _line("cut", len(cut), len(replies), said, f"give them room: --generation max_tokens={more}")
+    fix = f"give them room: --generation max_tokens={more}"
+    if thinking:
+        fix += ", or beside the answer's own limit --model-arg reasoning_tokens=4096"
+    yield from _line("cut", len(cut), len(replies), said, fix)
 
 
 def _empty(replies: Sequence[_StoredReply]) -> Iterator[HealthLine]:
@@ -273,7 +275,7 @@ def _too_long(store: Store, run: StoredRun) -> Iterator[HealthLine]:
     rows = store.connection.execute(
         "SELECT DISTINCT sample_id, epoch, reason FROM scores WHERE run_id = ? AND value IS NULL", (run.id,)
     )
-    long = {(sample, epoch) for sample, epoch, reason in rows if _LONG.search(reason or "")}
+    long = {(sample, epoch) for sample, epoch, reason in rows if TOO_LONG.search(reason or "")}
     if long:
         total = run.total * run.epochs
         said = "items have prompts longer than the model takes; smaller images help: --model-arg max_image_edge=..."
@@ -291,6 +293,18 @@ def _pictures(store: Store, run: StoredRun) -> Iterator[HealthLine]:
     if found:
         count, total = (int(number.replace(",", "")) for number in found.groups())
         yield HealthLine("pictures", "note", count, total, row[0])
+
+
+def _again(store: Store, run: StoredRun, of: int) -> Iterator[HealthLine]:
+    """Answers that are second ones: asking again for some kinds of replies is a selection."""
+    (count,) = store.connection.execute(
+        "SELECT count(*) FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ? AND EXISTS"
+        " (SELECT 1 FROM responses old WHERE old.key = r.key AND old.set_aside IS NOT NULL AND old.id < r.id)",
+        (run.id,),
+    ).fetchone()
+    if count:
+        text = f"{count:,} of {of:,} answers are second ones, asked for with --again; the first are kept in the store"
+        yield HealthLine("again", "note", count, of, text)
 
 
 def _counted(causes: Iterable[str], most: int = _CAUSES) -> str:

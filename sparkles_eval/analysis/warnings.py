@@ -13,6 +13,7 @@ from sparkles_eval.analysis.run_scores import read_scores
 from sparkles_eval.judges.answer_ratings import COPIED
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
+from sparkles_eval.store.repeated_questions import joined_clusters
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.scorers import CRITERION
@@ -100,6 +101,24 @@ def _control(store: Store, run: StoredRun, judge: JudgeRow) -> list[str]:
     return [f"{who}: {said} ({scale})"] if wrong else []
 
 
+def repeated_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
+    """One line for every task that asks the same question under several ids."""
+    found: dict[str, int] = {}
+    for run in runs:
+        if joined := len(joined_clusters(store, run.id)):
+            found[run.task.name] = max(joined, found.get(run.task.name, 0))
+    return [
+        f"{task}: questions stand under several ids, so {joined:,} of its units depend on another; in intervals and "
+        "tests each question counts once"
+        for task, joined in found.items()
+    ]
+
+
 def warnings(store: Store, runs: Sequence[StoredRun]) -> list[str]:
     """All warnings of these runs."""
-    return [*control_warnings(store, runs), *copied_warnings(store, runs), *scan_warnings(store, runs)]
+    return [
+        *repeated_warnings(store, runs),
+        *control_warnings(store, runs),
+        *copied_warnings(store, runs),
+        *scan_warnings(store, runs),
+    ]

@@ -10,6 +10,7 @@ from typing import Annotated
 from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import EstimateOnly, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.config import RunConfig, RunLimits, Shard
 
@@ -49,6 +50,8 @@ def run(
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
+    if estimate and config.again:
+        raise UserError("--estimate does not count what --again requests; leave one of them out")
     plan = prepare(config)
     if estimate:
         from sparkles_eval.cli.run_display import print_cost_estimate
@@ -59,6 +62,11 @@ def run(
     with Store(store) as opened:
         with show_progress(plain=plain) as progress:
             outcome = execute(plan, opened, progress, limits, sys.argv, meanwhile=_ending)
+        if config.again:
+            from sparkles_eval.publishing.stored_panels import recompute_panels
+
+            with opened.transaction():  # votes on replies that are not the newest count no more
+                recompute_panels(opened)
         if plan.panels and config.shard == Shard():  # a panel needs all votes: merging the parts' stores scores it
             from sparkles_eval.analysis.judges.panel_scores import score_panel
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from sparkles_eval.core.requests import Usage
 
 
 class SparklesError(Exception):
@@ -55,6 +60,13 @@ class AdapterError(SparklesError):
     def __init__(self, message: str, *, status_code: int | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.usage: Usage | None = None
+        """What the attempt used all the same, where the provider says so: it was paid for."""
+
+    def with_usage(self, usage: Usage) -> Self:
+        """The error, with what the attempt used."""
+        self.usage = usage
+        return self
 
 
 class Transient(AdapterError):
@@ -90,6 +102,18 @@ class OutOfMemory(Transient):
 
 class Rejected(AdapterError):
     """This one request will never succeed."""
+
+
+class TooLong(Rejected):
+    """This one request is longer than the model takes. It says nothing of other requests."""
+
+
+TOO_LONG = re.compile(
+    r"prompt has [\d,]+ tokens|context.{0,20}(?:length|window|size)|prompt is too long|too many (?:input )?tokens"
+    r"|(?:prompt|input) (?:is|was) (?:too long|longer than)",
+    re.IGNORECASE,
+)
+"""How a model or a server says that a request is too long for it."""
 
 
 class Denied(AdapterError):

@@ -5,8 +5,10 @@ The one written form, for keys, store and exports.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sparkles_eval.core import JSON, Conversation, Fact, Image, Part, Sample, Text, Turn, fingerprint
 from sparkles_eval.core.pictures import reading_of
@@ -66,6 +68,19 @@ def sample_json(sample: Sample) -> JSON:
 def sample_key(sample: Sample) -> str:
     """Content address of a sample: everything a model or judge could see of it, images by their bytes."""
     return fingerprint(sample_json(sample))
+
+
+def question_of(sample: Any) -> str:
+    """What a sample (as `sample_json` writes it) asks, as text to compare by: the same for the same question under
+    another id, with another target, or with other captions of its images.
+
+    Raises KeyError and TypeError for what is no sample.
+    """
+    turns = [
+        [[part if isinstance(part, str) else [part["image"]] for part in turn["content"]], turn.get("options")]
+        for turn in sample["turns"]
+    ]
+    return json.dumps([turns, sample["fields"], sample["options"]], sort_keys=True)
 
 
 def conversation_json(conversation: Conversation, *, upright: bool = True) -> JSON:

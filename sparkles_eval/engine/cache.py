@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -69,30 +69,37 @@ class ResponseCache:
         """True when the store has the model's reply to this very request."""
         return self._store.settled(request_key(self._asker.adapter.model, request)) is not None
 
-    async def reply(self, request: Request) -> Response:
-        """The stored reply to this very request, or a new one. Raises as `ModelClient.ask` does."""
+    async def reply(self, request: Request, again: Callable[[Response], bool] = lambda _: False) -> Response:
+        """The stored reply to this very request, or a new one. Raises as `ModelClient.ask` does.
+
+        A stored reply that `again` is true of is asked for once more, and stays where no newer one comes.
+        """
         key = request_key(self._asker.adapter.model, request)
         async with self._once.alone(key):
-            return self._store.settled(key) or await self._ask(key, request)
+            stored = self._store.settled(key)
+            if stored is not None and not again(stored):
+                return stored
+            return await self._ask(key, request, stored)
 
-    async def _ask(self, key: str, request: Request) -> Response:
+    async def _ask(self, key: str, request: Request, before: Response | None) -> Response:
         model = self._asker.adapter.model
         conversation = dump(conversation_json(request.conversation, upright=model.sees_upright))
         row = RequestRow(key, model, conversation, dump(request.generation.json()), request.epoch, request.draw)
         stored: list[Response] = []
 
         def record(attempt: Attempt) -> None:
-            stored.append(self._store.add_response(row, _as_response(key, attempt)))
+            response = _as_response(key, attempt, before.attempt if before else 0)
+            stored.append(self._store.add_response(row, response, before.id if before else None))
 
         await self._asker.ask(request, record)
         return stored[-1]
 
 
-def _as_response(key: str, attempt: Attempt) -> Response:
+def _as_response(key: str, attempt: Attempt, earlier: int) -> Response:
     reply = attempt.reply
     return Response(
         key=key,
-        attempt=attempt.number,
+        attempt=earlier + attempt.number,
         status=attempt.status,
         text=reply.text if reply else None,
         error=attempt.error,

@@ -23,6 +23,7 @@ from sparkles_eval.core.errors import (
     RequestAdjusted,
     SparklesError,
     TimedOut,
+    TooLong,
     Transient,
     Unreadable,
 )
@@ -74,10 +75,12 @@ class Attempt:
     reply: Reply | None
     error: str | None
     latency_s: float
+    used: Usage | None = None
+    """Of a failure, where the provider says it."""
 
     @property
     def usage(self) -> Usage:
-        return self.reply.usage if self.reply else Usage()
+        return self.reply.usage if self.reply else self.used or Usage()
 
 
 @dataclass(slots=True)
@@ -191,7 +194,7 @@ class ModelClient:
                 took = monotonic() - at.sent_at
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
-                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took))
+                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took, error.usage))
                 await self._pause(self._after(error, at), at, held=_outcome(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
@@ -279,7 +282,10 @@ class ModelClient:
         try:
             reply = await (self._batcher or self.adapter).answer(request)
             usage = reply.usage
-        except (AdapterError, Unanswered, Interrupted):
+        except AdapterError as error:
+            usage = error.usage
+            raise
+        except (Unanswered, Interrupted):
             raise
         except Exception as error:
             # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.
@@ -301,6 +307,9 @@ class ModelClient:
                 return 0.0
             case Transient():
                 return self._later(error, message, at)
+            case TooLong():  # about this item alone, however many of them follow each other
+                if self.breaker.refused(probe=at.probe):
+                    self.limiter.restart()
             case Denied() if not (self._answered and error.status_code in (403, 404)):
                 self.stop(message)
             case _:

@@ -9,7 +9,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from sparkles_eval.core.config_options import (
     ContentFolders,
@@ -25,6 +25,8 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.variation import Variation
 
 T = TypeVar("T")
+ReplyKind: TypeAlias = Literal["empty", "cut", "failed", "refused"]
+"""What may be amiss with a reply, so that it is worth asking for once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,13 @@ class RunConfig(JudgingConfig):
         ),
     ] = 1
     skip_bad: SkipBad = False
+    again: Annotated[
+        tuple[ReplyKind, ...],
+        Option(
+            "Request stored replies of this kind once more; the old ones are kept. Repeat for several.",
+            section="Samples",
+        ),
+    ] = ()
     variation: Variation = Variation()
     shard: Annotated[
         Shard,

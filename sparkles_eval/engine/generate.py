@@ -11,6 +11,7 @@ from functools import partial
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Run, Sample, Score, Status
 from sparkles_eval.core.reply_parts import with_reasoning
+from sparkles_eval.engine.ask_again import AskAgain, scores_by_earlier_readers
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
 from sparkles_eval.engine.client import Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, WorkItem, judge_row, scorer_row, unscored
@@ -40,6 +41,7 @@ class Generator:
         progress: Progress,
         pictures: PictureWindow,
         answered: Callable[[CompletedSample], None],
+        again: AskAgain,
     ) -> None:
         self.job = job
         self.run = run
@@ -50,6 +52,7 @@ class Generator:
         self._progress = progress
         self._pictures = pictures
         self._answered = answered
+        self._again = again
         self._scorer = job.task.protocol.scorer
         self._scorer_row = scorer_row(self._scorer) if self._scorer else None
         self._judges = [(judge_row(bound.judge), bound.judge.card.repeats) for bound in job.bound_judges]
@@ -66,7 +69,8 @@ class Generator:
         for item in items:
             have = known.pop((item.sample_id, item.epoch), {})
             whole = len(have) == len(item.sample.turns)
-            if whole and (scored is None or (item.sample_id, item.epoch, 0) in scored):
+            again = (item.sample_id, item.epoch) in self._again.first_turns
+            if whole and not again and (scored is None or (item.sample_id, item.epoch, 0) in scored):
                 self._answered(CompletedSample(item, tuple(have[turn + 1].text for turn in range(len(have)))))
             else:
                 waiting.append((item, have))
@@ -86,14 +90,18 @@ class Generator:
     async def _answer(self, item: WorkItem, have: Mapping[int, AnswerRow]) -> None:
         """Ask every turn that has no answer yet; without one, every scorer's scores carry the reason."""
         answers: list[AnswerRow] = []
+        place = (item.sample_id, item.epoch)
+        first_again = self._again.first_turns.get(place, len(item.sample.turns) + 1)
         try:
             for turn in range(1, len(item.sample.turns) + 1):
                 # A scorer's scores are written with the answer: where they are missing, the turn is gone through again
                 # (its response is in the store, nothing is asked twice).
                 again = self._scorer is not None and turn in item.sample.scored_turns
-                answer = None if again else have.get(turn)
-                answers.append(answer or await self._ask_turn(item, answers))
+                answer = None if again or turn >= first_again else have.get(turn)
+                answers.append(answer or await self._ask_turn(item, answers, have.get(turn)))
         except Unanswered as error:
+            if place in self._again.first_turns:
+                self._again.in_vain.append(str(error))
             self._store.add_scores(list(self._unscored(item, str(error))))
             self._progress.finished(self._asker.name, self.run.task, scored=False)
         except Interrupted:
@@ -110,8 +118,8 @@ class Generator:
         for judge, repeats in self._judges:
             yield from unscored(self.run.id, item, judge, range(repeats), reason)
 
-    async def _ask_turn(self, item: WorkItem, earlier: Sequence[AnswerRow]) -> AnswerRow:
-        """Ask one turn, as often as the protocol draws, and let the last response stand.
+    async def _ask_turn(self, item: WorkItem, earlier: Sequence[AnswerRow], before: AnswerRow | None) -> AnswerRow:
+        """Ask one turn, as often as the protocol draws, and let the last response stand, in the place of `before`.
 
         A protocol's scorer scores the turns with targets, of most tasks the last one.
         Raises Unanswered when there is no response, or a refusal where only a judge could score it.
@@ -119,12 +127,14 @@ class Generator:
         task, protocol = self.job.task, self.job.task.protocol
         turn, draw = len(earlier) + 1, 0
         scorer = self._scorer if turn in item.sample.scored_turns else None
+        again = (item.sample_id, item.epoch) in self._again.first_turns
         conversation = task.prompt.conversation(item.sample, self._history(item.sample, earlier))
         if damage := await self._pictures.damage(conversation.images):
             raise Unanswered(damage)
         while True:
             generation = reseeded(self.job.generation, item.epoch * protocol.draws + draw)
-            response = await self._replies.reply(Request(conversation, generation, item.sample, turn, item.epoch, draw))
+            request = Request(conversation, generation, item.sample, turn, item.epoch, draw)
+            response = await self._replies.reply(request, self._again.wants if again else lambda _: False)
             score = scorer.score(response, item.sample, turn) if scorer else None
             draw += 1
             if score is None or not score.invalid or draw == protocol.draws:
@@ -142,7 +152,12 @@ class Generator:
             response.text or "",
             response.reasoning,
         )
-        self._store.add_answer(self.run.id, answer, list(self._scores(item, turn, score)))
+        newer = again and before is not None and before.response_id != response.id
+        scores = list(self._scores(item, turn, score))
+        if newer and self._scorer_row and turn in item.sample.scored_turns:
+            current = self._scorer_row.id
+            scores += scores_by_earlier_readers(self._store, self.run.id, current, item.sample, answer, response)
+        self._store.add_answer(self.run.id, answer, scores, newer=newer)
         return answer
 
     def _scores(self, item: WorkItem, turn: int, score: Score | None) -> Iterator[ScoreRow]:

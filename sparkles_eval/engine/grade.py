@@ -5,6 +5,7 @@ Knows nothing of how the answers came about: it works the same on a run in progr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from time import monotonic
 
@@ -47,7 +48,9 @@ class Grader:
         client: ModelClient | None,
         once: KeyedLock,
         progress: Progress,
+        open_again: Collection[tuple[str, int]] = (),
     ) -> None:
+        """`open_again` are items (sample id, epoch) whose answers are asked once more: their scores do not count."""
         self.run = run
         self._judge = bound.judge
         self._card = bound.judge.card
@@ -58,7 +61,7 @@ class Grader:
         self._once = once
         self._progress = progress
         store.add_judge(self._row)
-        self._done = store.scored(run.id, self._row.id)
+        self._done = {place for place in store.scored(run.id, self._row.id) if place[:2] not in open_again}
         done = {(sample_id, epoch) for sample_id, epoch, _ in self._done if self._complete(sample_id, epoch)}
         progress.planned(self._who, run.task, run.items, len(done))
 

@@ -12,7 +12,7 @@ from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.engine.arguments import read_generation, scoped
-from sparkles_eval.engine.config import JudgingConfig, RunConfig
+from sparkles_eval.engine.config import JudgingConfig, ReplyKind, RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
 from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
@@ -30,6 +30,8 @@ class RunPlan:
     adapters: tuple[Adapter, ...]
     panels: tuple[JudgePanel, ...] = ()
     """Judges that are worked out of the cells' judges once those have scored."""
+    again: tuple[ReplyKind, ...] = ()
+    """Kinds of stored replies that are asked for once more."""
 
     async def aclose(self) -> None:
         for adapter in self.adapters:
@@ -58,7 +60,8 @@ def prepare(config: RunConfig) -> RunPlan:
             )
             for adapter in (*models, *known)
         ]
-    return RunPlan(tuple(jobs), (*models, *controls, *run_judges.adapters), run_judges.panels)
+    adapters = (*models, *controls, *run_judges.adapters)
+    return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again)
 
 
 def load_tasks(config: RunConfig) -> list[Task]:

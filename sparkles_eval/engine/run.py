@@ -152,7 +152,7 @@ def execute(
     async def work() -> None:
         aside = asyncio.create_task(idle())
         try:
-            await session.work(plan.jobs)
+            await session.work(plan.jobs, plan.again)
         finally:
             aside.cancel()
             session.close()

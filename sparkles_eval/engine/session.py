@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,9 +11,10 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Image, Model, Run
+from sparkles_eval.engine.ask_again import AskAgain, AskedItem, choose
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache
 from sparkles_eval.engine.client import ModelClient
-from sparkles_eval.engine.config import RunLimits
+from sparkles_eval.engine.config import ReplyKind, RunLimits
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, scorer_row
@@ -115,9 +116,13 @@ class Session:
             if lane.client:
                 lane.client.interrupt()
 
-    async def work(self, jobs: Sequence[EvalJob]) -> list[Run]:
-        """Ask and score everything that is missing; gives the runs in the cells' order."""
+    async def work(self, jobs: Sequence[EvalJob], again: Collection[ReplyKind] = ()) -> list[Run]:
+        """Ask and score everything that is missing; gives the runs in the jobs' order.
+
+        Stored replies of the kinds `again` are asked for once more.
+        """
         runs: list[Run] = []
+        asked_again: list[tuple[Run, AskAgain]] = []
         self._tell_notes(jobs)
         for job in jobs:
             run = job.run
@@ -126,6 +131,11 @@ class Session:
                 self._store.add_judge(scorer_row(scorer))
             lane = self._lane(self._models, job.adapter)
             assert lane.client is not None  # a model has an adapter
+            chosen = choose(self._store, run.id, again, job.shard.take(ids))
+            if again:
+                asked_again.append((run, chosen))
+                self._progress.event("again", run.model.name, f"{run.task}: {chosen.begin_note()}")
+            graders = self._graders(_run_ref(job), job.bound_judges, chosen.first_turns)
             generator = Generator(
                 job,
                 run,
@@ -135,7 +145,8 @@ class Session:
                 once=self._once,
                 progress=self._progress,
                 pictures=self._pictures,
-                answered=partial(_hand_over, self._graders(_run_ref(job), job.bound_judges)),
+                answered=partial(_hand_over, graders),
+                again=chosen,
             )
             lane.pool.feed(generator.jobs())
             runs.append(run)
@@ -153,6 +164,9 @@ class Session:
             seen.update((image.sha256, image) for sample in job.asked for image in sample.images)
         for model, listed in shown.values():
             self._pictures.tell(model, listed.values())
+        for run, chosen in asked_again:
+            if note := chosen.end_note():
+                self._progress.event("again", run.model.name, f"{run.task}: {note}")
         return runs
 
     def _tell_notes(self, jobs: Sequence[EvalJob]) -> None:
@@ -185,11 +199,21 @@ class Session:
         lane.pool.feed(jobs(ResponseCache(self._store, lane.client, self._once), self._progress))
         await _finish([lane])
 
-    def _graders(self, run: RunRef, bound_judges: Sequence[BoundJudge]) -> list[tuple[Grader, Pool]]:
+    def _graders(
+        self, run: RunRef, bound_judges: Sequence[BoundJudge], open_again: Collection[AskedItem] = ()
+    ) -> list[tuple[Grader, Pool]]:
         graders = []
         for bound in bound_judges:
             lane = self._lane(self._judges, bound.adapter)
-            grader = Grader(run, bound, store=self._store, client=lane.client, once=self._once, progress=self._progress)
+            grader = Grader(
+                run,
+                bound,
+                store=self._store,
+                client=lane.client,
+                once=self._once,
+                progress=self._progress,
+                open_again=open_again,
+            )
             graders.append((grader, lane.pool))
         return graders
 

@@ -11,6 +11,7 @@ from typing import cast
 from sparkles_eval.core import Image, Sample, fingerprint
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.core.json import read_sample
+from sparkles_eval.core.reply_parts import with_reasoning
 from sparkles_eval.publishing.discrepancies import Discrepancy, shown_value
 from sparkles_eval.store import read_samples
 from sparkles_eval.store.mapping import dump
@@ -186,7 +187,8 @@ def _key(row: sqlite3.Row, sample_id: str | None, turn: int | None) -> str:
 def check_answers(store: Store, samples: StoredSamples) -> Iterator[Discrepancy]:
     """Every answer whose request was not this run's question to this turn of this sample."""
     rows = store.connection.execute(
-        "SELECT a.*, r.status, r.text, q.conversation, q.generation, q.epoch AS asked_epoch, q.draw,"
+        "SELECT a.*, r.status, r.text, r.reasoning, m.settings, q.conversation, q.generation, q.draw,"
+        " q.epoch AS asked_epoch,"
         " own.identity AS asked_model, m.identity AS model, u.identity AS run_identity, u.draws AS most, u.variant"
         " FROM answers a JOIN responses r ON r.id = a.response_id JOIN requests q ON q.key = r.key"
         " JOIN models own ON own.id = q.model_id JOIN runs u ON u.id = a.run_id JOIN models m ON m.id = u.model_id"
@@ -204,7 +206,13 @@ def check_answers(store: Store, samples: StoredSamples) -> Iterator[Discrepancy]
             wrong = [f"cannot be read ({type(error).__name__})"]
         for what in wrong:
             yield Discrepancy("answers", place, what)
-        said[item].append(row["text"] or "")
+        said[item].append(_sent_back(row))
+
+
+def _sent_back(row: sqlite3.Row) -> str:
+    """An answer as the run's later turns show it: with its reasoning where the model is one that wants that."""
+    kept = isinstance(row["settings"], str) and '"keep_reasoning":"true"' in row["settings"]
+    return with_reasoning(row["text"] or "", row["reasoning"]) if kept else row["text"] or ""
 
 
 def _answer(row: sqlite3.Row, sample: Sample | None, before: Sequence[str]) -> list[str]:

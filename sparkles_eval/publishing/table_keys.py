@@ -90,9 +90,9 @@ TABLES: tuple[TableKeys, ...] = (
         "responses",
         ("key", "attempt", "status", "error", "created_at"),
         ("status", "text"),
-        aside=("model_version", "reasoning", "finish", *_USED),
+        aside=("model_version", "reasoning", "finish", "set_aside", *_USED),
         numbered=True,
-        one="{row}.status IN ('ok', 'refused', 'truncated')",
+        one="{row}.status IN ('ok', 'refused', 'truncated') AND {row}.set_aside IS NULL",
         one_key=("key",),
     ),
     TableKeys(

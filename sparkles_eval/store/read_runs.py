@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sparkles_eval.core.errors import Problem, StoreError
 from sparkles_eval.store.mapping import dump, read_judge
+from sparkles_eval.store.repeated_questions import joined_clusters
 from sparkles_eval.store.rows import JudgeRow, TaskRow
 from sparkles_eval.store.store import Store
 
@@ -213,13 +214,14 @@ def scores_version(store: Store, run_id: str, judge_id: str) -> str:
 
 
 def places(store: Store, run_id: str) -> list[RunSample]:
-    """Every sample of a run in its order."""
+    """Every sample of a run in its order. Clusters that hold the same question are one."""
     rows = store.connection.execute(
         "SELECT s.id, s.cluster, s.consistency_group, s.name FROM run_samples p JOIN samples s ON s.id = p.sample_id"
         " WHERE p.run_id = ? ORDER BY p.position",
         (run_id,),
-    )
-    return [RunSample(*row) for row in rows]
+    ).fetchall()
+    joined = joined_clusters(store, run_id)
+    return [RunSample(sample, joined.get(cluster, cluster), group, name) for sample, cluster, group, name in rows]
 
 
 def scores(store: Store, run_id: str, judge_id: str) -> list[ScoreLine]:
@@ -268,10 +270,11 @@ _DRAWN = (
 """Keys of the requests behind a run's answers; with several draws (each has its own seed) also the earlier ones."""
 
 
-def _spending(row: Sequence[float], failures: int) -> Spending:
+def _spending(row: Sequence[float], failed: Sequence[float]) -> Spending:
+    """What replies used, and what failures say that they did: most used nothing, so nothing of theirs is unknown."""
     replies = int(row[0])
-    tokens_in, tokens_out, cost = (Sum(row[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
-    return Spending(replies, failures, tokens_in, tokens_out, cost, float(row[7]))
+    tokens_in, tokens_out, cost = (Sum(row[i] + failed[i], replies, replies - int(row[i + 1])) for i in (1, 3, 5))
+    return Spending(replies, int(failed[0]), tokens_in, tokens_out, cost, float(row[7]))
 
 
 def asked(store: Store, run: StoredRun) -> list[str]:
@@ -288,8 +291,8 @@ def spending(store: Store, run: StoredRun) -> Spending:
     keys = _ANSWERED if run.draws == 1 else _DRAWN
     source = f"FROM responses WHERE key IN ({keys}) AND status"
     row = store.connection.execute(f"SELECT {_SUMS} {source} IN ('ok', 'refused', 'truncated')", (run.id,)).fetchone()
-    failed = store.connection.execute(f"SELECT count(*) {source} IN ('api_error', 'timeout')", (run.id,)).fetchone()
-    return _spending(tuple(row), int(failed[0]))
+    failed = store.connection.execute(f"SELECT {_SUMS} {source} IN ('api_error', 'timeout')", (run.id,)).fetchone()
+    return _spending(tuple(row), tuple(failed))
 
 
 def judge_spending(store: Store, run_id: str, judge_id: str) -> Spending:
@@ -303,8 +306,8 @@ def judge_spending(store: Store, run_id: str, judge_id: str) -> Spending:
     )
     where = (run_id, judge_id)
     row = store.connection.execute(f"SELECT {_SUMS} {source} != 'error'", where).fetchone()
-    failed = store.connection.execute(f"SELECT count(*) {source} = 'error'", where).fetchone()
-    return _spending(tuple(row), int(failed[0]))
+    failed = store.connection.execute(f"SELECT {_SUMS} {source} = 'error'", where).fetchone()
+    return _spending(tuple(row), tuple(failed))
 
 
 def skipped(store: Store, run_id: str) -> list[Problem]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from sparkles_eval.core import Response, Run, Sample, Verdict
+from sparkles_eval.core import Response, Run, Sample, Status, Verdict
 from sparkles_eval.core.errors import Problem, StoreError
 from sparkles_eval.core.json import sample_key
 from sparkles_eval.store.database import connect, connect_read_only
@@ -46,7 +46,8 @@ from sparkles_eval.store.rows import (
     VerdictRow,
 )
 
-_REPLY = "status IN ('ok', 'refused', 'truncated')"
+_STANDS = "status IN ('ok', 'refused', 'truncated') AND set_aside IS NULL"
+_REPLIED = (Status.OK, Status.REFUSED, Status.TRUNCATED)
 
 _FILL_IN = (
     "ON CONFLICT DO UPDATE SET value = excluded.value, reason = excluded.reason, invalid = excluded.invalid,"
@@ -54,6 +55,10 @@ _FILL_IN = (
     " WHERE scores.value IS NULL"
 )
 """A score without a value is filled in by a later one; a score that has one is never rewritten."""
+_ITEM = "run_id = ? AND sample_id = ? AND epoch = ?"
+_OPEN_AGAIN = "SET value = NULL, invalid = 0, answer = NULL, verdict_id = NULL, reason = ?, created_at = ?"
+ASKED_AGAIN = "asked again, not scored yet"
+"""Why an item with a newer reply has no score until its scorer or judge has seen that one."""
 
 
 class Store:
@@ -197,13 +202,14 @@ class Store:
 
     def settled(self, key: str) -> Response | None:
         """The model's own reply to a request, if there is one. Failures are not replies."""
-        row = self.connection.execute(f"SELECT * FROM responses WHERE key = ? AND {_REPLY}", (key,)).fetchone()  # noqa: S608
+        row = self.connection.execute(f"SELECT * FROM responses WHERE key = ? AND {_STANDS}", (key,)).fetchone()  # noqa: S608
         return read_response(row) if row else None
 
-    def add_response(self, request: RequestRow, response: Response) -> Response:
+    def add_response(self, request: RequestRow, response: Response, instead_of: int | None = None) -> Response:
         """Commit an attempt as it arrives; gives the row as stored.
 
-        Where another process has already stored a reply to the same request, that one stands and is given.
+        Where another process has already stored a reply to the same request, that one stands and is given. A reply
+        that is asked for once more takes the place of the one numbered `instead_of`, which is kept beside it.
         """
         model = model_row(request.model)
         asked: StoredRow = {
@@ -218,6 +224,8 @@ class Store:
             if model["id"] not in self._models:
                 insert(db, "models", model, known="IGNORE")
             insert(db, "requests", asked, known="IGNORE")
+            if instead_of is not None and response.status in _REPLIED:
+                db.execute("UPDATE responses SET set_aside = ? WHERE id = ? AND set_aside IS NULL", (now(), instead_of))
             cursor = insert(db, "responses", response_row(response), known="IGNORE")
             settled = None if cursor.rowcount else self.settled(request.key)
         self._models.add(model["id"])  # now that it is committed
@@ -242,8 +250,13 @@ class Store:
         )
         return [AnswerRow(*row) for row in rows]
 
-    def add_answer(self, run_id: str, answer: AnswerRow, scores: Sequence[ScoreRow] = ()) -> None:
-        """Let a response stand as the answer to a turn, with the scores that a rule gives it at once."""
+    def add_answer(
+        self, run_id: str, answer: AnswerRow, scores: Sequence[ScoreRow] = (), *, newer: bool = False
+    ) -> None:
+        """Let a response stand as the answer to a turn, with the scores that a rule gives it at once.
+
+        A `newer` one takes another's place: the later turns, which followed that one, and all scores of the item go.
+        """
         row: StoredRow = {
             "run_id": run_id,
             "sample_id": answer.sample_id,
@@ -254,6 +267,10 @@ class Store:
         }
         at = now()
         with self.transaction() as db:
+            if newer:
+                item = (run_id, answer.sample_id, answer.epoch)
+                db.execute(f"DELETE FROM answers WHERE {_ITEM} AND turn > ?", (*item, answer.turn))  # noqa: S608
+                db.execute(f"UPDATE scores {_OPEN_AGAIN} WHERE {_ITEM}", (ASKED_AGAIN, at, *item))
             insert(db, "answers", row, known="REPLACE")
             insert_all(db, "scores", [score_row(score, at) for score in scores], then=_FILL_IN)
 

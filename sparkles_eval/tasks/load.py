@@ -11,6 +11,7 @@ from pathlib import Path
 from sparkles_eval.core import Sample, Text
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
 from sparkles_eval.core.files import cache_dir
+from sparkles_eval.core.json import question_of, sample_json
 from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, Task
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
@@ -118,17 +119,18 @@ def _mark_in_words(sample: Sample, prompt: Prompt) -> str | None:
 
 def repeated(samples: Iterable[Sample]) -> Iterator[str]:
     """Questions that stand under several ids, in words: they are no independent items, however often they are asked."""
-    groups: dict[object, list[Sample]] = {}
+    groups: dict[str, list[Sample]] = {}
     for sample in samples:
-        turns = tuple(tuple(p.text if isinstance(p, Text) else (p.sha256,) for p in t.content) for t in sample.turns)
-        asked = (turns, tuple(sorted(sample.fields.items())), sample.options)
-        groups.setdefault(asked, []).append(sample)
+        groups.setdefault(question_of(sample_json(sample)), []).append(sample)
     twice = [group for group in groups.values() if len(group) > 1]
     if not twice:
         return
     names = ", ".join(sample.id for sample in twice[0][:3])
     items = sum(map(len, twice))
-    yield f"{items:,} items hold only {len(twice):,} questions: the same question under several ids, such as {names}"
+    yield (
+        f"{items:,} items hold only {len(twice):,} questions: the same question under several ids, such as {names}; "
+        "in intervals and tests each question counts once"
+    )
     apart = [group for group in twice if len({sample.target for sample in group}) > 1]
     if apart:
         names = ", ".join(f"{sample.id} ({sample.target})" for sample in apart[0][:3])

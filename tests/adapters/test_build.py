@@ -114,6 +114,19 @@ def test_the_list_says_what_is_not_usable_and_why(monkeypatch: pytest.MonkeyPatc
     assert KEY not in repr(models)
 
 
+@pytest.mark.parametrize("key", ["sk-\u00e9t\u00e9", "sk-one two", "sk-\u2013dash", "sk-line\nother"])
+@pytest.mark.parametrize("base_url", [(), (("base_url", "http://localhost:1/v1"),)])
+def test_a_key_that_no_header_can_carry(
+    monkeypatch: pytest.MonkeyPatch, key: str, base_url: tuple[tuple[str, str], ...]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(
+        UserError, match=r"OPENAI_API_KEY is no key: its character [4-8] can stand in no HTTP header"
+    ) as caught:
+        build_adapter("openai/x", ModelOptions(base_url))
+    assert key not in str(caught.value)
+
+
 async def test_a_plugin_brings_a_kind(tmp_path: Path) -> None:
     file = tmp_path / "parrots.py"
     file.write_text(PLUGIN)

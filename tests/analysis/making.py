@@ -48,7 +48,7 @@ def fill(
     for name, values in scores.items():
         labels = clusters or [f"c{i}" for i in range(len(values))]
         samples = [
-            Sample(f"item-{i}", (Turn((Text("?"),)),) * turns, cluster=labels[i], group=labels[i])
+            Sample(f"item-{i}", (Turn((Text(f"? {labels[i]} {i}"),)),) * turns, cluster=labels[i], group=labels[i])
             for i in range(len(values))
         ]
         rule = run.answer_rule if judge is RULE else None

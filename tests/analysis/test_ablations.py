@@ -89,7 +89,7 @@ def test_flips_are_counted_by_the_place_that_won(tmp_path: Path) -> None:
     """10 consistent, 14 times the first place twice, 6 times the second, 2 unreadable."""
     rule = JudgeRow("strict@1", "strict", 1, "", "text", None, 0, 1, (Criterion("accuracy", "Accuracy"),))
     answers = [("A", "B")] * 10 + [("A", "A")] * 14 + [("B", "B")] * 6 + [(None, "A")] * 2
-    given = [Sample(f"i{n}", (Turn((Text("?"),)),), {}, ("A", "B"), "A", cluster=f"i{n}") for n in range(32)]
+    given = [Sample(f"i{n}", (Turn((Text(f"? {n}"),)),), {}, ("A", "B"), "A", cluster=f"i{n}") for n in range(32)]
     with Store(tmp_path / "s.db") as store:
         environment = store.add_environment(ENVIRONMENT)
         store.add_judge(rule)

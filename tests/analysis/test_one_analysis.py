@@ -120,9 +120,9 @@ def write(store: Store, made: Made) -> JudgeRow:
     judge = RULE if made.rule else rater
     store.add_judge(judge)
     task = TaskRow("pairs", 1, "Pairs", made.metrics, ("A", "B") if made.rule else (), {}, "", "", "")
-    turns = (Turn((Text("?"),)),) * (1 if made.rule else 2)
+    turns = 1 if made.rule else 2
     samples = [
-        Sample(f"item-{n}", turns, cluster=f"c{cluster}-{group}", group=f"g{group}")
+        Sample(f"item-{n}", (Turn((Text(f"? {n}"),)),) * turns, cluster=f"c{cluster}-{group}", group=f"g{group}")
         for n, (cluster, group) in enumerate(zip(made.clusters, made.groups, strict=True))
     ]
     for number, lines in enumerate(made.scores):

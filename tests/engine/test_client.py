@@ -10,7 +10,7 @@ import pytest
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
-from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, Transient
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, TooLong, Transient
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.limits import CostBudget
@@ -191,6 +191,16 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_a_reply_closes_it()
         await ask(one)
     assert adapter.asked == 6
     assert heard.kinds() == ["stopped"]
+
+
+async def test_requests_that_are_too_long_say_nothing_of_the_model() -> None:
+    long = TooLong("the prompt has 6,009 tokens, images included, and the model 2,048 positions")
+    one, heard = client(Scripted([*[long] * 50, YES]), RetryPolicy(failures_in_a_row=3))
+    for _ in range(50):
+        with pytest.raises(Unanswered, match="6,009 tokens"):
+            await ask(one)
+    assert await ask(one) is not None
+    assert one.stopped is None and heard.kinds() == []
 
 
 async def test_the_same_refusal_a_few_times_at_the_start_is_about_the_run() -> None:

@@ -72,7 +72,10 @@ def _sample(name: str, words: str, target: str = "A", sha: str = "1") -> Sample:
 def test_the_same_question_under_several_ids_is_told() -> None:
     told = list(repeated([_sample("a", "x"), _sample("b", "x", "B"), _sample("c", "x", sha="2"), _sample("d", "y")]))
     assert told == [
-        "2 items hold only 1 questions: the same question under several ids, such as a, b",
+        (
+            "2 items hold only 1 questions: the same question under several ids, such as a, b; in intervals and tests "
+            "each question counts once"
+        ),
         "1 of these questions have different right answers, such as a (A), b (B)",
     ]
     assert list(repeated([_sample("a", "x"), _sample("c", "y")])) == []

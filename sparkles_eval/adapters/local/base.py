@@ -29,6 +29,7 @@ LOCAL_ARGS: Mapping[str, str] = {
     "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
     "max_images": "images in one request at the most",
     "name": "how tables name the model",
+    "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
 }
 MODEL_DEFAULTS = Generation(temperature=1.0)
 """What samples where neither protocol, user nor checkpoint says a temperature."""
@@ -64,7 +65,11 @@ def read_local_config(model: Model, options: ModelOptions, args: ModelArguments,
     )
     settings = {**model.settings, **({"keep_reasoning": "true"} if args.flag("keep_reasoning") else {})}
     ready = replace(model, name=args.text("name") or model.name, limits=limits, free=True, settings=settings)
-    return LocalConfig(ready, read_sampling(model.name, model.settings, options.generation), defaults, dtype, devices)
+    reasoning_tokens = args.integer("reasoning_tokens", low=0)
+    sampled = (
+        model.settings if reasoning_tokens is None else {**model.settings, "reasoning_tokens": str(reasoning_tokens)}
+    )
+    return LocalConfig(ready, read_sampling(model.name, sampled, options.generation), defaults, dtype, devices)
 
 
 def _devices(who: str, wanted: str) -> tuple[str, ...]:

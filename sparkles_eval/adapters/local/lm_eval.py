@@ -14,7 +14,7 @@ from sparkles_eval.adapters.image_encoding import read_bytes, ready
 from sparkles_eval.adapters.local import base, device
 from sparkles_eval.adapters.options import ModelArguments, Sampling, read_sampling
 from sparkles_eval.core import JSON, Conversation, Generation, Image, Limits, Message, Model, Reply, Text, Usage
-from sparkles_eval.core.errors import AdapterError, Denied, Transient, UserError
+from sparkles_eval.core.errors import AdapterError, Denied, TooLong, Transient, UserError
 from sparkles_eval.core.reply_parts import take_apart
 
 Speech: TypeAlias = Literal["template", "messages", "words"]
@@ -138,6 +138,7 @@ class LmEval:
             arguments: tuple[object, ...] = (JsonChatStr(json.dumps(_messages(conversation))), settings)
         else:
             words = lm.apply_chat_template(_history(conversation))
+            _refuse_too_long(lm, words, _new_tokens(request.generation))
             visual = [base.open_picture(image) for image in conversation.images]
             arguments = (words, settings, {"visual": visual}) if visual else (words, settings)
         return Instance("generate_until", doc={}, idx=number, arguments=arguments)
@@ -224,11 +225,32 @@ def _alike(requests: Sequence[Request]) -> list[list[Request]]:
     return list(groups.values())
 
 
+def _new_tokens(generation: Generation) -> int:
+    return generation.max_tokens or _NEW_TOKENS
+
+
+def _refuse_too_long(lm: Any, words: str, new_tokens: int) -> None:
+    """Raise errors.TooLong where lm-eval would cut the prompt's beginning off, which it does without a word.
+
+    Counts words alone: what images take is known to the model's own processor, so a prompt with images may still be
+    too long for it. Models behind a server say themselves what they do not take.
+    """
+    encode, most = getattr(lm, "tok_encode", None), getattr(lm, "max_length", None)
+    if encode is None or not isinstance(most, int):
+        return
+    length = len(encode(words))
+    if length + new_tokens > most:
+        raise TooLong(
+            f"the prompt has {length:,} tokens without its images, and lm-eval's model {most:,} positions, "
+            f"{new_tokens:,} of them for the answer; a shorter text or a smaller max_tokens are needed"
+        )
+
+
 def _settings(generation: Generation) -> dict[str, object]:
     sampled = bool(generation.temperature)
     settings: dict[str, object] = {
         "until": list(generation.stop),
-        "max_gen_toks": generation.max_tokens or _NEW_TOKENS,
+        "max_gen_toks": _new_tokens(generation),
         "do_sample": sampled,
     }
     if sampled:

@@ -16,7 +16,7 @@ from sparkles_eval.adapters.local.sparkleschat_folder import ends, find_parts, i
 from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.adapters.presets import find_weights
 from sparkles_eval.core import Model
-from sparkles_eval.core.errors import AdapterError, Rejected
+from sparkles_eval.core.errors import AdapterError, Rejected, TooLong
 from sparkles_eval.sparkleschat import prompts, register
 
 if TYPE_CHECKING:
@@ -184,10 +184,10 @@ class SparklesChat(local.LocalAdapter):
         return DecodingRow(request, embeds[0], limit, SamplingSettings.of(generation), UniformDraws(seed), ended)
 
     def _room(self, prompt: str, limit: int) -> int:
-        """New tokens that fit behind the whole prompt, `limit` at the most. Raises Rejected where none does."""
+        """New tokens that fit behind the whole prompt, `limit` at the most. Raises errors.TooLong where none does."""
         length, context = len(self._processor.encode(prompt).input_ids), self._processor.settings.max_context
         if length >= context:
-            raise Rejected(
+            raise TooLong(
                 f"the prompt has {length:,} tokens, images included, and the model {context:,} positions; "
                 "fewer images or a shorter text are needed"
             )

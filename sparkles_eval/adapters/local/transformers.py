@@ -14,7 +14,7 @@ from sparkles_eval.adapters.local import device as local_machine
 from sparkles_eval.adapters.local.chat_template import ChatTemplate, load_template
 from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.core import Generation, Model
-from sparkles_eval.core.errors import AdapterError, Rejected, UserError
+from sparkles_eval.core.errors import AdapterError, TooLong, UserError
 from sparkles_eval.core.reply_parts import opens_reasoning
 
 if TYPE_CHECKING:
@@ -131,8 +131,8 @@ class Transformers(base.LocalAdapter):
             rows = [row for number, row in enumerate(rows) if number not in long]
         return [], [], None
 
-    def _too_long(self, length: int) -> Rejected:
-        return Rejected(
+    def _too_long(self, length: int) -> TooLong:
+        return TooLong(
             f"the prompt has {length:,} tokens, images included, and the model {self._place.context:,} positions; "
             "fewer or smaller images or a shorter text are needed"
         )

@@ -22,6 +22,7 @@ COMMON_ARGS: Mapping[str, str] = {
     "name": "how tables name the model",
     "price_in": "US dollars per million input tokens",
     "price_out": "US dollars per million output tokens",
+    "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
@@ -82,6 +83,9 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     if dropped is not None:
         fields = read_fields(model.name, f"{settings.get('not_sent', '')},{dropped}")
         settings["not_sent"] = ",".join(sorted(fields))
+    reasoning_tokens = args.integer("reasoning_tokens", low=0)
+    if reasoning_tokens is not None:
+        settings["reasoning_tokens"] = str(reasoning_tokens)
     sampling = read_sampling(model.name, settings, options.generation)
     limits = _limits(model, args)
     structured = args.flag("structured")
@@ -90,7 +94,8 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     env = args.text("api_key_env")
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
     stranger = not native and env is None and endpoint != _own(provider)
-    key = None if stranger else _key(model.name, env or provider.key_env, needed=native or env is not None)
+    key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
+    key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
     ready = replace(
         model,
@@ -125,6 +130,9 @@ def _key(who: str, env: str, *, needed: bool) -> str | None:
     key = os.environ.get(env, "").strip()
     if needed and not key:
         raise UserError(f"{who}: no key; set {env} (or name another variable with --model-arg api_key_env=NAME)")
+    odd = next((i for i, letter in enumerate(key) if not "!" <= letter <= "~"), None)
+    if odd is not None:  # said before anything is sent; the key itself is shown nowhere
+        raise UserError(f"{who}: {env} is no key: its character {odd + 1} can stand in no HTTP header; set it anew")
     return key or None
 
 

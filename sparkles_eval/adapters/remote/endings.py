@@ -64,9 +64,9 @@ def read_reply(said: ReplyBody, endings: Mapping[str, Ended], reporter: ErrorMap
     """
     ended = _ending(said, endings)
     if ended is Ended.FAILED:
-        raise Transient(f"{reporter.who}: {_failed(said, reporter)}")
+        raise Transient(f"{reporter.who}: {_failed(said, reporter)}").with_usage(said.usage)
     if ended is Ended.OTHER:
-        raise Rejected(f"{reporter.who}: {_other(said, reporter)}")
+        raise Rejected(f"{reporter.who}: {_other(said, reporter)}").with_usage(said.usage)
     status, detail = Status.OK, None
     if ended in (Ended.REFUSED, Ended.FILTERED):
         status, detail = Status.REFUSED, reporter.clean(said.why or said.refusal or said.finish or "refused")

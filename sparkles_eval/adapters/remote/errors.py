@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkles_eval.adapters.remote.rate_headers import retry_after
-from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, TimedOut, Transient, Unreadable
+from sparkles_eval.core.errors import (
+    TOO_LONG,
+    AdapterError,
+    Denied,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    TooLong,
+    Transient,
+    Unreadable,
+)
 
 LONGEST = 400
 """Characters of a provider's words that a message quotes at the most."""
@@ -105,6 +115,8 @@ class ErrorMapper:
             return RateLimited(text, retry_after=retry_after(headers), status_code=code)
         if code in (408, 409, 425) or code >= 500:
             return Transient(text, retry_after=retry_after(headers), status_code=code)
+        if code in (400, 413, 422) and TOO_LONG.search(f"{words.code} {words.message}"):
+            return TooLong(text, status_code=code)
         fix = self._fix(code, words, body)
         return Denied(f"{text}; {fix}", status_code=code) if fix else Rejected(text, status_code=code)
 

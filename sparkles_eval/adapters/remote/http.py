@@ -10,6 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import ClassVar, Protocol
 
@@ -170,7 +171,7 @@ class RemoteAdapter(ABC):
         except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
             return self._failed(error)
         took = monotonic() - began
-        return replace(self._priced(self.read(body)), latency_s=took)
+        return replace(self._priced(partial(self.read, body)), latency_s=took)
 
     async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
         """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""
@@ -201,7 +202,7 @@ class RemoteAdapter(ABC):
         # A simple server answers in one piece whatever it was asked for.
         if not told:
             return await self.answer(request)
-        return replace(self._priced(gathered.reply()), latency_s=monotonic() - began)
+        return replace(self._priced(gathered.reply), latency_s=monotonic() - began)
 
     async def _written(
         self, request: Request, more: Mapping[str, JSON] | None = None
@@ -223,7 +224,14 @@ class RemoteAdapter(ABC):
             return outcome
         raise outcome from None
 
-    def _priced(self, reply: Reply) -> Reply:
+    def _priced(self, read: Callable[[], Reply]) -> Reply:
+        """What is read, with its cost; a failure that says what it used has one too."""
+        try:
+            reply = read()
+        except AdapterError as error:
+            if error.usage is not None:
+                error.usage = self._billed(error.usage)
+            raise
         return replace(reply, usage=self._billed(reply.usage))
 
     def _billed(self, usage: Usage) -> Usage:

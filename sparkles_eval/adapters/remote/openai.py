@@ -188,7 +188,8 @@ class OpenAIAdapter(RemoteAdapter):
         choice = completion.choices[0]
         message = choice.message
         if choice.error:
-            raise error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
+            within = error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
+            raise within.with_usage(_usage(completion.usage, ""))
         content = text_of(message.content)
         if content is None:
             raise self._reporter.malformed("its content is neither a text nor a list of parts")

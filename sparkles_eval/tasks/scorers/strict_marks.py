@@ -12,6 +12,8 @@ from sparkles_eval.tasks.scorers.strict_text import word_set
 
 _SIGN = f"[{chr(BASE)}-{chr(BASE + MOST)}]"
 CONCLUDING = word_set("so therefore thus hence consequently accordingly")
+TURNING = word_set("but however yet")
+YIELDING = TURNING | word_set("though although albeit while ,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ _SCOPE = re.compile(
     r"with (?:this|that|these) in|at the end|of (?:course|the two|the four|these|those|all)|among|within these)\b)"
     r"(?:under|for|in|by|on|with|without|at|during|inside|within|to|from|of|outside|beyond|per|against)\b"
 )
+_WEAKER = re.compile(
+    r"(?:(?:it|this|that|it is|is|does so|matches|fits|only|just|much|far|rather|somewhat|a bit|a little|slightly) )*"
+    r"(?:less|worse|not (?:as|so|quite|that|very|fully|entirely|completely|perfectly)|poorly|badly|weakly|loosely|"
+    r"only (?:partly|partially|in part|roughly)|partly|partially|to a lesser)(?: |$)"
+)
+_SUPERLATIVE = re.compile(r"\b(?:best|better|closest|closer|most|more)\b")
 _OPENING = re.compile(
     r"(?:based|looking|given|considering|judging|from|after|so|therefore|thus|hence|in (?:my|conclusion|summary|short)|according to (?:the|my)|to)\b|$"
 )
@@ -121,6 +129,16 @@ def revises(text: str) -> bool:
 def limits(clause: str) -> bool:
     """True for an opening that makes what follows it true of something else: "for the left image"."""
     return _SCOPE.match(clause) is not None
+
+
+def weakens(clause: str) -> bool:
+    """True for words that make of "B fits" less than an answer: "less well", "not as closely", "only partly"."""
+    return _WEAKER.match(clause) is not None
+
+
+def is_superlative(clause: str) -> bool:
+    """True where a clause sets an option above the others: what weakens it afterwards takes nothing back."""
+    return _SUPERLATIVE.search(clause) is not None
 
 
 def introduces(clause: str) -> bool:

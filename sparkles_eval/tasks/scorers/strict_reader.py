@@ -215,8 +215,10 @@ def _clauses(found: Sequence[Clause], reading: OptionReading, *, whole: bool) ->
         fresh = False
         if stated is not None and i and clause.lead == "," and marks.limits(found[i - 1].text):
             stated = None
-        if stated is not None and stated.supposed:
+        if stated is not None and stated.supposed and clause.lead not in marks.TURNING:
             stated = None if any(not marks.introduces(other.text) for other in found[:i]) else stated
+        if stated is not None and stated.strength <= Strength.CALLED and _weakened(clause, found[i + 1 : i + 3]):
+            stated = None
         if stated is None:
             if clause.free and (clause.lead in marks.CONCLUDING or (whole and len(found) == 1)):
                 weak = implied(clause.text)
@@ -225,6 +227,14 @@ def _clauses(found: Sequence[Clause], reading: OptionReading, *, whole: bool) ->
             continue
         denied = stated.denied
         _add(stated, reading)
+
+
+def _weakened(clause: Clause, behind: Sequence[Clause]) -> bool:
+    """True for "B fits, but less well", which speaks of the second best; "B fits best, but not perfectly" stands."""
+    if not behind or behind[0].lead not in marks.YIELDING or marks.is_superlative(clause.text):
+        return False
+    compared = len(behind) > 1 and behind[1].lead == "as"  # "as" begins a clause of its own
+    return marks.weakens(f"{behind[0].text} as" if compared else behind[0].text)
 
 
 def _stated(clause: Clause, reading: OptionReading) -> StatedOption | None:
@@ -252,7 +262,7 @@ def _around_colon(words: Sequence[str], reading: OptionReading) -> StatedOption 
         return None
     head = said(" ".join(words[: places[0]]), truth=reading.forms.truth)
     if head is not None and not head.denied and not marks.denies(words[places[0] + 1 :]):
-        if head.alone:
+        if head.alone and not marks.only_signs(" ".join(words[places[0] + 1 :])):
             reading.labels.add(ord(head.option) - BASE)
         return None if head.alone else head
     if not marks.announces(" ".join(words[: places[-1]])):

@@ -13,7 +13,7 @@ pytest.importorskip("lm_eval", reason="needs the extra 'lmeval'")
 
 from sparkles_eval.adapters.local.lm_eval import LmEval
 from sparkles_eval.core import Generation, Image, Part, Reply
-from sparkles_eval.core.errors import Denied, Rejected, Transient, UserError
+from sparkles_eval.core.errors import Denied, Rejected, TooLong, Transient, UserError
 from tests.adapters.feeding import pictures, run
 from tests.adapters.making import Scripted, build, request
 from tests.adapters.tiny_llava import TEMPLATE, write_llava
@@ -136,3 +136,13 @@ def test_a_spoiled_image_costs_its_own_request(folder: Path, images: Sequence[Im
     generation = model.effective(GREEDY)
     feed = run(model, [request("Which", one, generation=generation) for one in (spoiled, images[1])], 2)
     assert isinstance(feed.outcomes[0], Rejected) and isinstance(feed.outcomes[1], Reply)
+
+
+async def test_a_prompt_whose_beginning_would_be_cut_off_is_refused(folder: Path) -> None:
+    """lm-eval keeps the end of a prompt that is too long, and says nothing."""
+    model = loaded("hf-multimodal", pretrained=folder, dtype="float32", device="cpu", max_length=64)
+    with pytest.raises(
+        TooLong, match=r"the prompt has \d+ tokens without its images, and lm-eval's model 64 positions"
+    ):
+        await model.answer(request("word " * 200))
+    await model.aclose()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkles_eval.adapters.remote.errors import LONGEST, ErrorMapper, asks_for_other_name
-from sparkles_eval.core.errors import Denied, RateLimited, Rejected, Transient
+from sparkles_eval.core.errors import Denied, RateLimited, Rejected, TooLong, Transient
 
 REPORTER = ErrorMapper("openai/m", "https://example.org/v1", key="sk-secret", fix="set KEY")
 
@@ -77,7 +77,7 @@ TOO_LONG = (
         ),
         (422, '{"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k"]}]}', Denied, "drop=top_k"),
         (400, OPENAI_TOKENS, Denied, "token_field="),
-        (400, TOO_LONG, Rejected, ""),
+        (400, TOO_LONG, TooLong, ""),
         (400, '{"error": {"message": "You uploaded an unsupported image. Stop it."}}', Rejected, ""),
         (400, '{"error": {"message": "image 2 could not be decoded"}}', Rejected, ""),
         (413, "too large", Rejected, ""),

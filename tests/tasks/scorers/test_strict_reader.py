@@ -40,6 +40,26 @@ def test_what_only_speaks_of_another_option_never_chooses_it() -> None:
 @pytest.mark.parametrize(
     ("text", "option"),
     [
+        ("D seems right at first, but I would say A. D fits, but less well.", None),
+        ("C matches, though not as closely.", None),
+        ("B is suitable, but only partly.", None),
+        ("B matches best, but not perfectly.", "B"),
+        ("The answer is B, although it is not perfect.", "B"),
+        ("At first A looks right, but I would choose B.", "B"),
+        ("It may look like C, but the answer is D.\n- C: no", "D"),
+    ],
+)
+def test_what_fits_less_well_is_no_answer(text: str, option: str | None) -> None:
+    assert extract("strict", text, LETTERS).option == option
+
+
+def test_a_table_of_options_that_are_denied_chooses_none_of_them() -> None:
+    assert extract("strict", "It looks like No at first sight\n- No: no", ("Yes", "No")).option is None
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
         ("The answer is B. Let me explain why the oth", "B"),
         ("The cup is blue. The answer is B. This is because the", "B"),
         ("B\n\nThe left image sho", "B"),
