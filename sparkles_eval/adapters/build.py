@@ -14,6 +14,7 @@ from typing import cast
 
 from sparkles_eval.adapters import presets
 from sparkles_eval.adapters.base import Adapter, AdapterFactory, ModelOptions
+from sparkles_eval.adapters.local.torchvision_check import require_working_torchvision
 from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
 from sparkles_eval.core import Model, Prices
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
@@ -174,6 +175,8 @@ def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
     if kind is not None:
         if _lacks(kind):
             raise MissingExtra(model.name, kind.extra or "all")
+        if "transformers" in kind.libraries:
+            require_working_torchvision(model.name)
         module = importlib.import_module(f"sparkles_eval.adapters.{kind.module}")
         return cast("AdapterFactory", module.make)
     point = _outside().get(model.kind)

@@ -7,6 +7,7 @@ torchvision's resizing gives other pixels and answers would then depend on what 
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor, AutoTokenizer
@@ -15,6 +16,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processo
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from transformers.processing_utils import ProcessorMixin
 
+from sparkles_eval.adapters.local.torchvision_check import fitting_torchvision
 from sparkles_eval.core.errors import UserError
 
 _VIDEO = "video_processor"
@@ -93,13 +95,5 @@ def _reason(error: BaseException) -> str:
     """The first line of an error; where torchvision is what is missing, the version that fits the installed torch."""
     words = str(error).strip()
     reason = next((line.strip() for line in words.splitlines() if line.strip()), type(error).__name__)[:300]
-    missing = isinstance(error, ImportError) and "torchvision" in words.lower()
-    return f"{reason}; it needs torchvision: pip install {_fitting_torchvision()}" if missing else reason
-
-
-def _fitting_torchvision() -> str:
-    """torch 2.N goes with torchvision 0.(N+15), patch for patch; source: the table in torchvision's README."""
-    import torch
-
-    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-    return f"'torchvision==0.{minor + 15}.*'" if major == 2 else "torchvision"
+    missing = "torchvision" in words.lower() and find_spec("torchvision") is None
+    return f"{reason}; it needs torchvision: pip install {fitting_torchvision()}" if missing else reason

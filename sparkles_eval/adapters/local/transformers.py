@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _ARGS: Mapping[str, str] = {**base.LOCAL_ARGS, "revision": "commit, tag or branch of a checkpoint on the hub"}
 _CHARACTERS_PER_TOKEN, _TOKENS_PER_IMAGE = 4, 256
 """Roughly; only sort requests."""
+_ALONE = frozenset({"minicpmv4_6", "minicpmv4_7"})
+"""Model types whose own code lets the pictures of a batch see each other: answers would depend on their neighbours."""
 _NEW_TOKENS = 1000
 """Of an answer, where nobody says how many."""
 
@@ -84,10 +86,7 @@ class Transformers(base.LocalAdapter):
         ready, opened, encoded = self._encoded(feed, requests)
         if encoded is None:
             return
-        inputs = encoded.to(model.device)
-        for name in ("pixel_values", "pixel_values_videos"):
-            if name in inputs:
-                inputs[name] = inputs[name].to(model.dtype)
+        inputs = encoded.to(model.device, dtype=model.dtype)  # of what are no whole numbers
         limits = self._limits(ready, encoded)
         tokenizer = self._template.tokenizer
         watch = GenerateHooks(feed, ready, tokenizer, inputs["attention_mask"], _ends(model), limits, opened)
@@ -188,6 +187,8 @@ def make(model: Model, options: ModelOptions) -> Transformers:
         settings["revision"] = commit or "unknown"
     if not template.interleaves:
         settings["interleaved"] = "false"
+    if config in _ALONE:
+        setup = replace(setup, model=replace(setup.model, limits=replace(setup.model.limits, batch_size=1)))
     named = replace(setup.model, model_id=folder.name if folder.is_dir() else model.model_id, settings=settings)
     if folder.is_dir() and args.text("name") is None:
         named = replace(named, name=f"{model.kind}/{folder.name}")
