@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="needs the extra 'local'")
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.local.chat_template import load_template
+from sparkles_eval.adapters.local.checkpoint import Checkpoint
 from sparkles_eval.adapters.local.processor import load_processor
 from sparkles_eval.adapters.local.transformers import Transformers
 from sparkles_eval.core import Conversation, Generation, Image, Message, Part, Reply, Status
@@ -96,9 +97,9 @@ def test_token_ids_and_pixels_are_those_of_the_official_call(checkpoint: Path, i
     import torch
 
     asked = conversation(images)
-    template = load_template(str(checkpoint), None)
+    template = load_template(Checkpoint(str(checkpoint)))
     ours = template.encode([template.render(asked)], [opened(asked.images)])
-    theirs = official(load_processor(str(checkpoint), None), asked)
+    theirs = official(load_processor(Checkpoint(str(checkpoint)), {}), asked)
     assert ours["input_ids"].tolist() == theirs["input_ids"].tolist()
     assert torch.equal(ours["pixel_values"], theirs["pixel_values"])
     assert template.interleaves
@@ -166,7 +167,7 @@ def test_an_answer_ends_at_any_of_a_checkpoints_several_stop_tokens(qwen: Path, 
 
     free = answers()
     row, word = next((row, reply.text.split()[0]) for row, reply in enumerate(free) if len(reply.text.split()) > 1)
-    ids = load_template(str(qwen), None).tokenizer.convert_tokens_to_ids([END, word])
+    ids = load_template(Checkpoint(str(qwen))).tokenizer.convert_tokens_to_ids([END, word])
     settings = (qwen / "generation_config.json").read_text()
     write_json(qwen / "generation_config.json", {"eos_token_id": ids, "pad_token_id": 0})
     try:
@@ -211,7 +212,7 @@ def test_a_prompt_beyond_the_context_is_refused_with_the_numbers_and_its_neighbo
 
 
 def test_a_qwen_image_has_a_token_for_each_merged_patch(qwen: Path, images: list[Image]) -> None:
-    template = load_template(str(qwen), None)
+    template = load_template(Checkpoint(str(qwen)))
     asked = request("Which", images[0], "?").conversation
     encoded = template.encode([template.render(asked)], [opened(asked.images)])
     # 40 x 30 pixels become 28 x 28 (rounded to 28): 2 x 2 patches of 14, merged to one token.
@@ -231,7 +232,7 @@ def test_slow_and_fast_image_processors_are_read_as_the_checkpoint_names_them(
     text = (folder / "preprocessor_config.json").read_text()
     (folder / "preprocessor_config.json").write_text(text.replace('"Qwen2VLImageProcessor"', f'"{named}"'))
     asked = conversation(images)
-    one, other = (load_template(str(place), None) for place in (qwen, folder))
+    one, other = (load_template(Checkpoint(str(place))) for place in (qwen, folder))
     pixels = [it.encode([it.render(asked)], [opened(asked.images)])["pixel_values"] for it in (one, other)]
     assert torch.equal(*pixels)
 
@@ -246,7 +247,7 @@ def test_what_needs_torchvision_names_it_with_the_version_that_fits(name: str, q
     write_json(folder / "processor_config.json", {"processor_class": processor})
     write_json(folder / "preprocessor_config.json", {"image_processor_type": image_processor})
     with pytest.raises(UserError, match=r"torchvision: pip install 'torchvision==0\.\d+\.\*'"):
-        load_processor(str(folder), None)
+        load_processor(Checkpoint(str(folder)), {})
 
 
 def test_the_documentation_lists_what_runs() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra 'local'")
 
+from sparkles_eval.adapters.local.checkpoint import Checkpoint
 from sparkles_eval.adapters.local.processor import load_processor
 from sparkles_eval.core.errors import UserError
 from tests.adapters.architectures.asked import ASKED
@@ -21,13 +22,13 @@ def test_the_class_is_found_by_model_type_where_no_file_names_it(tmp_path: Path)
     folder = write_checkpoint("qwen2_vl", ASKED["qwen2_vl"], tmp_path / "qwen")
     for name in ("processor_config.json", "video_preprocessor_config.json"):
         (folder / name).unlink()
-    assert type(load_processor(str(folder), None)).__name__ == "Qwen2VLProcessor"
+    assert type(load_processor(Checkpoint(str(folder)), {})).__name__ == "Qwen2VLProcessor"
 
 
 def test_processors_without_video_are_loaded_as_before(tmp_path: Path) -> None:
     from transformers import LlavaProcessor
 
-    assert type(load_processor(str(write_llava(tmp_path / "llava")), None)) is LlavaProcessor
+    assert type(load_processor(Checkpoint(str(write_llava(tmp_path / "llava"))), {})) is LlavaProcessor
 
 
 @pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is here")
@@ -36,9 +37,9 @@ def test_a_processor_that_demands_torchvision_is_told_with_the_version_that_fits
     settings = json.loads((folder / "processor_config.json").read_text())
     (folder / "processor_config.json").write_text(json.dumps({**settings, "processor_class": "PixtralProcessor"}))
     with pytest.raises(UserError, match=r"PixtralProcessor.*pip install 'torchvision==0\.\d+\.\*'"):
-        load_processor(str(folder), None)
+        load_processor(Checkpoint(str(folder)), {})
 
 
 def test_a_folder_without_a_processor_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="its processor cannot be loaded"):
-        load_processor(str(tmp_path), None)
+        load_processor(Checkpoint(str(tmp_path)), {})
