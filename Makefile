@@ -9,7 +9,7 @@ MINI := runs/mini
 # The two trained models join the demo where torch is installed; `make demo-local` installs it.
 TINY = $(shell $(BIN)/python -c 'import importlib.util as u; print("--model sparkleschat-tiny --model minigpt4-tiny" if u.find_spec("torch") and u.find_spec("transformers") else "")')
 
-.PHONY: demo demo-local reproduce-mini test simulate check bench docs setup setup-dev clean
+.PHONY: demo demo-local reproduce-mini test simulate architectures architectures-vision check bench docs setup setup-dev clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name another with make PYTHON=python3.12")'
@@ -57,6 +57,20 @@ simulate: .venv/dev ## sweeps that `test` makes a sample of: 50,000 sentences re
 	SPARKLES_SENTENCES=50000 $(BIN)/python -m pytest -q -n 0 tests/tasks/scorers/test_strict_reader.py
 	$(BIN)/python -m tests.judges.forging 10000
 
+architectures: .venv/dev ## a tiny checkpoint of every architecture of docs/reference/architectures.md: minutes
+	SPARKLES_ARCHITECTURES=all $(BIN)/python -m pytest -q -n 0 tests/adapters/local/test_architectures.py
+
+# An environment of its own: torchvision has to match torch, and constraints.txt pins a torch without a match.
+.venv-vision/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-vision
+	grep -v '^torch==' constraints.txt > .venv-vision/constraints.txt
+	.venv-vision/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-vision/constraints.txt \
+	  torch==2.14.1 torchvision==0.29.1 --editable '.[dev,vision]'
+	@touch $@
+
+architectures-vision: .venv-vision/ready ## the same beside torchvision, in an environment of its own: 6 GB of disk
+	SPARKLES_ARCHITECTURES=all .venv-vision/bin/python -m pytest -q -n 0 tests/adapters/local
+
 check: .venv/dev ## format, lint, types, direction of imports, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -71,4 +85,4 @@ docs: .venv/dev ## the documentation as a site, in site/
 	$(BIN)/mkdocs build --strict
 
 clean: ## what can be made again
-	rm -rf .venv runs site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-vision runs site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,8 @@ from typing import cast
 
 from sparkles_eval.adapters import presets
 from sparkles_eval.adapters.base import Adapter, AdapterFactory, ModelOptions
+from sparkles_eval.adapters.function import function_model, names_function
+from sparkles_eval.adapters.local.torchvision_check import require_working_torchvision
 from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
 from sparkles_eval.core import Model, Prices
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
@@ -75,10 +77,13 @@ KINDS: Mapping[str, AdapterKind] = {
         libraries=("lm_eval",),
         extra="lmeval",
     ),
+    "function": AdapterKind(
+        "function", "A function of your own: answer(images, text) or answer(conversation)", "FILE.py:FUNCTION"
+    ),
     "replay": AdapterKind("replay", "Answers from a file: JSON lines, CSV or a published result file", "replay/FILE"),
     "baseline": AdapterKind("baselines"),
 }
-_FREE = ("replay", "sparkleschat", "transformers")
+_FREE = ("function", "replay", "sparkleschat", "transformers")
 """Kinds that run without a bill. What lm-eval asks may have one, and it does not say."""
 
 
@@ -124,6 +129,8 @@ def list_models(*, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -
 def _find(spec: str, content: Sequence[Path]) -> Model:
     if spec.endswith((".yaml", ".yml")) and Path(spec).is_file():
         return _record(Path(spec).stem, read_preset(Path(spec)))
+    if names_function(spec):
+        return function_model(spec)
     files = preset_files(content)
     kind, slash, model_id = spec.partition("/")
     if not slash:
@@ -174,6 +181,8 @@ def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
     if kind is not None:
         if _lacks(kind):
             raise MissingExtra(model.name, kind.extra or "all")
+        if "transformers" in kind.libraries:
+            require_working_torchvision(model.name)
         module = importlib.import_module(f"sparkles_eval.adapters.{kind.module}")
         return cast("AdapterFactory", module.make)
     point = _outside().get(model.kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -132,13 +133,18 @@ def load_plugin(path: Path) -> Plugin:
     return _loaded[file]
 
 
-def _run(file: Path) -> Plugin:
+def run_file(file: Path, option: str) -> ModuleType:
+    """The module of a user's Python file, which `option` names on the command line; executed anew by every call.
+
+    Raises errors.UserError with the file and the line where it is missing or fails.
+    """
+    file = file.expanduser().resolve()
     if not file.is_file():
-        raise UserError(f"--plugin {file}: there is no such file")
-    name = f"sparkles_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+        raise UserError(f"{option} {file}: there is no such file")
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise UserError(f"--plugin {file}: not a Python file; its name must end in .py")
+        raise UserError(f"{option} {file}: not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look their module up by name
     try:
@@ -148,8 +154,27 @@ def _run(file: Path) -> Plugin:
         for registry in _registries:
             registry.forget(name)
         if isinstance(error, UserError):
-            raise UserError(f"--plugin {file}: {error}") from error
-        raise UserError(f"--plugin {file}: {type(error).__name__} while it was loaded: {error}") from error
+            raise UserError(f"{option} {file}: {error}") from error
+        where = f"{file}{error_place(error, file)}"
+        raise UserError(f"{option} {where}: {type(error).__name__} while it was loaded: {error}") from error
+    return module
+
+
+def error_place(error: BaseException, file: Path) -> str:
+    """ ", line 12" for an error that passed through a user's file: the last line of it; "" where it did not."""
+    whole = str(file.expanduser().resolve())
+    if isinstance(error, SyntaxError) and error.filename == whole:
+        return f", line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == whole]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _module_name(file: Path) -> str:
+    return f"sparkles_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+
+
+def _run(file: Path) -> Plugin:
+    module, name = run_file(file, "--plugin"), _module_name(file)
     adapters, judges, loaders = (
         _mapping(file, kind, getattr(module, kind, None)) for kind in ("ADAPTERS", "JUDGES", "LOADERS")
     )

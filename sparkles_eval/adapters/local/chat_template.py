@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from transformers import BatchFeature, PreTrainedTokenizerBase
 
+from sparkles_eval.adapters.local.checkpoint import Checkpoint
 from sparkles_eval.adapters.local.processor import load_processor
 from sparkles_eval.core import Conversation, Image, Message, Text
 from sparkles_eval.core.errors import Rejected, UserError
@@ -62,6 +63,8 @@ class ChatTemplate:
             text=list(texts),
             images=[list(row) for row in pictures] if whole else None,
             padding=True,
+            # A tokenizer's own limit would cut image tokens off; too long a prompt is refused by its length instead.
+            truncation=False,
             return_tensors="pt",
             # The template wrote it already: twice would be another prompt.
             add_special_tokens=not (isinstance(begins, str) and all(text.startswith(begins) for text in texts)),
@@ -81,13 +84,13 @@ class ChatTemplate:
         return -1 not in places and all(part.count(self._mark) == 1 for part in between)
 
 
-def load_template(name: str, revision: str | None) -> ChatTemplate:
+def load_template(place: Checkpoint, pictures: Mapping[str, object] | None = None) -> ChatTemplate:
     """The processor of a checkpoint. Raises errors.UserError where it has none, or no chat template."""
-    processor = load_processor(name, revision)
+    processor = load_processor(place, pictures or {})
     if not getattr(processor, "chat_template", None):
-        raise UserError(f"transformers/{name}: has no chat template; it cannot be told how a question is asked")
+        raise UserError(f"transformers/{place.name}: has no chat template; it cannot be told how a question is asked")
     try:
-        return ChatTemplate(name, processor)
+        return ChatTemplate(place.name, processor)
     except Rejected as error:
         raise UserError(f"transformers/{error}") from error
 

@@ -126,9 +126,10 @@ def folder_hash(folder: Path) -> str:
 
 
 def quiet() -> None:
-    """No progress bars of transformers' own: they would write over the run's."""
+    """No progress bars and reports of transformers' own: they would write over the run's."""
     from transformers.utils import logging
 
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 

@@ -7,6 +7,8 @@ torchvision's resizing gives other pixels and answers would then depend on what 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoProcessor, AutoTokenizer
@@ -15,6 +17,9 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processo
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from transformers.processing_utils import ProcessorMixin
 
+from sparkles_eval.adapters.local.checkpoint import Checkpoint, first_line
+from sparkles_eval.adapters.local.picture_settings import with_settings
+from sparkles_eval.adapters.local.torchvision_check import fitting_torchvision
 from sparkles_eval.core.errors import UserError
 
 _VIDEO = "video_processor"
@@ -30,24 +35,35 @@ class _NoVideo:
             raise AttributeError(name)
 
 
-def load_processor(name: str, revision: str | None) -> Any:
-    """The processor of a checkpoint, a folder or an id of the hub. Never runs code that a checkpoint brings.
+def load_processor(place: Checkpoint, pictures: Mapping[str, object]) -> Any:
+    """The processor of a checkpoint, a folder or an id of the hub; `pictures` go over its image processor's settings.
 
-    Raises errors.UserError where there is none, or where a library that it needs is missing.
+    Raises errors.UserError where there is none, where a library that it needs is missing, or where its image processor
+    has no such setting.
     """
+    name = place.name
     try:
-        kind = _processor_class(name, revision)
-        if kind is not None and _VIDEO in kind.get_attributes():
-            return _assemble(kind, name, revision)
+        kind = _processor_class(place)
+        if kind is not None and (_VIDEO in kind.get_attributes() or pictures):
+            return _assemble(kind, place, pictures)
         auto: Any = AutoProcessor
-        return auto.from_pretrained(name, revision=revision, backend="pil", trust_remote_code=False)
+        processor = auto.from_pretrained(name, backend="pil", **place.where)
     except (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError) as error:
         raise UserError(f"transformers/{name}: its processor cannot be loaded: {_reason(error)}") from error
+    if pictures:
+        raise UserError(
+            f"transformers/{name}: its processor's own code is loaded as it is, without {next(iter(pictures))}=…"
+        )
+    return processor
 
 
-def _processor_class(name: str, revision: str | None) -> Any:
+def _processor_class(place: Checkpoint) -> Any:
     """The class that the checkpoint's files name, else the one of its model type; None where neither says."""
-    found = ProcessorMixin.get_processor_dict(name, revision=revision)[0].get("processor_class")
+    name, revision = place.name, place.revision
+    settings = ProcessorMixin.get_processor_dict(name, revision=revision)[0]
+    found = settings.get("processor_class")
+    if place.own_code and "AutoProcessor" in settings.get("auto_map", {}):
+        return None
     if found is None:
         try:
             found = ImageProcessingMixin.get_image_processor_dict(name, revision=revision)[0].get("processor_class")
@@ -58,11 +74,10 @@ def _processor_class(name: str, revision: str | None) -> Any:
         return processor_class_from_name(found)
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
-    return PROCESSOR_MAPPING.get(type(config), None)
+    return PROCESSOR_MAPPING.get(type(AutoConfig.from_pretrained(name, **place.where)), None)
 
 
-def _assemble(kind: Any, name: str, revision: str | None) -> Any:
+def _assemble(kind: Any, place: Checkpoint, pictures: Mapping[str, object]) -> Any:
     """A processor of that class whose video part is empty."""
 
     class Still(kind):  # type: ignore[misc]
@@ -75,31 +90,24 @@ def _assemble(kind: Any, name: str, revision: str | None) -> Any:
             return {name: value for name, value in super().to_dict().items() if name != _VIDEO}
 
     Still.__name__ = kind.__name__
-    where: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    name, where = place.name, place.where
     words: Any = AutoTokenizer
-    pictures: Any = AutoImageProcessor
+    images: Any = AutoImageProcessor
     sounds: Any = AutoFeatureExtractor
     loaders: dict[str, Any] = {
         "tokenizer": lambda: words.from_pretrained(name, **where),
-        "image_processor": lambda: pictures.from_pretrained(name, backend="pil", **where),
+        "image_processor": lambda: with_settings(name, images.from_pretrained(name, backend="pil", **where), pictures),
         "feature_extractor": lambda: sounds.from_pretrained(name, **where),
         _VIDEO: _NoVideo,
     }
-    settings, _ = kind.get_processor_dict(name, revision=revision)
-    return Still.from_args_and_dict([loaders[part]() for part in kind.get_attributes()], settings)
+    parts = kind.get_attributes()
+    if unknown := [part for part in parts if part not in loaders]:
+        raise ValueError(f"{kind.__name__} has a part that is neither words nor pictures: {unknown[0]}")
+    settings, _ = kind.get_processor_dict(name, revision=place.revision)
+    return Still.from_args_and_dict([loaders[part]() for part in parts], settings)
 
 
 def _reason(error: BaseException) -> str:
     """The first line of an error; where torchvision is what is missing, the version that fits the installed torch."""
-    words = str(error).strip()
-    reason = next((line.strip() for line in words.splitlines() if line.strip()), type(error).__name__)[:300]
-    missing = isinstance(error, ImportError) and "torchvision" in words.lower()
-    return f"{reason}; it needs torchvision: pip install {_fitting_torchvision()}" if missing else reason
-
-
-def _fitting_torchvision() -> str:
-    """torch 2.N goes with torchvision 0.(N+15), patch for patch; source: the table in torchvision's README."""
-    import torch
-
-    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-    return f"'torchvision==0.{minor + 15}.*'" if major == 2 else "torchvision"
+    missing = "torchvision" in str(error).lower() and find_spec("torchvision") is None
+    return first_line(error) + (f"; it needs torchvision: pip install {fitting_torchvision()}" if missing else "")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sparkles_eval.adapters.base import ModelOptions, Request, RequestQueue
 from sparkles_eval.adapters.local import base
 from sparkles_eval.adapters.local import device as local_machine
 from sparkles_eval.adapters.local.chat_template import ChatTemplate, load_template
+from sparkles_eval.adapters.local.checkpoint import (
+    CHECKPOINT_ARGS,
+    Checkpoint,
+    identity_settings,
+    load_weights,
+    read_checkpoint,
+    read_config,
+)
+from sparkles_eval.adapters.local.picture_settings import PICTURE_ARGS, PICTURE_PREFIX, read_picture_settings
 from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.core import Generation, Model
-from sparkles_eval.core.errors import AdapterError, TooLong, UserError
+from sparkles_eval.core.errors import AdapterError, TooLong
 from sparkles_eval.core.reply_parts import opens_reasoning
 
 if TYPE_CHECKING:
@@ -22,27 +30,19 @@ if TYPE_CHECKING:
     from transformers import BatchFeature, PreTrainedModel
 
 
-_ARGS: Mapping[str, str] = {**base.LOCAL_ARGS, "revision": "commit, tag or branch of a checkpoint on the hub"}
+_ARGS: Mapping[str, str] = {**base.LOCAL_ARGS, **CHECKPOINT_ARGS, **PICTURE_ARGS}
 _CHARACTERS_PER_TOKEN, _TOKENS_PER_IMAGE = 4, 256
 """Roughly; only sort requests."""
+_ALONE = frozenset({"minicpmv4_6", "minicpmv4_7"})
+"""Model types whose own code lets the pictures of a batch see each other: answers would depend on their neighbours."""
 _NEW_TOKENS = 1000
 """Of an answer, where nobody says how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the checkpoint is."""
-
-    name: str
-    revision: str | None
-    context: int | None = None
-    """Positions of the model, for prompt and answer together; None where its configuration does not say."""
 
 
 class Transformers(base.LocalAdapter):
     """One checkpoint. The processor is loaded at once, the weights by the first request."""
 
-    def __init__(self, setup: base.LocalConfig, place: _Place, template: ChatTemplate) -> None:
+    def __init__(self, setup: base.LocalConfig, place: Checkpoint, template: ChatTemplate) -> None:
         super().__init__(setup)
         self._place = place
         self._template = template
@@ -84,10 +84,7 @@ class Transformers(base.LocalAdapter):
         ready, opened, encoded = self._encoded(feed, requests)
         if encoded is None:
             return
-        inputs = encoded.to(model.device)
-        for name in ("pixel_values", "pixel_values_videos"):
-            if name in inputs:
-                inputs[name] = inputs[name].to(model.dtype)
+        inputs = encoded.to(model.device, dtype=model.dtype)  # of what are no whole numbers
         limits = self._limits(ready, encoded)
         tokenizer = self._template.tokenizer
         watch = GenerateHooks(feed, ready, tokenizer, inputs["attention_mask"], _ends(model), limits, opened)
@@ -152,72 +149,34 @@ class Transformers(base.LocalAdapter):
             return self._replicas[number]
 
     def _load(self, device: str) -> PreTrainedModel:
-        import torch
-        from transformers import AutoModelForImageTextToText
-
-        local_machine.quiet()
-        dtype = local_machine.torch_dtype(self._setup.dtype)
-        kwargs: dict[str, Any] = {"dtype": dtype, "revision": self._place.revision}
-        if self._setup.dtype in local_machine.QUANTISED:
-            kwargs |= local_machine.quantisation(self._setup.dtype, device, ["lm_head"])
-        try:
-            model: PreTrainedModel = AutoModelForImageTextToText.from_pretrained(
-                self._place.name, trust_remote_code=False, **kwargs
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise UserError(f"{self._place.name}: cannot be loaded: {_first_line(error)}") from error
-        if self._setup.dtype not in local_machine.QUANTISED:
-            model.to(torch.device(device))  # type: ignore[arg-type]  # the stub of a decorated method
-        return model.eval()  # type: ignore[no-any-return, no-untyped-call]
+        return load_weights(self._place, self._setup.dtype, device)
 
 
 def make(model: Model, options: ModelOptions) -> Transformers:
     """The adapter factory of kind `transformers`. Raises errors.UserError with the fix."""
-    args = ModelArguments(model.name, options, _ARGS)
-    place = _Place(model.model_id, args.text("revision") or model.settings.get("revision"))
-    config, commit, context = _config(place)
-    place = replace(place, context=context)
-    template = load_template(place.name, place.revision)
+    pictures = {name: "" for name, _ in options.args if name.startswith(PICTURE_PREFIX)}
+    args = ModelArguments(model.name, options, {**_ARGS, **pictures})
+    place, config, commit = read_config(read_checkpoint(model, args))
+    own_pictures = read_picture_settings(args, pictures, model.settings)
+    template = load_template(place, own_pictures)
     setup = base.read_local_config(model, options, args, _defaults(place))
+    if place.spread:
+        setup = replace(setup, devices=setup.devices[:1])
     settings = {name: value for name, value in setup.model.settings.items() if name != "device"}
-    folder = Path(place.name).expanduser()
-    settings |= {"dtype": setup.dtype, "model_type": config}
-    if folder.is_dir():
-        settings["weights"] = local_machine.folder_hash(folder)[:16]
-    else:
-        settings["revision"] = commit or "unknown"
+    settings |= {"dtype": setup.dtype, "model_type": config, **identity_settings(place, commit)}
+    settings |= {name: str(value) for name, value in own_pictures.items()}
     if not template.interleaves:
         settings["interleaved"] = "false"
-    named = replace(setup.model, model_id=folder.name if folder.is_dir() else model.model_id, settings=settings)
-    if folder.is_dir() and args.text("name") is None:
+    folder = place.folder
+    if config in _ALONE:
+        setup = replace(setup, model=replace(setup.model, limits=replace(setup.model.limits, batch_size=1)))
+    named = replace(setup.model, model_id=folder.name if folder else model.model_id, settings=settings)
+    if folder and args.text("name") is None:
         named = replace(named, name=f"{model.kind}/{folder.name}")
     return Transformers(replace(setup, model=named), place, template)
 
 
-def _config(place: _Place) -> tuple[str, str | None, int | None]:
-    """Type of the model, the commit that the name stands for now, and the model's positions."""
-    from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-
-    try:
-        config = AutoConfig.from_pretrained(place.name, revision=place.revision, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"transformers/{place.name}: no configuration of a known model there ({_first_line(error)}); "
-            "name a folder with a config.json, or a checkpoint on the hub that needs no code of its own"
-        ) from error
-    if config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
-        raise UserError(f"transformers/{place.name}: a {config.model_type} model does not answer images with text")
-    commit = getattr(config, "_commit_hash", None)
-    context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return (
-        str(config.model_type),
-        commit if isinstance(commit, str) else None,
-        context if isinstance(context, int) and context > 0 else None,
-    )
-
-
-def _defaults(place: _Place) -> Generation:
+def _defaults(place: Checkpoint) -> Generation:
     from transformers import GenerationConfig
 
     try:
@@ -233,7 +192,3 @@ def _ends(model: PreTrainedModel) -> frozenset[int]:
     found = settings.eos_token_id
     numbers = found if isinstance(found, list) else [found]
     return frozenset(number for number in numbers if isinstance(number, int))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300]
