@@ -240,7 +240,7 @@ def test_without_the_server_library_the_mend_is_named(monkeypatch: pytest.Monkey
 PROGRAM = """
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from sparkles_eval.viewer import web
+from sparkles_eval.viewer import web_server as web
 async def home(request): return PlainTextResponse("here")
 make = lambda token, host, port: web.application([Route("/", home)], token=token, host=host, port=port)
 web.serve(make, HOST, 0, open_browser=False)
