@@ -68,7 +68,8 @@ def test_a_thinking_model_that_the_limit_cuts_says_so_in_one_line(tmp_path: Path
     assert (line.kind, line.level, line.count, line.of) == ("cut", "alarm", 12, 12)
     assert line.text == (
         "12 of 12 replies were cut off at the token limit (max_tokens=500), 12 of them while still reasoning, before "
-        "any answer; give them room: --generation max_tokens=2000"
+        "any answer; give them room: --generation max_tokens=2000, "
+        "or beside the answer's own limit --model-arg reasoning_tokens=4096"
     )
     assert loud_lines(found) == [f"openai/m on pairs: {line.text}"]
 

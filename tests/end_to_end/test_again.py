@@ -102,7 +102,7 @@ def test_a_kill_in_the_middle_neither_asks_endlessly_nor_loses_anything(server: 
     assert server.stats().requests == ITEMS - before, "each is asked once more, and the same command goes on"
     assert rows(store, "SELECT count(*) FROM responses") == [(2 * ITEMS,)]
     here(*command)
-    assert server.stats().requests == 2 * ITEMS - before, "a new command is a new wish to ask"
+    assert server.stats().requests == 2 * ITEMS - before, "the same command asks anew once it has come to its end"
     verified(store)
 
 
@@ -220,5 +220,5 @@ def test_bundles_and_merging(server: LoopbackServer, store: Path, tmp_path: Path
 
 
 def test_it_is_not_estimated(server: LoopbackServer, store: Path) -> None:
-    with pytest.raises(UserError, match="--estimate does not count what --again asks"):
+    with pytest.raises(UserError, match="--estimate does not count what --again requests"):
         here(*arguments(server, store, "--again", "cut", "--estimate"))
