@@ -178,7 +178,7 @@ def import_data(
         made = import_nlvr1(file, images, out, split, skip_bad=skip_bad)
         _print_problems(made.problems)
         say(f"task    {made.folder}  {made.samples:,} samples")
-        say(f"next    sparkles-eval run --task {made.folder} --data-root {images} --model baseline/chance")
+        say(f"next    sparkles-eval run --task {made.folder} --model baseline/chance")
         return
     from sparkles_eval.data.dialogues.leakage import read_evaluations
     from sparkles_eval.data.sources.import_datasets import convert_conversations, write_records

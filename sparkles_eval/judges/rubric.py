@@ -27,7 +27,7 @@ from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard
 from sparkles_eval.judges.expected import CANARY, Expected
 from sparkles_eval.judges.parsing import parser
 from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
-from sparkles_eval.tasks.prompts import Markers, compile_template, render
+from sparkles_eval.tasks.prompts import Markers, compile_template, render, trimmed
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"
 """Of canaries: no vowels, so that none is a word; no digits, so that none reads like points."""
@@ -157,6 +157,7 @@ class RubricJudge:
         self._variant = rubric.variant
         self._where = rubric.where
         self._structured = structured and rubric.variant.structured
+        self._source = rubric.source
         self._template = compile_template(rubric.source, rubric.where)
         self._parser = parser(rubric.variant.parser)
         self._card = self._make_card(rubric, model, generation)
@@ -245,7 +246,7 @@ class RubricJudge:
             "fields": dict(sample.fields),
         }
         where = f"{self._where}, sample {sample.id}"
-        pieces = page.markers.cut(render(self._template, where, names).strip())
+        pieces = page.markers.cut(trimmed(self._source, render(self._template, where, names)))
         placed = [piece for piece in pieces if isinstance(piece, int)]
         if sorted(placed) != list(range(len(page.pictures) if self._spec.sees == "images" else 0)):
             raise ContentError(

@@ -73,6 +73,15 @@ def render(template: Template, where: str, names: Mapping[str, object]) -> str:
         raise ContentError(f"{where}: {str(error).rstrip('.')}; the names that it may use are {known}") from None
 
 
+VERBATIM = "{# Published prompt, byte for byte,"
+"""How a template begins whose blanks round the text are the published prompt's own."""
+
+
+def trimmed(source: str, text: str) -> str:
+    """What a template gave, without the blanks round it, which are its file's; a verbatim one keeps its own."""
+    return text if source.startswith(VERBATIM) else text.strip()
+
+
 RENDERER = 1
 """Counted up when the same template would give other text; part of every prompt's hash."""
 
@@ -83,6 +92,7 @@ class JinjaPrompt:
     def __init__(self, source: str, *, name: str, system: str | None = None) -> None:
         """Raises errors.ContentError with the line of a syntax mistake."""
         self.name = name
+        self._source = source
         self._template = compile_template(source, name)
         self._system = None if system is None else compile_template(system, f"system text of {name}")
         self._hash = fingerprint(["prompt", RENDERER, source, system])
@@ -116,7 +126,7 @@ class JinjaPrompt:
         names = _shared_names(sample) | {"content": content, "images": shown, "turn": number}
         names["options"] = list(sample.options_at(number))
         where = f"{self.name}, sample {sample.id}"
-        rendered = render(self._template, where, names).strip()
+        rendered = trimmed(self._source, render(self._template, where, names))
         pieces = markers.cut(rendered)
         _placed_once([piece for piece in pieces if isinstance(piece, int)], len(images), where, number)
         parts = tuple(images[piece] if isinstance(piece, int) else Text(piece) for piece in pieces if piece != "")

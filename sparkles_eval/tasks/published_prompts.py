@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.tasks.prompts import VERBATIM
 
 FILE = "evaluate.py"
 _IMAGE = "<Img><ImageHere></Img>"
-_MARK = "{# Published prompt, imported by sparkles-eval"
+_MARK = "{# Published prompt,"
 _LARGEST = 5_000_000
 """Bytes of a source file that is read; the published one has about 20 thousand."""
 
@@ -63,10 +64,7 @@ def import_published(checkout: Path, out: Path) -> list[Path]:
     source = source / FILE if source.is_dir() else source
     text = _read(source)
     tree = _parse(text, source)
-    header = f"{_MARK} from {FILE}, SHA-256 {hashlib.sha256(text).hexdigest()[:16]} #}}\n"
-    made = {
-        out.expanduser() / want.out: header + _template(_constant(tree, want, source), want, source) for want in _WANTED
-    }
+    made = {out.expanduser() / want.out: _file(_constant(tree, want, source), want, source, text) for want in _WANTED}
     for path in made:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
             raise UserError(f"{path} is there already and was not imported; move it away or take another folder")
@@ -145,6 +143,15 @@ def _text(value: ast.expr, where: str) -> str:
         else:
             raise ContentError(f"{where} is not a constant text; nothing is run to find out what it is")
     return "".join(pieces)
+
+
+def _file(prompt: str, want: _Wanted, path: Path, source: bytes) -> str:
+    """The template's file: where it comes from, and the prompt to the last blank."""
+    blanks = prompt != prompt.strip()
+    mark = VERBATIM if blanks else _MARK
+    header = f"{mark} imported by sparkles-eval from {FILE}, SHA-256 {hashlib.sha256(source).hexdigest()[:16]} #}}\n"
+    # Jinja leaves the last line break of a template out.
+    return header + _template(prompt, want, path) + ("\n" if prompt.endswith("\n") else "")
 
 
 def _template(text: str, want: _Wanted, path: Path) -> str:

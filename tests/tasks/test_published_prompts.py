@@ -75,6 +75,24 @@ def test_the_judge_prompt_is_used_over_content(tmp_path: Path) -> None:
     )
 
 
+def test_a_published_prompt_keeps_the_blanks_round_it_to_the_byte(tmp_path: Path) -> None:
+    source = SOURCE.replace('"""Images {images}', '"""\n  Images {images}').replace(
+        '{A2} [[5]]"""', '{A2} [[5]]\n\n"""'
+    )
+    source = source.replace('\nEnd."""', '\nEnd. \n"""')
+    files = import_published(checkout(tmp_path, source), tmp_path / "own")
+    assert asked(files[0], "caption").endswith("{# #}\nEnd. \n")
+    model = Model("openai/gpt-4", "openai", "gpt-4")
+    judge = load_judge("sparkles", protocol="paper", adapter_model=model, content=(tmp_path / "own",))
+    one = Turn((Text("See IMAGE#1"), picture(1, "a dog"), Text("?")))
+    (call,) = judge.calls(AnsweredSample(Sample("s", (one, Turn((Text("More?"),)))), ("Yes", "No")))
+    assert call.conversation is not None
+    original = "\n  Images {images}\nQ1 {Q1} / A1 {A1} / Q2 {Q2} / A2 {A2} [[5]]\n\n"
+    records = [{"image_id": 1, "caption": "a dog"}]
+    expected = original.format(images=records, Q1="See IMAGE#1?", A1="Yes", Q2="More?", A2="No")
+    assert call.conversation.messages[0].text == expected
+
+
 def test_the_import_can_be_repeated_but_overwrites_nothing_else(tmp_path: Path) -> None:
     own = tmp_path / "own"
     first = import_published(checkout(tmp_path), own)

@@ -119,7 +119,7 @@ def _quantised(place: Checkpoint, settings: Any) -> str:
     """How the weights are rounded. Raises errors.UserError, naming the library, where they cannot be read here."""
     if not settings:
         return ""
-    from transformers.quantizers import AutoHfQuantizer
+    from transformers.quantizers.auto import AutoHfQuantizer
 
     try:
         quantiser: Any = AutoHfQuantizer.from_config(settings, pre_quantized=True)

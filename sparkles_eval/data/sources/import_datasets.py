@@ -1,7 +1,4 @@
-"""Imports other data sets: NLVR (Suhr et al.
-
-2017) as a task, conversation files of LLaVA and SVIT as training records.
-"""
+"""Imports other data sets: NLVR of 2017 as a task, conversation files of LLaVA and SVIT as training records."""
 
 from __future__ import annotations
 
@@ -26,6 +23,8 @@ from sparkles_eval.tasks.loaders.common import read_rows
 from sparkles_eval.tasks.spec import FILE, valid_name
 from sparkles_eval.tasks.validation import Foreign, Name
 
+_ORDERS = 6
+"""Pictures of one scene: its three boxes in each order."""
 _PROMPT = """{{ content }}
 
 Is this statement about the picture true? "{{ sentence }}"
@@ -52,8 +51,10 @@ class ImportedTask:
 def import_nlvr1(
     annotations: Path, images: Path, out: Path, split: str = "dev", *, skip_bad: bool = False
 ) -> ImportedTask:
-    """Write the task's folder: task.yaml, prompt, samples. The pictures stay where they are: --data-root names them.
+    """Write the task's folder: task.yaml, prompt, samples. The pictures stay where they are, and task.yaml says where.
 
+    Each statement is asked about every picture in all six orders of its boxes, as the official metric counts them: the
+    share of right answers, and of statements with none but right ones (`metrics_images.py` of the data set).
     Raises errors.DataError with every problem (with `skip_bad` the sound statements are written all the same),
     errors.ContentError where nothing is left, and errors.UserError where `out` exists or cannot be one.
     """
@@ -66,44 +67,45 @@ def import_nlvr1(
     problems = list(found.problems)
     lines: list[str] = []
     for place, row in found.rows:
-        name = f"{split}-{row.identifier}-0.png"
-        homes = [name, f"{row.directory}/{name}"]
-        file = next((home for home in homes if folder.has(home)), homes[-1])
-        picture = folder.read(file)
-        if isinstance(picture, str):
-            problems.append(Problem(f"{row.identifier} ({place})", picture))
-            continue
-        sample = {
-            "id": f"{split}-{row.identifier}",
-            "images": [file],
-            "fields": {"sentence": row.sentence},
-            "options": ["True", "False"],
-            "target": row.label.capitalize(),
-            "group": row.identifier.split("-")[0],
-            "cluster": row.identifier.split("-")[0],
-        }
-        lines.append(json.dumps(sample, ensure_ascii=False))
+        statement = row.identifier.split("-")[0]
+        for order in range(_ORDERS):
+            name = f"{split}-{row.identifier}-{order}.png"
+            homes = [name, f"{row.directory}/{name}"]
+            file = next((home for home in homes if folder.has(home)), homes[-1])
+            picture = folder.read(file)
+            if isinstance(picture, str):
+                problems.append(Problem(f"{row.identifier} ({place})", picture))
+                continue
+            sample = {
+                "id": f"{split}-{row.identifier}-{order}",
+                "images": [file],
+                "fields": {"sentence": row.sentence},
+                "options": ["True", "False"],
+                "target": row.label.capitalize(),
+                "group": statement,
+                "cluster": statement,
+            }
+            lines.append(json.dumps(sample, ensure_ascii=False))
     if problems and not skip_bad:
         raise DataError(str(annotations), problems, "fix them, or leave these statements out with --skip-bad")
     if not lines:
         raise ContentError(f"{annotations}: none of its {len(found.rows)} statements has its picture in {images}")
     write_output(out / "samples.jsonl", ("\n".join(lines) + "\n").encode())
     write_output(out / "prompt.md.j2", _PROMPT.encode())
-    write_output(out / FILE, yaml.safe_dump(_spec(out.name, split), sort_keys=False).encode())
+    write_output(out / FILE, yaml.safe_dump(_spec(out.name, split, images), sort_keys=False).encode())
     return ImportedTask(out, len(lines), tuple(problems))
 
 
-def _spec(name: str, split: str) -> dict[str, object]:
+def _spec(name: str, split: str, images: Path) -> dict[str, object]:
     return {
         "name": name,
-        "version": 1,
+        "version": 2,  # 1 had the first order of the boxes alone
         "title": f"NLVR (2017), {split}",
         "description": "Statements that people wrote about pictures of three boxes with coloured shapes.",
         "loader": "jsonl",
-        "needs_data_root": True,
-        "args": {"samples": "samples.jsonl", "images": "."},
+        "args": {"samples": "samples.jsonl", "images": str(images.expanduser().resolve())},
         "protocols": {"strict": {"prompt": "prompt.md.j2", "answer": "strict", "generation": {"temperature": 0}}},
-        "metrics": ["accuracy", "validity"],
+        "metrics": ["accuracy", "consistency", "validity"],
         "homepage": "https://lil.nlp.cornell.edu/nlvr/",
         "licence": "CC BY 4.0 (Suhr et al. 2017)",
     }

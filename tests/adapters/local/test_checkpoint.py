@@ -126,6 +126,31 @@ def test_quantised_weights_are_refused_at_once_with_the_library_that_reads_them(
         loaded(changed)
 
 
+def test_fp8_weights_are_read_and_computed_with_their_scales_on_a_cpu(changed: Path, images: list[Image]) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    stored: dict[str, Any] = {}
+    for name, weight in load_file(changed / "model.safetensors").items():
+        if ".layers." in name and name.endswith("proj.weight"):
+            scale = weight.abs().max() / 448  # the largest number of the format
+            stored |= {name: (weight / scale).to(torch.float8_e4m3fn), f"{name}_scale_inv": scale.reshape(1, 1)}
+        else:
+            stored[name] = weight
+    before = cast("Any", loaded(changed)._replica(0)).state_dict()
+    save_file(stored, changed / "model.safetensors", metadata={"format": "pt"})
+    rounded = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+    rounded["modules_to_not_convert"] = ["lm_head", "visual"]
+    change(changed / "config.json", quantization_config=rounded)
+    model = loaded(changed)
+    assert model.model.settings["quantised"] == "fp8"
+    after = cast("Any", model._replica(0)).state_dict()
+    (name,) = (name for name in before if name.endswith("layers.1.mlp.down_proj.weight"))
+    error = (after[name].float() - before[name].float()).abs().max() / before[name].abs().max()
+    assert 0 < error < 0.07
+    assert len(answers(model, images)) == 3
+
+
 def test_attention_code_is_part_of_the_identity_and_an_unknown_one_is_refused(qwen: Path, images: list[Image]) -> None:
     eager = loaded(qwen, attn="eager")
     assert eager.model.settings["attn"] == "eager" and eager.model.identity != loaded(qwen).model.identity

@@ -124,11 +124,12 @@ def test_pictures_that_an_evaluation_asks_about_are_left_out(tmp_path: Path, ima
     assert [record["tgt_imgs"] for record in found.records] == [[{"image_id": "000000045678"}]]
 
 
-def test_boxes_become_a_task(tmp_path: Path) -> None:
+def test_boxes_become_a_task_with_every_order_of_them(tmp_path: Path) -> None:
     images = tmp_path / "images"
     (images / "3").mkdir(parents=True)
-    (images / "3" / "dev-10-0-0.png").write_bytes(picture(0))
-    (images / "dev-11-1-0.png").write_bytes(picture(1))
+    for order in range(6):
+        (images / "3" / f"dev-10-0-{order}.png").write_bytes(picture(0))
+        (images / f"dev-11-1-{order}.png").write_bytes(picture(1))
     rows = [
         {"identifier": "10-0", "sentence": "There is a box.", "label": "true", "directory": "3"},
         {"identifier": "11-1", "sentence": "There is none.", "label": "false", "directory": 4},
@@ -139,12 +140,15 @@ def test_boxes_become_a_task(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"missing file 4/dev-12-1-0\.png(.|\n)*--skip-bad"):
         import_nlvr1(file, images, tmp_path / "boxes")
     made = import_nlvr1(file, images, tmp_path / "boxes", skip_bad=True)
-    assert made.samples == 2 and [problem.what for problem in made.problems] == ["missing file 4/dev-12-1-0.png"]
-    task = load_task(str(made.folder), data_root=images)
-    assert [(sample.id, sample.target, sample.group) for sample in task.samples] == [
-        ("dev-10-0", "True", "10"),
-        ("dev-11-1", "False", "11"),
-    ]
+    assert made.samples == 12
+    assert [problem.what for problem in made.problems] == [f"missing file 4/dev-12-1-{order}.png" for order in range(6)]
+    task = load_task(str(made.folder))  # its pictures are known without --data-root
+    assert task.metrics == ("accuracy", "consistency", "validity")
+    assert [sample.id for sample in task.samples[:6]] == [f"dev-10-0-{order}" for order in range(6)]
+    assert {(sample.target, sample.group, sample.cluster) for sample in task.samples} == {
+        ("True", "10", "10"),
+        ("False", "11", "11"),
+    }
     parts = task.prompt.conversation(task.samples[0], ()).messages[0].parts
     assert parts[0] == task.samples[0].images[0] and "There is a box." in str(parts[1])
     with pytest.raises(UserError, match="is there already"):
@@ -162,5 +166,5 @@ def test_boxes_become_a_task(tmp_path: Path) -> None:
 def test_the_real_boxes(shared_data: Path, tmp_path: Path) -> None:
     root = shared_data / "nlvr1_dev"
     made = import_nlvr1(root / "dev.json", root / "images", tmp_path / "boxes", skip_bad=True)
-    task = load_task(str(made.folder), data_root=root / "images")
-    assert len(task.samples) == made.samples == 165
+    task = load_task(str(made.folder))
+    assert len(task.samples) == made.samples == 165, "only the first order of the boxes is there"
