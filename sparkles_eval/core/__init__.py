@@ -1,6 +1,6 @@
-"""The nouns of sparkles-eval: small frozen records that travel between all other rooms.
+"""The records that every other package uses (sample, model, run, score, ...), and helpers for files, text and errors.
 
-Knows nothing of files, models, judges or tables. Records change by `dataclasses.replace` only.
+Records are frozen: `dataclasses.replace` makes a changed copy. Nothing here imports another package of the program.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads amounts that come over the network: counts of tokens. What is out of bounds is unknown.
+"""Reads token counts that come over the network. A value out of bounds is unknown.
 
-A provider's numbers decide nothing about an answer, so a strange one (3.5 tokens, "n/a", 2**64, -5) never costs a
-reply: it is read as None, which every table shows as unknown.
+A provider's numbers decide nothing about an answer, so an impossible one (3.5 tokens, "n/a", 2**64, -5) never discards
+a reply: it is read as None, which every table shows as unknown.
 """
 
 from __future__ import annotations

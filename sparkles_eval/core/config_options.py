@@ -1,7 +1,7 @@
-"""What a field of a config record is as an option of the command line, said beside the field.
+"""Declares a config record's field as an option of the command line, next to the field itself.
 
-A record's field is `Annotated[type, Option(...)]`, of which `cli.commands` makes the option. Records need no library of
-the command line for that. Options that several records share stand below.
+A field is `Annotated[type, Option(...)]`; `cli.commands` makes the option from it, so that records need no command-line
+library. Options that several records share are defined below.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HelpSection: TypeAlias = Literal[
     "Extensions",
     "Output",
 ]
-"""Titles of the parts of a `--help`, in their order; "" for arguments and what stands in no part."""
+"""Section titles of a `--help` in their order; "" for arguments and options without a section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,24 @@ class Option:
     """Such as "--task -t", or "--x/--no-x" for a flag with its opposite; "" for `--` and the field's name."""
     section: HelpSection = ""
     metavar: str | None = None
-    """What stands for the value in the help; by default its type."""
+    """Name of the value in the help; by default its type."""
     low: float | None = None
     high: float | None = None
     """Bounds of a number, both allowed."""
     argument: bool = False
     """A positional argument instead of an option."""
     scale: float = 1
-    """Units of the option in one of the field's: 100 for a field that is a share and an option in per cent."""
+    """How many units of the option make one of the field: 100 for a share that the option takes in per cent."""
     inverted: bool = False
-    """A flag that turns off what the field has on: `--no-report` for the field `report`."""
+    """True for a flag that switches the field off: `--no-report` for the field `report`."""
     read: Callable[[Any], object] | None = None
-    """Makes the field's value of the option's; called only where the option is given."""
+    """Converts the option's value to the field's; called only where the option is given."""
     given: object = None
-    """Type of the option's value where `read` makes another one of it."""
+    """Type of the option's value where `read` converts it."""
 
 
 def _load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Load plugin files as soon as the option is read, so that what they register is there for everything after it."""
+    """Load plugin files as soon as the option is read, so that later options can name what they register."""
     from sparkles_eval.core.plugins import load_plugin
 
     for path in paths:

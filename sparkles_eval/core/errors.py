@@ -1,4 +1,4 @@
-"""Every error that sparkles-eval raises on purpose."""
+"""The errors that sparkles-eval raises on purpose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SparklesError(Exception):
-    """Root of the tree."""
+    """Base class of all of them."""
 
 
 class UserError(SparklesError):
@@ -20,12 +20,12 @@ class UserError(SparklesError):
 
 
 class ContentError(UserError):
-    """A content folder or file (task, judge, adapter, report) is missing or says something it cannot mean."""
+    """A content folder or file (task, judge, adapter, report) is missing or has a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with the data: the item's id ("" for the whole) and what to look at."""
+    """One fault of the data: the item's id ("" for the data as a whole) and what is wrong with it."""
 
     item: str
     what: str
@@ -44,11 +44,11 @@ class DataError(UserError):
 
 
 class StoreError(UserError):
-    """The store file is not ours, is newer than this version, or cannot be written."""
+    """The store file is not one of sparkles-eval, is newer than this version, or cannot be written."""
 
 
 class MissingExtra(UserError):
-    """An optional part of sparkles-eval is needed that is not installed."""
+    """A feature needs an optional part of sparkles-eval that is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional part: pip install 'sparkles-eval[{extra}]'")
@@ -70,7 +70,7 @@ class AdapterError(SparklesError):
 
 
 class Transient(AdapterError):
-    """Worth another attempt. `retry_after` is in seconds, None where the provider did not say."""
+    """Another attempt may succeed. `retry_after` is in seconds, None where the provider did not say."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, status_code: int | None = None) -> None:
         super().__init__(message, status_code=status_code)
@@ -85,11 +85,11 @@ class RateLimited(Transient):
 
 
 class RequestAdjusted(Transient):
-    """The provider told how it wants to be asked, and the adapter does so from now on. The message says what."""
+    """The provider refused a parameter; the adapter changes its requests from now on. The message says how."""
 
 
 class Unreadable(Transient):
-    """The server replied, and what it said cannot be read. Another attempt costs as much again: one is enough."""
+    """The server's reply cannot be read. It is tried once more only, since every attempt is paid for."""
 
 
 class TimedOut(Transient):
@@ -97,7 +97,7 @@ class TimedOut(Transient):
 
 
 class OutOfMemory(Transient):
-    """A local model had too many rows at once. The engine gives it fewer and asks again."""
+    """A local model ran out of memory. The engine asks again with a smaller batch."""
 
 
 class Rejected(AdapterError):

@@ -35,13 +35,13 @@ def sha256_file(path: Path) -> str:
 
 @contextmanager
 def replacing(out: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A path that the block writes a file to; it takes the place of `out` where the block ends well.
+    """Yield a temporary path for the block to write; the file replaces `out` once the block succeeds.
 
-    A reader sees the old file or the new one, never a part; two processes may write the same file. The block's file
-    stands beside `out` (same file system) under a name of its own and is removed where the block fails. Permissions
-    are those of the file that is replaced, else what the umask leaves. A link is followed; a device or pipe, which
-    cannot be replaced, is written into. With `durable` the bytes are on the disk before the name is: for what cannot
-    be made again (bundles, checkpoints, downloads), not for caches and pages.
+    A reader sees the old file or the new one, never a part; two processes may write the same file. The temporary file
+    is in the folder of `out` (same file system) and is removed if the block fails. It gets the permissions of the file
+    that it replaces, else those of the umask. A link is followed; a device or pipe cannot be replaced and is written
+    to directly. With `durable` the bytes are on the disk before the name is: for what cannot be made again (bundles,
+    checkpoints, downloads), not for caches and pages.
 
     Raises OSError.
     """
@@ -98,9 +98,9 @@ def write_output(out: Path, data: bytes | str, fix: str = "name another place", 
 
 @contextmanager
 def replacing_folder(out: Path) -> Iterator[Path]:
-    """An empty folder that the block fills; it takes the place of `out` where the block ends well. Raises OSError.
+    """Yield an empty folder for the block to fill; it replaces `out` once the block succeeds. Raises OSError.
 
-    An earlier folder is moved aside first and comes back where the new one cannot take its place.
+    An earlier folder is moved aside first, and moved back if the new one cannot be put in its place.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(f".{out.name}.new")

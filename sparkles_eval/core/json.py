@@ -1,6 +1,6 @@
-"""Samples and conversations as JSON and back, images by their hash.
+"""Converts samples and conversations to JSON and back; an image is written as its SHA-256.
 
-The one written form, for keys, store and exports.
+Keys, the store and exports all use this form.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _turn_json(turn: Turn) -> JSON:
 
 
 def _where_given(lists: Mapping[str, list[str]]) -> dict[str, JSON]:
-    """What was added to the form later: left out where it is empty, so that older samples keep their hashes."""
+    """Lists that later versions added; empty ones are left out, so that older samples keep their hashes."""
     return {name: list(values) for name, values in lists.items() if values}
 
 
 def sample_json(sample: Sample) -> JSON:
-    """Everything of a sample; images as {"image": sha256, "id", "caption"} at their words."""
+    """All of a sample as JSON; an image is {"image": sha256, "id", "caption"} at its place among the words."""
     return {
         "id": sample.id,
         "turns": [_turn_json(turn) for turn in sample.turns],
@@ -66,7 +66,7 @@ def sample_json(sample: Sample) -> JSON:
 
 
 def sample_key(sample: Sample) -> str:
-    """Content address of a sample: everything a model or judge could see of it, images by their bytes."""
+    """Hash of everything that a model or judge could see of a sample, images by their bytes."""
     return fingerprint(sample_json(sample))
 
 
@@ -86,9 +86,9 @@ def question_of(sample: Any) -> str:
 def conversation_json(conversation: Conversation, *, upright: bool = True) -> JSON:
     """What a model was asked: {"system", "messages": [{"role", "parts": [text | {"image": sha256}]}]}.
 
-    Ids and captions of images are left out: the model does not see them, so they may not change a request's key. A
-    picture that the reading of core.pictures changes says so as `reading`, unless the model sees no such reading
-    (`upright` False).
+    Ids and captions of images are left out: the model does not see them, so they must not change a request's key. An
+    image that core.pictures changes while reading (turns upright, ...) has the entry `reading`, unless the model gets
+    it unchanged (`upright` False).
     """
 
     def part(piece: Part) -> JSON:

@@ -17,9 +17,9 @@ class Prices:
     date: str | None = None
     source: str | None = None
     cached_input: float | None = None
-    """For input tokens that the provider had in its cache; where it is None they cost as all others do."""
+    """For input tokens that the provider had in its cache; None: they cost as much as other input tokens."""
     reasoning: float | None = None
-    """For output tokens that were reasoning; where it is None they cost as all others do."""
+    """For output tokens that were reasoning; None: they cost as much as other output tokens."""
 
     def cost(self, usage: Usage) -> float | None:
         """Dollars of one request, or None where a price or a count is unknown."""
@@ -35,13 +35,13 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a model can take. The engine and the adapters refuse what exceeds them; nothing is silently cut."""
+    """What a model accepts. The engine and the adapters refuse what exceeds it; nothing is silently cut."""
 
     max_images: int | None = None
     max_connections: int = 64
     """Requests in flight at the most, unless the user names another number."""
     batch_size: int = 1
-    """Conversations answered together by a local model; 1 for what answers one at a time."""
+    """Batch size: conversations that a local model answers together; 1 for a model that answers one at a time."""
     max_image_edge: int | None = None
     """Pixels; an image with a longer edge is resized to it before it is sent."""
     max_image_bytes: int | None = None
@@ -51,25 +51,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Who answers: an adapter kind, the provider's model id, and everything that may change its answers.
+    """A model that answers: its adapter kind, the provider's model id, and everything that may change its answers.
 
     `settings` are the adapter's own answer-changing settings (base_url, field names, dtype, ...), as text; they are
     part of the request key and of the run's identity. Limits and prices are not.
     """
 
     name: str
-    """How tables name it, such as "openai/gpt-4o"."""
+    """Its name in tables, such as "openai/gpt-4o"."""
     kind: str
     model_id: str
     settings: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
     prices: Prices = Prices()
     free: bool = False
-    """True for what runs without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
+    """True for a model without a bill (baselines, replay, local weights): its cost is 0, not unknown."""
     reads_sample: bool = False
-    """True for what looks at the sample itself (baselines, replay): its request key then covers the sample too."""
+    """True for a model that reads the sample itself (baselines, replay): request keys then cover the sample too."""
     upright: bool = True
-    """False for what reads pictures as its published code did, by a bare conversion to RGB: keys name no reading."""
+    """False for a model that reads images as its published code did, by a bare conversion to RGB."""
 
     @property
     def identity(self) -> str:
@@ -78,16 +78,16 @@ class Model:
 
     @property
     def sees_upright(self) -> bool:
-        """True where pictures reach the model by the reading of core.pictures, which keys then name."""
+        """True where the model gets images as core.pictures reads them; request keys then say so."""
         return self.upright and not self.reads_sample
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One model on one task under one protocol. The same asking has the same id, so asking again resumes.
+    """One model on one task under one protocol. The same settings give the same id, so a repeated command resumes.
 
-    `id` is a hash of all the other fields but `total` (which `data_hash` implies): the run's identity. Judges are no
-    part of it, they can be added at any time; each score carries its judge's fingerprint.
+    `id` is a hash of all other fields except `total` (which `data_hash` implies). Judges are not part of it, since
+    they can be added at any time; each score carries its judge's fingerprint.
     """
 
     task: str
@@ -104,11 +104,11 @@ class Run:
     total: int
     """Samples asked (before epochs): the denominator of every coverage."""
     variant: str = ""
-    """How the task was altered on purpose ("images=dropped", "history=reference"); "" as it is."""
+    """How the task was altered on purpose ("images=dropped", "history=reference"); "" where it was not."""
 
     @property
     def identity(self) -> dict[str, JSON]:
-        """What two runs must share to be compared, but for the model."""
+        """What two runs must share to be compared, apart from the model."""
         return {
             "task": self.task,
             "task_version": self.task_version,

@@ -1,4 +1,4 @@
-"""Names as people and addresses use them: one style for a judge in tables, one for commands, one slug for addresses."""
+"""Writes the name of a judge for tables and for commands, and any name as part of an address (a slug)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 class NamedJudge(Protocol):
-    """A judge that has a name and, where it asks one, a model."""
+    """A judge's name, and its model where it asks one."""
 
     @property
     def name(self) -> str: ...
@@ -21,20 +21,20 @@ class NamedJudge(Protocol):
 
 
 def judge_name(judge: NamedJudge) -> str:
-    """A judge in tables and texts: NAME (MODEL), or NAME where it asks no model."""
+    """The judge's name in tables and texts: NAME (MODEL), or NAME where it asks no model."""
     return f"{judge.name} ({judge.model})" if judge.model else judge.name
 
 
 def judge_label(judge: NamedJudge) -> str:
-    """A judge as options take it: NAME@MODEL, or NAME where it asks no model."""
+    """The judge's name in options: NAME@MODEL, or NAME where it asks no model."""
     return f"{judge.name}@{judge.model}" if judge.model else judge.name
 
 
 def slug(name: str) -> str:
     """A name as part of an address: 'openai/gpt-4o' is 'openai--gpt-4o'. The same name always gives the same slug.
 
-    Where characters are lost (or case, which some file systems do not keep apart) six digits of a hash tell names
-    apart.
+    Where characters are lost (or upper case, which some file systems ignore), six digits of a hash keep the names
+    distinct.
     """
     made = name.replace("/", "--")
     if _PLAIN.fullmatch(made) and "--" not in name and len(made) <= 80 and not made.endswith("."):

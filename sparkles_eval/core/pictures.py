@@ -1,7 +1,7 @@
-"""The picture that a person sees: the one reading of picture files that models, training, hashes and pages share.
+"""Decodes a picture as a person sees it; models, training, hashes and pages all use this reading.
 
-Upright (EXIF orientation applied), the first frame of an animation, 8 bits a channel with 16-bit values scaled, colours
-in sRGB, and what is transparent laid on white. Sources: EXIF 2.32 (orientation), the ICC profile itself through lcms2.
+The result is upright (EXIF orientation applied), the first frame of an animation, 8 bits a channel (16-bit values are
+scaled), in sRGB, with transparent parts on white. Sources: EXIF 2.32 (orientation), the ICC profile through lcms2.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     import PIL.Image
 
 READING = "seen@1"
-"""Name and version of this reading. It is part of a request's key where it changed a picture of the request."""
+"""Name and version of this reading. It is part of a request's key where it changes a picture of the request."""
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
-"""The only decoders that are tried: each is opened to hostile files."""
+"""The only decoders that are tried, since each is exposed to hostile files."""
 UNREADABLE = (OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, struct.error)
-"""What decoding a damaged or hostile picture raises; Pillow's errors are subclasses, but for DecompressionBombError."""
+"""What decoding a damaged or hostile picture raises, apart from Pillow's DecompressionBombError."""
 
 _ORIENTATION = 0x0112
 _SAME = 3
-"""Levels (of 256) by which the colours of a profile may differ from sRGB's and still count as the same."""
+"""Levels (of 256) by which a profile's colours may differ from sRGB and still count as the same."""
 
 
 class PictureFile(Protocol):
-    """What is known of a picture's file without opening it; records.Image is one."""
+    """What is known of a picture's file without opening it, as in core.samples.Image."""
 
     @property
     def sha256(self) -> str: ...
@@ -45,14 +45,14 @@ class PictureFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What decoding a picture showed. `wrong`: why it cannot be decoded, or ""; `odd`: what the reading changed."""
+    """What decoding a picture showed. `wrong`: why it cannot be decoded, or ""; `odd`: what this reading changes."""
 
     wrong: str = ""
     odd: tuple[str, ...] = ()
 
 
 def decode(data: bytes) -> PIL.Image.Image:
-    """The picture in these bytes as a person sees it, in mode RGB. Raises ValueError where it cannot be decoded."""
+    """The picture in these bytes as a person sees it, in mode RGB. Raises ValueError if it cannot be decoded."""
     import PIL.Image
 
     try:
@@ -94,7 +94,7 @@ def upright(opened: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def examine(data: bytes) -> Examined:
-    """Decode a picture to its last row and say what is wrong with it, and what the reading changes in it."""
+    """Decode a whole picture and report what is wrong with it and what this reading changes in it."""
     import PIL.Image
 
     try:
@@ -109,21 +109,21 @@ def examine(data: bytes) -> Examined:
 
 
 _known: dict[str, Examined] = {}
-"""By SHA-256. A picture never changes what it is, so nothing here goes out of date."""
+"""By SHA-256, so that nothing here goes out of date."""
 
 
 def known(sha256: str) -> Examined | None:
-    """What was found of a picture before, in this process or (see `remember`) another."""
+    """What `examine` found in this picture earlier, in this process or (see `remember`) another."""
     return _known.get(sha256)
 
 
 def remember(sha256: str, found: Examined) -> None:
-    """Keep what was found of a picture, for `known` and `examined`."""
+    """Keep what `examine` found in a picture, for `known` and `examined`."""
     _known[sha256] = found
 
 
 def examined(image: PictureFile, data: bytes | None = None) -> Examined:
-    """`examine` of a picture's file, once a process. A file that is gone or has changed counts as sound and plain.
+    """Run `examine` on a picture's file, once per process. A file that is missing or changed counts as undamaged.
 
     `data` are the file's bytes where the caller has read and checked them.
     """
@@ -144,7 +144,7 @@ def _checked_bytes(image: PictureFile) -> bytes | None:
 
 
 def reading_of(image: PictureFile) -> str:
-    """`READING` where the reading shows another picture than a bare decoder does, else ""."""
+    """`READING` where this reading differs from that of a bare decoder, else ""."""
     return READING if examined(image).odd else ""
 
 
@@ -171,7 +171,7 @@ def _turn(opened: PIL.Image.Image) -> PIL.Image.Transpose | None:
 
 
 def _eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Grey of 16 or 32 bits, or of fractions, as 8 bits; others as they are."""
+    """Convert grey values of 16 or 32 bits, or fractions, to 8 bits; other pictures stay as they are."""
     if not (picture.mode.startswith("I") or picture.mode == "F"):
         return picture
     import numpy as np
@@ -191,7 +191,7 @@ def _eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _in_srgb(picture: PIL.Image.Image, profile: object) -> PIL.Image.Image:
-    """The picture in RGB, its colours taken through its ICC profile where that is not sRGB's own."""
+    """The picture in RGB, converted by its ICC profile where that is not sRGB."""
     converted = _through(profile, picture.mode) if isinstance(profile, bytes) else None
     if converted is None:
         return picture.convert("RGB")
@@ -201,7 +201,7 @@ def _in_srgb(picture: PIL.Image.Image, profile: object) -> PIL.Image.Image:
 
 
 def _through(profile: bytes, mode: str) -> tuple[Any, str] | None:
-    """A transform to sRGB and the mode it takes; None where the profile changes nothing, fits not, or is damaged."""
+    """A transform to sRGB and the mode it takes; None where the profile changes nothing, does not fit or is damaged."""
     found = _transform(profile)
     if found is None:
         return None
@@ -215,14 +215,14 @@ def _through(profile: bytes, mode: str) -> tuple[Any, str] | None:
 def _transform(profile: bytes) -> tuple[Any, str] | None:
     try:
         from PIL import ImageCms
-    except ImportError:  # a Pillow without lcms2 shows the numbers as they are
+    except ImportError:  # a Pillow without lcms2 cannot convert colours
         return None
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip())
         if mode is None:
             return None
-        # Without the cache of the last pixel a transform may serve several threads.
+        # Without the cache of the last pixel, several threads can share a transform.
         transform = ImageCms.buildTransform(
             source, ImageCms.createProfile("sRGB"), mode, "RGB", flags=ImageCms.Flags.NOCACHE
         )
@@ -232,7 +232,7 @@ def _transform(profile: bytes) -> tuple[Any, str] | None:
 
 
 def _changes_nothing(transform: Any, mode: str) -> bool:
-    """True for a profile whose colours are sRGB's: its own name is not trusted, many carry none."""
+    """True for a profile whose colours are those of sRGB. Its name is not used, since many profiles have none."""
     import numpy as np
     import PIL.Image
 
@@ -249,7 +249,7 @@ def _changes_nothing(transform: Any, mode: str) -> bool:
 
 
 def _oddities(opened: PIL.Image.Image) -> tuple[str, ...]:
-    """In words, what a bare decoder would show otherwise than `upright` does. The picture is loaded."""
+    """In words, how `upright` differs from a bare decoder on this picture, which is loaded already."""
     found = []
     if _turn(opened) is not None:
         found.append("turned or mirrored by its orientation tag")

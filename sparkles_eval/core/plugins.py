@@ -1,4 +1,4 @@
-"""Loads a user's Python file (`--plugin path.py`) once and gives the mappings that it declares."""
+"""Loads a user's Python file (`--plugin path.py`) once, and keeps registries of what plugins and packages offer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name: built in, of an installed package, or of a `--plugin` file.
+    """Things of one kind by name: built in, from an installed package, or from a `--plugin` file.
 
     An installed package names each in the entry point group `sparkles_eval.<group>`; it is imported when its name is
     first asked for, or when all names are.
@@ -32,14 +32,14 @@ class Registry(Generic[T]):
         _registries.append(self)
 
     def add(self, name: str, thing: T, module: str) -> None:
-        """Register a thing that `module` defines. Raises errors.UserError where another has the name."""
+        """Register a thing that `module` defines. Raises errors.UserError if the name is taken."""
         other = self._things.get(name)
         if other is not None:
             raise UserError(f"{self._kind} {name!r} is defined in {module} and in {other[1]}; rename one of them")
         self._things[name] = (thing, module)
 
     def get(self, name: str) -> T | None:
-        """The thing of that name; None where nothing offers it. Raises errors.UserError for a package that fails."""
+        """The thing of that name, or None. Raises errors.UserError for a package that cannot be imported."""
         if name not in self._things:
             for entry in entry_points(group=self._group, name=name):
                 self._import(entry)
@@ -51,7 +51,7 @@ class Registry(Generic[T]):
         return {name: self._things[name][1] for name in self}
 
     def forget(self, module: str) -> int:
-        """Remove what a module registered; gives how much that was."""
+        """Remove what a module registered; returns how many things that were."""
         gone = [name for name, (_, owner) in self._things.items() if owner == module]
         for name in gone:
             del self._things[name]
@@ -85,11 +85,11 @@ class Registry(Generic[T]):
 
 
 _registries: list[Registry[Any]] = []
-"""Every registry, so that a plugin file that registers something counts as declaring it."""
+"""Every registry, so that a plugin file that registers something counts as offering it."""
 
 
 class Decorated(Protocol):
-    """What a decorator such as `@scorer` makes of a function. A file offers those that it defines itself."""
+    """What a decorator such as `@scorer` returns. A file offers those that it defines, not those that it imports."""
 
     @property
     def kind(self) -> str:
@@ -107,21 +107,21 @@ class Decorated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """What one file offers: factories by the name that `--model`, `--judge` or a task.yaml uses."""
+    """What one plugin file offers: factories by the name that `--model`, `--judge` or a task.yaml uses."""
 
     path: Path
     adapters: Mapping[str, Factory] = field(default_factory=dict)
     judges: Mapping[str, Factory] = field(default_factory=dict)
     loaders: Mapping[str, Factory] = field(default_factory=dict)
     decorated: Mapping[str, Mapping[str, Decorated]] = field(default_factory=dict)
-    """What decorators made of the file's functions, by kind and name."""
+    """The file's decorated functions, by kind and name."""
 
 
 _loaded: dict[Path, Plugin] = {}
 
 
 def load_plugin(path: Path) -> Plugin:
-    """The plugin in a Python file; executed once a process, however often it is named.
+    """The plugin in a Python file, which is executed once per process.
 
     The file declares `ADAPTERS`, `JUDGES` or `LOADERS` (mappings of names to callables), or has a function under a
     decorator such as `@metric` or `@scorer`. Raises errors.UserError when the file is missing, fails while it runs, or
@@ -188,7 +188,7 @@ def _run(file: Path) -> Plugin:
 
 
 def _decorated(file: Path, module: ModuleType) -> dict[str, dict[str, Decorated]]:
-    """What decorators made of functions that the file defines; what it imports is another's."""
+    """The decorated functions that the file itself defines, not those that it imports."""
     found: dict[str, dict[str, Decorated]] = {}
     for value in vars(module).values():
         kind, name, function = (getattr(value, part, None) for part in ("kind", "name", "function"))

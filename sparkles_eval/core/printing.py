@@ -1,7 +1,7 @@
-"""The printing gate: everything that the program prints goes through here, and every hidden character is written out.
+"""Prints to the terminal with every hidden character written out; all output of the program goes through here.
 
-A model's name or an answer can hold escape sequences that move the cursor, retitle the window or turn text round. No
-other file calls `print`, `typer.echo` or makes a `rich.console.Console` (a test sees to that).
+A model's name or an answer can hold escape sequences that move the cursor, rename the window or reverse text. No other
+file calls `print` or `typer.echo`, or makes a `rich.console.Console` (a test checks this).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def say(
     """Print text, with a line end unless `end` is False; to standard error with `err`. Colours only on a terminal."""
     import typer
 
-    # typer takes an unset style for "switch it off", so only what is wanted is named.
+    # typer takes an unset style for "switch it off", so only the styles in use are passed.
     typer.secho(visible(str(text)), fg=color, bold=bold or None, dim=dim or None, err=err, nl=end)
 
 
@@ -51,7 +51,7 @@ def write_stdout(pieces: Iterable[str]) -> None:
 
 
 def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """A rich console whose every text is made visible, whatever it prints: tables, bars, Markdown."""
+    """A rich console that writes hidden characters out in everything it prints: tables, bars, Markdown."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 

@@ -1,17 +1,17 @@
-"""Takes a model's output apart into reasoning and answer, and names the ways in which a reply ends.
+"""Splits a model's output into reasoning and answer, and names the ways in which a reply ends.
 
-Adapters call `take_apart` on everything that a model wrote, so that scorers, judges, later turns, tables and pages see
-the answer alone. Known forms of reasoning inside the text:
+Adapters call `take_apart` on everything that a model writes, so that scorers, judges, later turns, tables and pages
+see the answer alone. Known forms of reasoning inside the text:
 
     <think> <thinking> <thought> <reasoning> <seed:think> ... with their closing tags, in any case, with attributes
     ◁think▷ ◁/think▷ (Kimi), [THINK] [/THINK] (Magistral), <|begin_of_thought|> <|end_of_thought|>,
     <|START_THINKING|> <|END_THINKING|> (Command), <|inner_prefix|> <|inner_suffix|> (Apertus), <unused94> (MedGemma)
-    channels of gpt-oss (<|channel|>analysis<|message|>...), of Gemma (<|channel>thought ... <channel|>), and what is
-    left of gpt-oss's where a server drops its marks ("analysis...assistantfinal...")
+    channels of gpt-oss (<|channel|>analysis<|message|>...) and Gemma (<|channel>thought ... <channel|>), and the rest
+    of gpt-oss channels where a server drops the marks ("analysis...assistantfinal...")
     "Here is my thought process: ... Here is my response: ..." (Granite)
 
-An opening mark that is never closed makes everything behind it reasoning; a closing mark without an opening one (the
-prompt opened it) makes everything before it reasoning. Every form is read in one pass over the text.
+After an opening mark that is never closed, everything is reasoning; before a closing mark without an opening one (the
+prompt opened it), everything is reasoning. Every form is read in one pass over the text.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENDS = re.compile(
     r"|<end_of_turn>|<eos>|</s>)",
     re.IGNORECASE,
 )
-"""Marks of a turn's end that a server should have taken off."""
+"""End-of-turn marks that a server should have removed."""
 _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z\"'(*#\d])")
 _FINAL = re.compile(r"assistant\s*final(?:<\|message\|>)?")
 _GRANITE = re.compile(r"\s*here (?:is|'s) my thought process:", re.IGNORECASE)
@@ -46,60 +46,61 @@ _PASSES = 5
 
 
 class Ended(StrEnum):
-    """How a reply ended, by what the provider says."""
+    """How a reply ended, as the provider reports it."""
 
     WHOLE = "whole"
     CUT = "cut"
-    """The token limit cut it, or nobody says that it is whole."""
+    """The token limit cut it off, or the provider does not say that it is complete."""
     REFUSED = "refused"
     """The model declined."""
     FILTERED = "filtered"
-    """The provider's filter held it back."""
+    """The provider's content filter blocked it."""
     FAILED = "failed"
-    """The server gave it up on the way: asked again, it may come whole."""
+    """The server stopped before the end; another attempt may succeed."""
     OTHER = "other"
-    """Anything that is no answer, such as the call of a tool: named, never graded."""
+    """Not an answer, such as a tool call: reported, never graded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyParts:
-    """A model's output in its parts."""
+    """A model's output, split into reasoning and answer."""
 
     answer: str
-    """What the model says to its reader; the output unchanged where it holds no mark of reasoning."""
+    """The answer; the whole output, unchanged, where it holds no mark of reasoning."""
     reasoning: str | None = None
-    """What it thought before; None where it shows none."""
+    """The reasoning before the answer; None where the output shows none."""
     unclosed: bool = False
-    """True where the reasoning never ended, so that no answer stands behind it."""
+    """True where the reasoning never ends, so that no answer follows."""
 
 
 def take_apart(text: str, fields: Sequence[str | None] = (), *, opened: bool = False) -> ReplyParts:
-    """Split a model's whole output; linear in its length, and the answer taken apart again is itself.
+    """Split a model's whole output into reasoning and answer, in linear time.
 
-    `fields` are the provider's own fields of reasoning, of which repeats count once. `opened` says that the prompt
-    ended inside a thought, so that the text begins in one whether or not a closing mark follows.
+    Splitting the answer again gives the same answer. `fields` are the provider's own reasoning fields; repeated ones
+    count once. `opened` says that the prompt ended inside reasoning, so that the text begins as reasoning even if no
+    closing mark follows.
     """
     reasoning, answer, unclosed, marked = _split(text, opened=opened)
-    for _ in range(_PASSES):  # one form inside another, or put together by taking one out
+    for _ in range(_PASSES):  # one form may be inside another, or appear once another is removed
         more, rest, still, again = _split(answer, opened=False)
         if not again:
             break
         reasoning, answer, unclosed = [*reasoning, *more], rest, unclosed or still
     answer = _without_end(answer)
-    pieces = dict.fromkeys((thought or "").strip() for thought in (*fields, *reasoning))
-    whole = "\n\n".join(thought for thought in pieces if thought)
+    pieces = dict.fromkeys((piece or "").strip() for piece in (*fields, *reasoning))
+    whole = "\n\n".join(piece for piece in pieces if piece)
     return ReplyParts(answer.strip() if marked else answer, whole or None, unclosed)
 
 
 def opens_reasoning(prompt: str) -> bool:
-    """True where a prompt ends inside a thought: its last mark opens one, and only blanks follow."""
+    """True where a prompt ends inside reasoning: its last mark opens it, and only blanks follow."""
     tail = prompt[-200:]
     marks = list(_MARK.finditer(tail))
     return bool(marks) and marks[-1]["open"] is not None and not tail[marks[-1].end() :].strip()
 
 
 def marks_among(tokens: Sequence[str]) -> frozenset[str]:
-    """Those of a tokenizer's special tokens that tell reasoning from answer: a decoder must not drop them."""
+    """The special tokens of a tokenizer that separate reasoning from answer; decoding must keep them."""
     found = {token for token in tokens if _MARK.fullmatch(token)}
     if "<|channel|>" in tokens:
         found |= {token for token in tokens if _CHANNEL.fullmatch(token)}
@@ -107,12 +108,12 @@ def marks_among(tokens: Sequence[str]) -> frozenset[str]:
 
 
 def with_reasoning(answer: str, reasoning: str | None) -> str:
-    """An answer with its reasoning put back in front, for models that want to see their own."""
+    """An answer with its reasoning put back in front, for models that expect to see it."""
     return f"<think>\n{reasoning}\n</think>\n\n{answer}" if reasoning else answer
 
 
 def _split(text: str, *, opened: bool) -> tuple[list[str], str, bool, bool]:
-    """(pieces of reasoning, answer, whether the last thought is open, whether any mark was found)."""
+    """(pieces of reasoning, answer, whether the last piece is unclosed, whether any mark was found)."""
     if "<|channel|>" in text:
         return _by_channels(text)
     for begins, answers in ((_BARE_CHANNEL, _FINAL), (_GRANITE, _GRANITE_ANSWER)):
@@ -137,7 +138,7 @@ def _by_marks(text: str, *, opened: bool) -> tuple[list[str], str, bool, bool]:
             reasoning.append(piece)
         elif mark["open"] is not None:
             answer.append(piece)
-        else:  # closed without having been opened: all before it was thought
+        else:  # closed without having been opened: everything before it is reasoning
             reasoning += [*answer, piece]
             answer = []
         inside = mark["open"] is not None
@@ -146,7 +147,7 @@ def _by_marks(text: str, *, opened: bool) -> tuple[list[str], str, bool, bool]:
 
 
 def _by_channels(text: str) -> tuple[list[str], str, bool, bool]:
-    """gpt-oss: each message names its channel; `final` is the answer, all others are not."""
+    """Split by gpt-oss channels: each message names its channel, and `final` holds the answer."""
     reasoning: list[str] = []
     answer: list[str] = []
     channel, kind, at = "", "message", 0
@@ -167,7 +168,7 @@ def _by_channels(text: str) -> tuple[list[str], str, bool, bool]:
 
 
 def _without_end(answer: str) -> str:
-    """The answer without the marks of its end; what a model goes on to invent behind them stays."""
+    """The answer without its end-of-turn marks; text that a model writes after them stays."""
     end = len(answer)
     while True:
         while end and answer[end - 1].isspace():

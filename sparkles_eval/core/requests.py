@@ -1,4 +1,4 @@
-"""Requests and replies of a model, and the plain JSON values and fingerprints that records are made of."""
+"""Records of a model's requests and replies, with the JSON type and the fingerprint that they use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sparkles_eval.core.samples import Image, Part, Text
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""Any JSON value; used only where a foreign schema (a JSON schema, a provider's extra field) passes through."""
+"""Any JSON value; used only where foreign data (a JSON schema, a provider's extra field) passes through."""
 
 
 def fingerprint(value: object, length: int = 64) -> str:
@@ -23,20 +23,20 @@ def fingerprint(value: object, length: int = 64) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as a model is sent it."""
+    """One message of a request to a model."""
 
     role: Role
     parts: tuple[Part, ...]
 
     @property
     def text(self) -> str:
-        """The words alone, images left out."""
+        """The message's text without its images."""
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one request asks: an optional system text, then user and assistant messages, a user's last."""
+    """The messages of one request: an optional system text, then user and assistant messages, a user's last."""
 
     messages: tuple[Message, ...]
     system: str | None = None
@@ -48,7 +48,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Sampling settings. None means "not sent": the model's own default holds. All of them are in the request key."""
+    """Sampling settings. None means "not sent": the model's own default applies. All are part of the request key."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -58,7 +58,7 @@ class Generation:
     stop: tuple[str, ...] = ()
 
     def json(self) -> dict[str, JSON]:
-        """What is set, by name; the written form in keys and in the store."""
+        """The settings that are not None, by name, as keys and the store hold them."""
         settings: dict[str, JSON] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -81,17 +81,17 @@ class Status(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """True when the model itself replied: asking again would only buy another draw."""
+        """True when the model itself replied, so that there is nothing to retry."""
         return self not in (Status.API_ERROR, Status.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a request used. None means unknown, which is never the same as 0."""
+    """Tokens that a request used. None means unknown, which is never the same as 0."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
-    """All that the model wrote and is billed for, reasoning included."""
+    """All tokens that the model wrote and bills, reasoning included."""
     cost_usd: float | None = None
     reasoning_tokens: int | None = None
     """How many of the output tokens were reasoning."""
@@ -104,20 +104,20 @@ class Reply:
     """What an adapter returns when the model replied."""
 
     text: str
-    """The answer alone: reasoning is taken out of it (core.reply_parts)."""
+    """The answer without its reasoning (core.reply_parts)."""
     status: Status = Status.OK
-    """OK, REFUSED or TRUNCATED; what is not a reply is raised (errors.AdapterError)."""
+    """OK, REFUSED or TRUNCATED; anything else is raised as errors.AdapterError."""
     usage: Usage = Usage()
     model_version: str | None = None
     """The snapshot name that the provider reports, such as "gpt-4o-2024-08-06"."""
     detail: str | None = None
     """Why it was refused or truncated, in the provider's words."""
     reasoning: str | None = None
-    """What the model thought before it answered; None where it shows none."""
+    """The model's reasoning before its answer; None where it shows none."""
     finish: str | None = None
     """The provider's name for how the reply ended, such as "stop" or "length"."""
     latency_s: float | None = None
-    """Seconds that the model took, where a clock around the request would count its time in a queue too."""
+    """Seconds that the model took, where measuring the whole request would include time in a queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is asked: samples of turns of words and images."""
+"""Samples: what a task asks, as turns of text and images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture, known by its bytes. `path` says where they are now, `relpath` where they are in the data root."""
+    """One picture, identified by its bytes. `path` is its file now, `relpath` its place in the data root."""
 
     sha256: str
     media_type: str
-    """As sniffed from the bytes, such as "image/jpeg"; a file's name is not trusted."""
+    """Such as "image/jpeg", found from the bytes; the file's name is not trusted."""
     width: int
     height: int
     size: int
@@ -29,7 +29,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words of a turn between two images."""
+    """A piece of text of a turn, between images."""
 
     text: str
 
@@ -39,7 +39,7 @@ Part: TypeAlias = Text | Image
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One exact truth about an image that a good answer to a turn states (drawn scenes know theirs)."""
+    """One exact fact about an image that a good answer to a turn states. Drawn scenes know theirs."""
 
     id: str
     image: str

@@ -9,12 +9,12 @@ from enum import StrEnum
 from sparkles_eval.core.requests import Usage
 
 MIN_COVERAGE = 0.95
-"""Share of the asked items that must be graded before a model is ranked: else its number may rest on the easy ones."""
+"""Share of the samples that must be graded before a model is ranked; below it, only easy ones may have been graded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What a judge rates, on the judge's scale. `weight` counts in the mean over criteria."""
+    """One thing that a judge rates, on the judge's scale. `weight` counts in the mean over criteria."""
 
     id: str
     name: str
@@ -50,7 +50,7 @@ class Verdict:
     status: VerdictStatus
     ratings: tuple[Rating, ...] = ()
     overall: Mapping[int, float] = field(default_factory=dict)
-    """The judge's own overall per turn: kept, never used (protocol)."""
+    """The judge's own overall score per turn; it is kept but never used (protocol)."""
     reason: str | None = None
     prompt: str | None = None
     raw: str | None = None
@@ -58,16 +58,16 @@ class Verdict:
     latency_s: float = 0.0
     model_version: str | None = None
     reasoning: str | None = None
-    """What the judge thought before its verdict."""
+    """The judge's reasoning before its verdict."""
     canary: str = ""
-    """The random word that every rating had to carry; "" where the rubric prints none."""
+    """The random word that every rating must repeat; "" where the rubric prints none."""
     cut_off: bool = False
-    """Whether the reply was stopped before its end."""
+    """True where the reply was cut off before its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A number for response x criterion x judge, or None with a reason. Not graded is not zero.
+    """The number for one response, criterion and judge, or None with a reason. Not graded is not zero.
 
     `invalid` marks a model answer that names no option: it counts as wrong (value 0) and widens the bounds.
     `answer` is the option that was read out of the response, for tasks with options.

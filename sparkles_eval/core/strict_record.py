@@ -1,4 +1,4 @@
-"""Base of everything that is read from a file of the user's or of this program's."""
+"""Base class of the records that are read from files."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ INVISIBLE = (
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # marks of layout in rare scripts
     "\U000e0000-\U000e007f"  # tags: a whole invisible alphabet
 )
-"""Format characters that draw nothing, as part of a character class. Joiners are missing: emoji are made with them."""
+"""Format characters that draw nothing, for a character class. Joiners are not among them, since emoji need them."""
 PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010fffd"
-"""Characters that every font draws as it likes, as part of a character class."""
+"""Private-use characters, which every font draws differently, for a character class."""
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, without tab and newline
@@ -74,32 +74,32 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """One line of text for LaTeX, in which nothing is a command."""
+    """Escape text for LaTeX, as one line in which nothing is a command."""
     return "".join(_LATEX.get(char, char) for char in one_line(text, _LONGEST_CELL))
 
 
 def escape_markdown(text: str) -> str:
-    """One line of text for Markdown, in which nothing is mark-up."""
+    """Escape text for Markdown, as one line in which nothing is mark-up."""
     flat = one_line(text, _LONGEST_CELL)
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#&~$" else char for char in flat)
 
 
 def escape_cell(text: str) -> str:
-    """Text for a cell of CSV: one that a spreadsheet would run as a formula gets a ' before it."""
+    """Escape text for a CSV cell: a ' goes before text that a spreadsheet would run as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------
 
 NO_VALUE = "\N{EN DASH}"
-"""Stands where there is no number; never 0."""
+"""Shown where there is no number; never 0."""
 
 NumberUnit: TypeAlias = Literal["percent", "points", "p", "count", "number"]
-"""How a number reads: a share (0 to 1, shown as per cent), judge points, a p-value, a count, any."""
+"""What a number is: a share (0 to 1, shown as per cent), judge points, a p-value, a count, or any other number."""
 
 
 def format_number(value: float | None, unit: NumberUnit) -> str:
-    """A share as per cent with one decimal, points with two, a p-value with three, a count whole."""
+    """Write a number: a share as per cent with one decimal, points with two, a p-value with three, a count whole."""
     if value is None:
         return NO_VALUE
     match unit:
@@ -116,36 +116,36 @@ def format_number(value: float | None, unit: NumberUnit) -> str:
 
 
 def _signless(text: str) -> str:
-    """No "-0.0"."""
+    """The number without the sign of "-0.0"."""
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
 def format_ends(low: float | None, high: float | None, unit: NumberUnit) -> str:
-    """The ends of an interval, such as "[48.7, 64.3]"; "" where no interval is honest."""
+    """Write the ends of an interval, such as "[48.7, 64.3]"; "" where there is no interval."""
     if low is None or high is None:
         return ""
     return f"[{format_number(low, unit)}, {format_number(high, unit)}]"
 
 
 def format_with_ends(value: float | None, low: float | None, high: float | None, unit: NumberUnit) -> str:
-    """A value with its interval, such as "56.7 [48.7, 64.3]"."""
+    """Write a value with its interval, such as "56.7 [48.7, 64.3]"."""
     return f"{format_number(value, unit)} {format_ends(low, high, unit)}".rstrip()
 
 
 def format_count(n: int, total: int) -> str:
-    """Graded of asked, such as "148 of 150"."""
+    """Write how many samples were graded of those asked, such as "148 of 150"."""
     return f"{n:,} of {total:,}"
 
 
 def format_usd(value: float) -> str:
-    """US dollars: cents where there is at least about one dollar, hundredths of a cent below."""
+    """Write US dollars: to the cent from about one dollar on, to hundredths of a cent below."""
     if value == 0:
         return "$0"
     return f"${value:,.2f}" if value >= 0.995 else f"${value:.4f}" if value >= 0.0001 else "under $0.0001"
 
 
 def format_duration(seconds: float) -> str:
-    """A time span: "0.8 s", "3 min 20 s", "2 h 05 min"."""
+    """Write a duration: "0.8 s", "3 min 20 s", "2 h 05 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -155,10 +155,10 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(text: str) -> str:
-    """A stored time as people read it: "2025-03-01 14:05 UTC"."""
+    """Write a stored time for people: "2025-03-01 14:05 UTC"."""
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def format_plain(value: float) -> str:
-    """A rating or a setting without needless zeros: "9", "7.5"."""
+    """Write a rating or a setting without trailing zeros: "9", "7.5"."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
