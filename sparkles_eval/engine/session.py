@@ -21,6 +21,7 @@ from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
+from sparkles_eval.store.moved import StoreMoved
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.images import thumbnail
@@ -86,6 +87,8 @@ class Session:
         self._turns = SendTurns()
         self._models: dict[int, _Lane] = {}
         self._judges: dict[int, _Lane] = {}
+        if store.file is not None:
+            store.file.on_moved = self._store_moved
 
     @property
     def in_flight(self) -> int:
@@ -114,6 +117,11 @@ class Session:
             lane.pool.drop()
             if lane.client:
                 lane.client.interrupt()
+
+    def _store_moved(self, error: StoreMoved) -> None:
+        """Send nothing more once the file is gone; what is on its way is saved, then the error ends the run."""
+        self._progress.note("store", "", f"{error}; finishing {self.in_flight} items in flight")
+        self.interrupt()
 
     async def work(self, jobs: Sequence[EvalJob]) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the cells' order."""
@@ -260,6 +268,10 @@ class _Recorded:
 
     def waiting(self, who: str, until: datetime) -> None:
         self._inner.waiting(who, until)
+
+    def note(self, kind: str, who: str, message: str) -> None:
+        """An event that is shown and not stored."""
+        self._inner.event(kind, who, message)
 
     def event(self, kind: str, who: str, message: str) -> None:
         self._store.add_event(self._environment_id, kind, who, message)
