@@ -21,6 +21,7 @@ from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
 from sparkles_eval.adapters.remote.errors import ErrorMapper
 from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
+from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
 from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import AdapterError, Rejected
 
@@ -28,13 +29,6 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
-
-
-class Answered(Protocol):
-    """A reply as the SDKs' HTTP client gives it to its hooks."""
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
 
 
 class EventStream(Protocol):
@@ -97,8 +91,10 @@ class RemoteAdapter(ABC):
         """See base.AnnouncedLimits."""
         self._rate_listener = listener
 
-    async def hear(self, response: Answered) -> None:
+    async def hear(self, response: HookedResponse) -> None:
         """Hook of the SDK's HTTP client: sees every reply's headers before its body is read."""
+        refuse_other_hosts(response, self._reporter)
+        bound_reply(response, self.model.limits.max_reply_bytes, self._reporter)
         limits = read_rate_limits(response.headers)
         if limits is not None:
             self._rate_listener(limits)
