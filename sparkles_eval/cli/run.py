@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Annotated
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.long_wait import said_while_long
 from sparkles_eval.cli.options import EstimateOnly, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.printing import make_console
@@ -49,7 +50,8 @@ def run(
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
-    plan = prepare(config)
+    with said_while_long() as stage:
+        plan = prepare(config, stage)
     if estimate:
         from sparkles_eval.cli.run_display import print_cost_estimate
 

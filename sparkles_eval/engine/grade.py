@@ -6,10 +6,12 @@ Knows nothing of how the answers came about: it works the same on a run in progr
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
+from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
@@ -140,7 +142,8 @@ class Grader:
             reply = await client.ask(request, errors.append)
         except Unanswered as error:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
-        read = self._judge.read(replace(call, cut_off=reply.status is Status.TRUNCATED), reply.text)
+        asked = replace(call, cut_off=reply.status is Status.TRUNCATED)
+        read = await read_aside(len(reply.text), partial(self._judge.read, asked, reply.text))
         return replace(_with_reply(read, reply, prompt, errors[-1].latency_s), canary=call.canary)
 
 

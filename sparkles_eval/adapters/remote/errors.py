@@ -84,7 +84,7 @@ class ErrorMapper:
         """Reads an error body: {"error": {...}} (both providers), {"message"}/{"detail"} (others), or plain text."""
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ErrorReply(self.clean(body))
         error = value.get("error", value) if isinstance(value, dict) else value
         if not isinstance(error, dict):

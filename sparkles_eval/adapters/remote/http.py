@@ -10,6 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import ClassVar, Protocol
 
@@ -24,6 +25,7 @@ from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_lim
 from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
 from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import AdapterError, Rejected
+from sparkles_eval.core.long_texts import read_aside
 
 IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
@@ -166,7 +168,7 @@ class RemoteAdapter(ABC):
         except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
             return self._failed(error)
         took = monotonic() - began
-        return replace(self._priced(self.read(body)), latency_s=took)
+        return replace(self._priced(await read_aside(len(body), partial(self.read, body))), latency_s=took)
 
     async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
         """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""
