@@ -240,10 +240,10 @@ def test_without_the_server_library_the_mend_is_named(monkeypatch: pytest.Monkey
 PROGRAM = """
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from sparkles_eval.viewer import web
+from sparkles_eval.viewer import web_server
 async def home(request): return PlainTextResponse("here")
-make = lambda token, host, port: web.application([Route("/", home)], token=token, host=host, port=port)
-web.serve(make, HOST, 0, open_browser=False)
+make = lambda token, host, port: web_server.application([Route("/", home)], token=token, host=host, port=port)
+web_server.serve(make, HOST, 0, open_browser=False)
 print("ended")
 """
 
@@ -255,7 +255,7 @@ def test_it_says_one_address_and_ends_on_an_interrupt(root: Path, host: str) -> 
         assert process.stdout is not None and process.stderr is not None
         said = process.stdout.readline()
         found = re.fullmatch(r"http://(\S+):(\d+)(/[\w-]{32}/)  \(Ctrl-C ends\)\n", said)
-        assert found, said
+        assert found, said or process.stderr.read()
         assert Served(int(found[2])).ask(found[3]).text == "here"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
