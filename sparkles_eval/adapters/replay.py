@@ -85,7 +85,8 @@ class Replay:
         usable = [draw for draw in draws if draw <= request.draw]
         if not usable:
             again = f", repetition {request.epoch}" if request.epoch else ""
-            raise Rejected(f"{self._model.model_id}: no answer for item {request.sample.id}, turn {request.turn}{again}")
+            where = f"item {request.sample.id}, turn {request.turn}{again}"
+            raise Rejected(f"{self._model.model_id}: no answer for {where}")
         parts = take_apart(draws[max(usable)])
         return Reply(parts.answer, usage=Usage(cost_usd=0.0), reasoning=parts.reasoning)
 

@@ -6,7 +6,6 @@ reply: it is read as None, which every table shows as unknown.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -17,9 +16,9 @@ MOST_TOKENS = 10**9
 
 def tokens(value: object) -> int | None:
     """A count of tokens from 0 to `MOST_TOKENS`, or None for everything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
         return None
-    return int(value) if value == int(value) and 0 <= value <= MOST_TOKENS else None
+    return int(value) if value == int(value) else None
 
 
 TokenCount = Annotated[int | None, BeforeValidator(tokens)]

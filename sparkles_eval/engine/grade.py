@@ -17,6 +17,7 @@ from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.storable import storable_verdict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall
 from sparkles_eval.judges.expected import CUT_OFF
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
@@ -144,7 +145,8 @@ class Grader:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
         asked = replace(call, cut_off=reply.status is Status.TRUNCATED)
         read = await read_aside(len(reply.text), partial(self._judge.read, asked, reply.text))
-        return replace(_with_reply(read, reply, prompt, errors[-1].latency_s), canary=call.canary)
+        made = storable_verdict(_with_reply(read, reply, prompt, errors[-1].latency_s))
+        return replace(made, canary=call.canary)
 
 
 def _with_reason(call: JudgeCall, reason: str) -> JudgeCall:
