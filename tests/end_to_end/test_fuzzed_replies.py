@@ -39,7 +39,7 @@ def run_against(url: str, store: Path, n: int) -> int:
     args = ["run", "-t", "nlvr2-mini", "--task-arg", f"n={n}", "--store", str(store), "--no-report"]
     for name, address in (("openai/m", f"{url}/v1"), ("anthropic/m", url)):
         args += ["-m", name, "--model-arg", f"{name}:base_url={address}"]
-    return here(*args, "--max-attempts", "1", "--max-connections", "4").code
+    return here(*args, "--max-attempts", "1", "--max-outage", "2", "--max-connections", "4").code
 
 
 def test_what_a_run_writes_of_odd_replies_is_accepted(tmp_path: Path) -> None:
@@ -55,6 +55,6 @@ def test_what_judges_write_of_odd_replies_is_accepted(tmp_path: Path) -> None:
     args = ["run", "-t", "sparkleseval-mini", "--task-arg", "n=12", "-m", "baseline/oracle", "--store", str(store)]
     with fuzzed(Replies(3, VERDICTS)) as url:
         judge = ["--judge", "sparkles@openai/j", "--judge-arg", f"sparkles:base_url={url}/v1"]
-        assert here(*args, *judge, "--no-report", "--max-attempts", "1").code in (0, 3)
+        assert here(*args, *judge, "--no-report", "--max-attempts", "1", "--max-outage", "2").code in (0, 3)
     assert total(rows(store, "SELECT count(*) FROM verdicts WHERE status = 'invalid'")) >= 5
     consistent(store, tmp_path)
