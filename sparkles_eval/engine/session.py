@@ -24,7 +24,7 @@ from sparkles_eval.engine.turns import SendTurns
 from sparkles_eval.store.moved import StoreMoved
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.images import thumbnail
+from sparkles_eval.tasks.images import outside_links, thumbnail
 from sparkles_eval.tasks.load import repeated
 
 _AT_ONCE = 16
@@ -165,8 +165,10 @@ class Session:
 
     def _tell_notes(self, jobs: Sequence[EvalJob]) -> None:
         for task in {id(job.task): job.task for job in jobs}.values():
-            for note in repeated(task.samples):
-                self._progress.event("data", task.name, note)
+            shown = (image for sample in task.samples for image in sample.images)
+            for note in (*repeated(task.samples), outside_links(shown, task.root)):
+                if note is not None:
+                    self._progress.event("data", task.name, note)
 
     async def store_images(self, images: Mapping[str, Image]) -> None:
         """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""
