@@ -9,7 +9,7 @@ MINI := runs/mini
 # The two trained models join the demo where torch is installed; `make demo-local` installs it.
 TINY = $(shell $(BIN)/python -c 'import importlib.util as u; print("--model sparkleschat-tiny --model minigpt4-tiny" if u.find_spec("torch") and u.find_spec("transformers") else "")')
 
-.PHONY: demo demo-local reproduce-mini test simulate architectures architectures-vision check bench docs setup setup-dev clean
+.PHONY: demo demo-local reproduce-mini test simulate architectures architectures-vision check campaign bench docs setup setup-dev clean
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name another with make PYTHON=python3.12")'
@@ -77,6 +77,9 @@ check: .venv/dev ## format, lint, types, direction of imports, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+campaign: .venv/dev ## kills, damage, odd replies and fuzzed texts in numbers: half an hour; writes benchmarks/RESULTS.md
+	SPARKLES_CAMPAIGN=whole $(BIN)/python -m pytest -q -n 0 -m campaign tests/campaign
 
 bench: .venv/dev ## what it costs, beside a floor measured in the same run
 	$(BIN)/python -m benchmarks --write

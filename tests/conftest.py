@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.read_only import unwritable
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,3 +47,10 @@ def chromium() -> str:
     if not found:
         pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium), or its path in CHROMIUM")
     return found
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """A folder -> where the same folder is now, and nothing in it can be written. See `tests.read_only`."""
+    with unwritable(tmp_path / "mounted") as make:
+        yield make

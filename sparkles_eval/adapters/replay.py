@@ -65,9 +65,8 @@ class Replay:
 
     structured = False
 
-    def __init__(self, model: Model, file: Path, answers: dict[_Place, dict[int, str]]) -> None:
+    def __init__(self, model: Model, answers: dict[_Place, dict[int, str]]) -> None:
         self._model = model
-        self._file = file
         self._answers = answers
 
     @property
@@ -86,7 +85,8 @@ class Replay:
         usable = [draw for draw in draws if draw <= request.draw]
         if not usable:
             again = f", repetition {request.epoch}" if request.epoch else ""
-            raise Rejected(f"{self._file}: no answer for item {request.sample.id}, turn {request.turn}{again}")
+            where = f"item {request.sample.id}, turn {request.turn}{again}"
+            raise Rejected(f"{self._model.model_id}: no answer for {where}")
         parts = take_apart(draws[max(usable)])
         return Reply(parts.answer, usage=Usage(cost_usd=0.0), reasoning=parts.reasoning)
 
@@ -107,7 +107,7 @@ def make(model: Model, options: ModelOptions) -> Replay:
     settings = {"sha256": hashlib.sha256(data).hexdigest()}
     # The folder does not matter, the content does: the same answers elsewhere are the same model.
     ready = replace(model, name=name, model_id=file.name, settings=settings, free=True, reads_sample=True)
-    return Replay(ready, file, answers)
+    return Replay(ready, answers)
 
 
 def _collect(file: Path, data: bytes) -> dict[_Place, dict[int, str]]:

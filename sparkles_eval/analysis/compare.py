@@ -27,6 +27,7 @@ from sparkles_eval.analysis.tables import Table
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.read_runs import StoredRun
+from sparkles_eval.store.reading import open_to_read
 from sparkles_eval.store.store import Store
 
 DETAILED = 10
@@ -95,7 +96,7 @@ def opened(store: Store | Path | str) -> Iterator[Store]:
     if isinstance(store, Store):
         yield store
         return
-    with Store(store, create=False) as fresh:
+    with open_to_read(Path(store)) as fresh:
         yield fresh
 
 

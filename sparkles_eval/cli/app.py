@@ -5,6 +5,7 @@ Verbs import what they need when they are called, so that `--help` answers at on
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from typing import Annotated
 
@@ -95,6 +96,11 @@ def main() -> None:
         app()
     except UserError as error:
         say_error(str(error))
+        sys.exit(2)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.ProgrammingError):
+            raise
+        say_error(f"a database cannot be used ({error}); `sparkles-eval verify STORE` says what is wrong with a store")
         sys.exit(2)
 
 

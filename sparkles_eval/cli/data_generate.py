@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.long_wait import said_while_long
 from sparkles_eval.cli.options import EstimateOnly, Plain
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.printing import make_console, say, say_warning
@@ -95,7 +96,8 @@ def _generate(config: GenerateConfig, limits: RunLimits, store: Path, out: Path,
     from sparkles_eval.engine.prepare import check_prices
     from sparkles_eval.store.store import Store
 
-    plan = prepare(config)
+    with said_while_long():
+        plan = prepare(config)
     check_supported(plan)
     check_prices(plan.adapters, limits.max_cost_usd)
     _print_left_out(plan)

@@ -39,8 +39,8 @@ def export(
       sparkles-eval export --as parquet --out scores.parquet
     """
     from sparkles_eval.publishing.exports.write import export as write
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
-    with Store(store, create=False) as opened:
+    with open_to_read(store) as opened:
         for path in write(opened, run_ids or None, form, out):
             say(f"written {path}")

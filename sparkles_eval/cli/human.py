@@ -125,9 +125,9 @@ def estimate(
     from sparkles_eval.analysis.humans.estimate import human_report
     from sparkles_eval.analysis.judges.judge_scores import find_judge
     from sparkles_eval.cli.table_output import present
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
-    with Store(store, create=False) as opened:
+    with open_to_read(store) as opened:
         runs = labelling_runs(opened, task, run or None)
         report = human_report(
             opened,

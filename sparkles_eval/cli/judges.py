@@ -151,9 +151,9 @@ def compare(
     from sparkles_eval.analysis.judges import comparison as judges_tables
     from sparkles_eval.analysis.judges.judge_scores import read_marks
     from sparkles_eval.cli.table_output import present
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
-    with Store(store, create=False) as opened:
+    with open_to_read(store) as opened:
         marks = read_marks(opened, judges, task, run or None)
         found = judges_tables.compare(opened, marks, largest=largest, epsilon=epsilon)
         if report is not None:

@@ -132,9 +132,9 @@ def _scorers(plugins: Sequence[Path]) -> None:
 
 def _runs(path: Path) -> None:
     from sparkles_eval.store import read_runs
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
-    with Store(path, create=False) as store:
+    with open_to_read(path) as store:
         rows = []
         for run in read_runs.runs(store):
             answered = len(read_runs.answered(store, run.id))
@@ -147,9 +147,9 @@ def _runs(path: Path) -> None:
 
 def _trainings(path: Path) -> None:
     from sparkles_eval.store import trainings
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
-    with Store(path, create=False) as store:
+    with open_to_read(path) as store:
         found = trainings.trainings(store)
     rows = []
     for one in found:

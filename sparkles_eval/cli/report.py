@@ -66,14 +66,14 @@ def report(
     from sparkles_eval.reports.report import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
     from sparkles_eval.reports.terminal_table import print_tables
-    from sparkles_eval.store.store import Store
+    from sparkles_eval.store.reading import open_to_read
 
     console = make_console()
     path = out or (store.with_suffix("") if site else store.with_suffix(".html"))
     folder = site or path.is_dir() or path.suffix.lower() not in (".html", ".htm")
     if samples is not None or not folder:
         options = replace(options, samples=SAMPLES if samples is None else samples)
-    with Store(store, create=False) as opened:
+    with open_to_read(store) as opened:
         summary = summarise(opened, shown.runs or None, min_coverage=shown.min_coverage)
         summary = narrow(summary, shown.judges, shown.protocol)
         print_tables(summary, console)

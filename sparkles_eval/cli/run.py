@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Annotated
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.long_wait import said_while_long
 from sparkles_eval.cli.options import EstimateOnly, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.errors import UserError
@@ -52,7 +53,8 @@ def run(
 
     if estimate and config.again:
         raise UserError("--estimate does not count what --again requests; leave one of them out")
-    plan = prepare(config)
+    with said_while_long() as stage:
+        plan = prepare(config, stage)
     if estimate:
         from sparkles_eval.cli.run_display import print_cost_estimate
 

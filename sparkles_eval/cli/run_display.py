@@ -27,13 +27,13 @@ from sparkles_eval.core.text import one_line
 from sparkles_eval.engine.cost_estimate import CostEstimate, estimate_cost
 from sparkles_eval.engine.jobs import EvalJob
 from sparkles_eval.engine.progress import Progress as RunProgress
-from sparkles_eval.store.store import Store
+from sparkles_eval.store.reading import open_to_read
 
 
 def print_cost_estimate(jobs: Sequence[EvalJob], path: Path, connections: int | None) -> None:
     """Print what it would cost to request what the store at `path` (if it exists) lacks."""
     if path.is_file():
-        with Store(path, create=False) as store:
+        with open_to_read(path) as store:
             lines = estimate_cost(jobs, store, connections)
     else:
         lines = estimate_cost(jobs, None, connections)

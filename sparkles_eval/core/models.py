@@ -47,6 +47,8 @@ class Limits:
     max_image_bytes: int | None = None
     media_types: tuple[str, ...] = ("image/jpeg", "image/png", "image/gif", "image/webp")
     timeout_s: float = 120.0
+    max_reply_bytes: int = 8_000_000
+    """Of one reply over HTTP, decompressed; a longer one is not read to its end and counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True)

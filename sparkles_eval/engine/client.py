@@ -34,6 +34,7 @@ from sparkles_eval.engine.congestion import RequestOutcome
 from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.storable import storable, storable_reply
 from sparkles_eval.engine.turns import SendTurns
 
 _ERROR_LENGTH = 2_000
@@ -194,7 +195,8 @@ class ModelClient:
                 took = monotonic() - at.sent_at
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
-                record(Attempt(at.number, status, None, str(error)[:_ERROR_LENGTH], took, error.usage))
+                words = storable(str(error)[:_ERROR_LENGTH])
+                record(Attempt(at.number, status, None, words, took, error.usage))
                 await self._pause(self._after(error, at), at, held=_outcome(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
@@ -280,7 +282,7 @@ class ModelClient:
         self._budget.begin(self.name)
         usage: Usage | None = None
         try:
-            reply = await (self._batcher or self.adapter).answer(request)
+            reply = storable_reply(await (self._batcher or self.adapter).answer(request))
             usage = reply.usage
         except AdapterError as error:
             usage = error.usage
@@ -289,7 +291,7 @@ class ModelClient:
             raise
         except Exception as error:
             # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.
-            self._progress.event("fault", self.name, traceback.format_exc()[-_ERROR_LENGTH:])
+            self._progress.event("fault", self.name, storable(traceback.format_exc()[-_ERROR_LENGTH:]))
             raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
         finally:
             self._budget.end(self.name, usage)
@@ -297,7 +299,7 @@ class ModelClient:
 
     def _after(self, error: AdapterError, at: _Try) -> float:
         """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
-        message = str(error)[:_ERROR_LENGTH]
+        message = storable(str(error)[:_ERROR_LENGTH])
         # What a probe meets says nothing about how many may be in flight.
         self.limiter.ended(_outcome(error) if self.breaker.passing else None, at.sent_at)
         match error:

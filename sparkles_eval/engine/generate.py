@@ -10,6 +10,7 @@ from functools import partial
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Run, Sample, Score, Status
+from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.reply_parts import with_reasoning
 from sparkles_eval.engine.ask_again import AskAgain, scores_by_earlier_readers
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
@@ -135,7 +136,10 @@ class Generator:
             generation = reseeded(self.job.generation, item.epoch * protocol.draws + draw)
             request = Request(conversation, generation, item.sample, turn, item.epoch, draw)
             response = await self._replies.reply(request, self._again.wants if again else lambda _: False)
-            score = scorer.score(response, item.sample, turn) if scorer else None
+            score = None
+            if scorer is not None:
+                read = partial(scorer.score, response, item.sample, turn)
+                score = await read_aside(len(response.text or ""), read)
             draw += 1
             if score is None or not score.invalid or draw == protocol.draws:
                 break

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
+from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
 from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.storable import storable_verdict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall
 from sparkles_eval.judges.expected import CUT_OFF
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
@@ -143,8 +146,10 @@ class Grader:
             reply = await client.ask(request, errors.append)
         except Unanswered as error:
             return Verdict(VerdictStatus.ERROR, reason=str(error), prompt=prompt, latency_s=monotonic() - began)
-        read = self._judge.read(replace(call, cut_off=reply.status is Status.TRUNCATED), reply.text)
-        return replace(_with_reply(read, reply, prompt, errors[-1].latency_s), canary=call.canary)
+        asked = replace(call, cut_off=reply.status is Status.TRUNCATED)
+        read = await read_aside(len(reply.text), partial(self._judge.read, asked, reply.text))
+        made = storable_verdict(_with_reply(read, reply, prompt, errors[-1].latency_s))
+        return replace(made, canary=call.canary)
 
 
 def _with_reason(call: JudgeCall, reason: str) -> JudgeCall:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
@@ -38,18 +38,21 @@ class RunPlan:
             await adapter.aclose()
 
 
-def prepare(config: RunConfig) -> RunPlan:
+def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> RunPlan:
     """Load every task, build every model and judge, and see that they fit together.
 
-    Raises errors.UserError (ContentError, DataError, MissingExtra) with the mend; nothing has been asked then.
+    `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
+    with the fix; nothing has been asked then.
     """
-    tasks = load_tasks(config)
+    tasks = load_tasks(config, stage)
+    stage("models: they are made ready")
     models = [_model(name, config) for name in dict.fromkeys(config.models)]
     _same_name([adapter.model for adapter in models])
     run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
     jobs: list[EvalJob] = []
     controls: list[Adapter] = []
     for task in tasks:
+        stage(f"task {task.name}: the questions of {len(task.samples):,} samples are written once, to check them")
         _fit(task, models)
         bound_judges = run_judges.bound_judges(task)
         known = make_controls(task.samples, task.data_hash) if config.controls else ()
@@ -64,12 +67,13 @@ def prepare(config: RunConfig) -> RunPlan:
     return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again)
 
 
-def load_tasks(config: RunConfig) -> list[Task]:
+def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> list[Task]:
     """The tasks alone, each with the samples that the user picked."""
-    return [_task(name, config) for name in dict.fromkeys(config.tasks)]
+    return [_task(name, config, stage) for name in dict.fromkeys(config.tasks)]
 
 
-def _task(name: str, config: RunConfig) -> Task:
+def _task(name: str, config: RunConfig, stage: Callable[[str], None]) -> Task:
+    stage(f"task {name}: its data are read, or drawn on first use")
     task = load_task(
         name,
         protocol=config.protocol,
@@ -80,6 +84,7 @@ def _task(name: str, config: RunConfig) -> Task:
         plugins=config.plugins,
     )
     chosen = select(task, limit=config.limit, ids=config.sample_ids, shuffle_seed=config.shuffle_seed)
+    stage(f"task {name}: the pictures of {len(chosen.samples):,} samples are checked")
     return check_first(vary(chosen, config.variation), skip_bad=config.skip_bad)
 
 

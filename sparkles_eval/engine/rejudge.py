@@ -131,4 +131,4 @@ def _job(task: Task, probe: Probe, bound: BoundJudge) -> EvalJob:
         reads_sample=True,
     )
     answers = {(name, turn, 0): {0: text} for name, texts in said.items() for turn, text in enumerate(texts, start=1)}
-    return EvalJob(samples, Replay(model, Path(probe.name), answers), Generation(), bound_judges=(bound,))
+    return EvalJob(samples, Replay(model, answers), Generation(), bound_judges=(bound,))

@@ -9,6 +9,7 @@ import platform
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -223,19 +224,19 @@ def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: 
         if not session.interrupted:
             raise
     except BaseExceptionGroup as group:
-        told = _first_of_user(group)
+        told = _first_to_say(group)
         if told is None:
             raise
         raise told from group
 
 
-def _first_of_user(group: BaseExceptionGroup[BaseException]) -> UserError | None:
-    """One user's error among the tasks (the disk is full, say), to be told as itself and not as a group of one."""
+def _first_to_say(group: BaseExceptionGroup[BaseException]) -> UserError | sqlite3.Error | None:
+    """One user's error among the tasks (the disk is full, say), to be said as itself and not as a group of one."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            if found := _first_of_user(error):
+            if found := _first_to_say(error):
                 return found
-        elif isinstance(error, UserError):
+        elif isinstance(error, UserError | sqlite3.Error):
             return error
     return None
 
@@ -251,6 +252,8 @@ def _expected(job: EvalJob) -> Iterator[_Expected]:
 
 
 def _finish(store: Store, session: Session, environment_id: int, expected: Sequence[_Expected]) -> RunOutcome:
+    if store.file is not None:
+        store.file.check()
     unscored = sum(part.unscored(store) for part in expected)
     ending: Ending = "interrupted" if session.interrupted else "unscored" if unscored else "complete"
     store.finish_environment(environment_id, ending)

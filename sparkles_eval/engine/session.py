@@ -22,9 +22,10 @@ from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
+from sparkles_eval.store.moved import StoreMoved
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
-from sparkles_eval.tasks.images import thumbnail
+from sparkles_eval.tasks.images import outside_links, thumbnail
 from sparkles_eval.tasks.load import repeated
 
 _AT_ONCE = 16
@@ -87,6 +88,8 @@ class Session:
         self._turns = SendTurns()
         self._models: dict[int, _Lane] = {}
         self._judges: dict[int, _Lane] = {}
+        if store.file is not None:
+            store.file.on_moved = self._store_moved
 
     @property
     def in_flight(self) -> int:
@@ -115,6 +118,11 @@ class Session:
             lane.pool.drop()
             if lane.client:
                 lane.client.interrupt()
+
+    def _store_moved(self, error: StoreMoved) -> None:
+        """Send nothing more once the file is gone; what is on its way is saved, then the error ends the run."""
+        self._progress.note("store", "", f"{error}; finishing {self.in_flight} items in flight")
+        self.interrupt()
 
     async def work(self, jobs: Sequence[EvalJob], again: Collection[ReplyKind] = ()) -> list[Run]:
         """Ask and score everything that is missing; gives the runs in the jobs' order.
@@ -171,8 +179,10 @@ class Session:
 
     def _tell_notes(self, jobs: Sequence[EvalJob]) -> None:
         for task in {id(job.task): job.task for job in jobs}.values():
-            for note in repeated(task.samples):
-                self._progress.event("data", task.name, note)
+            shown = (image for sample in task.samples for image in sample.images)
+            for note in (*repeated(task.samples), outside_links(shown, task.root)):
+                if note is not None:
+                    self._progress.event("data", task.name, note)
 
     async def store_images(self, images: Mapping[str, Image]) -> None:
         """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""
@@ -284,6 +294,10 @@ class _Recorded:
 
     def waiting(self, who: str, until: datetime) -> None:
         self._inner.waiting(who, until)
+
+    def note(self, kind: str, who: str, message: str) -> None:
+        """An event that is shown and not stored."""
+        self._inner.event(kind, who, message)
 
     def event(self, kind: str, who: str, message: str) -> None:
         self._store.add_event(self._environment_id, kind, who, message)

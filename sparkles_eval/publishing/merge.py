@@ -6,11 +6,12 @@ How rows are matched is in `merge_rows`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError
+from sparkles_eval.core.files import sha256_file
 from sparkles_eval.publishing.merge_rows import Conflict, MergeResult, merge_rows
 from sparkles_eval.publishing.open_store import open_readonly
 from sparkles_eval.publishing.stored_panels import PanelRun, recompute_panels
@@ -58,8 +59,19 @@ def _merge(sources: Sequence[Path], target: Store, *, keep_first: bool) -> Merge
             panel_runs |= done.panel_runs
         if conflicts and not keep_first:
             raise StoreError(_conflict_text(conflicts, target.path))
-        notes = recompute_panels(target, panel_runs)
+        notes = [*_same_files(sources), *recompute_panels(target, panel_runs)]
     return MergeResult(added, filled, tuple(conflicts), tuple(notes))
+
+
+def _same_files(sources: Sequence[Path]) -> Iterator[str]:
+    """A sentence for every source that is an earlier one again; only files of one size are read for that."""
+    sizes = Counter(path.stat().st_size for path in sources)
+    known: dict[str, Path] = {}
+    for path in sources:
+        if sizes[path.stat().st_size] > 1:
+            first = known.setdefault(sha256_file(path), path)
+            if first is not path:
+                yield f"{path} is {first} again, byte for byte; it adds nothing"
 
 
 def _conflict_text(conflicts: Sequence[Conflict], into: Path) -> str:

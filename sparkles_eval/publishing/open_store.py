@@ -13,6 +13,7 @@ from urllib.parse import quote
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.publishing.table_keys import LEDGER
 from sparkles_eval.store import database
+from sparkles_eval.store.reading import readable, writable
 from sparkles_eval.store.store import Store
 
 LONGEST_VALUE = 16_000_000
@@ -28,7 +29,18 @@ def open_readonly(path: Path) -> Iterator[Store]:
     The file stays as it is to the last byte, and nothing appears beside it; one that an older version wrote is brought
     up to date in a copy. Raises errors.StoreError for what is no store, is newer, or is written while it is read.
     """
-    alone = not _log(path).exists()
+    with database.sqlite_errors_explained(path), _opened(path) as store:
+        yield store
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Store]:
+    if database.log_of(path).exists() and not writable(path):
+        with readable(path) as place, closing(database.connect_read_only(place)) as connection:
+            connection.execute("BEGIN")
+            yield Store.over(path, connection)
+        return
+    alone = not database.log_of(path).exists()
     with tempfile.TemporaryDirectory(prefix="sparkles-read-") as folder, closing(_connect(path)) as connection:
         before = _state(path)
         if _version(connection, path) == database.version():
@@ -41,7 +53,7 @@ def open_readonly(path: Path) -> Iterator[Store]:
             with closing(database.connect(copy, create=False)) as current:
                 current.execute("PRAGMA query_only = ON")
                 yield Store.over(path, current)
-        if alone and (_state(path) != before or _log(path).exists()):
+        if alone and (_state(path) != before or database.log_of(path).exists()):
             raise StoreError(f"{path}: was written while it was read; run the same command again")
 
 
@@ -118,7 +130,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise StoreError(f"{path}: there is no such store; name a file that `sparkles-eval run` made")
     # Without a log beside it nobody has the file open. SQLite would still put one there to read it, and could not
     # where the folder is write-protected; `immutable` says that it need not. `_state` notices who comes meanwhile.
-    alone = "" if _log(path).exists() else "&immutable=1"
+    alone = "" if database.log_of(path).exists() else "&immutable=1"
     try:
         connection = sqlite3.connect(
             f"file:{quote(str(path.resolve()))}?mode=ro{alone}", uri=True, isolation_level=None
@@ -127,10 +139,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise StoreError(f"{path}: cannot be opened ({error})") from error
     connection.row_factory = sqlite3.Row
     return connection
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -144,7 +152,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: is not a store of sparkles-eval ({error})") from error
+        raise database.store_error(path, error) from error
     if mark != database.APPLICATION_ID:
         raise StoreError(f"{path}: is a database, but not a store of sparkles-eval")
     if found > database.version():

@@ -125,6 +125,7 @@ def build_leaderboard(folder: Path, out: Path, terms: LeaderboardOptions | None 
     _ours(out)
     with tempfile.TemporaryDirectory(prefix="sparkles-board-") as room:
         sound, reasons = _inspected(bundles, Path(room), terms)
+        sound = list(_without_repeats(sound, reasons))
         if not terms.apart:
             for name, why in incomparable({one.name: one.manifest.runs for one in sound}, terms.like).items():
                 reasons[name] = why
@@ -171,6 +172,17 @@ def _inspected(
             reasons[path.name] = list(error.reasons)
             shutil.rmtree(own)
     return sound, reasons
+
+
+def _without_repeats(bundles: Sequence[CheckedBundle], reasons: dict[str, list[str]]) -> Iterator[CheckedBundle]:
+    """The bundles without those that are an earlier one again, whose reason is noted."""
+    known: dict[str, str] = {}
+    for one in bundles:
+        first = known.setdefault(one.sha256, one.name)
+        if first == one.name:
+            yield one
+        else:
+            reasons[one.name] = [f"is {first} again, byte for byte"]
 
 
 def _merged(sound: Sequence[CheckedBundle], path: Path, reasons: dict[str, list[str]]) -> list[str]:

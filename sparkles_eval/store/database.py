@@ -18,6 +18,16 @@ APPLICATION_ID = 0x53504B4C
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 30_000
 """How long a writer waits for another process's transaction; ours last milliseconds."""
+_PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
+"""Codes of what lies outside the file: the disk, permissions, other processes."""
 
 
 def migrations() -> list[Path]:
@@ -45,12 +55,9 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         raise StoreError(f"{path}: cannot be opened as a store ({error})") from error
     try:
         _prepare(connection, path)
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         connection.close()
-        raise StoreError(f"{path}: cannot be opened as a store ({error}); free the file or its folder") from error
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise StoreError(f"{path}: is not a store of sparkles-eval ({error}); name another file") from error
+        raise store_error(path, error) from error
     except BaseException:
         connection.close()
         raise
@@ -65,19 +72,16 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise StoreError(f"{path}: there is no store; `sparkles-eval run` makes one, or name another with --store")
-    # Reading a WAL file needs files beside it. Where none can be made and none are there, nobody else writes either.
-    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    address = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
     connection = None
     try:
         connection = sqlite3.connect(
-            address, uri=True, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            read_address(path), uri=True, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
-        found = _check(connection, path)
+        found = check_header(connection, path)
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        raise StoreError(f"{path}: cannot be read as a store ({error}); name another file") from error
+        raise store_error(path, error) from error
     except BaseException:
         if connection is not None:
             connection.close()
@@ -91,8 +95,62 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def read_address(path: Path) -> str:
+    """The address at which SQLite opens a store for reading only, to be given with `uri=True`.
+
+    Reading a WAL file needs files beside it. Where none can be made and no log is there, nobody else writes either,
+    and `immutable` says that none are needed.
+    """
+    log = log_of(path)
+    alone = not os.access(path.parent, os.W_OK) and (not log.is_file() or not log.stat().st_size)
+    return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a store, which is there while somebody has it open."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    """True when the file itself is broken or is no database, not merely locked, full or out of reach."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    """What SQLite's error means for the user of a store, and what to do about it, in one line."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return StoreError(f"{path}: is not a store of sparkles-eval ({error}); name another file")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError(
+            f"{path}: is damaged ({error}); `sqlite3 {path} .recover | sqlite3 saved.db` saves what can still be read,"
+            f" and `sparkles-eval verify` says what is wrong in either file"
+        )
+    if "malformed JSON" in str(error):
+        return StoreError(f"{path}: a value that should be JSON is none; `sparkles-eval verify {path}` names it")
+    if code in _PASSING:
+        return StoreError(
+            f"{path}: cannot be read or written ({error}); free the disk, the file or its folder and run the same"
+            " command again: what was committed is safe"
+        )
+    return StoreError(
+        f"{path}: is not as this program makes it ({error}); `sparkles-eval verify {path}` says what is wrong"
+    )
+
+
+@contextmanager
+def sqlite_errors_explained(path: Path) -> Iterator[None]:
+    """Within the block SQLite's errors are errors.StoreError, as `store_error` words them; mistakes of ours stay."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    if _check(connection, path) < version():
+    if check_header(connection, path) < version():
         _migrate(connection, path)
     connection.row_factory = sqlite3.Row
     # WAL with synchronous=NORMAL: a killed process loses nothing that was committed; a power cut may lose the last
@@ -100,12 +158,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # The first read opens the log. A file that is deleted before that cannot be read any more (see store.moved).
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> int:
+def check_header(connection: sqlite3.Connection, path: Path) -> int:
     """The file's version, 0 for a new one; refuses files that are not ours or are newer.
 
-    One statement, so that all of it is seen at one moment of a file that another process may be creating.
+    One statement, so that all of it is seen at one moment of a file that another process may be creating. Raises
+    errors.StoreError, and sqlite3.Error for what is no database.
     """
     found, mark, objects = connection.execute(
         "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
@@ -156,7 +217,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     database = Database(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _check(connection, path) < version():
+        if check_header(connection, path) < version():
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             numbered.apply(database)
         connection.execute("COMMIT")

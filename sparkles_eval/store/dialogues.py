@@ -6,7 +6,6 @@ all.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from sparkles_eval.core import JSON, Image, Model, fingerprint
 from sparkles_eval.store.mapping import StoredRow, dump, insert, insert_all, model_row, now
 from sparkles_eval.store.store import Store
+from sparkles_eval.store.stored_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def calls(store: Store, set_id: str) -> list[CallRow]:
         " ORDER BY position, key, attempt",
         (set_id,),
     )
-    return [CallRow(row[0], row[1], row[2], tuple(json.loads(row[3])), row[4], row[5]) for row in rows]
+    return [CallRow(row[0], row[1], row[2], tuple(read_json(row[3], list)), row[4], row[5]) for row in rows]
 
 
 def dialogues(store: Store, set_id: str) -> list[DialogueRow]:
@@ -225,4 +225,4 @@ def sets(store: Store) -> list[SetHead]:
         "SELECT s.id, s.style, s.title, m.name, s.identity, s.created_at FROM dialogue_sets s"
         " JOIN models m ON m.id = s.model_id ORDER BY s.created_at, s.id"
     ).fetchall()
-    return [SetHead(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows]
+    return [SetHead(row[0], row[1], row[2], row[3], read_json(row[4], dict), row[5]) for row in rows]

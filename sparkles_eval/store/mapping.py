@@ -25,6 +25,7 @@ from sparkles_eval.core import (
 )
 from sparkles_eval.core.json import sample_json
 from sparkles_eval.store.rows import EstimateRow, JudgeRow, ScoreRow, TaskRow, VerdictRow
+from sparkles_eval.store.stored_json import DamagedJSON, read_json, read_records
 
 Value: TypeAlias = str | int | float | bytes | None
 StoredRow: TypeAlias = Mapping[str, Value]
@@ -217,7 +218,7 @@ def read_judge(row: sqlite3.Row) -> JudgeRow:
         model=row["model"],
         low=row["low"],
         high=row["high"],
-        criteria=tuple(Criterion(**criterion) for criterion in json.loads(row["criteria"])),
+        criteria=read_records(row["criteria"], Criterion),
         reader=row["reader"],
         canary=None if row["canary"] is None else bool(row["canary"]),
     )
@@ -255,8 +256,8 @@ def verdict_row(row: VerdictRow) -> StoredRow:
 def read_verdict(row: sqlite3.Row) -> Verdict:
     return Verdict(
         status=VerdictStatus(row["status"]),
-        ratings=tuple(Rating(**rating) for rating in json.loads(row["ratings"])),
-        overall={int(turn): value for turn, value in json.loads(row["overall"]).items()},
+        ratings=read_records(row["ratings"], Rating),
+        overall=_overall(row["overall"]),
         reason=row["reason"],
         prompt=row["prompt"],
         raw=row["raw"],
@@ -267,6 +268,13 @@ def read_verdict(row: sqlite3.Row) -> Verdict:
         model_version=row["model_version"],
         reasoning=row["reasoning"],
     )
+
+
+def _overall(text: str) -> dict[int, float]:
+    try:
+        return {int(turn): value for turn, value in read_json(text, dict).items()}
+    except ValueError as error:
+        raise DamagedJSON(error) from error
 
 
 def score_row(row: ScoreRow, at: str) -> StoredRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.store.mapping import StoredRow, dump, insert, insert_all, now
 from sparkles_eval.store.store import Store
+from sparkles_eval.store.stored_json import read_records
 
 PreferredSide: TypeAlias = Literal["left", "right", "tie"]
 
@@ -177,7 +177,7 @@ def _sheet(store: Store, head: sqlite3.Row) -> Sheet:
         seed=head["seed"],
         low=head["low"],
         high=head["high"],
-        criteria=tuple(Criterion(**criterion) for criterion in json.loads(head["criteria"])),
+        criteria=read_records(head["criteria"], Criterion),
         rows=tuple(SheetRow(*row) for row in rows),
     )
 

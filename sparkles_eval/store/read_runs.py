@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from sparkles_eval.store.mapping import dump, read_judge
 from sparkles_eval.store.repeated_questions import joined_clusters
 from sparkles_eval.store.rows import JudgeRow, TaskRow
 from sparkles_eval.store.store import Store
+from sparkles_eval.store.stored_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,9 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
                 name=row["task_name"],
                 version=row["version"],
                 title=row["title"],
-                metrics=tuple(json.loads(row["metrics"])),
-                options=tuple(json.loads(row["options"])),
-                args=json.loads(row["args"]),
+                metrics=tuple(read_json(row["metrics"], list)),
+                options=tuple(read_json(row["options"], list)),
+                args=read_json(row["args"], dict),
                 card=row["card"],
                 citation=row["citation"],
                 licence=row["licence"],
@@ -157,7 +157,7 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
                 row["kind"],
                 row["model"],
                 row["identity"],
-                json.loads(row["settings"]),
+                read_json(row["settings"], dict),
                 bool(row["free"]),
             ),
             protocol=row["protocol"],
@@ -169,7 +169,7 @@ def runs(store: Store, ids: Sequence[str] | None = None) -> list[StoredRun]:
             total=row["total"],
             prompt_hash=row["prompt_hash"],
             data_hash=row["data_hash"],
-            generation={k: dump(v) for k, v in json.loads(row["run_identity"]).get("generation", {}).items()},
+            generation={k: dump(v) for k, v in read_json(row["run_identity"], dict).get("generation", {}).items()},
             created_at=row["created_at"],
         )
         for row in rows
@@ -335,8 +335,8 @@ def environments(store: Store, run_ids: Sequence[str]) -> list[StoredEnvironment
             version=row["version"],
             git_commit=row["git_commit"],
             python=row["python"],
-            machine=json.loads(row["machine"]),
-            packages=json.loads(row["packages"]),
+            machine=read_json(row["machine"], dict),
+            packages=read_json(row["packages"], dict),
         )
         for row in rows
     ]

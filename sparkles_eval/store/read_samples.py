@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from sparkles_eval.core import Image, Sample, Score, Verdict
 from sparkles_eval.core.errors import StoreError
-from sparkles_eval.core.json import read_sample
+from sparkles_eval.core.json import FindImage, read_sample
 from sparkles_eval.store.mapping import dump, read_verdict
 from sparkles_eval.store.ratings import HumanRating
 from sparkles_eval.store.read_runs import Sum
 from sparkles_eval.store.store import Store
+from sparkles_eval.store.stored_json import DamagedJSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,14 @@ def samples(
             known[sha256] = image(store, sha256)
         return known[sha256]
 
-    return [StoredSample(row["id"], row["position"], read_sample(row["body"], find)) for row in rows]
+    return [StoredSample(row["id"], row["position"], _sample(row["body"], find)) for row in rows]
+
+
+def _sample(body: str, find: FindImage) -> Sample:
+    try:
+        return read_sample(body, find)
+    except ValidationError as error:
+        raise DamagedJSON(error.errors()[0]["msg"]) from error
 
 
 def image(store: Store, sha256: str) -> Image:

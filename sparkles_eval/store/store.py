@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from sparkles_eval.core import Response, Run, Sample, Status, Verdict
-from sparkles_eval.core.errors import Problem, StoreError
+from sparkles_eval.core.errors import Problem
 from sparkles_eval.core.json import sample_key
-from sparkles_eval.store.database import connect, connect_read_only
+from sparkles_eval.store.database import connect, connect_read_only, damaged, sqlite_errors_explained, store_error
 from sparkles_eval.store.mapping import (
     StoredRow,
     Value,
@@ -34,6 +34,7 @@ from sparkles_eval.store.mapping import (
     task_row,
     verdict_row,
 )
+from sparkles_eval.store.moved import OpenFile, StoreMoved
 from sparkles_eval.store.rows import (
     AnswerRow,
     EnvironmentRow,
@@ -81,6 +82,8 @@ class Store:
         if connection is None:
             connection = connect_read_only(self.path) if read_only else connect(self.path, create=create)
         self.connection = connection
+        self.file = None if read_only else OpenFile(self.path, connection)
+        """What notices that the file was deleted or replaced; None for who only reads."""
         self._models: set[Value] = set()
         """Ids of models that are known to be registered: asking each time would cost every response a statement."""
 
@@ -93,7 +96,14 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
+        try:
+            if self.file is not None and not isinstance(error, StoreMoved):
+                self.file.check()
+        finally:
+            self.close()
+        if isinstance(error, sqlite3.Error):
+            with sqlite_errors_explained(self.path):
+                raise error
 
     def close(self) -> None:
         self.connection.close()
@@ -108,16 +118,11 @@ class Store:
         except BaseException as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                if "malformed JSON" in str(error):
-                    raise StoreError(
-                        f"{self.path}: a value that should be JSON is none; `sparkles-eval verify STORE` names it"
-                    ) from error
-                raise StoreError(
-                    f"{self.path}: cannot be written ({error}); free the disk or the file and run the same command "
-                    "again: what was committed is safe"
-                ) from error
+            if isinstance(error, sqlite3.OperationalError) or (isinstance(error, sqlite3.Error) and damaged(error)):
+                raise store_error(self.path, error) from error
             raise
+        if self.file is not None:
+            self.file.committed()
 
     # --- runs -----------------------------------------------------------------------------------------------------
 

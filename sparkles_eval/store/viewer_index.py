@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.errors import StoreError
+from sparkles_eval.store.database import read_address
 
 _VERSION = 3
 """Of the tables below; a file of another version is made anew."""
@@ -81,7 +82,7 @@ def open_viewer_index(store: Path, path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         side = _connect(path)
-        side.execute("ATTACH ? AS store", (f"{store.resolve().as_uri()}?mode=ro",))
+        side.execute("ATTACH ? AS store", (read_address(store),))
         if not _fits(side):
             side.close()
             for name in ("", "-wal", "-shm"):

@@ -37,18 +37,17 @@ _READERS = 4
 class ImageFolder:
     """Pictures of one folder, by the names that the data gives them. Every file is read once, however often asked for.
 
-    `base` is where names are looked up; `root` (default: `base`) is what `Image.relpath` is relative to. `base` may be
-    a link, since the user put it there; a name or a link inside it that leads out of `base` is refused, because names
-    come with the data and what they lead to is sent to a model.
+    `base` is where names are looked up; `root` (default: `base`) is what `Image.relpath` is relative to. A name that
+    leads out of `base` is refused, because names come with the data and what they lead to is sent to a model. Links on
+    the disk are the user's own (caches and clusters are made of them): they are followed, `outside_links` names them,
+    and where they lead to stands nowhere.
     """
 
     def __init__(self, base: Path, root: Path | None = None) -> None:
         self.base = base.absolute()
         self.root = (root or base).absolute()
-        self._real = os.path.realpath(self.base) + os.sep
         self._prefix = Path(os.path.relpath(self.base, self.root)).as_posix()
         self._seen: dict[str, Image | str] = {}
-        self._folders: dict[str, str] = {}
 
     def read(self, name: str, *, image_id: str = "", caption: str | None = None) -> Image | str:
         """The picture of that name (a relative path with "/"), or in words why it cannot be used."""
@@ -124,19 +123,29 @@ class ImageFolder:
             return f"no usable file name: {name!r}"
         if Path(plain).is_absolute() or plain.split(os.sep, 1)[0] == os.pardir:
             return f"the path {name} leaves the data folder"
-        try:
-            real = self._real_path(plain)
-        except OSError as error:
-            return f"cannot read {name}: {error.strerror}"
-        return None if real.startswith(self._real) else f"{name} is a link that leaves the data folder"
+        return None
 
-    def _real_path(self, plain: str) -> str:
-        """Where a name leads once links are followed; each folder is looked at once."""
-        folder, file = os.path.split(plain)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(self.base / folder)
-        path = Path(self._folders[folder], file)
-        return os.path.realpath(path) if path.is_symlink() else str(path)
+
+def outside_links(images: Iterable[Image], root: Path | None) -> str | None:
+    """A sentence on pictures that links bring into a data folder from elsewhere, or None where there are none.
+
+    It names them as the data do; where they lead to is nobody's business.
+    """
+    if root is None:
+        return None
+    inside = os.path.realpath(root) + os.sep
+    folders: dict[Path, str] = {}
+    found: dict[str, None] = {}
+    for image in images:
+        if image.path is not None:
+            folder = folders.setdefault(image.path.parent, os.path.realpath(image.path.parent))
+            real = os.path.realpath(image.path) if image.path.is_symlink() else f"{folder}{os.sep}{image.path.name}"
+            if not real.startswith(inside):
+                found[image.relpath] = None
+    if not found:
+        return None
+    few = ", ".join(list(found)[:3])
+    return f"{len(found):,} pictures are links that lead out of the data folder and are followed, such as {few}"
 
 
 def _normal(name: str) -> str:

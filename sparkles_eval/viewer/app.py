@@ -23,6 +23,7 @@ from sparkles_eval.viewer.annotate.rating import RatingSession, open_sheet
 from sparkles_eval.viewer.cached_pages import Refresher
 from sparkles_eval.viewer.config import AnnotateConfig, ViewerConfig
 from sparkles_eval.viewer.connection_pool import ConnectionPool
+from sparkles_eval.viewer.rater_lock import only_session
 from sparkles_eval.viewer.sample_pages import ImagePages, SamplePages
 from sparkles_eval.viewer.security import HEADERS
 from sparkles_eval.viewer.store_pages import StorePages
@@ -151,7 +152,7 @@ def serve_viewer(places: ViewerConfig) -> None:
 
 def serve_annotator(places: ViewerConfig, config: AnnotateConfig) -> None:
     """Serve the annotator. Raises errors.UserError where there is nothing to rate, and as `serve_viewer` does."""
-    with contextlib.closing(ConnectionPool(places.store)) as pool:
+    with only_session(places.store, config.rater), contextlib.closing(ConnectionPool(places.store)) as pool:
         made = annotator_app(pool, open_session(pool, config, places.content), places.data_root, places.content)
         serve(made, places.host, places.port, open_browser=places.open_browser)
 

@@ -96,7 +96,7 @@ class Refresher:
         return int(row[0]), int(row[1])
 
     def _work(self) -> None:
-        side = viewer_index.open_viewer_index(self._pool.path, self._pool.side)
+        side = viewer_index.open_viewer_index(self._pool.place, self._pool.side)
         seen = None
         try:
             while not self._end.is_set():

@@ -8,7 +8,7 @@ import socket
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -102,6 +102,29 @@ class RequestGuard:
             return message
 
         return bounded
+
+
+class OneTimeAddress:
+    """ASGI middleware with one more address, which leads to the application once and then no more.
+
+    A browser is started with it: what starts a program is shown to every user of the machine (`ps`), and the
+    application's own address, which stays good, must not be.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, target: str) -> None:
+        self._app, self._path, self._target = app, path, target
+        self._open = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            self._open
+            and scope["type"] == "http"
+            and hmac.compare_digest(scope["path"].encode("utf-8", "surrogatepass"), self._path.encode())
+        ):
+            self._open = False
+            await RedirectResponse(self._target, 303, headers=HEADERS)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def _from_here(headers: Headers, host: str) -> bool:

@@ -20,11 +20,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.reports.toolkit.pages import asset
-from sparkles_eval.viewer.security import HEADERS, RequestGuard
+from sparkles_eval.viewer.http_connections import ImpatientProtocol
+from sparkles_eval.viewer.security import HEADERS, OneTimeAddress, RequestGuard
 
 BODY = 2**20
 """Bytes of a request's body at the most, where an application names no other number."""
@@ -103,16 +105,22 @@ def serve(factory: AppFactory, host: str = "127.0.0.1", port: int = 0, *, open_b
                 f"sees the address can use this page; `ssh -L {bound}:127.0.0.1:{bound}` needs no --host",
                 err=True,
             )
-        if open_browser and _desktop():
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        once = f"/{secrets.token_urlsafe(24)}" if open_browser and _desktop() else None
+        if once:
+            address = f"{url.removesuffix(f'/{token}/')}{once}"
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
-            server(made).run(sockets=[listening])
+            server(made, OneTimeAddress(made, once, f"/{token}/") if once else made).run(sockets=[listening])
 
 
-def server(made: Starlette) -> uvicorn.Server:
-    """What serves an application; `run(sockets=[...])` blocks until an interrupt, or until `should_exit` is set."""
+def server(made: Starlette, outermost: ASGIApp | None = None) -> uvicorn.Server:
+    """What serves an application; `run(sockets=[...])` blocks until an interrupt, or until `should_exit` is set.
+
+    `outermost` is `made` within what stands before it.
+    """
     config = uvicorn.Config(
-        made,
+        outermost or made,
+        http=ImpatientProtocol,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -66,10 +66,11 @@ async def test_published_choices(tmp_path: Path) -> None:
     assert await said(file) == "Therefore, TRUE."
 
 
-async def test_a_missing_answer_names_item_and_file(tmp_path: Path) -> None:
+async def test_a_missing_answer_names_item_and_file_but_no_folder(tmp_path: Path) -> None:
+    """The reason is stored and published; where a user keeps files is nobody's business."""
     file = write(tmp_path, '{"sample_id": "7", "text": "x"}')
     for what in ({"identifier": "8"}, {"turn": 2}, {"epoch": 1}):
-        with pytest.raises(Rejected, match=r"answers\.jsonl: no answer for item"):
+        with pytest.raises(Rejected, match=r"^answers\.jsonl: no answer for item"):
             await said(file, **what)
 
 

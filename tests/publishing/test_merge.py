@@ -39,6 +39,15 @@ def test_the_parts_of_jobs_become_the_store_of_one_run(whole: Path, tmp_path: Pa
     assert verify_file(together).sound
 
 
+def test_the_same_store_twice_is_said(whole: Path, tmp_path: Path) -> None:
+    first, again = copied(whole, tmp_path / "a.db"), tmp_path / "b.db"
+    shutil.copyfile(first, again)
+    assert merge([first, again], tmp_path / "all.db").notes == (
+        f"{again} is {first} again, byte for byte; it adds nothing",
+    )
+    assert merge([first], tmp_path / "one.db").notes == ()
+
+
 def test_judges_panels_ratings_and_trainings_come_along(judged: Path, tmp_path: Path) -> None:
     first, second, third = runs_of(judged)
     jobs = [

@@ -146,7 +146,7 @@ def test_who_only_reads_sees_what_others_write_and_can_write_nothing(tmp_path: P
         assert reader.read_only and not writer.read_only
         writer.connection.execute("INSERT INTO images VALUES ('a', 'image/png', 1, 1, 1, 'a.png', NULL, NULL)")
         assert reader.connection.execute("SELECT count(*) FROM images").fetchone()[0] == 1
-        with pytest.raises(StoreError, match="cannot be written"), reader.transaction() as db:
+        with pytest.raises(StoreError, match="or written"), reader.transaction() as db:
             db.execute("DELETE FROM images")
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             reader.connection.execute("CREATE TABLE x (y)")
@@ -156,7 +156,7 @@ def test_who_only_reads_makes_and_changes_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store"):
         connect_read_only(tmp_path / "none.db")
     (tmp_path / "text.db").write_text("a,b\n" * 500)
-    with pytest.raises(StoreError, match="cannot be read as a store"):
+    with pytest.raises(StoreError, match="is not a store"):
         connect_read_only(tmp_path / "text.db")
     older = connect(tmp_path / "older.db", create=True)
     older.execute(f"PRAGMA user_version = {version() - 1}")

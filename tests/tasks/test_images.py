@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from sparkles_eval.core import Image
 from sparkles_eval.core.errors import DataError
 from sparkles_eval.tasks.image_headers import MAX_PIXELS, ImageHeader, read_header
-from sparkles_eval.tasks.images import ImageFolder, image_bytes, thumbnail
+from sparkles_eval.tasks.images import ImageFolder, image_bytes, outside_links, thumbnail
 
 Options = dict[str, int]
 VARIANTS: list[tuple[str, str, Options]] = [
@@ -132,16 +132,43 @@ def test_many_pictures_at_once_give_what_one_by_one_gives(tmp_path: Path) -> Non
     assert warm.read("gone.png") == "missing file gone.png"
 
 
-@pytest.mark.parametrize(
-    "name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "..", "link.png", "in/secret.png"]
-)
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "..", "in/../../secret.png"])
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     base = tmp_path / "images"
     base.mkdir()
     (tmp_path / "secret.png").write_bytes(encode("PNG"))
-    (base / "link.png").symlink_to(tmp_path / "secret.png")
     (base / "in").symlink_to(tmp_path)
     assert "leaves the data folder" in str(ImageFolder(base, tmp_path).read(name))
+
+
+def test_links_on_the_disk_are_followed_and_named(tmp_path: Path) -> None:
+    """As a hub's cache (files that are links to blobs) and clusters (folders that are links to a disk) have them."""
+    base, disk = tmp_path / "images", tmp_path / "blobs"
+    base.mkdir()
+    disk.mkdir()
+    (disk / "0f3a").write_bytes(encode("PNG"))
+    (disk / "notes").write_text("root:x:0:0")
+    (base / "a.png").symlink_to("../blobs/0f3a")
+    (base / "far").symlink_to(disk)
+    (base / "b.png").symlink_to(base / "own.png")
+    (base / "own.png").write_bytes(encode("PNG"))
+    (base / "notes.png").symlink_to(disk / "notes")
+    folder = ImageFolder(base, tmp_path)
+    found = [folder.read(name) for name in ("a.png", "far/0f3a", "b.png", "own.png")]
+    images = [image for image in found if isinstance(image, Image)]
+    assert len(images) == 4 and {image.sha256 for image in images} == {images[0].sha256}
+    assert [image.relpath for image in images[:2]] == ["images/a.png", "images/far/0f3a"], "as the data name them"
+    note = outside_links(images, base)
+    few = "images/a.png, images/far/0f3a"
+    assert note == f"2 pictures are links that lead out of the data folder and are followed, such as {few}"
+    assert outside_links(images[2:], base) is None
+    assert "blobs" not in str(folder.read("notes.png")) and isinstance(folder.read("notes.png"), str), "is no picture"
+
+
+@pytest.mark.parametrize("target", ["gone.png", "loop.png", "/dev/zero", "."])
+def test_a_link_to_what_is_no_picture_says_so(tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop.png").symlink_to(target)
+    assert isinstance(ImageFolder(tmp_path).read("loop.png"), str)
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:

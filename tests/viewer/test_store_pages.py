@@ -219,14 +219,32 @@ def test_names_origins_methods_and_sizes_are_refused(served: Served) -> None:
     assert served.ask("runs", "POST", b"x" * (BODY + 1)).status == 413
 
 
-def test_a_fault_of_ours_tells_the_reader_nothing(demo_store: Path) -> None:
+def test_a_fault_of_ours_tells_the_reader_nothing(demo_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_args: object) -> None:
+        raise KeyError(f"{demo_store}: JSON")
+
     with looking(demo_store) as served:
-        with Store(demo_store) as store:
-            store.connection.execute("UPDATE runs SET identity = 'not json'")
+        monkeypatch.setattr(read_runs, "runs", fault)
         answer = served.ask("runs")
     assert answer.status == 500 and "fault of the program" in answer.text
     assert "Traceback" not in answer.text and str(demo_store) not in answer.text and "JSON" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_damaged_value_is_said_with_what_to_do(demo_store: Path) -> None:
+    with looking(demo_store) as served:
+        with Store(demo_store) as store:
+            store.connection.execute("UPDATE runs SET identity = 'not json'")
+        answer = served.ask("runs")
+        assert answer.status == 400 and "sparkles-eval verify" in answer.text and "Traceback" not in answer.text
+
+
+def test_a_store_that_was_replaced_is_said(demo_store: Path) -> None:
+    with looking(demo_store) as served:
+        assert served.ask("runs").status == 200
+        demo_store.unlink()
+        answer = served.ask("runs")
+    assert answer.status == 400 and "was deleted or moved away" in answer.text
 
 
 def test_hostile_text_is_text_on_every_page(tmp_path: Path) -> None:

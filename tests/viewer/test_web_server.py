@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import re
 import signal
@@ -9,6 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +23,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from sparkles_eval import viewer
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
 from sparkles_eval.viewer import web_server
+from sparkles_eval.viewer.http_connections import ImpatientProtocol
+from sparkles_eval.viewer.security import OneTimeAddress
 
 TOKEN = "a-token"
 LIMIT = 1000
+LARGE = 50_000_000
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a user may ask for, and is warned of
 
 
@@ -45,7 +53,18 @@ async def _break(_request: Request) -> Response:
     raise ZeroDivisionError("a detail that only the terminal may see")
 
 
+async def _slow(_request: Request) -> Response:
+    await asyncio.sleep(1)
+    return PlainTextResponse("at last")
+
+
+async def _large(_request: Request) -> Response:
+    return PlainTextResponse("x" * LARGE)
+
+
 ROUTES = [
+    Route("/slow", _slow),
+    Route("/large", _large),
     Route("/", _home),
     Route("/echo", _echo, methods=["GET", "POST"]),
     Route("/complain", _complain),
@@ -223,6 +242,86 @@ def test_a_port_that_is_taken_is_an_error_with_its_mend() -> None:
         web_server.serve(_never, "192.0.2.1", 0, open_browser=False)  # an address of documentation, nobody's own
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /a-token/ HTTP/1.1\r\nHo",
+        b"POST /a-token/echo HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 9\r\n\r\nab",
+    ],
+)
+def test_a_request_that_does_not_come_to_its_end_is_given_up(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "LONGEST_S", 0.2)
+    with running() as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as half:
+        half.sendall(sent.replace(b"PORT", str(served.port).encode()))
+        with contextlib.suppress(ConnectionResetError):
+            assert half.recv(100) == b"", "closed without a reply"
+        assert served.ask("/a-token/").status == 200, "others are served"
+
+
+def test_a_reader_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "LONGEST_S", 0.2)
+    with running() as served, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(30)
+        slow.connect(("127.0.0.1", served.port))
+        slow.sendall(f"GET /a-token/large HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode())
+        time.sleep(1)
+        got = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := slow.recv(65_536):
+                got += len(piece)
+        assert got < LARGE, "the reply was cut off"
+
+
+def test_a_long_answer_and_a_kept_connection_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "LONGEST_S", 0.2)
+    with running() as served:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        for _ in range(2):
+            connection.request("GET", "/a-token/slow", headers={"Host": f"127.0.0.1:{served.port}"})
+            assert connection.getresponse().read() == b"at last"
+        connection.close()
+
+
+async def test_a_one_time_address_leads_in_once() -> None:
+    made = Starlette(routes=[Route("/{rest:path}", _home)])
+    door = TestClient(OneTimeAddress(made, "/once", "/a-token/"), follow_redirects=False)
+    first = door.get("/once")
+    assert first.status_code == 303 and first.headers["location"] == "/a-token/"
+    assert "default-src 'none'" in first.headers["content-security-policy"]
+    assert door.get("/once").status_code == 200, "from then on it is a path as any other"
+
+
+def test_what_starts_the_browser_does_not_show_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", started.append)
+    monkeypatch.setattr(web_server, "_desktop", lambda: True)
+    monkeypatch.setattr(web_server, "server", lambda _made, outermost=None: _Ends(outermost))
+    tokens: list[str] = []
+
+    def factory(token: str, host: str, port: int) -> Starlette:
+        tokens.append(token)
+        return web_server.application(ROUTES, token=token, host=host, port=port)
+
+    web_server.serve(factory)
+    for _ in range(500):
+        if started:
+            break
+        time.sleep(0.01)
+    assert tokens[0] not in started[0] and started[0].startswith("http://127.0.0.1:")
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """A server that ends at once."""
+
+    app: object
+
+    def run(self, sockets: object) -> None:
+        assert isinstance(self.app, OneTimeAddress) and sockets
+
+
 def _never(_token: str, _host: str, _port: int) -> Starlette:
     raise AssertionError("no application is made for a port that cannot be had")
 
@@ -240,10 +339,10 @@ def test_without_the_server_library_the_mend_is_named(monkeypatch: pytest.Monkey
 PROGRAM = """
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from sparkles_eval.viewer import web_server as web
+from sparkles_eval.viewer import web_server
 async def home(request): return PlainTextResponse("here")
-make = lambda token, host, port: web.application([Route("/", home)], token=token, host=host, port=port)
-web.serve(make, HOST, 0, open_browser=False)
+make = lambda token, host, port: web_server.application([Route("/", home)], token=token, host=host, port=port)
+web_server.serve(make, HOST, 0, open_browser=False)
 print("ended")
 """
 
@@ -255,7 +354,7 @@ def test_it_says_one_address_and_ends_on_an_interrupt(root: Path, host: str) -> 
         assert process.stdout is not None and process.stderr is not None
         said = process.stdout.readline()
         found = re.fullmatch(r"http://(\S+):(\d+)(/[\w-]{32}/)  \(Ctrl-C ends\)\n", said)
-        assert found, said
+        assert found, said or process.stderr.read()
         assert Served(int(found[2])).ask(found[3]).text == "here"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)

@@ -19,6 +19,7 @@ COMMON_ARGS: Mapping[str, str] = {
     "drop": "generation settings that the model does not take, comma-separated",
     "max_image_edge": "pixels; a longer image is resized to it",
     "max_images": "images in one request at the most",
+    "max_reply_mb": "megabytes of one reply at the most (8)",
     "name": "how tables name the model",
     "price_in": "US dollars per million input tokens",
     "price_out": "US dollars per million output tokens",
@@ -142,8 +143,13 @@ def _limits(model: Model, args: ModelArguments) -> Limits:
         base,
         max_images=args.integer("max_images") or base.max_images,
         max_image_edge=args.integer("max_image_edge", low=16) or base.max_image_edge,
+        max_reply_bytes=_bytes(args.number("max_reply_mb", positive=True)) or base.max_reply_bytes,
         timeout_s=args.number("timeout", positive=True) or base.timeout_s,
     )
+
+
+def _bytes(megabytes: float | None) -> int | None:
+    return None if megabytes is None else max(1, int(megabytes * 1e6))
 
 
 def _image_settings(limits: Limits) -> dict[str, str]:

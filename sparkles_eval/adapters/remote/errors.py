@@ -94,7 +94,7 @@ class ErrorMapper:
         """Reads an error body: {"error": {...}} (both providers), {"message"}/{"detail"} (others), or plain text."""
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ErrorReply(self.clean(body))
         error = value.get("error", value) if isinstance(value, dict) else value
         if not isinstance(error, dict):
@@ -142,13 +142,33 @@ class ErrorMapper:
     def timed_out(self, seconds: float) -> TimedOut:
         return TimedOut(f"{self.who}: no reply within {seconds:g} s; --model-arg timeout=SECONDS waits longer")
 
-    def lost(self, error: BaseException, seconds: float) -> Transient:
-        """The error for a connection that failed, from whatever the SDK, its client or the socket raised."""
+    def lost(self, error: BaseException, seconds: float) -> AdapterError:
+        """The error for a connection that failed, from whatever the SDK, its client or the socket raised.
+
+        What a hook of ours raised below the SDK comes out as it is.
+        """
         chain = list(_causes(error))
+        if own := next((cause for cause in chain if isinstance(cause, AdapterError)), None):
+            return own
         if any(isinstance(cause, TimeoutError) for cause in chain):
             return self.timed_out(seconds)
         root = chain[-1]
         return Transient(self.clean(f"{self.who}: connection to {self.endpoint} lost ({_name(root)})"))
+
+    def too_large(self, most: int) -> Unreadable:
+        return Unreadable(
+            f"{self.who}: its reply is larger than {most / 1e6:g} MB and was not read to its end; "
+            "--model-arg max_reply_mb=N reads more"
+        )
+
+    def sent_on(self, where: str) -> Denied:
+        """The error for a redirect to another host."""
+        return Denied(
+            self.clean(
+                f"{self.who}: {self.endpoint} sends requests on to {where}, and nothing was sent there; "
+                "name the address that you mean with --model-arg base_url"
+            )
+        )
 
     def malformed(self, why: str) -> Unreadable:
         return Unreadable(self.clean(f"{self.who}: malformed reply from {self.endpoint}: {why}"))

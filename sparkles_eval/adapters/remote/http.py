@@ -22,20 +22,15 @@ from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
 from sparkles_eval.adapters.remote.errors import ErrorMapper
 from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
+from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
 from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import AdapterError, Rejected
+from sparkles_eval.core.long_texts import read_aside
 
 IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
-
-
-class Answered(Protocol):
-    """A reply as the SDKs' HTTP client gives it to its hooks."""
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
 
 
 class EventStream(Protocol):
@@ -98,8 +93,10 @@ class RemoteAdapter(ABC):
         """See base.AnnouncedLimits."""
         self._rate_listener = listener
 
-    async def hear(self, response: Answered) -> None:
+    async def hear(self, response: HookedResponse) -> None:
         """Hook of the SDK's HTTP client: sees every reply's headers before its body is read."""
+        refuse_other_hosts(response, self._reporter)
+        bound_reply(response, self.model.limits.max_reply_bytes, self._reporter)
         limits = read_rate_limits(response.headers)
         if limits is not None:
             self._rate_listener(limits)
@@ -171,7 +168,8 @@ class RemoteAdapter(ABC):
         except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
             return self._failed(error)
         took = monotonic() - began
-        return replace(self._priced(partial(self.read, body)), latency_s=took)
+        read = partial(self._priced, partial(self.read, body))
+        return replace(await read_aside(len(body), read), latency_s=took)
 
     async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
         """See base.StreamingAdapter. A server that takes no streams is asked for the whole; silence times out."""

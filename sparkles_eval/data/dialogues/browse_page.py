@@ -23,7 +23,7 @@ from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.reports.toolkit.page_images import EmbeddedImages, embed_previews
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store import read_samples as stored_images
-from sparkles_eval.store.store import Store
+from sparkles_eval.store.reading import open_to_read
 from sparkles_eval.tasks.images import ImageFolder, image_bytes, thumbnail
 from sparkles_eval.tasks.loaders.common import read_rows
 from sparkles_eval.tasks.validation import Foreign, Name
@@ -149,7 +149,7 @@ def _picture(name: str, sha256: str, size: tuple[int, int], caption: str) -> Ima
 
 
 def _store(place: Path, set_id: str | None) -> _Source:
-    with Store(place, create=False) as store:
+    with open_to_read(place) as store:
         sets = stored.sets(store)
         chosen = next((one for one in sets if one.id == set_id), None) if set_id else next(reversed(sets), None)
         if chosen is None:

@@ -29,6 +29,7 @@ from sparkles_eval.engine.run import environment, until_done
 from sparkles_eval.engine.session import Session
 from sparkles_eval.store import dialogues as stored
 from sparkles_eval.store.dialogues import CallRow, DialogueSet, OfferedImage
+from sparkles_eval.store.reading import open_to_read
 from sparkles_eval.store.store import Store
 
 CAPTION_TOKENS = 512
@@ -275,7 +276,7 @@ def estimate_cost(plan: GenerationPlan, path: Path, connections: int | None) -> 
     """A line for captions, where some are to be written, and one for dialogues; what the store has is taken off."""
     if not path.is_file():
         return _estimate_lines(plan, None, connections)
-    with Store(path, create=False) as store:
+    with open_to_read(path) as store:
         return _estimate_lines(plan, store, connections)
 
 

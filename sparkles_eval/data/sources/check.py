@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sparkles_eval.core import JSON, Image, Sample
 from sparkles_eval.core.errors import ContentError, DataError, Problem, UserError
+from sparkles_eval.tasks.images import outside_links
 from sparkles_eval.tasks.load import load_task, repeated
 from sparkles_eval.tasks.picture_checks import examine_all
 from sparkles_eval.training.recipes import MiniRecipe, Recipe
@@ -110,7 +111,8 @@ def check_task(wanted: TaskToCheck, root: Path, *, decode: bool = True, content:
         if sample.target is not None:
             labels[sample.target] = labels.get(sample.target, 0) + 1
     most = dict(sorted(labels.items(), key=lambda item: -item[1])[:20])
-    notes = (*repeated(task.samples), *_notes(task.samples))
+    linked = outside_links((image for sample in task.samples for image in sample.images), task.root)
+    notes = (*repeated(task.samples), *([linked] if linked else ()), *_notes(task.samples))
     return CheckedData(wanted.label, len(task.samples), len(pictures), most, tuple(problems), notes)
 
 

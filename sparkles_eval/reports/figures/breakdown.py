@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from sparkles_eval.reports.figures.figure import Figure
 from sparkles_eval.reports.figures.panel_data import PanelData, graded_text, interval_methods
 from sparkles_eval.reports.figures.registry import figure_of_panel
 from sparkles_eval.reports.figures.style import short_name, short_names
+from sparkles_eval.store.stored_json import read_json
 
 if TYPE_CHECKING:
     import altair as alt
@@ -52,7 +52,7 @@ def by_tag(about: PanelData) -> Iterator[Figure]:
     """By tag; an item with several counts in each."""
     found: dict[str, TaggedItems] = {}
     for name, cluster, listed in about.store.connection.execute(_TAGS, (about.entries[0].run.id,)):
-        for tag in json.loads(listed):
+        for tag in read_json(listed, list):
             found.setdefault(str(tag), TaggedItems()).add(name, cluster)
     ordered = sorted(found, key=lambda tag: (-len(found[tag].items), tag))
     title, one = ("By linguistic category", "category") if about.task.name.startswith("nlvr2") else ("By tag", "tag")

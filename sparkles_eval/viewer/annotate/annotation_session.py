@@ -88,7 +88,8 @@ class AnnotationSession(ABC):
         return self.after(self.latest() or 0)
 
     def write(self) -> Store:
-        """The store, open for writing: for one commit."""
+        """The store, open for writing: for one commit. Raises StoreMoved where its file is not the one of before."""
+        self.pool.check_in_place()
         return Store(self.pool.path, create=False)
 
 

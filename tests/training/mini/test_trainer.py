@@ -77,10 +77,10 @@ def test_a_killed_course_ends_in_the_same_weights(tmp_path: Path, step: int) -> 
     course = recipe(tmp_path / "short.yaml")
     straight = launch_training(TrainConfig(course, tmp_path / "straight", tmp_path / "s.db"), quiet).model
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", _CHILD, course, str(out), str(tmp_path / "s.db")]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE)
     checkpoint = out / "checkpoints" / f"{step:08d}"
-    for _ in range(2400):
+    command = [sys.executable, "-c", _CHILD, course, str(out), str(tmp_path / "s.db"), str(checkpoint)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE)
+    for _ in range(12_000):
         if checkpoint.is_dir() or running.poll() is not None:
             break
         time.sleep(0.02)
@@ -96,17 +96,17 @@ def test_a_killed_course_ends_in_the_same_weights(tmp_path: Path, step: int) -> 
 _CHILD = """
 import sys, time
 from pathlib import Path
-from sparkles_eval.training.mini import building
-from sparkles_eval.training.launch import Wishes, plan
-building._EACH = 150
+from sparkles_eval.training.mini import tiny_model
+from sparkles_eval.training.launch import TrainConfig, launch_training
+tiny_model._EACH = 150
 
 def say(line):
-    if "language step" in line or "language: " in line:
-        time.sleep(10)  # the end is near: wait for the kill
+    while Path(sys.argv[4]).is_dir():  # the checkpoint is there: wait for the kill, however late it comes
+        time.sleep(1)
 
-plan(Wishes(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), threads=1), say)
+launch_training(TrainConfig(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), threads=1), say)
 """
-"""The command, with the vocabulary of fewer items as in every test here, dawdling so that a kill meets it."""
+"""The command, with the vocabulary of fewer items as in every test here, waiting for the kill behind a checkpoint."""
 
 
 def test_lessons_are_evaluated_on_the_way_and_sight_is_not(tmp_path: Path) -> None:
