@@ -338,13 +338,18 @@ class ModelClient:
             wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
         if error.retry_after is not None:
             wait = self._asked_to_wait(error.retry_after)
-        if self.breaker.outage and self._patience.attempts is None and self.stopped is None:
-            at.spent_s = 0.0
-            return 0.0  # the breaker says when
+        longest = self._patience.total_s
+        if self.breaker.outage:
+            longest = self._patience.outage_s
+            if not self._answered and wait > longest:
+                self.stop(f"asks to wait until {_clock(wait):%H:%M:%S}, beyond --max-outage: {message}")
+            elif self._patience.attempts is None and self.stopped is None:
+                at.spent_s = 0.0
+                return 0.0  # the breaker says when
         given_up = self._patience.hopeless(at.failures, failing if self._answered else 0.0)
         if given_up or at.unreadable >= _UNREADABLE or at.spent_s + wait > self._patience.total_s:
             self._gave_up(message)
-            until = f", which asks to wait until {_clock(wait):%H:%M:%S}" if wait > self._patience.total_s else ""
+            until = f", which asks to wait until {_clock(wait):%H:%M:%S}" if wait > longest else ""
             raise Unanswered(f"no reply after {at.number} attempt{'s' * (at.number > 1)}{until}: {message}") from error
         return wait
 

@@ -109,8 +109,8 @@ class Limiter:
             raise
 
     def _admit(self) -> None:
-        """Give free slots to those who wait for one."""
-        while (queue := self._next()) and self.in_flight < math.ceil(self.limit):
+        """Give free slots to those who wait for one. A part of a slot only shows in the pace, where it is the less."""
+        while (queue := self._next()) and self.in_flight < max(1, round(self.limit)):
             now = self._clock()
             if self._next_at > now:
                 if self._timer is None:

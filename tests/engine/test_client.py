@@ -134,9 +134,13 @@ async def test_a_wait_beyond_all_patience_is_not_believed_where_others_are_answe
 
 
 async def test_a_wait_beyond_all_patience_is_told_where_nobody_was_answered() -> None:
-    one, _ = client(Scripted([RateLimited("slow down", retry_after=3600)]), RetryPolicy(total_s=60))
+    adapter = Scripted([RateLimited("slow down", retry_after=3600)])
+    one, _ = client(adapter, RetryPolicy(total_s=60))
     with pytest.raises(Unanswered, match=r"1 attempt, which asks to wait until \d\d:\d\d:\d\d: slow down"):
         await ask(one)
+    with pytest.raises(Unanswered, match=r"asks to wait until \d\d:\d\d:\d\d, beyond --max-outage: slow down"):
+        await ask(one)
+    assert adapter.asked == 1, "nobody else waits for the same"
 
 
 async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
