@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.baselines import make_controls
@@ -192,17 +193,19 @@ class RunJudges:
         if model_name:
             options = ModelOptions(args=tuple(rest.items()))
             adapter = build_adapter(model_name, options, content=config.content, plugins=config.plugins)
-        judge = load_judge(
+        made = partial(
+            load_judge,
             name,
             protocol=config.protocol,
-            adapter_model=adapter.model if adapter else None,
             effective=adapter.effective if adapter else None,
             structured=adapter.structured if adapter else False,
             args=own,
             content=config.content,
             plugins=self._plugins,
         )
-        return BoundJudge(judge, adapter)
+        if adapter is None:
+            return BoundJudge(made())
+        return BoundJudge(made(adapter_model=adapter.model), adapter, lambda model: made(adapter_model=model))
 
 
 _PANEL = PREFIX.removesuffix(":")

@@ -11,7 +11,8 @@ import pytest
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
 from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, TooLong, Transient
-from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.attempts import Attempt, Interrupted, Unanswered
+from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.limits import CostBudget
 from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request

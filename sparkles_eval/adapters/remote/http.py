@@ -20,6 +20,7 @@ from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
+from sparkles_eval.adapters.remote.endpoints import listed_model
 from sparkles_eval.adapters.remote.errors import ErrorMapper
 from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
 from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
@@ -31,6 +32,7 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
+_LISTING_S = 10.0
 
 
 class EventStream(Protocol):
@@ -81,6 +83,35 @@ class RemoteAdapter(ABC):
         return self._setup.model
 
     @property
+    def endpoints(self) -> Sequence[RemoteAdapter]:
+        """See base.AddressedAdapter."""
+        return (self,)
+
+    @property
+    def address(self) -> str:
+        """See base.AddressedAdapter."""
+        return self._setup.endpoint
+
+    @property
+    def same_model(self) -> bool:
+        """See base.AddressedAdapter."""
+        return self._setup.same_model
+
+    def identify(self, model: Model) -> None:
+        """See base.AddressedAdapter."""
+        self._setup = replace(self._setup, model=model)
+
+    async def listing(self) -> str | None:
+        """See base.AddressedAdapter."""
+        try:
+            await self._load()
+            async with asyncio.timeout(_LISTING_S):
+                body = await self.list_models()
+        except Exception:  # noqa: BLE001 - whatever went wrong, the server says nothing
+            return None
+        return listed_model(body, self.model.model_id)
+
+    @property
     def reporter(self) -> ErrorMapper:
         """Words this model's errors."""
         return self._reporter
@@ -117,6 +148,10 @@ class RemoteAdapter(ABC):
         """Sends a body and gives the reply's."""
 
     @abstractmethod
+    def list_models(self) -> Awaitable[bytes]:
+        """The server's list of models."""
+
+    @abstractmethod
     def read(self, body: bytes) -> Reply:
         """The reply in a body of status 200. Raises errors.Transient where it is malformed."""
 
@@ -131,6 +166,10 @@ class RemoteAdapter(ABC):
     @abstractmethod
     def failure(self, error: Exception) -> AdapterError | Reply:
         """What an exception of the SDK means; a refusal by the provider's filter is a reply."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
 
     def check(self, request: Request) -> str | None:
         return self._misshapen(request) or self._beyond(request)
@@ -211,9 +250,13 @@ class RemoteAdapter(ABC):
             raise Rejected(f"{self.model.name}: {problem}")
         pictures = [await encode_image(image, self.model.limits) for image in request.conversation.images]
         content, headers = _body(splice({**self.payload(request, pictures), **(more or {})}, pictures))
-        if self.library not in sys.modules:  # in a thread, and before the clock runs: the loop goes on meanwhile
-            await asyncio.to_thread(importlib.import_module, self.library)
+        await self._load()
         return content, headers
+
+    async def _load(self) -> None:
+        """Import the SDK in a thread, and before a clock runs: the loop goes on meanwhile."""
+        if self.library not in sys.modules:
+            await asyncio.to_thread(importlib.import_module, self.library)
 
     def _failed(self, error: Exception) -> Reply:
         """A refusal by the provider's filter is a reply; anything else is raised."""

@@ -19,8 +19,8 @@ from sparkles_eval.data.dialogues.plan_calls import DialogueCall
 from sparkles_eval.data.dialogues.prepare import GenerationPlan
 from sparkles_eval.data.dialogues.records import CandidateImage
 from sparkles_eval.data.dialogues.stored_dialogues import StoredCalls, dialogue_rows, read_response
+from sparkles_eval.engine.attempts import Interrupted, Unanswered
 from sparkles_eval.engine.cache import ResponseCache, request_key, reseeded
-from sparkles_eval.engine.client import Interrupted, Unanswered
 from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.cost_estimate import CostEstimate, CostEstimator, tokens
 from sparkles_eval.engine.limits import Job
