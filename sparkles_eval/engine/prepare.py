@@ -8,7 +8,7 @@ from functools import partial
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.baselines import make_controls
-from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.adapters.build import build_adapter, import_early
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
@@ -45,9 +45,11 @@ def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) ->
     `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
     with the fix; nothing has been asked then.
     """
-    tasks = load_tasks(config, stage)
     stage("models: they are made ready")
     models = [_model(name, config) for name in dict.fromkeys(config.models)]
+    for adapter in models:
+        import_early(adapter.model.kind)
+    tasks = load_tasks(config, stage)
     _same_name([adapter.model for adapter in models])
     run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
     jobs: list[EvalJob] = []

@@ -156,3 +156,12 @@ def test_asking_what_there_is_imports_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_a_provider_s_library_is_imported_early_and_local_ones_are_not() -> None:
+    words = "import sys; from sparkles_eval.adapters.build import import_early; import_early({!r}); import threading;"
+    words += "[t.join() for t in threading.enumerate() if t.daemon]; print([n for n in {!r} if n in sys.modules])"
+    for kind, library in (("openai", ["openai"]), ("transformers", []), ("nobody", [])):
+        asked = words.format(kind, ["openai", "anthropic", "torch"])
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(library)
