@@ -111,7 +111,6 @@ def make(model: Model, options: ModelOptions) -> AnthropicAdapter | EndpointPool
 class AnthropicAdapter(RemoteAdapter):
     """Asks one model through `anthropic.AsyncAnthropic` on its aiohttp transport."""
 
-    library = "anthropic"
     streamed: ClassVar[Mapping[str, JSON]] = {"stream": True}
 
     def __init__(self, setup: RemoteConfig) -> None:
@@ -216,6 +215,10 @@ class AnthropicAdapter(RemoteAdapter):
         if not isinstance(error, anthropic.APIStatusError):
             return self._reporter.lost(error, self.model.limits.timeout_s)
         return self._reporter.status(error.status_code, error.response.headers, error.response.text)
+
+    def connect(self) -> None:
+        """See http.RemoteAdapter."""
+        _ = self._client
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import secrets
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -70,13 +68,12 @@ class RemoteAdapter(ABC):
 
     streamed: ClassVar[Mapping[str, JSON]]
     """What a body says that asks for a stream."""
-    library: ClassVar[str]
-    """The SDK's package. It takes most of a second to import, so it waits until there is something to ask."""
 
     def __init__(self, setup: RemoteConfig) -> None:
         self._setup = setup
         self._reporter = setup.reporter
         self._rate_listener: Callable[[RateLimits], None] = lambda _: None
+        self._ready = False
 
     @property
     def model(self) -> Model:
@@ -168,6 +165,10 @@ class RemoteAdapter(ABC):
         """What an exception of the SDK means; a refusal by the provider's filter is a reply."""
 
     @abstractmethod
+    def connect(self) -> None:
+        """Import the SDK and make its client, where that has not been done. Opens no connection."""
+
+    @abstractmethod
     async def aclose(self) -> None:
         """Close the connections."""
 
@@ -254,9 +255,10 @@ class RemoteAdapter(ABC):
         return content, headers
 
     async def _load(self) -> None:
-        """Import the SDK in a thread, and before a clock runs: the loop goes on meanwhile."""
-        if self.library not in sys.modules:
-            await asyncio.to_thread(importlib.import_module, self.library)
+        """Import the SDK and make its client in a thread, and before a clock runs: the loop goes on meanwhile."""
+        if not self._ready:
+            await asyncio.to_thread(self.connect)
+            self._ready = True
 
     def _failed(self, error: Exception) -> Reply:
         """A refusal by the provider's filter is a reply; anything else is raised."""

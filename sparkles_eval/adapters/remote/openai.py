@@ -115,7 +115,6 @@ def make(model: Model, options: ModelOptions) -> OpenAIAdapter | EndpointPool:
 class OpenAIAdapter(RemoteAdapter):
     """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
 
-    library = "openai"
     streamed: ClassVar[Mapping[str, JSON]] = {"stream": True, "stream_options": {"include_usage": True}}
 
     def __init__(self, setup: RemoteConfig) -> None:
@@ -251,6 +250,10 @@ class OpenAIAdapter(RemoteAdapter):
         return RequestAdjusted(
             f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on"
         )
+
+    def connect(self) -> None:
+        """See http.RemoteAdapter."""
+        _ = self._client
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
