@@ -44,8 +44,7 @@ def as_stored(jobs: Sequence[EvalJob], store: Store) -> tuple[EvalJob, ...]:
     Their runs, requests and verdicts then go on under their own ids.
     """
     for adapter in {id(job.adapter): job.adapter for job in jobs}.values():
-        if isinstance(adapter, AddressedAdapter):
-            _identify(adapter, store)
+        identify(adapter, store)
     return tuple(replace(job, bound_judges=judges_as_stored(job.bound_judges, store)) for job in jobs)
 
 
@@ -56,9 +55,10 @@ def stored_plan(plan: RunPlan, store: Store) -> RunPlan:
     return replace(plan, jobs=jobs, panels=panels_as_stored(plan.panels, made, stored))
 
 
-def _identify(adapter: AddressedAdapter, store: Store) -> None:
+def identify(adapter: Adapter, store: Store) -> None:
+    """Let a model be who the store knows it as, where that is from when addresses identified models."""
     model = adapter.model
-    if ENDPOINT in model.settings or has_model(store, model.identity):
+    if not isinstance(adapter, AddressedAdapter) or ENDPOINT in model.settings or has_model(store, model.identity):
         return
     before = addressed_models(store, model)
     here = {spelled for endpoint in adapter.endpoints for spelled in spellings(endpoint.address)}
