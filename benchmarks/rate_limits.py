@@ -131,7 +131,9 @@ def _outage(bench: Bench, plan: Plan) -> list[Figure]:
     with LoopbackServer(settings) as first:
         port = int(first.url.rpartition(":")[2])
         command = bench.command(Setting(items, 64, LATENCY_S), url=first.openai_url)
-        process = subprocess.Popen(command, env=bench.env, cwd=bench.folder, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, env=bench.env, cwd=bench.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         threading.Thread(target=process.stderr.read if process.stderr else None, daemon=True).start()
         while first.stats().delivered < items // 4:
             time.sleep(0.05)

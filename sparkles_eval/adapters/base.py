@@ -78,6 +78,34 @@ class StreamingAdapter(Adapter, Protocol):
 
 
 @runtime_checkable
+class AddressedAdapter(Adapter, Protocol):
+    """A model behind one or several addresses. Where it is asked is no part of who it is."""
+
+    @property
+    def endpoints(self) -> Sequence[AddressedAdapter]:
+        """The adapter of each address; the adapter itself where there is one."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is asked, such as http://localhost:8000/v1; the first one of several."""
+        ...
+
+    @property
+    def same_model(self) -> bool:
+        """True where the user says that it is the model whose answers are stored from other addresses."""
+        ...
+
+    def identify(self, model: Model) -> None:
+        """Be this model from now on: the same one as a store knows it."""
+        ...
+
+    async def listing(self) -> str | None:
+        """What the server's list of models says of this one, as JSON; None where it says nothing. Costs nothing."""
+        ...
+
+
+@runtime_checkable
 class AnnouncedLimits(Protocol):
     """An adapter whose provider says in each reply what is left of its rate limits."""
 

@@ -6,6 +6,8 @@ import difflib
 import importlib
 import importlib.util
 import os
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -116,6 +118,15 @@ def build_adapter(
     """
     model = _find(spec, content)
     return _factory(model, plugins)(model, options)
+
+
+def import_early(kind: str) -> None:
+    """Begin to import a provider's library in a thread: it takes most of a second, while tasks are loaded."""
+    known = KINDS.get(kind)
+    if known is not None and known.key_env:
+        for library in known.libraries:
+            if library not in sys.modules and importlib.util.find_spec(library) is not None:
+                threading.Thread(target=importlib.import_module, args=(library,), name=library, daemon=True).start()
 
 
 def list_models(*, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[ModelInfo]:

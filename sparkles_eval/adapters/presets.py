@@ -147,6 +147,8 @@ class Preset(Strict):
         if not isinstance(value, dict):
             return value
         plain = {k: str(v).lower() if isinstance(v, bool) else v for k, v in value.items()}
+        if isinstance(urls := plain.get("base_url"), list):  # several servers of one model
+            plain["base_url"] = ",".join(map(str, urls))
         return {k: str(v) if isinstance(v, (int, float, dt.date)) else v for k, v in plain.items()}
 
     def record(self, name: str) -> Model:

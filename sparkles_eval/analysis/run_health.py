@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sparkles_eval.analysis.comparability import is_reference
+from sparkles_eval.analysis.reply_times import ReplyTimes, reply_times
 from sparkles_eval.core.errors import TOO_LONG
 from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.core.text import one_line
@@ -78,7 +79,10 @@ class HealthLine:
 
 @dataclass(frozen=True, slots=True)
 class RunHealth:
-    """Everything of one run, the loudest first. `served` counts replies by the version that the server named."""
+    """Everything of one run, the loudest first. `served` counts replies by the version that the server named.
+
+    `times` are those of all replies, and of each address where there are several; empty for what runs without a bill.
+    """
 
     run: str
     model: str
@@ -86,6 +90,7 @@ class RunHealth:
     replies: int
     served: tuple[tuple[str, int], ...]
     lines: tuple[HealthLine, ...]
+    times: tuple[ReplyTimes, ...] = ()
 
     @property
     def who(self) -> str:
@@ -135,6 +140,7 @@ def _of_run(store: Store, run: StoredRun) -> RunHealth:
         len(replies),
         tuple(served.most_common()),
         tuple(lines),
+        () if run.model.free else reply_times(store, run.id),
     )
 
 

@@ -42,6 +42,7 @@ def judge(
     from sparkles_eval.cli.finish import finish
     from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.core.errors import UserError
+    from sparkles_eval.engine.addresses import judges_as_stored, panels_as_stored
     from sparkles_eval.engine.prepare import RunJudges, check_prices
     from sparkles_eval.engine.rejudge import stored_answers
     from sparkles_eval.engine.run import judge_again
@@ -59,8 +60,10 @@ def judge(
         answered = stored_answers(opened, run_ids or None, data_root=data_root)
         if not any(answered.values()):
             raise UserError(f"{store}: no run with answers to judge; `sparkles-eval list runs` shows what it holds")
+        stored = judges_as_stored(bound_judges, opened)
+        panels = panels_as_stored(panels, bound_judges, stored)
         with show_progress(plain=plain) as progress:
-            outcome = judge_again(bound_judges, answered, opened, progress, limits, sys.argv)
+            outcome = judge_again(stored, answered, opened, progress, limits, sys.argv)
         if panels:
             from sparkles_eval.analysis.judges.panel_scores import score_panel
 

@@ -47,6 +47,7 @@ def run(
         return
 
     from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.engine.addresses import stored_plan
     from sparkles_eval.engine.prepare import check_prices, prepare
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
@@ -62,6 +63,7 @@ def run(
         return
     check_prices(plan.adapters, limits.max_cost_usd)
     with Store(store) as opened:
+        plan = stored_plan(plan, opened)
         with show_progress(plain=plain) as progress:
             outcome = execute(plan, opened, progress, limits, sys.argv, meanwhile=_ending)
         if config.again:

@@ -55,8 +55,8 @@ class Limits:
 class Model:
     """A model that answers: its adapter kind, the provider's model id, and everything that may change its answers.
 
-    `settings` are the adapter's own answer-changing settings (base_url, field names, dtype, ...), as text; they are
-    part of the request key and of the run's identity. Limits and prices are not.
+    `settings` are the adapter's own answer-changing settings (label, field names, dtype, ...), as text; they are
+    part of the request key and of the run's identity. Limits, prices and where a server is are not.
     """
 
     name: str

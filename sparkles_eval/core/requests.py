@@ -118,6 +118,8 @@ class Reply:
     """The provider's name for how the reply ended, such as "stop" or "length"."""
     latency_s: float | None = None
     """Seconds that the model took, where measuring the whole request would include time in a queue."""
+    fingerprint: str | None = None
+    """The server's name for what exactly it runs (`system_fingerprint`), where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,5 @@ class Response:
     """Row id, once stored."""
     reasoning: str | None = None
     finish: str | None = None
+    address: str | None = None
+    """Where it was asked; None for what runs in this process, and for what was stored before addresses were."""

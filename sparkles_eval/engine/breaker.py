@@ -129,6 +129,11 @@ class Breaker:
         self._open()
 
     @property
+    def due(self) -> bool:
+        """True where one request may be sent to find out whether the model is there."""
+        return not self.passing and not self._probing and self._timer is None
+
+    @property
     def next_probe_s(self) -> float:
         """Seconds until the model is tried again; 0 while it is being tried or asked by all."""
         return max(0.0, self._timer.when() - asyncio.get_running_loop().time()) if self._timer else 0.0

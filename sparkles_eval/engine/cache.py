@@ -10,7 +10,8 @@ from dataclasses import replace
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Generation, Model, Response, fingerprint
 from sparkles_eval.core.json import conversation_json, sample_key
-from sparkles_eval.engine.client import Attempt, ModelClient
+from sparkles_eval.engine.attempts import Attempt
+from sparkles_eval.engine.endpoint_pool import AnyClient
 from sparkles_eval.judges.base import JudgeCall, JudgeCard
 from sparkles_eval.store.mapping import dump, now
 from sparkles_eval.store.rows import RequestRow
@@ -60,7 +61,7 @@ class KeyedLock:
 class ResponseCache:
     """Gets replies of one model for one store. `once` is shared by all that may ask the same at the same time."""
 
-    def __init__(self, store: Store, client: ModelClient, once: KeyedLock) -> None:
+    def __init__(self, store: Store, client: AnyClient, once: KeyedLock) -> None:
         self._store = store
         self._asker = client
         self._once = once
@@ -109,6 +110,7 @@ def _as_response(key: str, attempt: Attempt, earlier: int) -> Response:
         created_at=now(),
         reasoning=reply.reasoning if reply else None,
         finish=reply.finish if reply else None,
+        address=attempt.address,
     )
 
 

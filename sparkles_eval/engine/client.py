@@ -9,11 +9,9 @@ import re
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from time import monotonic
 
-from sparkles_eval.adapters.base import Adapter, AnnouncedLimits, BatchAdapter, Request
+from sparkles_eval.adapters.base import Adapter, AddressedAdapter, AnnouncedLimits, BatchAdapter, Request
 from sparkles_eval.core import Reply, Status, Usage
 from sparkles_eval.core.errors import (
     AdapterError,
@@ -21,11 +19,19 @@ from sparkles_eval.core.errors import (
     RateLimited,
     Rejected,
     RequestAdjusted,
-    SparklesError,
     TimedOut,
     TooLong,
     Transient,
     Unreadable,
+)
+from sparkles_eval.engine.attempts import (
+    Attempt,
+    Elsewhere,
+    Interrupted,
+    RequestState,
+    Unanswered,
+    outcome_of,
+    time_of_day,
 )
 from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
@@ -45,8 +51,6 @@ _UNREADABLE = 2
 """Replies to one request that could not be read, after which it is given up: each may have cost its full price."""
 _VISIBLE_S = 1.0
 """Waits of this many seconds or more are told."""
-_SHED = (503, 529)
-"""Statuses by which an overloaded server declines; they count as "fewer, please" like 429."""
 _FEW, _MANY = 5, 32
 """Failures in a row before a model counts as away: half as many as may be in flight, within these bounds."""
 _SILENT_S, _SILENT_REPLIES = 3.0, 3.0
@@ -57,43 +61,6 @@ _LONGEST_ROOM_S = 5.0
 _RECENT, _PRIOR = 200, 5
 """Requests by which the share that fails is told; it begins as if so many had been answered."""
 _DIGITS = re.compile(r"[0-9]+")
-
-
-class Unanswered(SparklesError):
-    """A request has no reply. The message is the reason that its scores will carry."""
-
-
-class Interrupted(SparklesError):
-    """The session was ended before the request was sent: its item is left as it is, for the next session."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try at a request, for the record. `reply` is None for failures, `error` then says why."""
-
-    number: int
-    status: Status
-    reply: Reply | None
-    error: str | None
-    latency_s: float
-    used: Usage | None = None
-    """Of a failure, where the provider says it."""
-
-    @property
-    def usage(self) -> Usage:
-        return self.reply.usage if self.reply else self.used or Usage()
-
-
-@dataclass(slots=True)
-class _Try:
-    """Where one request stands: attempts, failures among them, and seconds that count against its patience."""
-
-    number: int = 0
-    failures: int = 0
-    unreadable: int = 0
-    spent_s: float = 0.0
-    sent_at: float = 0.0
-    probe: bool = False
 
 
 class ModelClient:
@@ -113,9 +80,17 @@ class ModelClient:
         progress: Progress,
         connections: int | None = None,
         turns: SendTurns | None = None,
+        elsewhere: Callable[[RequestState], bool] | None = None,
+        first_reply: Callable[[Reply], None] = lambda _: None,
     ) -> None:
+        """`elsewhere` makes it one address of several (endpoint_pool): it says whether a request could be asked at
+        another one now.
+
+        `first_reply` is called with the first reply.
+        """
         self.adapter = adapter
         self.name = adapter.model.name
+        self.address = adapter.address if isinstance(adapter, AddressedAdapter) else None
         self.stopped: str | None = None
         """Why this model is asked nothing more, or None."""
         self.unasked = 0
@@ -130,7 +105,7 @@ class ModelClient:
         )
         self.breaker = Breaker(
             clock=monotonic,
-            on_event=lambda kind, message: progress.event(kind, self.name, message),
+            on_event=self._event,
             longest_s=patience.outage_s,
             proven=self._batcher is not None,
         )
@@ -138,6 +113,8 @@ class ModelClient:
         if isinstance(adapter, AnnouncedLimits):
             adapter.on_rate_limits(self.pacing.announced)
         self._turns = turns or SendTurns()
+        self._elsewhere = elsewhere
+        self._first_reply = first_reply
         self._patience = patience
         self._budget = budget
         self._progress = progress
@@ -170,7 +147,7 @@ class ModelClient:
             self._halt()
             if self._batcher:
                 self._batcher.drop(lambda: Unanswered(reason))
-            self._progress.event(kind, self.name, reason)
+            self._event(kind, reason)
 
     def interrupt(self) -> None:
         """Send nothing more from now on; what is on its way is waited for."""
@@ -179,14 +156,15 @@ class ModelClient:
         if self._batcher:
             self._batcher.drop(Interrupted)
 
-    async def ask(self, request: Request, record: Callable[[Attempt], None]) -> Reply:
+    async def ask(self, request: Request, record: Callable[[Attempt], None], at: RequestState | None = None) -> Reply:
         """The model's reply. `record` is called with every attempt when it ends, before anything else happens.
 
-        Raises Unanswered with the reason when there is none, Interrupted when the session ended before it was sent.
+        Raises Unanswered with the reason when there is none, Interrupted when the session ended before it was sent,
+        Elsewhere where another address should be asked, with `at` as it is then.
         """
         if problem := self.adapter.check(request):
             raise Unanswered(problem)
-        at = _Try()
+        at = at or RequestState()
         while True:
             await self._admit(at)
             try:
@@ -196,19 +174,21 @@ class ModelClient:
                 at.spent_s += took
                 status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
                 words = storable(str(error)[:_ERROR_LENGTH])
-                record(Attempt(at.number, status, None, words, took, error.usage))
-                await self._pause(self._after(error, at), at, held=_outcome(error) is RequestOutcome.REFUSED)
+                record(Attempt(at.number, status, None, words, took, error.usage, self.address))
+                await self._pause(self._after(error, at), at, held=outcome_of(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
                 self.breaker.abandoned(probe=at.probe)
                 raise
             else:
                 latency_s = monotonic() - at.sent_at if reply.latency_s is None else reply.latency_s
-                record(Attempt(at.number, reply.status, reply, reply.detail, latency_s))
+                record(Attempt(at.number, reply.status, reply, reply.detail, latency_s, address=self.address))
                 self._replied(reply, at)
                 return reply
 
-    def _replied(self, reply: Reply, at: _Try) -> None:
+    def _replied(self, reply: Reply, at: RequestState) -> None:
+        if not self._answered:
+            self._first_reply(reply)
         self._answered, self._in_a_row = True, 0
         self._failing.clear()
         self._recent.append(False)
@@ -218,11 +198,13 @@ class ModelClient:
         if self.breaker.replied():
             self.limiter.restart()
 
-    async def _admit(self, at: _Try) -> None:
+    async def _admit(self, at: RequestState) -> None:
         """Wait until the model may be asked; raises Unanswered or Interrupted when it may not be asked at all."""
         at.probe = False
         while not self._halted.is_set():
             if not self.breaker.passing:
+                if self._elsewhere is not None and not self.breaker.due:
+                    raise Elsewhere
                 if self.breaker.next_probe_s:
                     self._show(self.breaker.next_probe_s)
                 async with self.limiter.lend():
@@ -247,7 +229,7 @@ class ModelClient:
         at.number += 1
         at.sent_at = monotonic()
 
-    async def _pause(self, seconds: float, at: _Try, *, held: bool) -> None:
+    async def _pause(self, seconds: float, at: RequestState, *, held: bool) -> None:
         """Wait before the next attempt.
 
         A slot that met a refusal stays taken for as long as a reply takes, so that refusals that come at once do not
@@ -255,10 +237,16 @@ class ModelClient:
         """
         at.spent_s += seconds
         self._show(seconds)
+        at.failed_at.add(self.address)
+        if self._elsewhere is not None and not held and (not self.breaker.passing or self._elsewhere(at)):
+            raise Elsewhere
         if held:
             keep = min(seconds, self.limiter.congestion.latency_s or _VISIBLE_S)
             await self._sleep(keep, lend=False)
             seconds -= keep
+            if self._elsewhere is not None and self._elsewhere(at):
+                raise Elsewhere
+        at.failed_at.clear()
         if seconds > 0:
             await self._sleep(seconds)
         elif self.limiter.in_flight > self.limiter.limit:  # the limit has been cut meanwhile
@@ -276,7 +264,7 @@ class ModelClient:
 
     def _show(self, seconds: float) -> None:
         if seconds >= _VISIBLE_S:
-            self._progress.waiting(self.name, _clock(seconds))
+            self._progress.waiting(self.name, time_of_day(seconds))
 
     async def _once(self, request: Request) -> Reply:
         self._budget.begin(self.name)
@@ -297,11 +285,11 @@ class ModelClient:
             self._budget.end(self.name, usage)
         return reply
 
-    def _after(self, error: AdapterError, at: _Try) -> float:
+    def _after(self, error: AdapterError, at: RequestState) -> float:
         """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
         message = storable(str(error)[:_ERROR_LENGTH])
         # What a probe meets says nothing about how many may be in flight.
-        self.limiter.ended(_outcome(error) if self.breaker.passing else None, at.sent_at)
+        self.limiter.ended(outcome_of(error) if self.breaker.passing else None, at.sent_at)
         match error:
             case RequestAdjusted():
                 self._progress.event("adjusted", self.name, message)
@@ -319,7 +307,7 @@ class ModelClient:
                 self._declined(message, at)
         raise Unanswered(message) from error
 
-    def _later(self, error: Transient, message: str, at: _Try) -> float:
+    def _later(self, error: Transient, message: str, at: RequestState) -> float:
         """The wait after a failure that may not last; raises Unanswered where the patience with it is at an end."""
         limited = isinstance(error, RateLimited)
         if limited:
@@ -333,22 +321,27 @@ class ModelClient:
         at.failures += not limited and (not self.breaker.outage or self._patience.attempts is not None)
         failing = sum(self._recent) / len(self._recent)
         wait = self._patience.wait_s(at.number if limited else at.failures, self._random, failing)
-        if _outcome(error) is RequestOutcome.REFUSED:
+        if outcome_of(error) is RequestOutcome.REFUSED:
             # Room is made by a reply to another, so there is none much sooner than one takes.
             wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
         if error.retry_after is not None:
             wait = self._asked_to_wait(error.retry_after)
-        if self.breaker.outage and self._patience.attempts is None and self.stopped is None:
-            at.spent_s = 0.0
-            return 0.0  # the breaker says when
+        longest = self._patience.total_s
+        if self.breaker.outage:
+            longest = self._patience.outage_s
+            if not self._answered and wait > longest:
+                self.stop(f"asks to wait until {time_of_day(wait):%H:%M:%S}, beyond --max-outage: {message}")
+            elif self._patience.attempts is None and self.stopped is None:
+                at.spent_s = 0.0
+                return 0.0  # the breaker says when
         given_up = self._patience.hopeless(at.failures, failing if self._answered else 0.0)
         if given_up or at.unreadable >= _UNREADABLE or at.spent_s + wait > self._patience.total_s:
             self._gave_up(message)
-            until = f", which asks to wait until {_clock(wait):%H:%M:%S}" if wait > self._patience.total_s else ""
+            until = f", which asks to wait until {time_of_day(wait):%H:%M:%S}" if wait > longest else ""
             raise Unanswered(f"no reply after {at.number} attempt{'s' * (at.number > 1)}{until}: {message}") from error
         return wait
 
-    def _away(self, error: Transient, message: str, at: _Try) -> bool:
+    def _away(self, error: Transient, message: str, at: RequestState) -> bool:
         """Tell the breaker of a failure. True where the model has been away for longer than it is waited for.
 
         A 500 may come from what this one request holds; it is a sign of an outage only where others fail as well.
@@ -369,7 +362,7 @@ class ModelClient:
             retry_after = self._patience.longest_wait_s  # others were answered, so it need not be as long as that
         return retry_after * self._random.uniform(1.0, 1.1) + self._random.uniform(0.0, 0.05)
 
-    def _declined(self, message: str, at: _Try) -> None:
+    def _declined(self, message: str, at: RequestState) -> None:
         """The model is there and declines this request, which will never succeed."""
         if self.breaker.refused(probe=at.probe):
             self.limiter.restart()
@@ -391,21 +384,9 @@ class ModelClient:
     def _tell(self, kind: str) -> Callable[[str], None]:
         return lambda message: self._progress.event(kind, self.name, message)
 
+    def _event(self, kind: str, message: str) -> None:
+        """Something about this address alone, where the model has several."""
+        self._progress.event(kind, self.name, message if self._elsewhere is None else f"{self.address}: {message}")
+
     def _limit_changed(self, change: LimitChange) -> None:
-        self._progress.event("connections", self.name, f"{change.limit:.3g} at a time: {change.why}")
-
-
-def _outcome(error: AdapterError) -> RequestOutcome | None:
-    """What an error says about the number of requests in flight; None: nothing."""
-    if isinstance(error, RequestAdjusted) or not isinstance(error, Transient):
-        return None
-    return (
-        RequestOutcome.REFUSED
-        if isinstance(error, RateLimited) or error.status_code in _SHED
-        else RequestOutcome.FAILED
-    )
-
-
-def _clock(seconds: float) -> datetime:
-    """The time of day so many seconds from now."""
-    return datetime.now().astimezone() + timedelta(seconds=seconds)
+        self._event("connections", f"{change.limit:.3g} at a time: {change.why}")

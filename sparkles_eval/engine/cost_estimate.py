@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Conversation, Model, Run, Sample, Text, Usage
+from sparkles_eval.engine.addresses import as_stored
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob, judge_row, scorer_row
 from sparkles_eval.judges.base import AnsweredSample
 from sparkles_eval.store.store import Store
@@ -34,6 +35,8 @@ class CostEstimate:
 
 def estimate_cost(jobs: Iterable[EvalJob], store: Store | None, connections: int | None) -> list[CostEstimate]:
     """A line for every cell's model, and one for every judge of it that asks a model."""
+    if store is not None:
+        jobs = as_stored(tuple(jobs), store)
     forecaster = CostEstimator(store, connections)
     lines: list[CostEstimate] = []
     for job in jobs:

@@ -13,8 +13,9 @@ from sparkles_eval.core import Run, Sample, Score, Status
 from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.reply_parts import with_reasoning
 from sparkles_eval.engine.ask_again import AskAgain, scores_by_earlier_readers
+from sparkles_eval.engine.attempts import Interrupted, Unanswered
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
-from sparkles_eval.engine.client import Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.endpoint_pool import AnyClient
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, WorkItem, judge_row, scorer_row, unscored
 from sparkles_eval.engine.limits import Job
 from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
@@ -37,7 +38,7 @@ class Generator:
         sample_ids: list[str],
         *,
         store: Store,
-        client: ModelClient,
+        client: AnyClient,
         once: KeyedLock,
         progress: Progress,
         pictures: PictureWindow,

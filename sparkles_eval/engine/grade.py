@@ -14,8 +14,9 @@ from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Message, Reply, Sample, Score, Status, Text, Usage, Verdict, VerdictStatus
 from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.engine.attempts import Attempt, Interrupted, Unanswered
 from sparkles_eval.engine.cache import KeyedLock, reseeded, verdict_key
-from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.endpoint_pool import AnyClient
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.storable import storable_verdict
@@ -48,7 +49,7 @@ class Grader:
         bound: BoundJudge,
         *,
         store: Store,
-        client: ModelClient | None,
+        client: AnyClient | None,
         once: KeyedLock,
         progress: Progress,
         open_again: Collection[tuple[str, int]] = (),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sparkles_eval.adapters.base import Adapter
-from sparkles_eval.core import Criterion, Generation, Run, Sample, Score
+from sparkles_eval.core import Criterion, Generation, Model, Run, Sample, Score
 from sparkles_eval.engine.config import Shard
 from sparkles_eval.judges.base import Judge
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
@@ -23,6 +23,8 @@ class BoundJudge:
 
     judge: Judge
     adapter: Adapter | None = None
+    for_model: Callable[[Model], Judge] | None = None
+    """Makes the same judge for its model as an older store knows it; None where no model is asked."""
 
 
 @dataclass(frozen=True, slots=True)

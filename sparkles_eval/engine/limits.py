@@ -61,6 +61,13 @@ class Limiter:
         """Wait for a slot for new work."""
         await self._wait(self._new)
 
+    def take(self) -> bool:
+        """A slot for new work where there is one at once."""
+        if self._returning or self.lent >= max(1.0, _LENT * self.limit) or not self._free():
+            return False
+        self._given()
+        return True
+
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
@@ -110,18 +117,25 @@ class Limiter:
 
     def _admit(self) -> None:
         """Give free slots to those who wait for one."""
-        while (queue := self._next()) and self.in_flight < math.ceil(self.limit):
-            now = self._clock()
-            if self._next_at > now:
-                if self._timer is None:
-                    self._timer = asyncio.get_running_loop().call_later(self._next_at - now, self._rested)
+        while queue := self._next():
+            if not self._free():
+                rest = self._next_at - self._clock()
+                if rest > 0 and self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(rest, self._rested)
                 return
             turn = queue.popleft()
             if not turn.done():
-                gap = min(_LONGEST_GAP_S, self.congestion.gap_s)
-                self._next_at = max(self._next_at + gap, now) if gap else -math.inf
-                self.in_flight += 1
+                self._given()
                 turn.set_result(None)
+
+    def _free(self) -> bool:
+        """A part of a slot only shows in the pace, where it is the less."""
+        return self.in_flight < max(1, round(self.limit)) and self._next_at <= self._clock()
+
+    def _given(self) -> None:
+        gap = min(_LONGEST_GAP_S, self.congestion.gap_s)
+        self._next_at = max(self._next_at + gap, self._clock()) if gap else -math.inf
+        self.in_flight += 1
 
     def _next(self) -> deque[asyncio.Future[None]] | None:
         if self._returning:

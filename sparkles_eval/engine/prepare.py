@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.baselines import make_controls
-from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.adapters.build import build_adapter, import_early
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
@@ -44,9 +45,11 @@ def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) ->
     `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
     with the fix; nothing has been asked then.
     """
-    tasks = load_tasks(config, stage)
     stage("models: they are made ready")
     models = [_model(name, config) for name in dict.fromkeys(config.models)]
+    for adapter in models:
+        import_early(adapter.model.kind)
+    tasks = load_tasks(config, stage)
     _same_name([adapter.model for adapter in models])
     run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
     jobs: list[EvalJob] = []
@@ -192,17 +195,19 @@ class RunJudges:
         if model_name:
             options = ModelOptions(args=tuple(rest.items()))
             adapter = build_adapter(model_name, options, content=config.content, plugins=config.plugins)
-        judge = load_judge(
+        made = partial(
+            load_judge,
             name,
             protocol=config.protocol,
-            adapter_model=adapter.model if adapter else None,
             effective=adapter.effective if adapter else None,
             structured=adapter.structured if adapter else False,
             args=own,
             content=config.content,
             plugins=self._plugins,
         )
-        return BoundJudge(judge, adapter)
+        if adapter is None:
+            return BoundJudge(made())
+        return BoundJudge(made(adapter_model=adapter.model), adapter, lambda model: made(adapter_model=model))
 
 
 _PANEL = PREFIX.removesuffix(":")

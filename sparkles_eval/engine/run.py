@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.json import sample_key
+from sparkles_eval.engine.addresses import as_stored, check_addresses, judge_adapters, judges_as_stored
 from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, judge_row, scorer_row
 from sparkles_eval.engine.prepare import RunPlan
@@ -143,6 +144,7 @@ def execute(
     The first SIGINT or SIGTERM lets what is in flight finish, the second ends at once; either way everything that
     came in is kept, and the same call goes on from there.
     """
+    jobs = as_stored(plan.jobs, store)
     environment_id = store.add_environment(environment(command))
     session = Session(store, environment_id, progress, terms)
 
@@ -152,15 +154,17 @@ def execute(
 
     async def work() -> None:
         aside = asyncio.create_task(idle())
+        judges = [adapter for job in jobs for adapter in judge_adapters(job.bound_judges)]
         try:
-            await session.work(plan.jobs, plan.again)
+            await check_addresses([job.adapter for job in jobs], judges, store)
+            await session.work(jobs, plan.again)
         finally:
             aside.cancel()
             session.close()
             await plan.aclose()
 
-    until_done(session, work, progress)
-    return _finish(store, session, environment_id, [part for job in plan.jobs for part in _expected(job)])
+    _until_done(store, environment_id, session, work, progress)
+    return _finish(store, session, environment_id, [part for job in jobs for part in _expected(job)])
 
 
 def judge_again(
@@ -172,6 +176,7 @@ def judge_again(
     command: Sequence[str],
 ) -> RunOutcome:
     """Let judges score the stored answers of runs; no model of theirs is loaded. Signals as in `execute`."""
+    bound_judges = judges_as_stored(bound_judges, store)
     environment_id = store.add_environment(environment(command))
     for run in answered:
         store.link_environment(run.id, environment_id)
@@ -179,6 +184,7 @@ def judge_again(
 
     async def work() -> None:
         try:
+            await check_addresses([], [*judge_adapters(bound_judges)], store)
             await session.judge(bound_judges, answered)
         finally:
             session.close()
@@ -186,13 +192,24 @@ def judge_again(
                 if bound.adapter:
                     await bound.adapter.aclose()
 
-    until_done(session, work, progress)
+    _until_done(store, environment_id, session, work, progress)
     expected = [
         _Expected(run.id, judge_row(bound.judge).id, len(items) * bound.judge.card.repeats)
         for run, items in answered.items()
         for bound in bound_judges
     ]
     return _finish(store, session, environment_id, expected)
+
+
+def _until_done(
+    store: Store, environment_id: int, session: Session, work: Callable[[], Awaitable[None]], progress: Progress
+) -> None:
+    """`until_done`; an invocation that ends with the user's own error has ended, too."""
+    try:
+        until_done(session, work, progress)
+    except UserError:
+        store.finish_environment(environment_id, "interrupted")
+        raise
 
 
 def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:

@@ -9,12 +9,15 @@ from datetime import datetime
 from functools import partial
 from time import monotonic
 
-from sparkles_eval.adapters.base import Adapter
+from sparkles_eval.adapters.base import Adapter, AddressedAdapter
 from sparkles_eval.core import Image, Model, Run
+from sparkles_eval.engine.addresses import AddressRecorder
 from sparkles_eval.engine.ask_again import AskAgain, AskedItem, choose
+from sparkles_eval.engine.attempts import RequestState
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache
 from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.config import ReplyKind, RunLimits
+from sparkles_eval.engine.endpoint_pool import AnyClient, EndpointPoolClient
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, scorer_row
@@ -22,6 +25,7 @@ from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
+from sparkles_eval.store.addresses import Role
 from sparkles_eval.store.moved import StoreMoved
 from sparkles_eval.store.rows import PixelsRow
 from sparkles_eval.store.store import Store
@@ -86,6 +90,7 @@ class Session:
         self._once = KeyedLock()
         self._pictures = PictureWindow(self._progress)
         self._turns = SendTurns()
+        self._addresses = AddressRecorder(store)
         self._models: dict[int, _Lane] = {}
         self._judges: dict[int, _Lane] = {}
         if store.file is not None:
@@ -166,6 +171,7 @@ class Session:
             await _finish(self._models.values())
             for lane in self._judges.values():
                 lane.pool.close()
+        await self._addresses.finish()
         shown: dict[int, tuple[Model, dict[str, Image]]] = {}
         for job in jobs:
             seen = shown.setdefault(id(job.adapter), (job.adapter.model, {}))[1]
@@ -198,6 +204,7 @@ class Session:
             for item in items:
                 _hand_over(graders, item)
         await _finish(self._judges.values())
+        await self._addresses.finish()
 
     async def ask(self, adapter: Adapter, jobs: Callable[[ResponseCache, Progress], Iterable[Job]]) -> None:
         """Work through jobs that ask one model for something else than answers to a task, within the same bounds.
@@ -208,6 +215,7 @@ class Session:
         assert lane.client is not None  # a model has an adapter
         lane.pool.feed(jobs(ResponseCache(self._store, lane.client, self._once), self._progress))
         await _finish([lane])
+        await self._addresses.finish()
 
     def _graders(
         self, run: RunRef, bound_judges: Sequence[BoundJudge], open_again: Collection[AskedItem] = ()
@@ -227,20 +235,29 @@ class Session:
             graders.append((grader, lane.pool))
         return graders
 
+    def _client(self, adapter: Adapter, role: Role) -> AnyClient:
+        def one(asked: Adapter, elsewhere: Callable[[RequestState], bool] | None = None) -> ModelClient:
+            return ModelClient(
+                asked,
+                patience=self._terms.patience,
+                budget=self.budget,
+                progress=self._progress,
+                connections=self._terms.connections,
+                turns=self._turns,
+                elsewhere=elsewhere,
+                first_reply=self._addresses.listener(adapter, asked, role),
+            )
+
+        if isinstance(adapter, AddressedAdapter) and len(adapter.endpoints) > 1:
+            return EndpointPoolClient(adapter, one)
+        return one(adapter)
+
     def _lane(self, lanes: dict[int, _Lane], adapter: Adapter | None) -> _Lane:
         """The one desk of an adapter; all rules share one (adapter None)."""
         known = lanes.get(id(adapter))
         if known is None:
-            client = None
-            if adapter is not None:
-                client = ModelClient(
-                    adapter,
-                    patience=self._terms.patience,
-                    budget=self.budget,
-                    progress=self._progress,
-                    connections=self._terms.connections,
-                    turns=self._turns,
-                )
+            role: Role = "model" if lanes is self._models else "judge"
+            client = self._client(adapter, role) if adapter is not None else None
             limiter = client.limiter if client else Limiter(1, clock=monotonic)
             known = lanes[id(adapter)] = _Lane(client, limiter, Pool(limiter))
         return known
@@ -250,7 +267,7 @@ class Session:
 class _Lane:
     """Where an adapter's work queues: its asker (None for rules), its slots and its jobs."""
 
-    client: ModelClient | None
+    client: AnyClient | None
     limiter: Limiter
     pool: Pool
 

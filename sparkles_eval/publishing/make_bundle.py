@@ -170,6 +170,7 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
         with made.transaction() as db:
             merged = merge_rows(store, made, part)
             db.execute("UPDATE images SET bytes = NULL")  # pictures are their owners' to give away
+            db.execute("UPDATE responses SET address = NULL")  # and machines are nobody else's business
             if not thumbnails:
                 db.execute("UPDATE images SET thumbnail = NULL")
             recompute_panels(made, merged.panel_runs)

@@ -48,6 +48,7 @@ TABLES: tuple[TableKeys, ...] = (
     TableKeys(
         "tasks", ("id",), ("name", "version", "title", "metrics", "options", "args", "card", "citation", "licence")
     ),
+    TableKeys("addresses", ("identity", "role", "address"), aside=("since", "served", "fingerprint", "listing")),
     TableKeys("models", ("id",), ("name", "kind", "model_id", "identity", "settings"), aside=("prices", "free")),
     TableKeys(
         "runs",
@@ -90,7 +91,7 @@ TABLES: tuple[TableKeys, ...] = (
         "responses",
         ("key", "attempt", "status", "error", "created_at"),
         ("status", "text"),
-        aside=("model_version", "reasoning", "finish", "set_aside", *_USED),
+        aside=("model_version", "reasoning", "finish", "address", "set_aside", *_USED),
         numbered=True,
         one="{row}.status IN ('ok', 'refused', 'truncated') AND {row}.set_aside IS NULL",
         one_key=("key",),

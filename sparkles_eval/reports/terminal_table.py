@@ -141,7 +141,10 @@ _STYLES: Mapping[HealthLevel, str] = {"alarm": "bold red", "warning": "yellow", 
 
 
 def print_health(health: Sequence[RunHealth], console: Console) -> None:
-    """Print the block; nothing where no run has a line."""
+    """Print how each address of a model did, where it has several, and the block; that only where a run has a line."""
+    for one in health:
+        for part in one.times[1:]:
+            console.print(Text(f"{one.who} at {part.address}: {part.replies:,} replies, {part.text}", style="dim"))
     ill = [one for one in health if one.lines]
     if not ill:
         return

@@ -167,6 +167,7 @@ def response_row(response: Response) -> StoredRow:
         "error": response.error,
         "reasoning": response.reasoning,
         "finish": response.finish,
+        "address": response.address,
         "model_version": response.model_version,
         **_usage_columns(response.usage),
         "latency_s": response.latency_s,
@@ -188,6 +189,7 @@ def read_response(row: sqlite3.Row) -> Response:
         id=row["id"],
         reasoning=row["reasoning"],
         finish=row["finish"],
+        address=row["address"],
     )
 
 

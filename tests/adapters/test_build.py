@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.adapters.base import ModelOptions
+from sparkles_eval.adapters.base import AddressedAdapter, ModelOptions
 from sparkles_eval.adapters.build import KINDS, build_adapter, list_models
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import UserError
@@ -69,9 +69,18 @@ async def test_a_preset_file_and_a_content_folder(tmp_path: Path) -> None:
     by_name = build_adapter("local", ModelOptions(), content=[tmp_path])
     by_model = build_adapter("openai/llava:7b", ModelOptions(), content=[tmp_path])
     assert {a.model.name for a in (by_file, by_name, by_model)} == {"openai/local"}
-    assert by_name.model.settings["endpoint"] == "http://localhost:11434/v1"
+    assert isinstance(by_name, AddressedAdapter) and by_name.address == "http://localhost:11434/v1"
     for adapter in (by_file, by_name, by_model):
         await adapter.aclose()
+
+
+def test_a_preset_lists_several_servers(tmp_path: Path) -> None:
+    file = tmp_path / "several.yaml"
+    file.write_text("kind: openai\nmodel: m\ntitle: M\nsettings: {base_url: ['http://a/v1', 'http://b/v1/']}\n")
+    several = build(str(file))
+    assert isinstance(several, AddressedAdapter)
+    assert [endpoint.address for endpoint in several.endpoints] == ["http://a/v1", "http://b/v1"]
+    assert several.model.identity == build("openai/m", base_url="http://c/v1").model.identity
 
 
 def test_a_mistake_in_a_presets_settings_is_found(tmp_path: Path) -> None:
@@ -147,3 +156,12 @@ def test_asking_what_there_is_imports_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_a_provider_s_library_is_imported_early_and_local_ones_are_not() -> None:
+    words = "import sys; from sparkles_eval.adapters.build import import_early; import_early({!r}); import threading;"
+    words += "[t.join() for t in threading.enumerate() if t.daemon]; print([n for n in {!r} if n in sys.modules])"
+    for kind, library in (("openai", ["openai"]), ("transformers", []), ("nobody", [])):
+        asked = words.format(kind, ["openai", "anthropic", "torch"])
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(library)

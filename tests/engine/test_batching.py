@@ -14,7 +14,8 @@ import pytest
 from sparkles_eval.adapters.base import BatchAdapter, Request, RequestQueue
 from sparkles_eval.core import Generation, Limits, Model, Reply, Usage
 from sparkles_eval.core.errors import OutOfMemory, Rejected, UserError
-from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.attempts import Attempt, Interrupted, Unanswered
+from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.limits import CostBudget
 from tests.engine.making import Heard, request

@@ -82,3 +82,16 @@ def test_a_slow_first_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) ->
     done = run(monkeypatch, work(served, 50, 50))
     assert served.moments[1] == pytest.approx(2.0), "it was not refused, so others may be asked"
     assert done.seconds == pytest.approx(32.0)
+
+
+def test_a_request_given_up_during_an_outage_is_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SlowlyAway(Away):
+        async def serve(self) -> None:
+            await asyncio.sleep(self.latency_s)
+            await super().serve()
+
+    served = SlowlyAway(until=60.0)
+    done = run(monkeypatch, work(served, 400, 8, RetryPolicy(attempts=1, failures_in_a_row=10_000)))
+    assert done.answered < 400, "some were given up while it was away"
+    assert served.between(8, 60) < 60, "the others went on waiting for one probe at a time"
+    assert [kind for kind, _, _ in done.heard.events if kind != "connections"] == ["outage", "back"]

@@ -11,7 +11,8 @@ import pytest
 from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.core import Status
 from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, RequestAdjusted, TooLong, Transient
-from sparkles_eval.engine.client import Attempt, Interrupted, ModelClient, Unanswered
+from sparkles_eval.engine.attempts import Attempt, Interrupted, Unanswered
+from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.limits import CostBudget
 from tests.engine.making import YES, Heard, Scripted, anthropic, openai, request
@@ -134,9 +135,13 @@ async def test_a_wait_beyond_all_patience_is_not_believed_where_others_are_answe
 
 
 async def test_a_wait_beyond_all_patience_is_told_where_nobody_was_answered() -> None:
-    one, _ = client(Scripted([RateLimited("slow down", retry_after=3600)]), RetryPolicy(total_s=60))
+    adapter = Scripted([RateLimited("slow down", retry_after=3600)])
+    one, _ = client(adapter, RetryPolicy(total_s=60))
     with pytest.raises(Unanswered, match=r"1 attempt, which asks to wait until \d\d:\d\d:\d\d: slow down"):
         await ask(one)
+    with pytest.raises(Unanswered, match=r"asks to wait until \d\d:\d\d:\d\d, beyond --max-outage: slow down"):
+        await ask(one)
+    assert adapter.asked == 1, "nobody else waits for the same"
 
 
 async def test_a_wrong_key_stops_the_model_at_once(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:

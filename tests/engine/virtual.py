@@ -20,7 +20,8 @@ from sparkles_eval.adapters.base import Request
 from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import RateLimited, Transient
 from sparkles_eval.engine import client
-from sparkles_eval.engine.client import Attempt, ModelClient, Unanswered
+from sparkles_eval.engine.attempts import Attempt, Unanswered
+from sparkles_eval.engine.client import ModelClient
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.limits import CostBudget, Pool
 from tests.engine.making import Heard, request

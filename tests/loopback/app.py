@@ -225,7 +225,10 @@ class Provider:
         said = personas.answer(question, persona, behaviour.rules, attempt)
         if question.stream and fault in (None, "stall", "cut"):
             return await self._stream(request, question, said, behaviour.pace_s, cut=fault == "cut")
-        text = json.dumps(self.wire.reply(question, said, len(state.records))).encode()
+        reply = self.wire.reply(question, said, len(state.records))
+        if isinstance(reply, dict) and "system_fingerprint" in reply:
+            reply["system_fingerprint"] = state.settings.fingerprint
+        text = json.dumps(reply).encode()
         if fault in (None, "stall"):
             return web.Response(body=text, content_type="application/json")
         return await _break(request, fault, text)
@@ -286,6 +289,12 @@ async def _break(request: web.Request, fault: Fault, text: bytes) -> web.StreamR
     return response
 
 
+async def _models(request: web.Request) -> web.Response:
+    listed = request.app[STATE].settings.listed
+    data = [{"id": name, "object": "model", "created": time.time_ns(), **said} for name, said in listed.items()]
+    return web.json_response({"object": "list", "data": data})
+
+
 async def _stats(request: web.Request) -> web.Response:
     return web.json_response(request.app[STATE].stats())
 
@@ -316,6 +325,7 @@ def make_app(settings: Settings) -> web.Application:
     state = app[STATE] = State(settings)
     app.router.add_post(openai_wire.PATH, Provider("openai", openai_wire, state).handle)
     app.router.add_post(anthropic_wire.PATH, Provider("anthropic", anthropic_wire, state).handle)
+    app.router.add_get("/v1/models", _models)
     app.router.add_get("/__stats", _stats)
     app.router.add_get("/__records", _records)
     app.router.add_post("/__reset", _reset)

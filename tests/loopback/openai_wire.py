@@ -178,6 +178,7 @@ def events(question: Question, answer: Answer, number: int) -> Iterator[tuple[st
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": f"{question.model}-2026-01-01",
+        "system_fingerprint": "fp_loopback",
     }
 
     def chunk(delta: JsonValue, finish: str | None = None) -> tuple[str, JsonValue]:

@@ -91,6 +91,10 @@ class Settings(Strict):
     """Keys that are accepted; empty: any key that does not begin with "wrong"."""
     default: Behaviour = Behaviour()
     models: dict[str, Behaviour] = Field(default_factory=dict)
+    fingerprint: str | None = "fp_loopback"
+    """What whole replies in OpenAI's format name as `system_fingerprint`."""
+    listed: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """What `GET /v1/models` says of models by their names, beside the moment."""
     bench: bool = False
     """Leave out what only tests need: images are neither decoded nor hashed, requests are known by a CRC-32."""
 

@@ -14,6 +14,7 @@ from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
 from sparkles_eval.adapters.remote.endings import ANTHROPIC, ReplyBody, error_of, error_within, read_reply
+from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Message, Model, Reply, Text, Usage
 from sparkles_eval.core.amounts import TokenCount
@@ -101,15 +102,15 @@ class _Event(BaseModel):
     usage: JsonValue = None
 
 
-def make(model: Model, options: ModelOptions) -> AnthropicAdapter:
+def make(model: Model, options: ModelOptions) -> AnthropicAdapter | EndpointPool:
     """The adapter factory of kind `anthropic`. Raises errors.UserError with the mend."""
-    return AnthropicAdapter(read_remote_config(PROVIDER, model, options))
+    each = [AnthropicAdapter(one) for one in read_remote_config(PROVIDER, model, options).each()]
+    return each[0] if len(each) == 1 else EndpointPool(each)
 
 
 class AnthropicAdapter(RemoteAdapter):
     """Asks one model through `anthropic.AsyncAnthropic` on its aiohttp transport."""
 
-    library = "anthropic"
     streamed: ClassVar[Mapping[str, JSON]] = {"stream": True}
 
     def __init__(self, setup: RemoteConfig) -> None:
@@ -163,6 +164,9 @@ class AnthropicAdapter(RemoteAdapter):
             "/v1/messages", cast_to=bytes, content=content, options={"headers": {**headers, **extra}}
         )
 
+    def list_models(self) -> Awaitable[bytes]:
+        return self._client.get("/v1/models", cast_to=bytes)
+
     def read(self, body: bytes) -> Reply:
         try:
             reply = _Reply.model_validate_json(body)
@@ -211,6 +215,10 @@ class AnthropicAdapter(RemoteAdapter):
         if not isinstance(error, anthropic.APIStatusError):
             return self._reporter.lost(error, self.model.limits.timeout_s)
         return self._reporter.status(error.status_code, error.response.headers, error.response.text)
+
+    def connect(self) -> None:
+        """See http.RemoteAdapter."""
+        _ = self._client
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -15,7 +15,8 @@ from sparkles_eval.core.errors import UserError
 
 COMMON_ARGS: Mapping[str, str] = {
     "api_key_env": "name of the environment variable that holds the key",
-    "base_url": "address of the server, where it is not the provider's own",
+    "base_url": "address of the server, where it is not the provider's own; several with commas between them",
+    "label": "tells apart what is served under one name, such as fp8; part of the model's name and identity",
     "drop": "generation settings that the model does not take, comma-separated",
     "max_image_edge": "pixels; a longer image is resized to it",
     "max_images": "images in one request at the most",
@@ -24,12 +25,13 @@ COMMON_ARGS: Mapping[str, str] = {
     "price_in": "US dollars per million input tokens",
     "price_out": "US dollars per million output tokens",
     "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
+    "same_model": "true where it is the model whose answers the store holds from another address",
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
 _UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url"}
 """Settings that show elsewhere: in what is sent (`Request.generation`), or as `endpoint`."""
-_SETTINGS = _UNSENT | {"not_sent"}
+_SETTINGS = _UNSENT | {"not_sent", "label"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,28 @@ class RemoteConfig:
     structured: bool
     native: bool
     """True at the provider's own address."""
-    endpoint: str
+    endpoints: tuple[str, ...]
+    """Every address that it is asked at; all but the provider's own stay out of the model's settings."""
     reporter: ErrorMapper
     key: str | None
+    same_model: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is asked: the only address, or the first one."""
+        return self.endpoints[0]
+
+    def each(self) -> Iterator[RemoteConfig]:
+        """The same model at each of its addresses alone."""
+        for endpoint in self.endpoints:
+            yield replace(self, endpoints=(endpoint,), reporter=replace(self.reporter, endpoint=endpoint))
 
 
 def read_remote_config(provider: Provider, model: Model, options: ModelOptions) -> RemoteConfig:
     """Reads arguments over the preset. Raises errors.UserError with the mend, as for a key that is not set."""
     args = ModelArguments(model.name, options, {**COMMON_ARGS, **provider.args})
-    endpoint = _endpoint(provider, model, args)
-    native = endpoint == provider.base_url
+    endpoints = _endpoints(provider, model, args)
+    native = endpoints == (provider.base_url,)
     settings = dict(model.settings)
     unknown = sorted(set(settings) - set(provider.args) - _SETTINGS)
     if unknown:
@@ -94,22 +108,28 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
         structured = native and settings.get("structured") != "false"
     env = args.text("api_key_env")
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
-    stranger = not native and env is None and endpoint != _own(provider)
+    stranger = not native and env is None and set(endpoints) != {_own(provider)}
     key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
     key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
+    label = args.text("label") or settings.pop("label", "")
+    if label:
+        settings["label"] = label
+    if native:
+        settings["endpoint"] = provider.base_url  # the provider, not a place
     ready = replace(
         model,
-        name=args.text("name") or model.name,
-        settings={**settings, "endpoint": endpoint, **_image_settings(limits)},
+        name=args.text("name") or (f"{model.name}+{label}" if label else model.name),
+        settings={**settings, **_image_settings(limits)},
         limits=limits,
         prices=_prices(model, args, native=native),
     )
     fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
     if stranger:
         fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
-    reporter = ErrorMapper(ready.name, endpoint, key or "", fix)
-    return RemoteConfig(ready, sampling, structured, native, endpoint, reporter, key)
+    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix)
+    same = args.flag("same_model") or False
+    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same)
 
 
 def _own(provider: Provider) -> str:
@@ -117,8 +137,16 @@ def _own(provider: Provider) -> str:
     return (os.environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
 
 
-def _endpoint(provider: Provider, model: Model, args: ModelArguments) -> str:
-    url = (args.text("base_url") or model.settings.get("base_url") or _own(provider)).rstrip("/")
+def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[str, ...]:
+    said = args.text("base_url") or model.settings.get("base_url") or _own(provider)
+    urls = tuple(dict.fromkeys(_endpoint(model, url.strip()) for url in said.split(",")))
+    if len(urls) > 1 and provider.base_url in urls:
+        raise UserError(f"{model.name}: base_url: {provider.base_url} is the provider's own; it stands alone")
+    return urls
+
+
+def _endpoint(model: Model, said: str) -> str:
+    url = said.rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"{model.name}: base_url must be an http or https address such as http://localhost:8000/v1")

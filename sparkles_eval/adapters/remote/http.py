@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import secrets
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +18,7 @@ from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
+from sparkles_eval.adapters.remote.endpoints import listed_model
 from sparkles_eval.adapters.remote.errors import ErrorMapper
 from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
 from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
@@ -31,6 +30,7 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
+_LISTING_S = 10.0
 
 
 class EventStream(Protocol):
@@ -68,17 +68,45 @@ class RemoteAdapter(ABC):
 
     streamed: ClassVar[Mapping[str, JSON]]
     """What a body says that asks for a stream."""
-    library: ClassVar[str]
-    """The SDK's package. It takes most of a second to import, so it waits until there is something to ask."""
 
     def __init__(self, setup: RemoteConfig) -> None:
         self._setup = setup
         self._reporter = setup.reporter
         self._rate_listener: Callable[[RateLimits], None] = lambda _: None
+        self._ready = False
 
     @property
     def model(self) -> Model:
         return self._setup.model
+
+    @property
+    def endpoints(self) -> Sequence[RemoteAdapter]:
+        """See base.AddressedAdapter."""
+        return (self,)
+
+    @property
+    def address(self) -> str:
+        """See base.AddressedAdapter."""
+        return self._setup.endpoint
+
+    @property
+    def same_model(self) -> bool:
+        """See base.AddressedAdapter."""
+        return self._setup.same_model
+
+    def identify(self, model: Model) -> None:
+        """See base.AddressedAdapter."""
+        self._setup = replace(self._setup, model=model)
+
+    async def listing(self) -> str | None:
+        """See base.AddressedAdapter."""
+        try:
+            await self._load()
+            async with asyncio.timeout(_LISTING_S):
+                body = await self.list_models()
+        except Exception:  # noqa: BLE001 - whatever went wrong, the server says nothing
+            return None
+        return listed_model(body, self.model.model_id)
 
     @property
     def reporter(self) -> ErrorMapper:
@@ -117,6 +145,10 @@ class RemoteAdapter(ABC):
         """Sends a body and gives the reply's."""
 
     @abstractmethod
+    def list_models(self) -> Awaitable[bytes]:
+        """The server's list of models."""
+
+    @abstractmethod
     def read(self, body: bytes) -> Reply:
         """The reply in a body of status 200. Raises errors.Transient where it is malformed."""
 
@@ -131,6 +163,14 @@ class RemoteAdapter(ABC):
     @abstractmethod
     def failure(self, error: Exception) -> AdapterError | Reply:
         """What an exception of the SDK means; a refusal by the provider's filter is a reply."""
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Import the SDK and make its client, where that has not been done. Opens no connection."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
 
     def check(self, request: Request) -> str | None:
         return self._misshapen(request) or self._beyond(request)
@@ -211,9 +251,14 @@ class RemoteAdapter(ABC):
             raise Rejected(f"{self.model.name}: {problem}")
         pictures = [await encode_image(image, self.model.limits) for image in request.conversation.images]
         content, headers = _body(splice({**self.payload(request, pictures), **(more or {})}, pictures))
-        if self.library not in sys.modules:  # in a thread, and before the clock runs: the loop goes on meanwhile
-            await asyncio.to_thread(importlib.import_module, self.library)
+        await self._load()
         return content, headers
+
+    async def _load(self) -> None:
+        """Import the SDK and make its client in a thread, and before a clock runs: the loop goes on meanwhile."""
+        if not self._ready:
+            await asyncio.to_thread(self.connect)
+            self._ready = True
 
     def _failed(self, error: Exception) -> Reply:
         """A refusal by the provider's filter is a reply; anything else is raised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +23,7 @@ from sparkles_eval.adapters.remote.endings import (
     text_of,
     words_of,
 )
+from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
 from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
@@ -86,6 +88,7 @@ class _Chunk(BaseModel):
 
     choices: tuple[_Step, ...] = ()
     model: JsonValue = None
+    system_fingerprint: JsonValue = None
     usage: JsonValue = None
 
 
@@ -94,23 +97,24 @@ class _Completion(BaseModel):
 
     choices: tuple[_Choice, ...]
     model: JsonValue = None
+    system_fingerprint: JsonValue = None
     usage: JsonValue = None
 
 
-def make(model: Model, options: ModelOptions) -> OpenAIAdapter:
+def make(model: Model, options: ModelOptions) -> OpenAIAdapter | EndpointPool:
     """The adapter factory of kind `openai`. Raises errors.UserError with the mend."""
     setup = read_remote_config(PROVIDER, model, options)
     for name, allowed in (("token_field", _TOKEN_FIELDS), ("detail", _DETAILS)):
         value = setup.model.settings.get(name)
         if value is not None and value not in allowed:
             raise UserError(f"{model.name}: {name}={value}: one of {', '.join(allowed)} is needed")
-    return OpenAIAdapter(setup)
+    each = [OpenAIAdapter(one) for one in setup.each()]
+    return each[0] if len(each) == 1 else EndpointPool(each)
 
 
 class OpenAIAdapter(RemoteAdapter):
     """Asks one model through `openai.AsyncOpenAI` on its aiohttp transport."""
 
-    library = "openai"
     streamed: ClassVar[Mapping[str, JSON]] = {"stream": True, "stream_options": {"include_usage": True}}
 
     def __init__(self, setup: RemoteConfig) -> None:
@@ -175,6 +179,9 @@ class OpenAIAdapter(RemoteAdapter):
             "/chat/completions", cast_to=bytes, content=content, options={"headers": dict(headers)}
         )
 
+    def list_models(self) -> Awaitable[bytes]:
+        return self._client.get("/models", cast_to=bytes)
+
     def read(self, body: bytes) -> Reply:
         try:
             completion = _Completion.model_validate_json(body)
@@ -203,7 +210,8 @@ class OpenAIAdapter(RemoteAdapter):
             _usage(completion.usage, text),
             completion.model if isinstance(completion.model, str) else None,
         )
-        return read_reply(said, OPENAI, self._reporter)
+        reply = read_reply(said, OPENAI, self._reporter)
+        return replace(reply, fingerprint=_name(completion.system_fingerprint))
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
         import openai
@@ -243,6 +251,10 @@ class OpenAIAdapter(RemoteAdapter):
             f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on"
         )
 
+    def connect(self) -> None:
+        """See http.RemoteAdapter."""
+        _ = self._client
+
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
             await self._client.close()
@@ -256,6 +268,7 @@ class _Accumulator:
         self._refusal = self._reasoning = ""
         self._finish: str | None = None
         self._model: str | None = None
+        self._fingerprint: str | None = None
         self._used: JsonValue = None
         self._calls_tool = False
         self.text = ""
@@ -263,6 +276,7 @@ class _Accumulator:
     def take(self, event: object) -> None:
         chunk = _Chunk.model_validate(event)
         self._model = chunk.model if isinstance(chunk.model, str) else self._model
+        self._fingerprint = _name(chunk.system_fingerprint) or self._fingerprint
         self._used = chunk.usage or self._used
         for choice in chunk.choices[:1]:
             if choice.error:
@@ -281,7 +295,11 @@ class _Accumulator:
         said = ReplyBody(
             self.text, (self._reasoning,), self._finish, self._refusal, self._calls_tool, usage, self._model
         )
-        return read_reply(said, OPENAI, self._adapter.reporter)
+        return replace(read_reply(said, OPENAI, self._adapter.reporter), fingerprint=self._fingerprint)
+
+
+def _name(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _usage(raw: JsonValue, text: str) -> Usage:

@@ -19,8 +19,9 @@ from sparkles_eval.data.dialogues.plan_calls import DialogueCall
 from sparkles_eval.data.dialogues.prepare import GenerationPlan
 from sparkles_eval.data.dialogues.records import CandidateImage
 from sparkles_eval.data.dialogues.stored_dialogues import StoredCalls, dialogue_rows, read_response
+from sparkles_eval.engine.addresses import check_addresses, identify
+from sparkles_eval.engine.attempts import Interrupted, Unanswered
 from sparkles_eval.engine.cache import ResponseCache, request_key, reseeded
-from sparkles_eval.engine.client import Interrupted, Unanswered
 from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.cost_estimate import CostEstimate, CostEstimator, tokens
 from sparkles_eval.engine.limits import Job
@@ -64,12 +65,14 @@ def generate(
 
     Raises errors.DataError where images got no caption (after asking; the same command tries them again).
     """
+    _identify(plan, store)
     environment_id = store.add_environment(environment(command))
     session = Session(store, environment_id, progress, terms)
     made = _RunIdentity()
 
     async def work() -> None:
         try:
+            await check_addresses([plan.adapter, *([plan.caption_adapter] if plan.caption_adapter else [])], [], store)
             await _work(plan, store, session, environment_id, made)
         finally:
             session.close()
@@ -87,6 +90,16 @@ def generate(
     return GenerationOutcome(
         made.set_id, made.calls, session.interrupted, dict(made.unanswered), budget.spent_usd, budget.unknown
     )
+
+
+def _identify(plan: GenerationPlan, store: Store) -> None:
+    """The models as the store knows them, and the set's identity with them."""
+    identify(plan.adapter, store)
+    plan.identity["model_identity"] = plan.adapter.model.identity
+    captions_by = plan.identity.get("captions_by")
+    if plan.caption_adapter is not None and isinstance(captions_by, list):
+        identify(plan.caption_adapter, store)
+        captions_by[0] = plan.caption_adapter.model.identity
 
 
 async def _work(plan: GenerationPlan, store: Store, session: Session, environment_id: int, made: _RunIdentity) -> None:
@@ -281,6 +294,8 @@ def estimate_cost(plan: GenerationPlan, path: Path, connections: int | None) -> 
 
 
 def _estimate_lines(plan: GenerationPlan, store: Store | None, connections: int | None) -> list[CostEstimate]:
+    if store is not None:
+        _identify(plan, store)
     forecaster = CostEstimator(store, connections)
     lines = []
     if plan.caption_adapter is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 BASE = 0xE000
 """Option k stands in a clause as the character BASE + k."""
@@ -249,20 +250,17 @@ _LOCAL = {
 }  # fmt: skip
 
 
-def _compiled(rows: tuple[tuple[Strength, str], ...]) -> list[tuple[Strength, re.Pattern[str]]]:
-    return [(strength, re.compile(pattern)) for strength, pattern in rows]
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when first tried: all of them take a large part of a second, and most texts need a few."""
+    return re.compile(pattern)
 
 
-def _foreign(pattern: str) -> re.Pattern[str]:
-    return re.compile(f"(?:{pattern.replace('OPT ', 'OPT').replace('OPT', _SIGN)}) ?")
+def _foreign(pattern: str) -> str:
+    return f"(?:{pattern.replace('OPT ', 'OPT').replace('OPT', _SIGN)}) ?"
 
 
 _SIGN = f"(?:\\( )?({_M}) (?:\\) )*"
-_PATTERNS = _compiled(_STATEMENTS)
-_TRUTHS = _compiled(_TRUTH)
-_COMPARISONS = _compiled(_COMPARED)
-_WEAKS = _compiled(_WEAK)
-_LONE = re.compile(_ALONE)
 _FOREIGN = [_foreign(pattern) for pattern in _LOCAL.values()]
 _MENTION = re.compile(_M)
 _LONGEST = 400
@@ -278,22 +276,22 @@ def said(clause: str, *, truth: bool) -> StatedOption | None:
     """What a clause states, or None. `truth` says that the options are words for true and false."""
     if len(clause) > _LONGEST or not _MENTION.search(clause):
         return None
-    lone = _LONE.fullmatch(clause)
+    lone = _compiled(_ALONE).fullmatch(clause)
     if lone is not None:
         return StatedOption(lone["m"], _denied(lone), Strength.STATED, alone=True)
-    for strength, pattern in (*_PATTERNS, *(_TRUTHS if truth else ())):
-        match = pattern.fullmatch(clause)
+    for strength, pattern in (*_STATEMENTS, *(_TRUTH if truth else ())):
+        match = _compiled(pattern).fullmatch(clause)
         if match is not None:
             supposed = " would be " in clause
             return StatedOption(
                 match["m"], _denied(match), min(strength, Strength.CALLED) if supposed else strength, supposed=supposed
             )
-    for strength, pattern in _COMPARISONS:
-        match = pattern.fullmatch(clause)
+    for strength, pattern in _COMPARED:
+        match = _compiled(pattern).fullmatch(clause)
         if match is not None:
             return StatedOption(match["m"], denied=False, strength=strength, compared=True)
     for pattern in _FOREIGN:
-        match = pattern.fullmatch(f"{clause} ")
+        match = _compiled(pattern).fullmatch(f"{clause} ")
         if match is not None:
             sign = next(group for group in match.groups() if group is not None)
             return StatedOption(sign, denied=False, strength=Strength.STATED)
@@ -304,8 +302,8 @@ def implied(clause: str) -> StatedOption | None:
     """What a conclusion ends on ("... is red"), or None."""
     if len(clause) > _LONGEST or len(_MENTION.findall(clause)) != 1:
         return None
-    for strength, pattern in _WEAKS:
-        match = pattern.fullmatch(clause)
+    for strength, pattern in _WEAK:
+        match = _compiled(pattern).fullmatch(clause)
         if match is not None:
             return StatedOption(match["m"], denied=False, strength=strength)
     return None

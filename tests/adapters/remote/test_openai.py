@@ -322,8 +322,9 @@ async def test_identity_covers_what_may_change_answers_and_nothing_else() -> Non
 
     base = identity()
     same = [identity(timeout=5), identity(price_in=1, price_out=1), identity(max_images=3), identity(name="mine")]
+    same += [identity(base_url="http://localhost/v2"), identity(base_url="http://a/v1,http://b/v1")]
     other = [
-        identity(base_url="http://localhost/v2"),
+        identity(label="fp8"),
         identity(detail="low"),
         identity(reasoning_effort="low"),
         identity(max_image_edge=512),

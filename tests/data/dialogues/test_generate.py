@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.training.recipes import ProjectionRecipe, read_recipe
 from sparkles_eval.training.training_data import read_subsets
 from tests.end_to_end.running import Done, here, kill, rows, sound, start
@@ -237,3 +238,15 @@ def test_mistakes_are_told_before_anything_is_asked(photos: Path, server: Loopba
         with pytest.raises(UserError, match=told):
             here(*bare, *more)
     assert server.stats().requests == 0
+
+
+def test_another_server_is_asked_only_when_it_is_said_to_be_the_same(
+    photos: Path, server: LoopbackServer, tmp_path: Path
+) -> None:
+    assert here(*args(photos, server, tmp_path, "-n", "6")).code == 0
+    with LoopbackServer() as other:
+        with pytest.raises(UserError, match="same_model=true"):
+            here(*args(photos, other, tmp_path, "-n", "12"))
+        assert other.stats().requests == 0
+        assert here(*args(photos, other, tmp_path, "-n", "6", "--model-arg", "same_model=true")).code == 0
+        assert other.stats().requests == 0, "all of it is there"

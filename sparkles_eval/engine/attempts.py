@@ -1,0 +1,74 @@
+"""One request on its way to a model: its attempts, how it can end, and what an error says about how many to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sparkles_eval.core import Reply, Status, Usage
+from sparkles_eval.core.errors import AdapterError, RateLimited, RequestAdjusted, SparklesError, Transient
+from sparkles_eval.engine.congestion import RequestOutcome
+
+_SHED = (503, 529)
+"""Statuses by which an overloaded server declines; they count as "fewer, please" like 429."""
+
+
+class Unanswered(SparklesError):
+    """A request has no reply. The message is the reason that its scores will carry."""
+
+
+class Elsewhere(SparklesError):
+    """This address is not waited for: the request goes to another one of its model."""
+
+
+class Interrupted(SparklesError):
+    """The session was ended before the request was sent: its item is left as it is, for the next session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a request, for the record. `reply` is None for failures, `error` then says why."""
+
+    number: int
+    status: Status
+    reply: Reply | None
+    error: str | None
+    latency_s: float
+    used: Usage | None = None
+    """Of a failure, where the provider says it."""
+    address: str | None = None
+    """Where it was asked; None for what runs in this process."""
+
+    @property
+    def usage(self) -> Usage:
+        return self.reply.usage if self.reply else self.used or Usage()
+
+
+@dataclass(slots=True)
+class RequestState:
+    """Where one request stands: attempts, failures among them, and seconds that count against its patience."""
+
+    number: int = 0
+    failures: int = 0
+    unreadable: int = 0
+    spent_s: float = 0.0
+    sent_at: float = 0.0
+    probe: bool = False
+    failed_at: set[str | None] = field(default_factory=set)
+    """Of several addresses, those where it has failed since it last waited."""
+
+
+def outcome_of(error: AdapterError) -> RequestOutcome | None:
+    """What an error says about the number of requests in flight; None: nothing."""
+    if isinstance(error, RequestAdjusted) or not isinstance(error, Transient):
+        return None
+    return (
+        RequestOutcome.REFUSED
+        if isinstance(error, RateLimited) or error.status_code in _SHED
+        else RequestOutcome.FAILED
+    )
+
+
+def time_of_day(seconds: float) -> datetime:
+    """The time of day so many seconds from now."""
+    return datetime.now().astimezone() + timedelta(seconds=seconds)
