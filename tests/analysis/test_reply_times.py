@@ -19,7 +19,7 @@ def test_the_times_of_all_and_of_each_address(tmp_path: Path) -> None:
     assert done.code == 0
     with Store(path) as store:
         store.connection.execute("UPDATE responses SET latency_s = id * 0.1, output_tokens = 10")
-        store.connection.execute("UPDATE responses SET address = iif(id <= 5, 'a', 'b')")
+        store.connection.execute("UPDATE responses SET address = CASE WHEN id <= 5 THEN 'a' ELSE 'b' END")
         (run,) = [str(run) for (run,) in rows(path, "SELECT id FROM runs")]
         store.connection.execute(
             "INSERT INTO responses (key, attempt, status, error, latency_s, created_at, address)"
