@@ -14,7 +14,7 @@ from sparkles_eval.analysis.ranking import PanelRanks, RankedRun, panel_ranks
 from sparkles_eval.analysis.reference_rows import guessing, invalid_rate, published_for, published_measure
 from sparkles_eval.analysis.summary import Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core import Estimate
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.tasks.metrics import Metric
 
 RowKind: TypeAlias = Literal["model", "baseline", "control", "guessing", "published"]

@@ -18,10 +18,11 @@ from sparkles_eval.analysis.run_scores import NOT_ANSWERED, NOT_SCORED, RunValue
 from sparkles_eval.core.errors import Problem, UserError
 from sparkles_eval.core.names import judge_label
 from sparkles_eval.core.scores import MIN_COVERAGE
-from sparkles_eval.store import read_runs
+from sparkles_eval.store import read_runs, spending
 from sparkles_eval.store.mapping import now
-from sparkles_eval.store.read_runs import RunSample, ScoreLine, Spending, StoredEnvironment, StoredRun
+from sparkles_eval.store.read_runs import RunSample, ScoreLine, StoredEnvironment, StoredRun
 from sparkles_eval.store.rows import EstimateRow, JudgeRow
+from sparkles_eval.store.spending import Spending
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric
 
@@ -166,7 +167,7 @@ def arrange(entries: Iterable[Entry]) -> tuple[TaskSummary, ...]:
 
 def _entries(store: Store, run: StoredRun, least: float) -> Iterable[Entry]:
     answered = read_runs.answered(store, run.id)
-    spent, skipped = read_runs.spending(store, run), tuple(read_runs.skipped(store, run.id))
+    spent, skipped = spending.spending(store, run), tuple(read_runs.skipped(store, run.id))
     judges = read_runs.judges(store, run.id)
     for judge in judges:
         basis = read_runs.scores_version(store, run.id, judge.id)  # before the scores, see Store.set_estimates
@@ -176,7 +177,7 @@ def _entries(store: Store, run: StoredRun, least: float) -> Iterable[Entry]:
         rows = [EstimateRow(run.id, judge.id, m.column.name, m.estimate) for m in measures]
         if not store.read_only and not any(map(unknown, found)):
             store.set_estimates(run.id, judge.id, rows, basis)
-        judging = read_runs.judge_spending(store, run.id, judge.id)
+        judging = spending.judge_spending(store, run.id, judge.id)
         coverage = replace(_coverage(read.places, run.epochs, read.lines, answered), least=least)
         values = next(iter(found.values()))
         yield Entry(run, judge, run.model.name, measures, coverage, spent, judging, skipped, values)

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sparkles_eval.core import Reply, Status, Usage
-from sparkles_eval.core.errors import AdapterError, RateLimited, RequestAdjusted, SparklesError, Transient
+from sparkles_eval.core.errors import AdapterError, RateLimited, RequestAdjusted, SparklesError, TimedOut, Transient
 from sparkles_eval.engine.congestion import RequestOutcome
+from sparkles_eval.engine.storable import storable
 
+ERROR_LENGTH = 2_000
+"""Characters of an error that are kept: a provider may answer with a whole page."""
 _SHED = (503, 529)
 """Statuses by which an overloaded server declines; they count as "fewer, please" like 429."""
 
@@ -56,6 +59,17 @@ class RequestState:
     probe: bool = False
     failed_at: set[str | None] = field(default_factory=set)
     """Of several addresses, those where it has failed since it last waited."""
+
+
+def error_text(error: AdapterError) -> str:
+    """An error as it may be stored."""
+    return storable(str(error)[:ERROR_LENGTH])
+
+
+def failed_attempt(error: AdapterError, number: int, latency_s: float, address: str | None) -> Attempt:
+    """The record of an attempt that ended in an error."""
+    status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
+    return Attempt(number, status, None, error_text(error), latency_s, error.usage, address)
 
 
 def outcome_of(error: AdapterError) -> RequestOutcome | None:

@@ -19,6 +19,10 @@ _LONG_S = 3.0
 """An outage of so many seconds is followed by few requests at first."""
 _UNTRIED = 2
 """First requests that may fail before the user hears of an outage."""
+_FEW, _MANY = 5, 32
+"""Failures in a row before a model counts as away: half as many as may be in flight, within these bounds."""
+_SILENT_S, _SILENT_REPLIES = 3.0, 3.0
+"""How long nothing but failures must have come for that, in seconds and in times that a reply takes."""
 _SHORTEST_S, _LONGEST_S = 0.25, 15.0
 _SHARE = 0.1
 """Time between two probes as a share of the outage so far: the end of an outage is noticed soon for its length."""
@@ -34,7 +38,7 @@ class Failure:
 
 
 class Breaker:
-    """Lets requests pass, or one at a time. `told` is called with a line when an outage begins or ends.
+    """Lets requests pass, or one at a time. `on_event` is called with a line when an outage begins or ends.
 
     Call `admit` before an attempt and one of `replied`, `refused`, `failed`, `abandoned` after it, with what `admit`
     gave. `proven` is for what needs no gate, such as a model in this process.
@@ -96,12 +100,15 @@ class Breaker:
             self._after_probe(0.0)
         return False
 
-    def failed(self, failure: Failure, *, probe: bool, many: int, silent_s: float) -> bool:
+    def failed(self, failure: Failure, *, probe: bool, at_once: float, reply_s: float) -> bool:
         """A request failed. True where the model has been away for longer than it is waited for.
 
-        `many` failures in a row, and none but failures for `silent_s` (or four times as many in a sixth of that), are
+        `at_once` requests may be in flight, and a reply takes `reply_s` seconds. Failures in a row, half as many as may
+        be in flight, and nothing else for as long as three replies take (or four times as many in a sixth of that) are
         an outage; a failure that is no sign of one counts for nothing.
         """
+        many = int(max(_FEW, min(_MANY, at_once // 2)))
+        silent_s = max(_SILENT_S, _SILENT_REPLIES * reply_s)
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
         self._in_a_row += failure.sign

@@ -5,31 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import re
 import traceback
-from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter, AddressedAdapter, AnnouncedLimits, BatchAdapter, Request
-from sparkles_eval.core import Reply, Status, Usage
+from sparkles_eval.core import Reply, Usage
 from sparkles_eval.core.errors import (
     AdapterError,
     Denied,
     RateLimited,
     Rejected,
     RequestAdjusted,
-    TimedOut,
     TooLong,
     Transient,
     Unreadable,
 )
 from sparkles_eval.engine.attempts import (
+    ERROR_LENGTH,
     Attempt,
     Elsewhere,
     Interrupted,
     RequestState,
     Unanswered,
+    error_text,
+    failed_attempt,
     outcome_of,
     time_of_day,
 )
@@ -37,30 +38,21 @@ from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.congestion import RequestOutcome
-from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter
+from sparkles_eval.engine.limits import CostBudget, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
+from sparkles_eval.engine.request_history import RequestHistory
 from sparkles_eval.engine.storable import storable, storable_reply
 from sparkles_eval.engine.turns import SendTurns
 
-_ERROR_LENGTH = 2_000
-"""Characters of an error that are kept: a provider may answer with a whole page."""
 _FIRST_LIMIT = 10
 """Requests in flight that an untried provider is sent, unless the user named a number."""
 _UNREADABLE = 2
 """Replies to one request that could not be read, after which it is given up: each may have cost its full price."""
 _VISIBLE_S = 1.0
-"""Waits of this many seconds or more are told."""
-_FEW, _MANY = 5, 32
-"""Failures in a row before a model counts as away: half as many as may be in flight, within these bounds."""
-_SILENT_S, _SILENT_REPLIES = 3.0, 3.0
-"""How long nothing but failures must have come for that, in seconds and in times that a reply takes."""
-_ALIKE = 5
-"""Requests declined with the same words, before any was answered, that end the model's work."""
+"""Waits of this many seconds or more are shown."""
 _LONGEST_ROOM_S = 5.0
-_RECENT, _PRIOR = 200, 5
-"""Requests by which the share that fails is told; it begins as if so many had been answered."""
-_DIGITS = re.compile(r"[0-9]+")
+"""The longest wait after a refusal that names no time, in seconds."""
 
 
 class ModelClient:
@@ -95,37 +87,25 @@ class ModelClient:
         """Why this model is asked nothing more, or None."""
         self.unasked = 0
         """Requests that were not sent because the model had stopped."""
-        self._batcher = Batcher(adapter, self._tell("batch")) if isinstance(adapter, BatchAdapter) else None
+        on_event = partial(progress.event, "batch", self.name)
+        self._batcher = Batcher(adapter, on_event) if isinstance(adapter, BatchAdapter) else None
         most = WINDOW if self._batcher else adapter.model.limits.max_connections
         self.limiter = Limiter(
             connections or most,
             connections or (most if self._batcher or adapter.model.free else _FIRST_LIMIT),
             clock=monotonic,
-            changed=self._limit_changed,
+            changed=lambda change: self._event("connections", f"{change.limit:.3g} at a time: {change.why}"),
         )
-        self.breaker = Breaker(
-            clock=monotonic,
-            on_event=self._event,
-            longest_s=patience.outage_s,
-            proven=self._batcher is not None,
-        )
+        proven = self._batcher is not None
+        self.breaker = Breaker(clock=monotonic, on_event=self._event, longest_s=patience.outage_s, proven=proven)
         self.pacing = Pacing(monotonic)
         if isinstance(adapter, AnnouncedLimits):
             adapter.on_rate_limits(self.pacing.announced)
         self._turns = turns or SendTurns()
-        self._elsewhere = elsewhere
-        self._first_reply = first_reply
-        self._patience = patience
-        self._budget = budget
-        self._progress = progress
+        self._elsewhere, self._first_reply = elsewhere, first_reply
+        self._patience, self._budget, self._progress = patience, budget, progress
         self._random = random.Random()  # noqa: S311  (jitter)
-        self._recent: deque[bool] = deque([False] * _PRIOR, maxlen=_RECENT)
-        """Of the last requests, which failed."""
-        self._failing: set[int] = set()
-        """Requests that have failed since the last reply."""
-        self._answered = False
-        self._refusals: Counter[str] = Counter()
-        self._in_a_row = 0
+        self._history = RequestHistory()
         self._interrupted = False
         self._halted = asyncio.Event()
         """Set when nothing more will be asked: who waits for the next attempt need not wait any longer."""
@@ -172,9 +152,7 @@ class ModelClient:
             except AdapterError as error:
                 took = monotonic() - at.sent_at
                 at.spent_s += took
-                status = Status.TIMEOUT if isinstance(error, TimedOut) else Status.API_ERROR
-                words = storable(str(error)[:_ERROR_LENGTH])
-                record(Attempt(at.number, status, None, words, took, error.usage, self.address))
+                record(failed_attempt(error, at.number, took, self.address))
                 await self._pause(self._after(error, at), at, held=outcome_of(error) is RequestOutcome.REFUSED)
             except BaseException:
                 self.limiter.ended(None, at.sent_at)
@@ -187,11 +165,9 @@ class ModelClient:
                 return reply
 
     def _replied(self, reply: Reply, at: RequestState) -> None:
-        if not self._answered:
+        if not self._history.answered:
             self._first_reply(reply)
-        self._answered, self._in_a_row = True, 0
-        self._failing.clear()
-        self._recent.append(False)
+        self._history.replied()
         tokens = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
         self.pacing.replied(tokens)
         self.limiter.ended(RequestOutcome.REPLIED, at.sent_at)
@@ -279,7 +255,7 @@ class ModelClient:
             raise
         except Exception as error:
             # A fault of the adapter (perhaps a user's plugin) costs its item, not the night's run.
-            self._progress.event("fault", self.name, storable(traceback.format_exc()[-_ERROR_LENGTH:]))
+            self._progress.event("fault", self.name, storable(traceback.format_exc()[-ERROR_LENGTH:]))
             raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
         finally:
             self._budget.end(self.name, usage)
@@ -287,7 +263,7 @@ class ModelClient:
 
     def _after(self, error: AdapterError, at: RequestState) -> float:
         """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
-        message = storable(str(error)[:_ERROR_LENGTH])
+        message = error_text(error)
         # What a probe meets says nothing about how many may be in flight.
         self.limiter.ended(outcome_of(error) if self.breaker.passing else None, at.sent_at)
         match error:
@@ -300,7 +276,7 @@ class ModelClient:
             case TooLong():  # about this item alone, however many of them follow each other
                 if self.breaker.refused(probe=at.probe):
                     self.limiter.restart()
-            case Denied() if not (self._answered and error.status_code in (403, 404)):
+            case Denied() if not (self._history.answered and error.status_code in (403, 404)):
                 self.stop(message)
             case _:
                 # Also a 403 or 404 once replies have come: key and address are right, so it is about this item.
@@ -316,25 +292,25 @@ class ModelClient:
             minutes = self._patience.outage_s / 60
             self.stop(f"no reply for {minutes:.0f} minutes (--max-outage), the last: {message}", "stopped")
         if not self.breaker.outage:
-            self._recent.append(True)
+            self._history.attempt_failed()
         at.unreadable += isinstance(error, Unreadable)
         at.failures += not limited and (not self.breaker.outage or self._patience.attempts is not None)
-        failing = sum(self._recent) / len(self._recent)
+        failing = self._history.failure_share
         wait = self._patience.wait_s(at.number if limited else at.failures, self._random, failing)
         if outcome_of(error) is RequestOutcome.REFUSED:
             # Room is made by a reply to another, so there is none much sooner than one takes.
             wait = max(wait, min(_LONGEST_ROOM_S, self.limiter.congestion.latency_s) * self._random.uniform(0.5, 1.0))
         if error.retry_after is not None:
-            wait = self._asked_to_wait(error.retry_after)
+            wait = self._patience.asked_wait_s(error.retry_after, self._random, answered=self._history.answered)
         longest = self._patience.total_s
         if self.breaker.outage:
             longest = self._patience.outage_s
-            if not self._answered and wait > longest:
+            if not self._history.answered and wait > longest:
                 self.stop(f"asks to wait until {time_of_day(wait):%H:%M:%S}, beyond --max-outage: {message}")
             elif self._patience.attempts is None and self.stopped is None:
                 at.spent_s = 0.0
                 return 0.0  # the breaker says when
-        given_up = self._patience.hopeless(at.failures, failing if self._answered else 0.0)
+        given_up = self._patience.hopeless(at.failures, failing if self._history.answered else 0.0)
         if given_up or at.unreadable >= _UNREADABLE or at.spent_s + wait > self._patience.total_s:
             self._gave_up(message)
             until = f", which asks to wait until {time_of_day(wait):%H:%M:%S}" if wait > longest else ""
@@ -347,20 +323,12 @@ class ModelClient:
         A 500 may come from what this one request holds; it is a sign of an outage only where others fail as well.
         Being told to wait (429) is a sign of life.
         """
-        self._failing.add(id(at))
-        sign = self._answered and len(self._failing) > 1 if error.status_code == 500 else True
+        sign = self._history.failing_with_others(id(at)) or error.status_code != 500
         if isinstance(error, RateLimited) and not at.probe:
             return False
-        many = int(max(_FEW, min(_MANY, self.limiter.limit // 2)))
-        silent = max(_SILENT_S, _SILENT_REPLIES * self.limiter.congestion.latency_s)
         failure = Failure(message, error.retry_after, sign=sign)
-        return self.breaker.failed(failure, probe=at.probe, many=many, silent_s=silent)
-
-    def _asked_to_wait(self, retry_after: float) -> float:
-        """What to make of a Retry-After. Spread a little, so that those who were told the same do not come together."""
-        if self._answered and retry_after > self._patience.longest_wait_s:
-            retry_after = self._patience.longest_wait_s  # others were answered, so it need not be as long as that
-        return retry_after * self._random.uniform(1.0, 1.1) + self._random.uniform(0.0, 0.05)
+        latency_s = self.limiter.congestion.latency_s
+        return self.breaker.failed(failure, probe=at.probe, at_once=self.limiter.limit, reply_s=latency_s)
 
     def _declined(self, message: str, at: RequestState) -> None:
         """The model is there and declines this request, which will never succeed."""
@@ -369,24 +337,14 @@ class ModelClient:
         self._gave_up(message)
 
     def _gave_up(self, message: str) -> None:
-        """A request has no reply. Where none ever had one, the same words a few times are about the run."""
-        self._refusals[_DIGITS.sub("#", message)] += 1
-        if not self._answered and max(self._refusals.values()) >= _ALIKE:
-            self.stop(f"stopped, since none of the first {_ALIKE} requests was answered, the last: {message}")
-        self._in_a_row += 1
-        if self._in_a_row >= self._patience.failures_in_a_row:
-            self.stop(f"stopped after {self._in_a_row} failed requests in a row, the last: {message}")
+        """A request ends without a reply; the model is stopped where that shows that no other will have one."""
+        if reason := self._history.gave_up(message, self._patience.failures_in_a_row):
+            self.stop(reason)
 
     def _halt(self) -> None:
         self._halted.set()
         self.breaker.halt()
 
-    def _tell(self, kind: str) -> Callable[[str], None]:
-        return lambda message: self._progress.event(kind, self.name, message)
-
     def _event(self, kind: str, message: str) -> None:
         """Something about this address alone, where the model has several."""
         self._progress.event(kind, self.name, message if self._elsewhere is None else f"{self.address}: {message}")
-
-    def _limit_changed(self, change: LimitChange) -> None:
-        self._event("connections", f"{change.limit:.3g} at a time: {change.why}")

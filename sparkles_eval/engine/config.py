@@ -267,6 +267,15 @@ class RetryPolicy:
         whole = min(self.longest_wait_s, base * 2.0 ** min(60, failures - max(1, unlucky)))
         return whole * draw.uniform(0.5, 1.0)
 
+    def asked_wait_s(self, retry_after: float, draw: random.Random, *, answered: bool) -> float:
+        """Seconds to wait for a Retry-After, spread a little so that requests given the same do not come together.
+
+        `answered`: others were answered meanwhile, so it need not be longer than `longest_wait_s`.
+        """
+        if answered:
+            retry_after = min(retry_after, self.longest_wait_s)
+        return retry_after * draw.uniform(1.0, 1.1) + draw.uniform(0.0, 0.05)
+
     def hopeless(self, failures: int, failing: float) -> bool:
         """True when a request has failed more often than the share of failing requests can explain."""
         if self.attempts is not None:

@@ -10,6 +10,7 @@ from sparkles_eval.core import Conversation, Model, Run, Sample, Text, Usage
 from sparkles_eval.engine.addresses import as_stored
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob, judge_row, scorer_row
 from sparkles_eval.judges.base import AnsweredSample
+from sparkles_eval.store.spending import usual_reply
 from sparkles_eval.store.store import Store
 
 REPLY_TOKENS = 200
@@ -93,7 +94,7 @@ class CostEstimator:
         self, model: Model, task: str, requests: int, asked: int, reply_tokens: int = REPLY_TOKENS
     ) -> CostEstimate:
         """What so many requests with `asked` input tokens in all come to."""
-        length, latency = self._store.usual_reply(model.identity) if self._store else (None, None)
+        length, latency = usual_reply(self._store, model.identity) if self._store else (None, None)
         written = round(requests * (reply_tokens if length is None else length))
         cost = 0.0 if model.free or not requests else model.prices.cost(Usage(asked, written))
         seconds = 0.0 if model.free or not requests else None

@@ -39,7 +39,7 @@ from sparkles_eval.publishing.stored_panels import recompute_panels
 from sparkles_eval.publishing.table_keys import TABLES
 from sparkles_eval.publishing.verify import verify
 from sparkles_eval.reports.toolkit import numbers
-from sparkles_eval.store import database, read_runs
+from sparkles_eval.store import database, read_runs, spending
 from sparkles_eval.store.mapping import dump
 from sparkles_eval.store.store import Store
 
@@ -160,7 +160,7 @@ def extract(store: Store, run_ids: Sequence[str] | None, out: Path, *, thumbnail
     runs = read_runs.runs(store, run_ids)
     if not runs:
         raise UserError(f"{store.path}: holds no runs to publish")
-    keys = sorted({key for run in runs for key in read_runs.asked(store, run)})
+    keys = sorted({key for run in runs for key in spending.asked(store, run)})
     part = RowSelection(
         {table.name: _WANTED.get(table.name, "0") for table in TABLES},
         {"runs": dump([run.id for run in runs]), "keys": dump(keys)},

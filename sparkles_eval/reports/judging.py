@@ -17,8 +17,8 @@ from sparkles_eval.core.text import format_plain
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.table_files import read_tables
 from sparkles_eval.store.ratings import ratings
-from sparkles_eval.store.read_runs import Spending, Sum
 from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.spending import Spending, Sum
 from sparkles_eval.store.store import Store
 
 _LARGEST = 10

@@ -12,7 +12,7 @@ from sparkles_eval.core.errors import StoreError
 from sparkles_eval.core.json import FindImage, read_sample
 from sparkles_eval.store.mapping import dump, read_verdict
 from sparkles_eval.store.ratings import HumanRating
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.store.store import Store
 from sparkles_eval.store.stored_json import DamagedJSON
 

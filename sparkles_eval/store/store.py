@@ -236,15 +236,6 @@ class Store:
         self._models.add(model["id"])  # now that it is committed
         return settled or replace(response, id=_row_id(cursor))
 
-    def usual_reply(self, model_identity: str) -> tuple[float | None, float | None]:
-        """Mean output tokens and latency in seconds of a model's stored replies; None where nothing is known."""
-        row = self.connection.execute(
-            "SELECT avg(r.output_tokens), avg(r.latency_s) FROM responses r JOIN requests q ON q.key = r.key"
-            " JOIN models m ON m.id = q.model_id WHERE m.identity = ? AND r.status = 'ok'",
-            (model_identity,),
-        ).fetchone()
-        return row[0], row[1]
-
     def answers(self, run_id: str) -> list[AnswerRow]:
         """Every turn that the run has an answer to, a sample's turns in order."""
         rows = self.connection.execute(

@@ -12,7 +12,8 @@ from typing import Literal
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.store import read_runs, sample_flags
 from sparkles_eval.store.mapping import dump
-from sparkles_eval.store.read_runs import StoredEvent, StoredRun, Sum
+from sparkles_eval.store.read_runs import StoredEvent, StoredRun
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.store.store import Store
 
 _NEW = {

@@ -15,9 +15,10 @@ from sparkles_eval.analysis.summary import Coverage, Entry, TaskSummary, arrange
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import visible
 from sparkles_eval.reports.groups import TaskGroup, asked
-from sparkles_eval.store import read_runs, sample_flags, search
-from sparkles_eval.store.read_runs import Spending, StoredRun, Sum
+from sparkles_eval.store import read_runs, sample_flags, search, spending
+from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
+from sparkles_eval.store.spending import Spending, Sum
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import running_commands
 from sparkles_eval.viewer.cached_pages import LATER, Refresher
@@ -187,7 +188,7 @@ class StorePages:
                 entries=[entry for entry in found.marked if entry.run_id == run.id],
                 judges=found.judges,
                 reasons=[(name, why) for name, why in reasons if why],
-                spent=read_runs.spending(store, run),
+                spent=spending.spending(store, run),
                 environments=environments,
                 events=read_runs.events(store, [one.id for one in environments], limit=30),
                 skipped=read_runs.skipped(store, run.id),

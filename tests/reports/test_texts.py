@@ -10,7 +10,7 @@ from sparkles_eval.core import Estimate
 from sparkles_eval.core.text import NO_VALUE, format_duration, format_number, format_time, one_line, visible
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.markdown import parse_markdown
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.tasks.metrics import METRICS
 
 _FOUND = METRICS.get("accuracy")

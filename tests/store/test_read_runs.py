@@ -8,9 +8,10 @@ import pytest
 
 from sparkles_eval.core import Rating, Sample, Score, Usage, Verdict, VerdictStatus
 from sparkles_eval.core.errors import Problem, StoreError
-from sparkles_eval.store import read_runs
-from sparkles_eval.store.read_runs import RunSample, Sum
+from sparkles_eval.store import read_runs, spending
+from sparkles_eval.store.read_runs import RunSample
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.store.store import Store
 from tests.store.making import RULE, TASK, Made, run_of
 
@@ -57,7 +58,7 @@ def test_judges_stand_by_name_and_model_whatever_their_ids_are(store: Store, mad
 
 def test_spending_counts_every_draw_and_keeps_the_unknown_apart(store: Store, made: Made) -> None:
     (run,) = read_runs.runs(store)
-    spent = read_runs.spending(store, run)
+    spent = spending.spending(store, run)
     assert (spent.replies, spent.failures) == (3, 1)
     assert spent.cost_usd == Sum(0.75, 3, 1)
     assert spent.input_tokens == Sum(40, 3, 0), "what a failure says that it used is used"
@@ -75,7 +76,7 @@ def test_spending_on_judging_counts_replies_that_could_not_be_read(store: Store,
         for attempt, verdict in enumerate((unread, failed, graded), 1)
     ]
     store.add_scores([ScoreRow(made.run.id, made.ids[0], 0, judge.id, 0, Score(1, "C1", 7.0), rows[-1])])
-    spent = read_runs.judge_spending(store, made.run.id, judge.id)
+    spent = spending.judge_spending(store, made.run.id, judge.id)
     assert (spent.replies, spent.failures, spent.cost_usd) == (2, 1, Sum(0.5, 2, 1))
     assert [judge.id for judge in read_runs.judges(store, made.run.id)] == ["judge", "strict@1"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.store import read_runs, sample_flags, viewer_index
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import running_commands
 from sparkles_eval.viewer.running_commands import CostCounter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.text import NO_VALUE, format_ends, format_number, format_usd, format_with_ends
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 from sparkles_eval.tasks.metrics import Unit
 
 

@@ -19,7 +19,7 @@ from sparkles_eval.adapters.base import Adapter, Request, StreamingAdapter
 from sparkles_eval.core import Conversation, Generation, Image, Message, Model, Part, Reply, Sample, Text, Turn
 from sparkles_eval.core.errors import AdapterError, Rejected, UserError
 from sparkles_eval.sparkleschat.prompts import PLACEHOLDER
-from sparkles_eval.store.read_runs import Sum
+from sparkles_eval.store.spending import Sum
 
 LONGEST = 100_000
 """Characters of a message."""
