@@ -10,6 +10,8 @@ from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import UserError
 
+TRUST = "trust_remote_code"
+"""The argument that runs a checkpoint's own code: only a command line may give it, never a file that travels."""
 _SECRET = ("api_key", "key", "token", "password", "auth_token")
 
 

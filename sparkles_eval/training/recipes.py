@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
+from sparkles_eval.adapters.options import TRUST
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError
@@ -132,6 +133,13 @@ class EvaluateSpec(Strict):
     judge_args: tuple[str, ...] = ()
     max_cost: float | None = Field(default=None, ge=0)
     """US dollars that the judges of one evaluation may cost."""
+
+    @field_validator("judge_args")
+    @classmethod
+    def _no_own_code(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if any(TRUST in pair for pair in given):
+            raise ValueError(f"{TRUST} runs a checkpoint's own code: a file may not ask for it, only a command line")
+        return given
 
     def due(self, step: int, steps: int) -> bool:
         """Whether the weights are evaluated after `step` updates of `steps`."""

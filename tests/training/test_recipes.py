@@ -52,6 +52,10 @@ def test_tiny_recipes_go_on_from_each_other() -> None:
         ({"kind": "magic"}, "kind"),
         ({"views": "{crops: 0, online: true}"}, "nothing to cut anew"),
         ({"views": "{scale: [0.9, 0.5]}"}, "least, most"),
+        (
+            {"evaluate": "{every: 1, tasks: [bison-mini], judge_args: [trust_remote_code=true]}"},
+            "a file may not ask for it, only a command line",
+        ),
         ({"subsets": "[{name: a, weight: 1, annotations: ../a.json, images: i}]"}, "inside the data folder"),
         ({"subsets": "[{name: a, weight: 0, annotations: a.json, images: i}]"}, "weight"),
         (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkles_eval.adapters.local import device as local_machine
-from sparkles_eval.adapters.options import ModelArguments
+from sparkles_eval.adapters.options import TRUST, ModelArguments
 from sparkles_eval.core import Model
 from sparkles_eval.core.errors import MissingExtra, UserError
 
@@ -24,9 +24,8 @@ CHECKPOINT_ARGS: Mapping[str, str] = {
     "device_map": "auto: one copy of the model over all devices",
     "peft": "folder of a PEFT adapter that goes on the checkpoint",
     "revision": "commit, tag or branch of a checkpoint on the hub",
-    "trust_remote_code": "true runs the code that the checkpoint brings; only here, never from a preset",
+    TRUST: "true runs the code that the checkpoint brings; only here, never from a preset",
 }
-_TRUST = "trust_remote_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,15 @@ class Checkpoint:
     @property
     def where(self) -> dict[str, Any]:
         """What every `from_pretrained` of transformers takes."""
-        return {"revision": self.revision, _TRUST: self.own_code}
+        return {"revision": self.revision, TRUST: self.own_code}
 
 
 def read_checkpoint(model: Model, args: ModelArguments) -> Checkpoint:
     """The checkpoint that a model names. Raises errors.UserError with the fix."""
-    if _TRUST in model.settings:
+    if TRUST in model.settings:
         raise UserError(
-            f"{model.name}: its preset asks for {_TRUST}, which a file may not; "
-            f"read the checkpoint's code, and say --model-arg {_TRUST}=true"
+            f"{model.name}: its preset asks for {TRUST}, which a file may not; "
+            f"read the checkpoint's code, and say --model-arg {TRUST}=true"
         )
     peft = args.text("peft")
     folder = Path(peft).expanduser() if peft else None
@@ -72,7 +71,7 @@ def read_checkpoint(model: Model, args: ModelArguments) -> Checkpoint:
     return Checkpoint(
         model.model_id,
         args.text("revision") or model.settings.get("revision"),
-        own_code=bool(args.flag(_TRUST)),
+        own_code=bool(args.flag(TRUST)),
         attn=args.text("attn") or model.settings.get("attn"),
         spread=args.choice("device_map", ("auto",)) is not None,
         peft=folder,
@@ -88,8 +87,8 @@ def read_config(place: Checkpoint) -> tuple[Checkpoint, str, str | None]:
         config = AutoConfig.from_pretrained(place.name, **place.where)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = first_line(error)
-        if _TRUST in str(error):
-            reason = f"it brings code of its own; read it, and --model-arg {_TRUST}=true runs it"
+        if TRUST in str(error):
+            reason = f"it brings code of its own; read it, and --model-arg {TRUST}=true runs it"
         raise UserError(
             f"transformers/{place.name}: no configuration of a known model there ({reason}); "
             "name a folder with a config.json, or a checkpoint on the hub"

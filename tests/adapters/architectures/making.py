@@ -58,6 +58,8 @@ class Architecture:
     """Where it is not the architecture's own name."""
     video: str = ""
     """Its video processor, where it has one."""
+    videos: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the video processor."""
     begins: bool = False
     """True where tokenizer and chat template both write a mark of the beginning."""
 
@@ -86,7 +88,7 @@ def write_checkpoint(name: str, made: Architecture, folder: Path, *, seed: int =
     write_json(folder / "preprocessor_config.json", {**kinds, **made.images})
     if made.video:
         kinds = {"processor_class": made.processor, "video_processor_type": made.video}
-        write_json(folder / "video_preprocessor_config.json", kinds)
+        write_json(folder / "video_preprocessor_config.json", {**kinds, **made.videos})
     return folder
 
 

@@ -50,7 +50,7 @@ def _minicpm(version: str) -> Architecture:
         },
         ids={"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"},
         config={"vision_config.patch_size": 14},
-        video=f"MiniCPMV{version}VideoProcessor",
+        video="MiniCPMV4_6VideoProcessor",
     )
 
 
@@ -222,7 +222,7 @@ NEWER: Mapping[str, Architecture] = {
         _QWEN_IMAGES,
         ids=QWEN_IDS,
         config={"vision_config.patch_size": 14},
-        video="Lfm3VlVideoProcessor",
+        video="Qwen3VLVideoProcessor",
     ),
     "ernie4_5_vl_moe": Architecture(
         "Ernie4_5_VLMoeProcessor",
@@ -247,6 +247,7 @@ NEWER: Mapping[str, Architecture] = {
         },
         config={"text_config.moe_intermediate_size": [16, 16], "text_config.rope_parameters": ROPE},
         video="Ernie4_5_VLMoeVideoProcessor",
+        videos={"draw_on_frames": False},  # it needs a font
     ),
     "exaone4_5": Architecture(
         "Exaone4_5_Processor",

@@ -159,6 +159,12 @@ def test_attention_code_is_part_of_the_identity_and_an_unknown_one_is_refused(qw
         answers(loaded(qwen, attn="nothing_like_it"), images)
 
 
+def test_one_copy_over_all_devices_answers_the_same_and_is_the_same_model(qwen: Path, images: list[Image]) -> None:
+    spread, plain = loaded(qwen, device_map="auto"), loaded(qwen)
+    assert answers(spread, images, size=3) == answers(plain, images)
+    assert spread.replicas == 1 and spread.model.identity == plain.model.identity
+
+
 def test_a_checkpoint_that_lacks_weights_is_refused_and_not_filled_with_random_ones(
     changed: Path, images: list[Image]
 ) -> None:

@@ -161,6 +161,15 @@ def test_paper_keeps_its_faults(options: tuple[str, ...], response: str, option:
     assert extract("paper", response, options).option == option
 
 
+@pytest.mark.parametrize("options", [("Yes", "No"), ("True", "False"), ("IMAGE#1", "IMAGE#2")])
+@given(pieces=st.lists(st.sampled_from(["therefore", "the answer is", "not", "{0}", "{1}", ".", ",", "because"])))
+def test_paper_reads_an_answer_the_same_with_the_end_token_that_the_original_keeps(
+    options: tuple[str, str], pieces: list[str]
+) -> None:
+    text = " ".join(pieces).format(*options)
+    assert extract("paper", text, options) == extract("paper", f"{text}</s>", options)
+
+
 def test_an_unknown_rule_is_named_with_those_that_exist() -> None:
     with pytest.raises(ContentError, match="unknown answer rule 'loose'; the rules are paper, strict"):
         extract("loose", "TRUE", TRUTH)
