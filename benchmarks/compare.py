@@ -41,8 +41,8 @@ def make(path: Path, models: int = MODELS, items: int = ITEMS, seed: int = 0) ->
         environment = store.add_environment(EnvironmentRow("benchmark", "0", None, "3", {}, {}))
         for task, judge in TASKS:
             store.add_judge(judge)
-            turns = (Turn((Text("?"),)),) * (1 if judge is RULE else 2)
-            samples = [Sample(f"{task}-{i}", turns, cluster=_cluster(task, i)) for i in range(items)]
+            length = 1 if judge is RULE else 2
+            samples = [Sample(f"{task}-{i}", (Turn((Text(f"{i}?"),)),) * length, cluster=_cluster(task, i)) for i in range(items)]
             metrics = ("accuracy",) if judge is RULE else ("sparkles_score",)
             row = TaskRow(task, 1, task, metrics, ("a", "b") if judge is RULE else (), {}, "", "", "")
             for number in range(models):

@@ -18,9 +18,9 @@ from sparkles_eval.core.errors import AdapterError, UserError
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.engine.prepare import RunPlan
 from sparkles_eval.judges.panel import JudgePanel
-from sparkles_eval.store.addresses import (
+from sparkles_eval.store.served_models import (
     ENDPOINT,
-    Role,
+    AskedAs,
     ServedModel,
     add_addresses,
     add_evidence,
@@ -115,14 +115,14 @@ async def check_addresses(models: Sequence[Adapter], judges: Sequence[Adapter], 
     Nothing is asked where nothing could show it, and one short question where it could. Raises errors.UserError with
     the user's choice.
     """
-    roles: tuple[tuple[Role, Sequence[Adapter]], ...] = (("model", models), ("judge", judges))
+    roles: tuple[tuple[AskedAs, Sequence[Adapter]], ...] = (("model", models), ("judge", judges))
     for role, adapters in roles:
         for adapter in {id(adapter): adapter for adapter in adapters}.values():
             if isinstance(adapter, AddressedAdapter) and adapter.model.settings.get(ENDPOINT) != adapter.address:
                 await _check(adapter, role, store)
 
 
-async def _check(adapter: AddressedAdapter, role: Role, store: Store) -> None:
+async def _check(adapter: AddressedAdapter, role: AskedAs, store: Store) -> None:
     known = _known(adapter.model, role, store)
     places = {spelled for one in known for spelled in spellings(one.address)}
     strange = [endpoint for endpoint in adapter.endpoints if endpoint.address not in places]
@@ -135,7 +135,7 @@ async def _check(adapter: AddressedAdapter, role: Role, store: Store) -> None:
     add_addresses(store, adapter.model.identity, role, [endpoint.address for endpoint in strange])
 
 
-def _known(model: Model, role: Role, store: Store) -> list[ServedModel]:
+def _known(model: Model, role: AskedAs, store: Store) -> list[ServedModel]:
     found = known_addresses(store, model.identity, role)
     if ENDPOINT in model.settings:
         return [*found, ServedModel(model.settings[ENDPOINT])]
@@ -171,7 +171,7 @@ def _short_question(endpoint: AddressedAdapter) -> Request:
     return Request(Conversation((Message("user", words),)), generation, Sample("address", (Turn(words),)), 1)
 
 
-def _choice(model: Model, address: str, known: Sequence[ServedModel], why: str, role: Role) -> str:
+def _choice(model: Model, address: str, known: Sequence[ServedModel], why: str, role: AskedAs) -> str:
     option = "--model-arg" if role == "model" else "--judge-arg"
     held = "answers" if role == "model" else "verdicts"
     places = ", ".join(dict.fromkeys(one.address for one in known))
@@ -196,7 +196,7 @@ class AddressRecorder:
         self._store = store
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def listener(self, adapter: Adapter, endpoint: Adapter, role: Role) -> Callable[[Reply], None]:
+    def listener(self, adapter: Adapter, endpoint: Adapter, role: AskedAs) -> Callable[[Reply], None]:
         """What is called with the first reply of one of an adapter's addresses."""
         if not isinstance(adapter, AddressedAdapter) or not isinstance(endpoint, AddressedAdapter):
             return lambda _: None
@@ -213,7 +213,7 @@ class AddressRecorder:
 
         return replied
 
-    async def _record(self, endpoint: AddressedAdapter, reply: Reply, identity: str, role: Role) -> None:
+    async def _record(self, endpoint: AddressedAdapter, reply: Reply, identity: str, role: AskedAs) -> None:
         found = known_addresses(self._store, identity, role)
         if any(one.address == endpoint.address and one.evidence is not None for one in found):
             return

@@ -25,9 +25,9 @@ from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
-from sparkles_eval.store.addresses import Role
 from sparkles_eval.store.moved import StoreMoved
 from sparkles_eval.store.rows import PixelsRow
+from sparkles_eval.store.served_models import AskedAs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.images import outside_links, thumbnail
 from sparkles_eval.tasks.load import repeated
@@ -235,7 +235,7 @@ class Session:
             graders.append((grader, lane.pool))
         return graders
 
-    def _client(self, adapter: Adapter, role: Role) -> AnyClient:
+    def _client(self, adapter: Adapter, role: AskedAs) -> AnyClient:
         def one(asked: Adapter, elsewhere: Callable[[RequestState], bool] | None = None) -> ModelClient:
             return ModelClient(
                 asked,
@@ -256,7 +256,7 @@ class Session:
         """The one desk of an adapter; all rules share one (adapter None)."""
         known = lanes.get(id(adapter))
         if known is None:
-            role: Role = "model" if lanes is self._models else "judge"
+            role: AskedAs = "model" if lanes is self._models else "judge"
             client = self._client(adapter, role) if adapter is not None else None
             limiter = client.limiter if client else Limiter(1, clock=monotonic)
             known = lanes[id(adapter)] = _Lane(client, limiter, Pool(limiter))

@@ -14,8 +14,8 @@ from sparkles_eval.engine.addresses import judges_as_stored, panels_as_stored
 from sparkles_eval.engine.config import RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, judge_row
 from sparkles_eval.engine.prepare import RunJudges
-from sparkles_eval.store.addresses import ENDPOINT, addressed_models
 from sparkles_eval.store.rows import RequestRow
+from sparkles_eval.store.served_models import ENDPOINT, addressed_models
 from sparkles_eval.store.store import Store
 from tests.store.making import response
 

@@ -11,7 +11,7 @@ from sparkles_eval.core import Model
 from sparkles_eval.store.mapping import insert, now
 from sparkles_eval.store.store import Store
 
-Role: TypeAlias = Literal["model", "judge"]
+AskedAs: TypeAlias = Literal["model", "judge"]
 ENDPOINT = "endpoint"
 """Setting that holds a model's address in stores of before; since then, that of a provider alone."""
 
@@ -33,7 +33,7 @@ class ServedModel:
         return self.served, self.fingerprint, self.listing
 
 
-def known_addresses(store: Store, identity: str, role: Role) -> list[ServedModel]:
+def known_addresses(store: Store, identity: str, role: AskedAs) -> list[ServedModel]:
     """Where answers (or verdicts) of a model come from."""
     rows = store.connection.execute(
         "SELECT address, served, fingerprint, listing FROM addresses WHERE identity = ? AND role = ? ORDER BY since",
@@ -42,7 +42,7 @@ def known_addresses(store: Store, identity: str, role: Role) -> list[ServedModel
     return [ServedModel(*row) for row in rows]
 
 
-def add_addresses(store: Store, identity: str, role: Role, addresses: Sequence[str]) -> None:
+def add_addresses(store: Store, identity: str, role: AskedAs, addresses: Sequence[str]) -> None:
     """Answers of the model come from here, too."""
     with store.transaction() as db:
         for address in addresses:
@@ -50,7 +50,7 @@ def add_addresses(store: Store, identity: str, role: Role, addresses: Sequence[s
             insert(db, "addresses", row, known="IGNORE")
 
 
-def add_evidence(store: Store, identity: str, role: Role, said: ServedModel) -> None:
+def add_evidence(store: Store, identity: str, role: AskedAs, said: ServedModel) -> None:
     """What a server said of itself; what it said first stands."""
     with store.transaction() as db:
         db.execute(
