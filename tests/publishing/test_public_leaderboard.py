@@ -274,10 +274,15 @@ def test_a_bundle_of_an_older_store_version_is_brought_up_to_date(folder: Path, 
         "dialogue_images",
         "dialogue_set_environments",
         "dialogue_sets",
+        "addresses",
     )
     with closing(sqlite3.connect(store)) as db:
         for name in dropped:
             db.execute(f"DROP {'VIEW' if name.startswith('generated') else 'TABLE'} {name}")
+        db.execute("DROP INDEX responses_settled")
+        db.execute(
+            "CREATE UNIQUE INDEX responses_settled ON responses(key) WHERE status IN ('ok', 'refused', 'truncated')"
+        )
         for table, column in (
             ("judges", "reader"),
             ("judges", "canary"),
@@ -290,9 +295,11 @@ def test_a_bundle_of_an_older_store_version_is_brought_up_to_date(folder: Path, 
             ("verdicts", "reasoning"),
             ("verdicts", "reasoning_tokens"),
             ("verdicts", "cached_tokens"),
+            ("responses", "set_aside"),
+            ("responses", "address"),
         ):
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '0005%' OR name LIKE '0006%' OR name LIKE '0007%'")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name >= '0005'")
         db.execute("PRAGMA user_version = 4")
         db.commit()
     files["store.db"] = store.read_bytes()
