@@ -42,7 +42,10 @@ def make(path: Path, models: int = MODELS, items: int = ITEMS, seed: int = 0) ->
         for task, judge in TASKS:
             store.add_judge(judge)
             length = 1 if judge is RULE else 2
-            samples = [Sample(f"{task}-{i}", (Turn((Text(f"{i}?"),)),) * length, cluster=_cluster(task, i)) for i in range(items)]
+            samples = [
+                Sample(f"{task}-{i}", (Turn((Text(f"{i}?"),)),) * length, cluster=_cluster(task, i))
+                for i in range(items)
+            ]
             metrics = ("accuracy",) if judge is RULE else ("sparkles_score",)
             row = TaskRow(task, 1, task, metrics, ("a", "b") if judge is RULE else (), {}, "", "", "")
             for number in range(models):
