@@ -1,4 +1,4 @@
-"""Whether what a store holds of a model may be used at the address where it is asked now.
+"""Decides whether stored answers of a model may be used at the address where it is asked now.
 
 An address is no part of who a model is, so that a server may move. That other server may serve another model under
 the same name: its answers are never taken for those in the store, unless it shows that it is the same, or the user
@@ -39,7 +39,7 @@ _NOTHING_SAID = frozenset({"fp_ollama"})
 
 
 def as_stored(jobs: Sequence[EvalJob], store: Store) -> tuple[EvalJob, ...]:
-    """The jobs with models and judges as the store knows them, where it is from when addresses identified them.
+    """The jobs with models and judges as an older store identifies them, whose identities held the address.
 
     Their runs, requests and verdicts then go on under their own ids.
     """
@@ -49,14 +49,14 @@ def as_stored(jobs: Sequence[EvalJob], store: Store) -> tuple[EvalJob, ...]:
 
 
 def stored_plan(plan: RunPlan, store: Store) -> RunPlan:
-    """A plan `as_stored`, its panels with it."""
+    """A plan with its jobs and panels `as_stored`."""
     jobs = as_stored(plan.jobs, store)
     made, stored = ([bound for job in all_jobs for bound in job.bound_judges] for all_jobs in (plan.jobs, jobs))
     return replace(plan, jobs=jobs, panels=panels_as_stored(plan.panels, made, stored))
 
 
 def identify(adapter: Adapter, store: Store) -> None:
-    """Let a model be who the store knows it as, where that is from when addresses identified models."""
+    """The model under the identity that the store knows, where an older store has the address in it."""
     model = adapter.model
     if not isinstance(adapter, AddressedAdapter) or ENDPOINT in model.settings or has_model(store, model.identity):
         return
@@ -110,7 +110,7 @@ def panels_as_stored(
 
 
 async def check_addresses(models: Sequence[Adapter], judges: Sequence[Adapter], store: Store) -> None:
-    """See that every address may use the answers that the store holds of its model from others.
+    """Check that every address may use the answers that the store holds of its model from other addresses.
 
     Nothing is asked where nothing could show it, and one short question where it could. Raises errors.UserError with
     the user's choice.
@@ -145,7 +145,7 @@ def _known(model: Model, role: AskedAs, store: Store) -> list[ServedModel]:
 
 
 async def _difference(endpoint: AddressedAdapter, known: Sequence[ServedModel]) -> str:
-    """Why an address cannot be taken for one of those; "" where it can."""
+    """Why an address cannot be taken for one of those, or ""."""
     proofs = [one.evidence for one in known]
     proven = {proof for proof in proofs if proof is not None}
     if not proven:
@@ -182,7 +182,7 @@ def _choice(model: Model, address: str, known: Sequence[ServedModel], why: str, 
 
 
 def served_model(endpoint: AddressedAdapter, reply: Reply, listing: str | None) -> ServedModel:
-    """What a reply and the list of models say of who answers at an address."""
+    """What a reply and the server's list of models say about the model at an address."""
     named = reply.fingerprint
     if named in _NOTHING_SAID or named == endpoint.model.model_id:
         named = None
@@ -197,7 +197,7 @@ class AddressRecorder:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def listener(self, adapter: Adapter, endpoint: Adapter, role: AskedAs) -> Callable[[Reply], None]:
-        """What is called with the first reply of one of an adapter's addresses."""
+        """The callback for the first reply of one of an adapter's addresses."""
         if not isinstance(adapter, AddressedAdapter) or not isinstance(endpoint, AddressedAdapter):
             return lambda _: None
         if adapter.model.settings.get(ENDPOINT) == adapter.address:

@@ -1,4 +1,4 @@
-"""Chooses which stored replies of a run are asked for once more (`run --again`), and finds which were already.
+"""Chooses which stored replies of a run are requested once more (`run --again`), and finds those that already were.
 
 A request is asked again at most once between two invocations that came to their own end: a run that was killed goes on
 where it stopped, and does not begin anew.
@@ -27,7 +27,7 @@ AskedItem: TypeAlias = tuple[str, int]
 
 
 def reply_kind(status: Status, text: str | None, reasoning: str | None) -> ReplyKind | None:
-    """What is amiss with a stored reply, or None. One that was cut off or refused is that alone, empty or not."""
+    """The kind of a stored reply by `--again`'s names, or None. One cut off or refused is only that, empty or not."""
     match status:
         case Status.OK:
             answer = take_apart(text or "", [reasoning] if reasoning else []).answer
@@ -42,7 +42,7 @@ def reply_kind(status: Status, text: str | None, reasoning: str | None) -> Reply
 
 @dataclass(slots=True)
 class AskAgain:
-    """What one run asks once more: by item the first turn that is asked again; the turns behind it follow it."""
+    """What one run requests once more: for each item the first turn; the turns after it follow."""
 
     store: Store
     kinds: frozenset[ReplyKind]
@@ -56,7 +56,7 @@ class AskAgain:
     """Why items have no newer reply; their old one stands."""
 
     def wants(self, response: Response) -> bool:
-        """True where a stored reply is to be asked for once more."""
+        """True where a stored reply is requested once more."""
         kind = reply_kind(response.status, response.text, response.reasoning)
         return kind in self.kinds and not self._renewed(response.key)
 
@@ -65,7 +65,7 @@ class AskAgain:
         return self.store.connection.execute(query, (key, self.since)).fetchone() is not None
 
     def begin_note(self) -> str:
-        """How many items are asked once more, for people."""
+        """A sentence on how many items are requested once more."""
         kinds = ", ".join(f"{kind}: {self.found[kind]:,}" for kind in REPLY_KINDS if self.found[kind])
         if kinds:
             note = f"{len(self.first_turns):,} items are asked once more ({kinds}); their old replies are kept"
@@ -74,7 +74,7 @@ class AskAgain:
         return note + (f"; {self.kept:,} more stay, since people have rated their answers" if self.kept else "")
 
     def end_note(self) -> str | None:
-        """How many items have no newer reply, for people; None where all have one."""
+        """A sentence on how many items got no newer reply; None where all have one."""
         if not self.in_vain:
             return None
         count = f"{len(self.in_vain):,} of {len(self.first_turns):,} items"
@@ -82,7 +82,7 @@ class AskAgain:
 
 
 def choose(store: Store, run_id: str, kinds: Collection[ReplyKind], sample_ids: Collection[str]) -> AskAgain:
-    """Find those samples of a stored run that have replies of these kinds. Without kinds none is chosen."""
+    """Find the samples of a stored run that have replies of these kinds. Without kinds none is chosen."""
     if not kinds:
         return AskAgain(store, frozenset())
     since = _last_end(store, run_id)
@@ -114,7 +114,7 @@ def choose(store: Store, run_id: str, kinds: Collection[ReplyKind], sample_ids: 
 
 
 def _last_end(store: Store, run_id: str) -> str:
-    """When the last invocation that worked on a run came to its own end; "" where none did."""
+    """When the last invocation on a run ended by itself; "" where none did."""
     row = store.connection.execute(
         "SELECT max(e.finished_at) FROM environments e JOIN run_environments r ON r.environment_id = e.id"
         " WHERE r.run_id = ? AND e.outcome IN ('complete', 'unscored')",

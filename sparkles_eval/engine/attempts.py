@@ -17,15 +17,15 @@ _SHED = (503, 529)
 
 
 class Unanswered(SparklesError):
-    """A request has no reply. The message is the reason that its scores will carry."""
+    """A request ends without a reply. The message is the reason that its scores carry."""
 
 
 class Elsewhere(SparklesError):
-    """This address is not waited for: the request goes to another one of its model."""
+    """The request goes to another address of its model instead of waiting for this one."""
 
 
 class Interrupted(SparklesError):
-    """The session was ended before the request was sent: its item is left as it is, for the next session."""
+    """The session ended before the request was sent; its item is left for the next session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +84,5 @@ def outcome_of(error: AdapterError) -> RequestOutcome | None:
 
 
 def time_of_day(seconds: float) -> datetime:
-    """The time of day so many seconds from now."""
+    """The time of day in `seconds` seconds."""
     return datetime.now().astimezone() + timedelta(seconds=seconds)

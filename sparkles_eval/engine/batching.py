@@ -1,4 +1,4 @@
-"""Queues the requests of all tasks for one local model and lets it answer many at once, in a thread of its own.
+"""Queues the requests of all tasks for one local model, which answers many at once in a thread of its own.
 
 The event loop goes on meanwhile: it stores, judges and tells. A reply counts the moment its row is done, not when the
 batch is. Knows nothing of what a model computes.
@@ -36,7 +36,7 @@ class _Entry:
 
 
 class Batcher:
-    """The queue of one local model. `told` gets a line when something worth knowing happens, on the event loop."""
+    """The queue of one local model. `on_event` is called with a message on the event loop."""
 
     def __init__(self, adapter: BatchAdapter, on_event: Callable[[str], None]) -> None:
         self._adapter = adapter
@@ -50,7 +50,7 @@ class Batcher:
 
     @property
     def in_work(self) -> int:
-        """Rows that the model is working on."""
+        """Requests that the model is working on."""
         return sum(len(lane.taken) for lane in self._lanes)
 
     async def answer(self, request: Request) -> Reply:
@@ -65,7 +65,7 @@ class Batcher:
         return await entry.future
 
     def drop(self, reason: Callable[[], Exception]) -> None:
-        """End what has not begun, each with an exception of its own; what the model works on goes on."""
+        """End requests that have not begun, each with an exception of its own; those in work go on."""
         with self._news:
             dropped, self._waiting = self._waiting, []
         for entry in dropped:
@@ -73,7 +73,7 @@ class Batcher:
                 entry.future.set_exception(reason())
 
     def close(self) -> None:
-        """Nothing more is wanted. Waits a moment for the step that is under way."""
+        """End the threads, waiting a moment for the current step."""
         with self._news:
             self.halted = True
             self._news.notify_all()
@@ -83,14 +83,14 @@ class Batcher:
     # --- called by the lanes, in their threads --------------------------------------------------------
 
     def some(self) -> bool:
-        """Wait until something waits; False when nothing more is wanted."""
+        """Wait until a request is queued; False when the queue is closed."""
         with self._news:
             self._news.wait_for(lambda: self._waiting or self.halted)
         sleep(_GATHER_S)
         return not self.halted
 
     def next(self, most: int) -> list[_Entry]:
-        """Up to so many entries: those with the longest expected answers, and of those the longest prompts, first.
+        """Up to that many entries, longest expected answers first, then longest prompts.
 
         Alike in both, they end about together and need little padding; the longest first leaves no straggler.
         """
@@ -118,7 +118,7 @@ class Batcher:
             outcome = replace(outcome, latency_s=monotonic() - entry.began)
         self._on_loop(lambda: _settle(entry.future, outcome))
 
-    def tell(self, message: str) -> None:
+    def report_event(self, message: str) -> None:
         self._on_loop(lambda: self._on_event(message))
 
     def _on_loop(self, call: Callable[[], None]) -> None:
@@ -194,11 +194,11 @@ class _ReplicaQueue:
             return
         self._size = rows // 2
         self._batcher.again(entries)
-        self._batcher.tell(f"out of memory with {rows} at a time: going on with {self._size}")
+        self._batcher.report_event(f"out of memory with {rows} at a time: going on with {self._size}")
 
 
 class _AnswerLengths:
-    """How long answers turn out, by what was asked: items of one task and turn are alike."""
+    """Expected answer lengths by task and turn."""
 
     def __init__(self) -> None:
         self._mean: dict[Hashable, tuple[float, int]] = {}

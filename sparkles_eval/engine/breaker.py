@@ -1,4 +1,4 @@
-"""Whether a model is asked at all: by all while it replies, by one request while nobody knows, by none when it is over.
+"""Circuit breaker: all requests pass while a model replies, one at a time probes it during an outage.
 
 The first request to a model goes alone. If that is refused because of the model's name or a setting, one request has
 been sent and not a hundred; if nothing listens yet, one request at a time finds out when something does. An outage is
@@ -30,7 +30,7 @@ _SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure that may not last. `sign`: it may mean that the model is away."""
+    """A failure that may not last. `sign`: it may mean an outage."""
 
     message: str
     retry_after: float | None = None
@@ -67,7 +67,7 @@ class Breaker:
         self._in_a_row = 0
 
     async def admit(self) -> bool:
-        """Wait until this request may be sent. True: it is the probe that the others wait for."""
+        """Wait until this request may be sent. True where it is the probe that the others wait for."""
         if self.passing:
             return False
         if self._probing or self._timer is not None:
@@ -132,17 +132,17 @@ class Breaker:
             self._after_probe(0.0)
 
     def halt(self) -> None:
-        """Nothing more will be asked: nobody waits any longer."""
+        """Release everything that waits, since nothing more is sent."""
         self._open()
 
     @property
     def due(self) -> bool:
-        """True where one request may be sent to find out whether the model is there."""
+        """True where a probe may be sent."""
         return not self.passing and not self._probing and self._timer is None
 
     @property
     def next_probe_s(self) -> float:
-        """Seconds until the model is tried again; 0 while it is being tried or asked by all."""
+        """Seconds until the next probe; 0 while a probe is out or requests pass."""
         return max(0.0, self._timer.when() - asyncio.get_running_loop().time()) if self._timer else 0.0
 
     def _begin(self, why: str) -> None:
@@ -164,7 +164,7 @@ class Breaker:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._next)
 
     def _next(self) -> None:
-        """The next probe is the request that has waited longest: one that fails for its own reason is not it twice."""
+        """Choose the request that has waited longest as the next probe, so that none is the probe twice in a row."""
         self._timer = None
         while self._waiting:
             turn = self._waiting.popleft()

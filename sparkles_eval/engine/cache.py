@@ -19,7 +19,7 @@ from sparkles_eval.store.store import Store
 
 
 def request_key(model: Model, request: Request) -> str:
-    """Covers everything that was asked: model and settings, conversation with image bytes, generation, schema, draw."""
+    """Hash of everything that is asked: model and settings, conversation with image bytes, generation, schema, draw."""
     return fingerprint(
         {
             "model": model.identity,
@@ -35,19 +35,19 @@ def request_key(model: Model, request: Request) -> str:
 
 
 def verdict_key(card: JudgeCard, sample_id: str, answers: Sequence[str], call: JudgeCall, repeat: int) -> str:
-    """Covers judge, sample and answers; not the rendered prompt, whose delimiters are drawn anew for every call."""
+    """Hash of judge, sample and answers, without the prompt, whose delimiters change with each call."""
     return fingerprint([card.fingerprint, sample_id, list(answers), call.id, repeat])
 
 
 class KeyedLock:
-    """Lets one at a time work on a key, so that the second finds in the store what the first one was given."""
+    """Per-key async lock: identical concurrent requests are sent once."""
 
     def __init__(self) -> None:
         self._busy: dict[str, asyncio.Event] = {}
 
     @asynccontextmanager
     async def alone(self, key: str) -> AsyncIterator[None]:
-        """Wait until nobody else works on `key`, then keep others waiting for as long as the block lasts."""
+        """Hold the lock of `key` for the block."""
         while other := self._busy.get(key):
             await other.wait()
         done = self._busy[key] = asyncio.Event()
@@ -59,7 +59,7 @@ class KeyedLock:
 
 
 class ResponseCache:
-    """Gets replies of one model for one store. `once` is shared by all that may ask the same at the same time."""
+    """Replies of one model: stored ones first, else new ones. `once` is shared by all that may send the same request."""
 
     def __init__(self, store: Store, client: AnyClient, once: KeyedLock) -> None:
         self._store = store
@@ -71,7 +71,7 @@ class ResponseCache:
         return self._store.settled(request_key(self._asker.adapter.model, request)) is not None
 
     async def reply(self, request: Request, again: Callable[[Response], bool] = lambda _: False) -> Response:
-        """The stored reply to this very request, or a new one. Raises as `ModelClient.ask` does.
+        """The stored reply to exactly this request, or a new one. Raises as `ModelClient.ask` does.
 
         A stored reply that `again` is true of is asked for once more, and stays where no newer one comes.
         """
@@ -115,7 +115,7 @@ def _as_response(key: str, attempt: Attempt, earlier: int) -> Response:
 
 
 def reseeded(generation: Generation, number: int) -> Generation:
-    """A seed of its own for every draw and epoch: the same seed would only buy the same reply again."""
+    """The generation with a seed of its own for each draw and epoch, since one seed would give one reply."""
     if generation.seed is None or number == 0:
         return generation
     return replace(generation, seed=generation.seed + number)

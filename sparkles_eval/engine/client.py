@@ -1,4 +1,4 @@
-"""Asks one model, with retries, until it replies or a limit is reached."""
+"""Sends requests to one model and retries them until it replies or a limit is reached."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _LONGEST_ROOM_S = 5.0
 
 
 class ModelClient:
-    """All requests to one model go through here: pace, waiting, attempts, the breaker and the budget.
+    """The client of one model: pace, waits, attempts, circuit breaker and budget of all its requests.
 
     `connections` fixes the number in flight (it still shrinks when the provider objects); None adapts it. A model that
     answers in batches has a queue instead, long enough to sort. Whoever calls `ask` holds a slot of `limiter`; it is
@@ -112,16 +112,16 @@ class ModelClient:
 
     @property
     def in_flight(self) -> int:
-        """Requests that the model has been given and not answered."""
+        """Requests that were sent and have no reply yet."""
         return self._batcher.in_work if self._batcher else self.limiter.in_flight
 
     def close(self) -> None:
-        """End the threads of a local model; what it is working on is given up."""
+        """End the threads of a local model; its requests in work are given up."""
         if self._batcher:
             self._batcher.close()
 
     def stop(self, reason: str, kind: str = "stopped") -> None:
-        """Ask this model nothing more; what is still to be asked has `reason` as its reason."""
+        """Send this model nothing more; remaining requests end with `reason`."""
         if self.stopped is None:
             self.stopped = reason
             self._halt()
@@ -130,7 +130,7 @@ class ModelClient:
             self._event(kind, reason)
 
     def interrupt(self) -> None:
-        """Send nothing more from now on; what is on its way is waited for."""
+        """Send nothing more; requests in flight are waited for."""
         self._interrupted = True
         self._halt()
         if self._batcher:
@@ -230,7 +230,7 @@ class ModelClient:
                 pass
 
     async def _sleep(self, seconds: float, *, lend: bool = True) -> None:
-        """Wait, and no longer than the model is asked at all."""
+        """Wait, unless the client is stopped meanwhile."""
         if seconds <= 0:
             return
         async with self.limiter.lend() if lend else contextlib.nullcontext():
@@ -262,7 +262,7 @@ class ModelClient:
         return reply
 
     def _after(self, error: AdapterError, at: RequestState) -> float:
-        """What an error means: seconds to wait before the next attempt. Raises Unanswered when there is no next."""
+        """Seconds to wait before the next attempt after an error. Raises Unanswered when there is no next attempt."""
         message = error_text(error)
         # What a probe meets says nothing about how many may be in flight.
         self.limiter.ended(outcome_of(error) if self.breaker.passing else None, at.sent_at)
@@ -284,7 +284,7 @@ class ModelClient:
         raise Unanswered(message) from error
 
     def _later(self, error: Transient, message: str, at: RequestState) -> float:
-        """The wait after a failure that may not last; raises Unanswered where the patience with it is at an end."""
+        """Seconds to wait after a failure that may not last. Raises Unanswered where the request is given up."""
         limited = isinstance(error, RateLimited)
         if limited:
             self.pacing.refused(at.sent_at)
@@ -318,10 +318,10 @@ class ModelClient:
         return wait
 
     def _away(self, error: Transient, message: str, at: RequestState) -> bool:
-        """Tell the breaker of a failure. True where the model has been away for longer than it is waited for.
+        """Report a failure to the breaker. True where the outage has lasted longer than `--max-outage`.
 
         A 500 may come from what this one request holds; it is a sign of an outage only where others fail as well.
-        Being told to wait (429) is a sign of life.
+        A 429 shows that the model is there.
         """
         sign = self._history.failing_with_others(id(at)) or error.status_code != 500
         if isinstance(error, RateLimited) and not at.probe:
@@ -331,13 +331,13 @@ class ModelClient:
         return self.breaker.failed(failure, probe=at.probe, at_once=self.limiter.limit, reply_s=latency_s)
 
     def _declined(self, message: str, at: RequestState) -> None:
-        """The model is there and declines this request, which will never succeed."""
+        """Handle a request that the model declines for good."""
         if self.breaker.refused(probe=at.probe):
             self.limiter.restart()
         self._gave_up(message)
 
     def _gave_up(self, message: str) -> None:
-        """A request ends without a reply; the model is stopped where that shows that no other will have one."""
+        """Count a request that ends without a reply, and stop the model where no other is likely to get one."""
         if reason := self._history.gave_up(message, self._patience.failures_in_a_row):
             self.stop(reason)
 
@@ -346,5 +346,5 @@ class ModelClient:
         self.breaker.halt()
 
     def _event(self, kind: str, message: str) -> None:
-        """Something about this address alone, where the model has several."""
+        """Log an event, with the address where the model has several."""
         self._progress.event(kind, self.name, message if self._elsewhere is None else f"{self.address}: {message}")

@@ -40,12 +40,12 @@ class Shard:
     of: int = 1
 
     def take(self, samples: Sequence[T]) -> tuple[T, ...]:
-        """What of a sequence in the task's order belongs to this shard."""
+        """The items of a sequence in the task's order that belong to this shard."""
         return tuple(samples[self.number - 1 :: self.of])
 
 
 def read_shard(text: str) -> Shard:
-    """`3/8` as the third of eight shares. Raises errors.UserError for anything else."""
+    """Parse `3/8` as the third of eight shards. Raises errors.UserError for anything else."""
     number, slash, of = text.partition("/")
     if slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
         return Shard(int(number), int(of))
@@ -77,7 +77,7 @@ class JudgingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig(JudgingConfig):
-    """Everything that decides what is asked of whom; nothing of how fast or where to."""
+    """Which models are evaluated on which tasks, and how; not how fast or where results go."""
 
     tasks: Annotated[
         tuple[str, ...],
@@ -209,7 +209,7 @@ _FEWEST: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds of one request's attempts and of a model's outages.
+    """How long one request is retried and how long an outage is waited for.
 
     A request is tried for `total_s` seconds of its own: its attempts and the waits between them, but neither the wait
     for a slot nor an outage. It is given up sooner where the model answers others and chance does not explain its
@@ -285,7 +285,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How a session works: bounds that change no answer."""
+    """Limits of a session; they change no answer."""
 
     connections: Annotated[
         int | None,

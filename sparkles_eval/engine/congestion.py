@@ -1,4 +1,4 @@
-"""Decides how many requests a model is sent at a time, from what became of those that were sent.
+"""Adapts the number of requests in flight to the outcomes of those that were sent.
 
 What counts is the share of refusals (429, 503, 529) in a window of requests, never a single one:
 
@@ -43,7 +43,7 @@ _IN_VAIN = 2
 
 
 class RequestOutcome(Enum):
-    """What became of a request: a reply, "fewer, please", or a failure that has nothing to do with the number."""
+    """The outcome of a request: a reply, a refusal for load, or a failure unrelated to load."""
 
     REPLIED = "replied"
     REFUSED = "refused"
@@ -52,7 +52,7 @@ class RequestOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Cuts:
-    """A row of cuts that has not helped so far."""
+    """Consecutive cuts of the limit that have not helped so far."""
 
     first: float
     """The limit before the row."""
@@ -69,7 +69,7 @@ class _Cuts:
         return replace(self, number=self.number + 1)
 
     def in_vain(self, share: float, rate: float, limit: float) -> bool:
-        """True where the share has stayed while the replies became fewer with the limit: the number is not it.
+        """True where cuts lowered the rate of replies but not the share of refusals: load is not the cause.
 
         A real limit lets as many through as before, whatever is sent.
         """
@@ -80,7 +80,7 @@ class _Cuts:
 
 @dataclass(slots=True)
 class _Window:
-    """What became of the requests that were sent since `began`, and how long requests were in flight meanwhile."""
+    """Outcomes of the requests sent since `began`, and their total time in flight."""
 
     began: float
     replied: int = 0
@@ -109,7 +109,7 @@ class _Window:
 
 
 class Congestion:
-    """The limit of one model, and the window that decides about the next one. Times are seconds on any clock."""
+    """The concurrency limit of one model and the window that decides the next. Times are seconds on any clock."""
 
     def __init__(self, ceiling: int, start: int | None = None) -> None:
         self.ceiling = max(1, ceiling)
@@ -133,18 +133,18 @@ class Congestion:
 
     @property
     def gap_s(self) -> float:
-        """Seconds between two requests; 0 as long as no limit has been met."""
+        """Seconds between two requests; 0 as long as no limit is known."""
         return self.latency_s / self.limit if self._spread else 0.0
 
     def sent(self, now: float) -> None:
-        """A request is sent."""
+        """Note that a request is sent."""
         window = self._window = self._window or _Window(math.nextafter(now, -math.inf))
         self._count(window, now)
         self._in_flight += 1
         self._busiest = max(self._busiest, self._in_flight)
 
     def ended(self, outcome: RequestOutcome | None, sent_at: float, now: float) -> str | None:
-        """A request that was sent at `sent_at` is over; gives the reason where the limit became another one.
+        """Note the outcome of a request sent at `sent_at`; gives the reason where the limit changed.
 
         None as the outcome: it tells nothing.
         """
@@ -170,7 +170,7 @@ class Congestion:
         return why if self.limit != before else None
 
     def restart(self, now: float) -> None:
-        """Begin with few again: what comes back from an outage is not met with everything that has waited."""
+        """Begin with few requests again, so that a server that returns from an outage is not flooded."""
         self.limit = max(1.0, self.limit // 8)
         self._doubling, self._spread, self._cuts, self._sound = True, False, None, 0.0
         self._window = _Window(now)
@@ -190,7 +190,7 @@ class Congestion:
         return enough and now - window.began >= self.latency_s
 
     def _decide(self, window: _Window, now: float) -> str | None:
-        """Cut, grow or neither; None where the window has to go on."""
+        """Cut or raise the limit, or leave it; None where the window goes on."""
         share, excess = window.share, window.share - self._usual
         noise = math.sqrt(self._usual * (1 - self._usual) / window.count)
         untried = self._doubling and not self._usual and share <= _UNTRIED_USUAL
@@ -214,7 +214,7 @@ class Congestion:
         return bool(tried) and window.share - self._usual > (CUT_ABOVE if not self._usual else 0.25)
 
     def _take_back(self) -> str:
-        """The last growth is met with refusals at once: no need to wait for the end of the window."""
+        """Undo the last raise where it met refusals at once."""
         if self._grown_by <= FIRST_STEP:
             self._hold = self._pause = min(_LONGEST_PAUSE, 2 * self._pause)
         self._step = max(FIRST_STEP, self._grown_by / 4)

@@ -22,7 +22,7 @@ _IMAGE_TOKENS = 1_600
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """One model or judge on one task: what is still to be asked. None is unknown."""
+    """The remaining requests of one model or judge on one task. None is unknown."""
 
     who: str
     task: str
@@ -35,7 +35,7 @@ class CostEstimate:
 
 
 def estimate_cost(jobs: Iterable[EvalJob], store: Store | None, connections: int | None) -> list[CostEstimate]:
-    """A line for every cell's model, and one for every judge of it that asks a model."""
+    """An estimate for every job's model, and one for each of its judges that asks a model."""
     if store is not None:
         jobs = as_stored(tuple(jobs), store)
     forecaster = CostEstimator(store, connections)
@@ -47,7 +47,7 @@ def estimate_cost(jobs: Iterable[EvalJob], store: Store | None, connections: int
 
 
 class CostEstimator:
-    """Works out lines from what a store (None: nothing yet) knows of a model's replies."""
+    """Estimates from a store's replies of a model (None: no store yet)."""
 
     def __init__(self, store: Store | None, connections: int | None) -> None:
         self._store = store
@@ -93,7 +93,7 @@ class CostEstimator:
     def line(
         self, model: Model, task: str, requests: int, asked: int, reply_tokens: int = REPLY_TOKENS
     ) -> CostEstimate:
-        """What so many requests with `asked` input tokens in all come to."""
+        """The estimate for that many requests with `asked` input tokens in all."""
         length, latency = usual_reply(self._store, model.identity) if self._store else (None, None)
         written = round(requests * (reply_tokens if length is None else length))
         cost = 0.0 if model.free or not requests else model.prices.cost(Usage(asked, written))

@@ -1,4 +1,4 @@
-"""Asks one model that several servers serve: the least busy one, and none that is away."""
+"""Balances requests to one model over several servers: the least busy one, leaving out those that are away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOK_S = 0.05
 
 
 class EndpointPoolClient:
-    """Requests to one model at several addresses. Each has a ModelClient, with its own limit and breaker.
+    """The client of one model at several addresses, each with a ModelClient, limit and breaker of its own.
 
     A request goes to the address with the least in flight for its limit. One that is away is left out; when it is due
     to be tried again, one request tries it. What fails at one address is asked at another.
@@ -60,23 +60,23 @@ class EndpointPoolClient:
 
     @property
     def in_flight(self) -> int:
-        """Requests that the model has been given and not answered."""
+        """Requests that were sent and have no reply yet."""
         return sum(client.in_flight for client in self._clients)
 
     def close(self) -> None:
-        """End what the clients hold."""
+        """Close every client."""
         for client in self._clients:
             client.close()
 
     def interrupt(self) -> None:
-        """Send nothing more from now on; what is on its way is waited for."""
+        """Send nothing more; requests in flight are waited for."""
         self._interrupted = True
         for client in self._clients:
             client.interrupt()
         self._admit()
 
     async def ask(self, request: Request, record: Callable[[Attempt], None]) -> Reply:
-        """As ModelClient.ask, at whichever address can be asked."""
+        """As ModelClient.ask, at any address that is available."""
         if problem := self.adapter.check(request):
             raise Unanswered(problem)
         at = RequestState()
@@ -94,7 +94,7 @@ class EndpointPoolClient:
                 self._admit()
 
     async def _take(self, at: RequestState) -> ModelClient:
-        """The client to ask, with one of its slots. Waits until there is one."""
+        """Wait for a client with a free slot, and take the slot."""
         turn: asyncio.Future[ModelClient] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, at))
         self._admit()
@@ -109,7 +109,7 @@ class EndpointPoolClient:
             raise
 
     def _admit(self) -> None:
-        """Give those who wait an address each, as long as one is free; end their waiting where none ever will be."""
+        """Give waiting requests an address each while one is free; end their wait where none will be."""
         waiting, self._waiting = self._waiting, deque()
         stopped, tried, full = self.stopped, set[int](), False
         for turn, at in waiting:
@@ -132,7 +132,7 @@ class EndpointPoolClient:
         self._admit()
 
     def _free(self, at: RequestState, tried: set[int]) -> ModelClient | None:
-        """An address where this can be asked now, with a slot of it taken. `tried`: those that are tried already."""
+        """An available address, with one of its slots taken. `tried`: those that are tried already."""
         asked = [client for client in self._clients if client.stopped is None]
         for client in asked:
             if client.breaker.due and id(client) not in tried and client.limiter.take():

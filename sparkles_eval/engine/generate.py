@@ -1,4 +1,4 @@
-"""Asks a model every turn of every sample, and lets each reply stand as an answer the moment it arrives.
+"""Asks a model every turn of every sample and stores each answer as it arrives.
 
 Knows nothing of judging, except that a protocol's own scorer scores at once.
 """
@@ -17,7 +17,7 @@ from sparkles_eval.engine.attempts import Interrupted, Unanswered
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
 from sparkles_eval.engine.endpoint_pool import AnyClient
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, WorkItem, judge_row, scorer_row, unscored
-from sparkles_eval.engine.limits import Job
+from sparkles_eval.engine.limits import Work
 from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.store.rows import AnswerRow, ScoreRow
@@ -29,7 +29,7 @@ NOT_YET = "not answered yet"
 
 
 class Generator:
-    """Generates the answers of one cell. `answered` is called with every sample that is complete, old ones too."""
+    """Generates the answers of one job. `answered` is called with every complete sample, earlier ones included."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Generator:
         self._scorer_row = scorer_row(self._scorer) if self._scorer else None
         self._judges = [(judge_row(bound.judge), bound.judge.card.repeats) for bound in job.bound_judges]
 
-    def jobs(self) -> Iterator[Job]:
-        """One job for every item that lacks an answer; those that lack none are passed on at once."""
+    def work(self) -> Iterator[Work]:
+        """Work for every item that lacks an answer; complete items are passed on at once."""
         run = self.run
         known: dict[tuple[str, int], dict[int, AnswerRow]] = {}
         for answer in self._store.answers(run.id):
@@ -90,7 +90,7 @@ class Generator:
                 yield WorkItem(sample, sample_id, epoch)
 
     async def _answer(self, item: WorkItem, have: Mapping[int, AnswerRow]) -> None:
-        """Ask every turn that has no answer yet; without one, every scorer's scores carry the reason."""
+        """Ask every turn that has no answer yet; where a reply is missing, scores carry the reason."""
         answers: list[AnswerRow] = []
         place = (item.sample_id, item.epoch)
         first_again = self._again.first_turns.get(place, len(item.sample.turns) + 1)
@@ -176,7 +176,7 @@ class Generator:
             yield ScoreRow(self.run.id, item.sample_id, item.epoch, self._scorer_row.id, 0, one)
 
     def _history(self, sample: Sample, earlier: Sequence[AnswerRow]) -> list[str]:
-        """What the model is told that it said before: its answers, with its reasoning only where it wants that."""
+        """The model's earlier answers as history, with their reasoning only where the model is set to keep it."""
         if not self.job.task.own_history:
             return [turn.reference or "" for turn in sample.turns[: len(earlier)]]
         if self.run.model.settings.get("keep_reasoning") == "true":

@@ -1,4 +1,4 @@
-"""Has judges score answered samples; every judge reply is kept, and a score without a value says why.
+"""Has judges score answered samples; stores every judge reply, and a reason for each missing score.
 
 Knows nothing of how the answers came about: it works the same on a run in progress and on stored responses.
 """
@@ -33,7 +33,7 @@ _REASON_LENGTH = 300
 
 
 class _NoVerdict(Exception):
-    """A judge could not be had to score an item; the message is the reason, `verdict_id` its last reply."""
+    """A judge gave no verdict on an item; the message is the reason, `verdict_id` its last reply."""
 
     def __init__(self, reason: str, verdict_id: int) -> None:
         super().__init__(reason)
@@ -41,7 +41,7 @@ class _NoVerdict(Exception):
 
 
 class Grader:
-    """One judge on one run. `asker` is None for a rule."""
+    """One judge on one run. `client` is None for a rule."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Grader:
         return all((sample_id, epoch, repeat) in self._done for repeat in range(self._card.repeats))
 
     def wants(self, item: WorkItem) -> bool:
-        """True unless every repeat of it is scored already."""
+        """True unless every repeat of the item is scored already."""
         return not self._complete(item.sample_id, item.epoch)
 
     async def grade(self, answered: CompletedSample) -> None:
@@ -154,7 +154,7 @@ class Grader:
 
 
 def _with_reason(call: JudgeCall, reason: str) -> JudgeCall:
-    """The call with the reason why its last reply was no verdict, so that no attempt repeats the one before it."""
+    """The call with the reason why its last reply was no verdict, so that attempts differ."""
     assert call.conversation is not None
     *before, last = call.conversation.messages
     words = _AGAIN.format(reason=" ".join(reason.split())[:_REASON_LENGTH])

@@ -29,7 +29,7 @@ class BoundJudge:
 
 @dataclass(frozen=True, slots=True)
 class EvalJob:
-    """One model on one task, and who scores it."""
+    """One model on one task, with the judges that score it."""
 
     task: Task
     adapter: Adapter
@@ -41,7 +41,7 @@ class EvalJob:
 
     @property
     def asked(self) -> tuple[Sample, ...]:
-        """The samples that this process asks."""
+        """The samples that this process evaluates."""
         return self.shard.take(self.task.samples)
 
     @property
@@ -82,7 +82,7 @@ class EvalJob:
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """What a judge has to know of a run: its address in the store, and how much there is to score."""
+    """What a judge needs to know about a run: its id in the store and the number of items to score."""
 
     id: str
     task: str
@@ -93,7 +93,7 @@ class RunRef:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One sample in one epoch: what is asked, answered and scored as a whole."""
+    """One sample in one epoch, the unit of work."""
 
     sample: Sample
     sample_id: str
@@ -103,14 +103,14 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class CompletedSample:
-    """An item whose every turn has an answer: what judges are given."""
+    """An item with an answer to every turn, ready for judges."""
 
     item: WorkItem
     answers: tuple[str, ...]
 
 
 def scorer_row(bound: BoundScorer) -> JudgeRow:
-    """The row of a protocol's scorer: it scores as a judge does, so it stands among them."""
+    """The judge row of a protocol's scorer."""
     return JudgeRow(
         id=bound.id,
         name=bound.name,
@@ -125,7 +125,7 @@ def scorer_row(bound: BoundScorer) -> JudgeRow:
 
 
 def judge_row(judge: Judge) -> JudgeRow:
-    """The row of a judge: its card as the store keeps it."""
+    """The row of a judge in the store."""
     card = judge.card
     return JudgeRow(
         card.fingerprint,
@@ -145,7 +145,7 @@ def judge_row(judge: Judge) -> JudgeRow:
 def unscored(
     run_id: str, item: WorkItem, judge: JudgeRow, repeats: Sequence[int], reason: str, verdict_id: int | None = None
 ) -> list[ScoreRow]:
-    """The scores of an item that could not be scored: none has a value, all have the reason.
+    """Scores without a value for an item that could not be scored, each with the reason.
 
     `verdict_id` is the judge's last reply, where it was asked in vain: what that cost belongs to the run.
     """

@@ -1,4 +1,4 @@
-"""How much at once, how often and for how much: adaptive concurrency limit, worker pool, budget."""
+"""Adaptive concurrency limit, worker pool and cost budget."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from sparkles_eval.core import Usage
 from sparkles_eval.engine.congestion import Congestion, RequestOutcome
 
 _LENT = 3
-"""Jobs for each slot that may have lent theirs (they wait for another attempt) before no new job begins."""
+"""Pieces of work for each slot that may have lent theirs (they wait for another attempt) before no new work begins."""
 _LONGEST_GAP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class LimitChange:
-    """The limit became another one, and why."""
+    """A change of the limit, with its reason."""
 
     limit: float
     why: str
 
 
 class Limiter:
-    """Slots for requests in flight, between a part of one and `ceiling`.
+    """Slots for requests in flight, from a fraction of one to `ceiling`.
 
     Once a provider has refused, slots are given out evenly in time, so that a limit below one is a slow pace. Whoever
     returns from a wait goes before new work.
@@ -62,7 +62,7 @@ class Limiter:
         await self._wait(self._new)
 
     def take(self) -> bool:
-        """A slot for new work where there is one at once."""
+        """Take a slot for new work if one is free."""
         if self._returning or self.lent >= max(1.0, _LENT * self.limit) or not self._free():
             return False
         self._given()
@@ -75,7 +75,7 @@ class Limiter:
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[None]:
-        """The caller's slot is free for others while the block lasts, and had again when it ends."""
+        """Lend the caller's slot to others for the block, and take it back at the end."""
         self.lent += 1
         self.release()
         try:
@@ -129,7 +129,7 @@ class Limiter:
                 turn.set_result(None)
 
     def _free(self) -> bool:
-        """A part of a slot only shows in the pace, where it is the less."""
+        """Whether a slot is free; fractions of a slot only show in the pace."""
         return self.in_flight < max(1, round(self.limit)) and self._next_at <= self._clock()
 
     def _given(self) -> None:
@@ -148,7 +148,7 @@ class Limiter:
 
 
 class CostBudget:
-    """What may be spent, in US dollars; counts models and judges together.
+    """A budget in US dollars for models and judges together.
 
     A request is sent only where it fits beside those in flight, each taken at the dearest of its model seen so far,
     so that the bound holds to within what a reply costs more than all before it. The first request of a model goes
@@ -197,32 +197,32 @@ class CostBudget:
         self._dearest[who] = max(self._dearest.get(who, 0.0), cost)
 
 
-Job: TypeAlias = Callable[[], Awaitable[None]]
+Work: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Pool:
-    """A queue of jobs for one limiter. Jobs come from iterators given to `feed` and one by one from `put`."""
+    """A queue of work for one limiter, from iterators given to `feed` and single pieces given to `put`."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
-        self._feeds: deque[Iterator[Job]] = deque()
-        self._waiting: deque[Job] = deque()
+        self._feeds: deque[Iterator[Work]] = deque()
+        self._waiting: deque[Work] = deque()
         self._news = asyncio.Event()
         self._closed = self._dropped = False
 
-    def feed(self, jobs: Iterable[Job]) -> None:
-        """Add jobs that are made one at a time; several feeds take turns, so that all get on together."""
-        self._feeds.append(iter(jobs))
+    def feed(self, work: Iterable[Work]) -> None:
+        """Add work from an iterator; several iterators take turns, so that all progress together."""
+        self._feeds.append(iter(work))
         self._news.set()
 
-    def put(self, job: Job) -> None:
-        """Add one job; after `drop` it is forgotten."""
+    def put(self, work: Work) -> None:
+        """Add one piece of work; after `drop` it is forgotten."""
         if not self._dropped:
-            self._waiting.append(job)
+            self._waiting.append(work)
         self._news.set()
 
     def close(self) -> None:
-        """Nothing more will be put; `run` returns when all is done."""
+        """Close the queue; `run` returns when all is done."""
         self._closed = True
         self._news.set()
 
@@ -234,15 +234,15 @@ class Pool:
         self.close()
 
     async def run(self) -> None:
-        """Work until closed and empty. An exception of a job ends all of them: jobs handle what they expect."""
+        """Work until closed and empty. An exception in one piece of work ends all of them."""
         async with asyncio.TaskGroup() as group:
             while await self._any():
                 await self._limiter.acquire()
-                job = self._next()
-                if job is None:
+                work = self._next()
+                if work is None:
                     self._limiter.release()
                 else:
-                    group.create_task(self._work(job))
+                    group.create_task(self._work(work))
 
     async def _any(self) -> bool:
         """Wait until there may be something to do; False when there will be nothing more."""
@@ -253,19 +253,19 @@ class Pool:
             await self._news.wait()
         return True
 
-    def _next(self) -> Job | None:
+    def _next(self) -> Work | None:
         if self._waiting:
             return self._waiting.popleft()
         while self._feeds:
             feed = self._feeds.popleft()
-            job = next(feed, None)
-            if job is not None:
+            work = next(feed, None)
+            if work is not None:
                 self._feeds.append(feed)
-                return job
+                return work
         return None
 
-    async def _work(self, job: Job) -> None:
+    async def _work(self, work: Work) -> None:
         try:
-            await job()
+            await work()
         finally:
             self._limiter.release()

@@ -1,4 +1,4 @@
-"""Keeps to the limits that a provider announces in its replies' headers, before it has to refuse anything.
+"""Paces requests by the limits that a provider announces in its replies' headers.
 
 A copy of the provider's own count: what was left at the last reply, less what has been sent since, plus what has
 flowed back. Limits that are not announced are found by `congestion`.
@@ -35,7 +35,7 @@ class _Bucket:
 
 
 class Pacing:
-    """When the next request may be sent by what the provider has announced. One a model; seconds on `clock`."""
+    """When the next request may be sent by the announced limits. One for each model; seconds on `clock`."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Decodes the pictures of the next items while others are asked, so that a damaged one costs its item alone."""
+"""Decodes the images of the next items ahead of their requests, so that a damaged one costs only its item."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class PictureWindow:
         self._told: set[str] = set()
 
     def begin(self, images: Iterable[Image]) -> None:
-        """Have these pictures decoded soon, each once."""
+        """Queue these images for decoding, each once."""
         for image in images:
             if image.sha256 not in self._waiting and image.path and pictures.known(image.sha256) is None:
                 self._waiting[image.sha256] = self._pool.submit(pictures.examined, image)
 
     async def damage(self, images: Iterable[Image]) -> str | None:
-        """Why one of these pictures cannot be shown to anybody, or None."""
+        """Why one of these images cannot be used, or None."""
         self.begin(images := tuple(images))
         for image in images:
             future = self._waiting.get(image.sha256)
@@ -48,8 +48,8 @@ class PictureWindow:
                 return f"image {image.relpath} is damaged: {found.wrong}"
         return None
 
-    def tell(self, model: Model, images: Iterable[Image]) -> None:
-        """Say how many pictures a model saw otherwise than the bare files are, and why."""
+    def report_normalised(self, model: Model, images: Iterable[Image]) -> None:
+        """Report how many images a model was sent in another form than their files, and why."""
         listed = {image.sha256: image for image in images}
         counts: Counter[str] = Counter()
         changed = 0
@@ -69,6 +69,6 @@ class PictureWindow:
             )
 
     def close(self) -> None:
-        """End the threads; what they found is kept for later sessions."""
+        """End the threads; results are kept for later sessions."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         picture_checks.keep(self._waiting)

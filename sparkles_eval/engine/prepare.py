@@ -1,4 +1,4 @@
-"""From what the user wishes to cells that can be worked on: everything is checked here, before anything is spent."""
+"""Turns a RunConfig into jobs, and checks everything before anything is spent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sparkles_eval.tasks.variants import vary
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What will be worked on, and the adapters to close afterwards."""
+    """The jobs of a run, and the adapters to close afterwards."""
 
     jobs: tuple[EvalJob, ...]
     adapters: tuple[Adapter, ...]
@@ -40,7 +40,7 @@ class RunPlan:
 
 
 def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> RunPlan:
-    """Load every task, build every model and judge, and see that they fit together.
+    """Load every task, build every model and judge, and check that they fit together.
 
     `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
     with the fix; nothing has been asked then.
@@ -71,7 +71,7 @@ def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) ->
 
 
 def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> list[Task]:
-    """The tasks alone, each with the samples that the user picked."""
+    """Load the tasks, each with the samples that the user picked."""
     return [_task(name, config, stage) for name in dict.fromkeys(config.tasks)]
 
 
@@ -112,7 +112,7 @@ def _same_name(models: Sequence[Model]) -> None:
 
 
 def _fit(task: Task, models: Sequence[Adapter]) -> None:
-    """Render every sample once, so that a template's mistake shows now, and see that each model can take some of them.
+    """Render every sample once, so that a template's mistake shows now, and check that each model can take some.
 
     A model that refuses only some (too many images, say) keeps them as unscored with the reason.
     """
@@ -131,7 +131,7 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
 
 
 def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> None:
-    """A budget cannot be kept where a price is unknown: raises errors.UserError naming the models."""
+    """Raise errors.UserError where a budget is set and a model's price is unknown, naming the models."""
     models = [adapter.model for adapter in adapters]
     unknown = sorted({m.name for m in models if not m.free and m.prices.cost(Usage(1, 1)) is None})
     if max_cost_usd is not None and unknown:
@@ -171,7 +171,7 @@ class RunJudges:
         return tuple(bound.adapter for bound in self._bound.values() if bound.adapter is not None)
 
     def bound_judges(self, task: Task) -> tuple[BoundJudge, ...]:
-        """Who scores a task: the judges that the user named, else the task's own; none where only a rule scores."""
+        """The judges of a task: those that the user named, else the task's own; none where only a rule scores."""
         if not task.judges:
             return ()
         return tuple(self.bound(name) for name in self.members(self._config.judges or task.judges))

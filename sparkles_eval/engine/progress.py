@@ -1,4 +1,4 @@
-"""What the engine tells while it works, and whoever listens (a progress bar, plain lines, nobody)."""
+"""Progress events of the engine, for a progress bar, plain lines or nobody."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Listens to a run. `who` is a model's or a judge's name. Must return quickly and never raise."""
+    """Receives progress events. `who` is a model's or a judge's name. Must return quickly and never raise."""
 
     def planned(self, who: str, task: str, total: int, done: int) -> None:
-        """Work begins: so many items, of which so many were done before."""
+        """Work begins: the number of items, and how many were done before."""
         ...
 
     def finished(self, who: str, task: str, *, scored: bool) -> None:
-        """One item is through: with its answers or scores, or without them for a reason that the store has."""
+        """One item is finished, with answers or scores, or without them for a reason in the store."""
         ...
 
     def spent(self, usd: float, unknown: int) -> None:
-        """What the invocation has cost so far, and how many replies have an unknown cost."""
+        """The invocation's cost so far, and the number of replies with an unknown cost."""
         ...
 
     def waiting(self, who: str, until: datetime) -> None:
@@ -31,7 +31,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Listens to nothing."""
+    """Ignores all events."""
 
     def planned(self, who: str, task: str, total: int, done: int) -> None: ...
 

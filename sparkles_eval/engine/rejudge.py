@@ -1,4 +1,4 @@
-"""Jobs over answers that exist already: stored answers to judge again, and the known answers of a judge audit."""
+"""Jobs over existing answers: stored answers to judge again, and the known answers of a judge audit."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ KIND = "audit"
 
 @dataclass(frozen=True, slots=True)
 class AuditJob:
-    """A probe and the cell that it is judged in."""
+    """A probe and the job that judges it."""
 
     probe: Probe
     job: EvalJob
@@ -112,7 +112,7 @@ def plan_audit(config: AuditConfig, bound: BoundJudge) -> list[AuditJob]:
 
 
 def audit_jobs(task: Task, probes: Sequence[Probe], bound: BoundJudge) -> list[AuditJob]:
-    """One cell a probe: its dialogues as the task's samples, its answers as a model's.
+    """A job for each probe: its dialogues as the task's samples, its answers as a model's.
 
     A probe's model is named "audit/NAME"; its identity covers the answers, so changed texts are another run.
     """

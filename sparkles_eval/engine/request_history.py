@@ -1,4 +1,4 @@
-"""How the requests to one model have ended so far, from which follows whether it is worth asking further."""
+"""Outcomes of the requests to one model so far, which decide whether it is asked further."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class RequestHistory:
         return sum(self._recent) / len(self._recent)
 
     def replied(self) -> None:
-        """A request has its reply."""
+        """Note that a request got its reply."""
         self.answered, self._in_a_row = True, 0
         self._failing.clear()
         self._recent.append(False)
 
     def attempt_failed(self) -> None:
-        """An attempt failed in a way that may pass, while the model was thought to be there."""
+        """Note an attempt that failed in a way that may not last, outside a known outage."""
         self._recent.append(True)
 
     def failing_with_others(self, request: int) -> bool:

@@ -1,4 +1,4 @@
-"""Reads stored replies anew with the current version of their answer rule; asks nobody.
+"""Reads stored replies again with the current version of their answer rule, without requests.
 
 What an earlier version read stays in the store beside it: scores carry the version that gave them.
 """
@@ -69,7 +69,7 @@ def _run(store: Store, run: StoredRun, scorer: BoundScorer) -> Reread:
 
 
 def _score(scorer: BoundScorer, sample: Sample, turn: int, reply: Response | None, was: Score | None) -> Score | None:
-    """What a turn's reply is worth now; a turn without one stays unscored with its reason. None: it was never asked."""
+    """The new score of a turn's reply; a turn without one stays unscored with its reason. None: it was never asked."""
     if reply is not None:
         return scorer.score(reply, sample, turn)
     return None if was is None else Score(turn, CRITERION, None, was.reason or "no reply")
@@ -85,7 +85,7 @@ def _read_before(store: Store, run_id: str, judge_id: str) -> dict[tuple[str, in
 
 
 def _replies(store: Store, run_id: str) -> dict[tuple[str, int, int], Response]:
-    """By sample, epoch and turn, what the run answered."""
+    """The run's answers by sample, epoch and turn."""
     rows = store.connection.execute(
         "SELECT a.sample_id, a.epoch, a.turn, r.status, r.text, r.error, r.reasoning FROM answers a"
         " JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?",

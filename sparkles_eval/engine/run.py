@@ -115,7 +115,7 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """So many items of a run should have a score by a judge; where only some were asked for, of those samples."""
+    """The number of items of a run that a judge should score, and of which samples where not all."""
 
     run_id: str
     judge_id: str
@@ -137,7 +137,7 @@ def execute(
     command: Sequence[str],
     meanwhile: Callable[[], object] = lambda: None,
 ) -> RunOutcome:
-    """Ask and score everything that the store lacks. Blocks until done.
+    """Request and score everything that the store lacks. Blocks until done.
 
     `meanwhile` is called in a thread once the first requests are out: the time to import what comes afterwards.
 
@@ -204,7 +204,7 @@ def judge_again(
 def _until_done(
     store: Store, environment_id: int, session: Session, work: Callable[[], Awaitable[None]], progress: Progress
 ) -> None:
-    """`until_done`; an invocation that ends with the user's own error has ended, too."""
+    """As `until_done`; also ends the invocation's record where a UserError ends the work."""
     try:
         until_done(session, work, progress)
     except UserError:
@@ -241,14 +241,14 @@ def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: 
         if not session.interrupted:
             raise
     except BaseExceptionGroup as group:
-        told = _first_to_say(group)
-        if told is None:
+        error = _first_to_say(group)
+        if error is None:
             raise
-        raise told from group
+        raise error from group
 
 
 def _first_to_say(group: BaseExceptionGroup[BaseException]) -> UserError | sqlite3.Error | None:
-    """One user's error among the tasks (the disk is full, say), to be said as itself and not as a group of one."""
+    """The first UserError of an exception group, to be shown as itself."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             if found := _first_to_say(error):

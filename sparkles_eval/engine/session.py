@@ -21,7 +21,7 @@ from sparkles_eval.engine.endpoint_pool import AnyClient, EndpointPoolClient
 from sparkles_eval.engine.generate import Generator
 from sparkles_eval.engine.grade import Grader
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, scorer_row
-from sparkles_eval.engine.limits import CostBudget, Job, Limiter, Pool
+from sparkles_eval.engine.limits import CostBudget, Limiter, Pool, Work
 from sparkles_eval.engine.picture_window import PictureWindow
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.turns import SendTurns
@@ -39,7 +39,7 @@ _AT_ONCE = 16
 async def store_images(
     store: Store, images: Mapping[str, Image], progress: Progress, *, embed: bool, stopped: Callable[[], bool]
 ) -> None:
-    """Store the thumbnails (and with `embed` the bytes) that are missing, until `stopped` says so."""
+    """Store missing thumbnails (and with `embed` the image bytes) until `stopped` returns True."""
     small = store.lacking("thumbnail", images)
     whole = store.lacking("bytes", images) if embed else set()
     waiting = [images[sha256] for sha256 in sorted(small | whole) if images[sha256].path is not None]
@@ -70,7 +70,7 @@ def _read(some: Sequence[Image], small: set[str], whole: set[str]) -> tuple[list
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A model that was asked nothing more before all was asked: why, and how many requests were left."""
+    """A model that was stopped early: the reason, and the number of requests not sent."""
 
     model: str
     reason: str
@@ -98,13 +98,13 @@ class Session:
 
     @property
     def in_flight(self) -> int:
-        """Items that are being worked on."""
+        """Items in work."""
         lanes = (*self._models.values(), *self._judges.values())
         return sum(lane.client.in_flight if lane.client else lane.limiter.in_flight for lane in lanes)
 
     @property
     def stopped(self) -> tuple[Stopped, ...]:
-        """The models that were asked nothing more, and how many requests were not sent because of that."""
+        """The models that were stopped, and how many of their requests were not sent."""
         lanes = (*self._models.values(), *self._judges.values())
         clients = [lane.client for lane in lanes if lane.client is not None and lane.client.stopped is not None]
         return tuple(Stopped(client.name, client.stopped or "", client.unasked) for client in clients)
@@ -117,7 +117,7 @@ class Session:
                 lane.client.close()
 
     def interrupt(self) -> None:
-        """Send nothing more; what is on its way is waited for and kept."""
+        """Send nothing more; requests in flight are waited for and stored."""
         self.interrupted = True
         for lane in (*self._models.values(), *self._judges.values()):
             lane.pool.drop()
@@ -125,18 +125,18 @@ class Session:
                 lane.client.interrupt()
 
     def _store_moved(self, error: StoreMoved) -> None:
-        """Send nothing more once the file is gone; what is on its way is saved, then the error ends the run."""
+        """Send nothing more once the store's file is gone; replies in flight are saved, then the error ends the run."""
         self._progress.note("store", "", f"{error}; finishing {self.in_flight} items in flight")
         self.interrupt()
 
     async def work(self, jobs: Sequence[EvalJob], again: Collection[ReplyKind] = ()) -> list[Run]:
-        """Ask and score everything that is missing; gives the runs in the jobs' order.
+        """Request and score everything that is missing; gives the runs in the jobs' order.
 
         Stored replies of the kinds `again` are asked for once more.
         """
         runs: list[Run] = []
         asked_again: list[tuple[Run, AskAgain]] = []
-        self._tell_notes(jobs)
+        self._show_notes(jobs)
         for job in jobs:
             run = job.run
             ids = self._store.add_run(run, job.task_row, job.task.samples, job.task.skipped, self._environment_id)
@@ -161,7 +161,7 @@ class Session:
                 answered=partial(_hand_over, graders),
                 again=chosen,
             )
-            lane.pool.feed(generator.jobs())
+            lane.pool.feed(generator.work())
             runs.append(run)
         images = {image.sha256: image for job in jobs for sample in job.asked for image in sample.images}
         async with asyncio.TaskGroup() as group:
@@ -177,13 +177,13 @@ class Session:
             seen = shown.setdefault(id(job.adapter), (job.adapter.model, {}))[1]
             seen.update((image.sha256, image) for sample in job.asked for image in sample.images)
         for model, listed in shown.values():
-            self._pictures.tell(model, listed.values())
+            self._pictures.report_normalised(model, listed.values())
         for run, chosen in asked_again:
             if note := chosen.end_note():
                 self._progress.event("again", run.model.name, f"{run.task}: {note}")
         return runs
 
-    def _tell_notes(self, jobs: Sequence[EvalJob]) -> None:
+    def _show_notes(self, jobs: Sequence[EvalJob]) -> None:
         for task in {id(job.task): job.task for job in jobs}.values():
             shown = (image for sample in task.samples for image in sample.images)
             for note in (*repeated(task.samples), outside_links(shown, task.root)):
@@ -191,7 +191,7 @@ class Session:
                     self._progress.event("data", task.name, note)
 
     async def store_images(self, images: Mapping[str, Image]) -> None:
-        """Keep previews of images by their SHA-256, and the images themselves where the terms say so."""
+        """Keep previews of images by their SHA-256, and the images themselves where the limits say so."""
         embed = self._terms.embed_images
         await store_images(self._store, images, self._progress, embed=embed, stopped=lambda: self.interrupted)
 
@@ -206,14 +206,14 @@ class Session:
         await _finish(self._judges.values())
         await self._addresses.finish()
 
-    async def ask(self, adapter: Adapter, jobs: Callable[[ResponseCache, Progress], Iterable[Job]]) -> None:
-        """Work through jobs that ask one model for something else than answers to a task, within the same bounds.
+    async def ask(self, adapter: Adapter, work: Callable[[ResponseCache, Progress], Iterable[Work]]) -> None:
+        """Send one model requests that are no answers to a task, within the same limits.
 
-        `jobs` makes them from where replies come from and who is told; see dialogues.generate.
+        `work` makes them of the response cache and the progress to report to; see dialogues.generate.
         """
         lane = self._lane(self._models, adapter)
         assert lane.client is not None  # a model has an adapter
-        lane.pool.feed(jobs(ResponseCache(self._store, lane.client, self._once), self._progress))
+        lane.pool.feed(work(ResponseCache(self._store, lane.client, self._once), self._progress))
         await _finish([lane])
         await self._addresses.finish()
 
@@ -253,7 +253,7 @@ class Session:
         return one(adapter)
 
     def _lane(self, lanes: dict[int, _Lane], adapter: Adapter | None) -> _Lane:
-        """The one desk of an adapter; all rules share one (adapter None)."""
+        """The lane of an adapter; all rules share one (adapter None)."""
         known = lanes.get(id(adapter))
         if known is None:
             role: AskedAs = "model" if lanes is self._models else "judge"
@@ -265,7 +265,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """Where an adapter's work queues: its asker (None for rules), its slots and its jobs."""
+    """An adapter's queue: its client (None for rules), limiter and pool."""
 
     client: AnyClient | None
     limiter: Limiter
@@ -291,7 +291,7 @@ def _hand_over(graders: Sequence[tuple[Grader, Pool]], answered: CompletedSample
 
 
 class _Recorded:
-    """Passes progress on, writes events to the store, and tells the cost with every finished item."""
+    """Passes progress on, writes events to the store, and reports the cost with every finished item."""
 
     def __init__(self, inner: Progress, store: Store, environment_id: int, budget: CostBudget) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Makes what models, judges and their adapters say fit for the store, whatever it is: no reply may end a run.
+"""Cleans texts and amounts of replies so that the store can hold them; no reply may end a run.
 
 Halves of characters (lone surrogates) become U+FFFD, counts and costs that no request can have become unknown.
 """

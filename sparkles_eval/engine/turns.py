@@ -1,4 +1,4 @@
-"""Lets replies be read before new requests are made."""
+"""Lets the event loop read replies before new requests are built."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class SendTurns:
-    """One request at a time is made, with a look at the sockets between any two.
+    """Builds one request at a time, with a pass of the event loop between two.
 
     To make and write a request takes milliseconds, and many slots come free at once. Replies that have arrived
     meanwhile would wait in the socket for all of them, and be lost with the process if it is killed: so one turn is

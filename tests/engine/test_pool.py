@@ -9,11 +9,11 @@ from time import monotonic
 
 import pytest
 
-from sparkles_eval.engine.limits import Job, Limiter, Pool
+from sparkles_eval.engine.limits import Limiter, Pool, Work
 
 
 class Workshop:
-    """Makes jobs and counts what was made, begun and done."""
+    """Makes work and counts what was made, begun and done."""
 
     def __init__(self, slots: int) -> None:
         self.limiter = Limiter(slots, clock=monotonic)
@@ -21,7 +21,7 @@ class Workshop:
         self.made = self.begun = self.done = self.most = 0
         self.order: list[str] = []
 
-    def jobs(self, name: str, count: int) -> Iterator[Job]:
+    def work(self, name: str, count: int) -> Iterator[Work]:
         for number in range(count):
             self.made += 1
             yield partial(self.job, f"{name}{number}")
@@ -40,7 +40,7 @@ async def run(shop: Workshop) -> None:
 
 async def test_a_job_is_made_only_when_a_slot_is_free_for_it() -> None:
     shop = Workshop(3)
-    shop.pool.feed(shop.jobs("a", 50))
+    shop.pool.feed(shop.work("a", 50))
     shop.pool.close()
     task = asyncio.create_task(run(shop))
     while not task.done():
@@ -52,9 +52,9 @@ async def test_a_job_is_made_only_when_a_slot_is_free_for_it() -> None:
 
 async def test_feeds_take_turns() -> None:
     shop = Workshop(1)
-    shop.pool.feed(shop.jobs("a", 3))
-    shop.pool.feed(shop.jobs("b", 2))
-    shop.pool.feed(shop.jobs("c", 1))
+    shop.pool.feed(shop.work("a", 3))
+    shop.pool.feed(shop.work("b", 2))
+    shop.pool.feed(shop.work("c", 1))
     shop.pool.close()
     await run(shop)
     assert shop.order == ["a0", "b0", "c0", "a1", "b1", "a2"]
@@ -74,7 +74,7 @@ async def test_work_put_while_running_is_done_and_idle_slots_are_free() -> None:
 
 async def test_drop_forgets_what_has_not_begun_and_finishes_the_rest() -> None:
     shop = Workshop(2)
-    shop.pool.feed(shop.jobs("a", 100))
+    shop.pool.feed(shop.work("a", 100))
     task = asyncio.create_task(run(shop))
     while shop.begun < 4:
         await asyncio.sleep(0)
@@ -92,7 +92,7 @@ async def test_an_exception_of_a_job_ends_all() -> None:
         raise ValueError("a fault of ours")
 
     shop.pool.put(fails)
-    shop.pool.feed(shop.jobs("a", 100))
+    shop.pool.feed(shop.work("a", 100))
     with pytest.raises(ExceptionGroup) as caught:
         await run(shop)
     assert isinstance(caught.value.exceptions[0], ValueError)
@@ -101,7 +101,7 @@ async def test_an_exception_of_a_job_ends_all() -> None:
 
 async def test_an_empty_feed_ends_at_once() -> None:
     shop = Workshop(1)
-    shop.pool.feed(shop.jobs("a", 0))
+    shop.pool.feed(shop.work("a", 0))
     shop.pool.close()
     await run(shop)
     assert (shop.made, shop.limiter.in_flight) == (0, 0)

@@ -24,7 +24,7 @@ from sparkles_eval.engine.attempts import Interrupted, Unanswered
 from sparkles_eval.engine.cache import ResponseCache, request_key, reseeded
 from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.cost_estimate import CostEstimate, CostEstimator, tokens
-from sparkles_eval.engine.limits import Job
+from sparkles_eval.engine.limits import Work
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.run import environment, until_done
 from sparkles_eval.engine.session import Session
@@ -120,7 +120,7 @@ async def _work(plan: GenerationPlan, store: Store, session: Session, environmen
     async with asyncio.TaskGroup() as group:
         group.create_task(session.store_images({c.image.sha256: c.image for c in candidates}))
         maker = partial(_DialogueMaker, plan, store, made)
-        await session.ask(plan.adapter, lambda replies, progress: maker(replies, progress).jobs())
+        await session.ask(plan.adapter, lambda replies, progress: maker(replies, progress).work())
 
 
 # --- captions ----------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ async def _captions(plan: GenerationPlan, session: Session) -> dict[str, str | P
     if adapter is None or not plan.without_caption:
         return found
 
-    def jobs(replies: ResponseCache, progress: Progress) -> Iterator[Job]:
+    def work(replies: ResponseCache, progress: Progress) -> Iterator[Work]:
         asked = list(caption_requests(plan))
         done = sum(replies.known(request) for _, request in asked)
         progress.planned(adapter.model.name, "captions", len(asked), done)
@@ -176,7 +176,7 @@ async def _captions(plan: GenerationPlan, session: Session) -> dict[str, str | P
         if fresh:
             progress.finished(adapter.model.name, "captions", scored=isinstance(found[candidate.id], str))
 
-    await session.ask(adapter, jobs)
+    await session.ask(adapter, work)
     return found
 
 
@@ -227,7 +227,7 @@ class _DialogueMaker:
         self._replies, self._progress = replies, progress
         self._who, self._what = plan.adapter.model.name, f"dialogues {plan.spec.name}"
 
-    def jobs(self) -> Iterator[Job]:
+    def work(self) -> Iterator[Work]:
         """One job for every call that lacks its reply, or its repair where that is wished."""
         kept = StoredCalls(self._store, self._made.set_id)
         waiting = [call for call in self._made.calls if not kept.done(call, repair=self._plan.repair)]
