@@ -1,4 +1,4 @@
-"""What an adapter is: a conversation in, a reply out, for one model. Knows nothing of tasks, retries or storage."""
+"""The adapter interface: a conversation in, a reply out, for one model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Request:
 
 
 class Adapter(Protocol):
-    """Speaks to one model. All methods are called on one event loop."""
+    """The connection to one model. All methods are called on one event loop."""
 
     @property
     def model(self) -> Model: ...
@@ -42,20 +42,20 @@ class Adapter(Protocol):
         ...
 
     def effective(self, generation: Generation) -> Generation:
-        """What is really sent when a protocol or a judge asks for `generation`; call once, before `Request` is made.
+        """The generation settings that are sent for a requested `generation`; call once, before `Request` is made.
 
         The user's own `--generation` settings go over it, what the model's preset says it does not take is left
         out, and a missing token limit becomes the preset's. The result belongs in `Request.generation`, so that
-        the request key covers what was sent and not what was wished for.
+        the request key covers what is sent, not what was requested.
         """
         ...
 
     def check(self, request: Request) -> str | None:
-        """Why this request cannot be taken as it is ("4 images, the model takes 1"), or None. Asks nobody."""
+        """Why this request cannot be sent ("4 images, the model takes 1"), or None. Sends nothing."""
         ...
 
     async def answer(self, request: Request) -> Reply:
-        """Ask once. No retries here: the engine owns them.
+        """Send the request once; retries belong to the engine.
 
         Raises errors.Transient (RateLimited, TimedOut), errors.Rejected or errors.Denied; any other exception is
         a fault of the adapter itself.
@@ -67,7 +67,7 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class StreamingAdapter(Adapter, Protocol):
-    """Can show an answer while it is written. For people who watch: evaluations ask `answer`."""
+    """An adapter that can show an answer while it is written, for chat; evaluations use `answer`."""
 
     async def stream(self, request: Request, grown: Callable[[str], None]) -> Reply:
         """As `answer`, and meanwhile calls `grown` on the event loop with the whole text so far, as often as it grows.
@@ -79,7 +79,7 @@ class StreamingAdapter(Adapter, Protocol):
 
 @runtime_checkable
 class AddressedAdapter(Adapter, Protocol):
-    """A model behind one or several addresses. Where it is asked is no part of who it is."""
+    """A model behind one or several addresses, which are no part of its identity."""
 
     @property
     def endpoints(self) -> Sequence[AddressedAdapter]:
@@ -88,7 +88,7 @@ class AddressedAdapter(Adapter, Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is asked, such as http://localhost:8000/v1; the first one of several."""
+        """The address, such as http://localhost:8000/v1; the first one of several."""
         ...
 
     @property
@@ -97,17 +97,17 @@ class AddressedAdapter(Adapter, Protocol):
         ...
 
     def identify(self, model: Model) -> None:
-        """Be this model from now on: the same one as a store knows it."""
+        """Take over the identity under which a store knows this model."""
         ...
 
     async def listing(self) -> str | None:
-        """What the server's list of models says of this one, as JSON; None where it says nothing. Costs nothing."""
+        """The entry of this model in the server's list of models, as JSON; None where there is none. Costs nothing."""
         ...
 
 
 @runtime_checkable
 class AnnouncedLimits(Protocol):
-    """An adapter whose provider says in each reply what is left of its rate limits."""
+    """An adapter whose provider announces the remaining rate limits in each reply."""
 
     def on_rate_limits(self, listener: Callable[[RateLimits], None]) -> None:
         """Call `listener` on the event loop with the limits of every reply, errors included."""
@@ -115,16 +115,16 @@ class AnnouncedLimits(Protocol):
 
 
 class RequestQueue(Protocol):
-    """Where a local model takes requests from and hands its replies to; the engine's queue is behind it."""
+    """The queue that a local model takes requests from and delivers replies to."""
 
     @property
     def size(self) -> int:
-        """Rows that may be worked on together: `limits.batch_size`, or less once memory ran out."""
+        """Requests in one batch: `limits.batch_size`, or less once memory ran out."""
         ...
 
     @property
     def halted(self) -> bool:
-        """True when no reply is wanted any more: return at the next chance."""
+        """True when no more replies are wanted: return at the next chance."""
         ...
 
     def take(self, most: int) -> Sequence[Request]:
@@ -132,7 +132,7 @@ class RequestQueue(Protocol):
         ...
 
     def put_back(self, requests: Sequence[Request]) -> None:
-        """Requests that were taken and have to wait after all."""
+        """Return requests that were taken and have to wait after all."""
         ...
 
     def deliver(self, request: Request, outcome: Reply | AdapterError) -> None:
@@ -142,7 +142,7 @@ class RequestQueue(Protocol):
 
 @runtime_checkable
 class WatchedRequestQueue(RequestQueue, Protocol):
-    """A feed that also wants to see answers while they are written."""
+    """A request queue that also receives answers while they are written."""
 
     def grown(self, request: Request, text: str) -> None:
         """The text so far of a request that is not yet delivered. Called in the model's thread."""
@@ -151,7 +151,7 @@ class WatchedRequestQueue(RequestQueue, Protocol):
 
 @runtime_checkable
 class BatchAdapter(Adapter, Protocol):
-    """A local model: it blocks, and answers several requests at once. The engine queues and sorts for it."""
+    """A local model that answers several requests at once and blocks meanwhile; the engine queues and sorts for it."""
 
     @property
     def replicas(self) -> int:
@@ -172,7 +172,7 @@ class BatchAdapter(Adapter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What the user said about one model on the command line.
+    """The user's options for one model.
 
     `args` are the `--model-arg k=v` pairs, as text; an adapter refuses names that it does not know. `protocol` is the
     one that tasks are asked under, for a model whose published reading belongs to `paper`.

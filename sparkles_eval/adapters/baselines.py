@@ -1,4 +1,4 @@
-"""Models of known behaviour that ask nobody.
+"""Baseline models of known behaviour, which send no requests.
 
 Chance, constant, echo, oracle, and the null, shuffled and gold controls.
 """
@@ -39,7 +39,7 @@ def concluding(option: str) -> str:
 
 
 class Baseline:
-    """A rule that answers. `say` gives the text for a request."""
+    """A model that answers by a rule. `say` gives the text for a request."""
 
     structured = False
 
@@ -62,7 +62,7 @@ class Baseline:
         return Reply(self._say(request), usage=Usage(cost_usd=0.0))
 
     async def aclose(self) -> None:
-        """Holds nothing."""
+        """Nothing to close."""
 
 
 def make(model: Model, options: ModelOptions) -> Baseline:

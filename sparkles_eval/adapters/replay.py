@@ -1,4 +1,4 @@
-"""Answers from a file instead of a model: `--model replay/FILE`. Knows nothing of where the answers came from.
+"""Answers from a file instead of a model: `--model replay/FILE`.
 
 Three forms are read:
   JSON lines (.jsonl)  {"sample_id": "7", "turn": 1, "text": "…"}, and where wanted "epoch" and "draw" (from 0)
@@ -61,7 +61,7 @@ class _Published(BaseModel):
 
 
 class Replay:
-    """Says what the file says."""
+    """A model whose answers are read from a file."""
 
     structured = False
 
@@ -91,7 +91,7 @@ class Replay:
         return Reply(parts.answer, usage=Usage(cost_usd=0.0), reasoning=parts.reasoning)
 
     async def aclose(self) -> None:
-        """Holds nothing open."""
+        """Nothing to close."""
 
 
 def make(model: Model, options: ModelOptions) -> Replay:

@@ -59,7 +59,7 @@ class KeyedLock:
 
 
 class ResponseCache:
-    """Replies of one model: stored ones first, else new ones. `once` is shared by all that may send the same request."""
+    """Replies of one model: stored ones first, else new ones. `once` is shared by all senders of the same request."""
 
     def __init__(self, store: Store, client: AnyClient, once: KeyedLock) -> None:
         self._store = store

@@ -39,7 +39,7 @@ _BATCH = {"cpu": 32, "cuda": 128}
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
-    """A local model as the user and its preset want it."""
+    """Settings of a local model from the user and its preset."""
 
     model: Model
     sampling: Sampling
@@ -115,12 +115,12 @@ def checkpoint_generation(folder_config: Mapping[str, object]) -> Generation:
     )
 
 
-def settled(setup: LocalConfig, wished: Generation) -> Generation:
-    """What is really done for a wish: the user's own settings, then the wish, then the checkpoint's.
+def settled(setup: LocalConfig, requested: Generation) -> Generation:
+    """The generation settings in use: the user's own, then the requested ones, then the checkpoint's.
 
     A protocol's token limit beyond the checkpoint's own is lowered to it; the user's own number stands.
     """
-    merged = setup.sampling.effective(wished)
+    merged = setup.sampling.effective(requested)
     limit, most = merged.max_tokens, setup.defaults.max_tokens
     if setup.sampling.asked.max_tokens is None and most is not None:
         limit = most if limit is None else min(limit, most)
@@ -164,7 +164,7 @@ class LocalAdapter(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Forget the weights."""
+        """Release the weights."""
 
     def check(self, request: Request) -> str | None:
         messages = request.conversation.messages
@@ -194,7 +194,7 @@ async def answer_alone(
     request: Request,
     grown: Callable[[str], None] | None = None,
 ) -> Reply:
-    """One request without the engine's queue; `lock` keeps two such calls apart. `grown` is told the text so far.
+    """One request without the engine's queue; `lock` separates such calls. `grown` is called with the text so far.
 
     Cancelled, it halts the model at its next step.
     """
@@ -217,7 +217,7 @@ async def answer_alone(
 
 
 class _SingleQueue:
-    """A feed of one request."""
+    """A queue of one request."""
 
     size = 1
 
@@ -238,17 +238,17 @@ class _SingleQueue:
 
 
 class _WatchedQueue(_SingleQueue):
-    """The same, and somebody on an event loop watches the answer grow."""
+    """A queue of one request that passes the growing answer to a callback on an event loop."""
 
-    def __init__(self, request: Request, told: Callable[[str], None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: Request, grown: Callable[[str], None], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(request)
-        self._told = told
+        self._grown = grown
         self._loop = loop
 
     def grown(self, request: Request, text: str) -> None:  # noqa: ARG002 - there is but one
         if not self.halted:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is watching any more
-                self._loop.call_soon_threadsafe(self._told, text)
+                self._loop.call_soon_threadsafe(self._grown, text)
 
 
 def so_far(text: str, stops: Sequence[str] = ()) -> str:
@@ -266,7 +266,7 @@ def so_far(text: str, stops: Sequence[str] = ()) -> str:
 def reply(text: str, prompt: int, answer: int, *, ended: bool, opened: bool = False) -> Reply:
     """A local model's reply. `prompt` and `answer` count tokens (and image vectors), stop tokens included.
 
-    `opened` says that the prompt ended inside a thought.
+    `opened` says that the prompt ended inside the model's reasoning.
     """
     usage, parts = Usage(prompt, answer, 0.0), take_apart(text, opened=opened)
     if ended:

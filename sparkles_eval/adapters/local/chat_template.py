@@ -20,7 +20,7 @@ _PROBE = Image("", "image/png", 1, 1, 1, "")
 
 
 class ChatTemplate:
-    """How one checkpoint is spoken to. `processor` has a tokenizer, an image processor and a chat template."""
+    """The prompt format of one checkpoint. `processor` has a tokenizer, an image processor and a chat template."""
 
     def __init__(self, name: str, processor: Any) -> None:
         self._name = name
@@ -88,7 +88,7 @@ def load_template(place: Checkpoint, pictures: Mapping[str, object] | None = Non
     """The processor of a checkpoint. Raises errors.UserError where it has none, or no chat template."""
     processor = load_processor(place, pictures or {})
     if not getattr(processor, "chat_template", None):
-        raise UserError(f"transformers/{place.name}: has no chat template; it cannot be told how a question is asked")
+        raise UserError(f"transformers/{place.name}: has no chat template, so the format of its prompts is unknown")
     try:
         return ChatTemplate(place.name, processor)
     except Rejected as error:

@@ -1,4 +1,4 @@
-"""Where a transformers checkpoint is and how it is loaded: revision, own code, quantisation, adapters, attention.
+"""Locates and loads a transformers checkpoint: revision, own code, quantisation, adapters, attention.
 
 Code that a checkpoint brings runs only where the user asks for it on the command line, for one commit or one folder.
 """
@@ -58,7 +58,7 @@ class Checkpoint:
 
 
 def read_checkpoint(model: Model, args: ModelArguments) -> Checkpoint:
-    """The checkpoint that a model names. Raises errors.UserError with the fix."""
+    """Read the checkpoint that a model names. Raises errors.UserError with the fix."""
     if TRUST in model.settings:
         raise UserError(
             f"{model.name}: its preset asks for {TRUST}, which a file may not; "
@@ -130,7 +130,7 @@ def _quantised(place: Checkpoint, settings: Any) -> str:
 
 
 def identity_settings(place: Checkpoint, commit: str | None) -> dict[str, str]:
-    """What of it may change an answer: weights or commit, the code that runs, adapter, attention."""
+    """The settings that may change an answer: weights or commit, code, adapter, attention."""
     found: dict[str, str] = {}
     folder = place.folder
     if folder is not None:

@@ -102,7 +102,7 @@ class SlotCache(Cache):
         self._measure()
 
     def make_room(self, rows: int, positions: int) -> None:
-        """See that so many rows can have so many positions."""
+        """Make room for that many rows of that many positions."""
         if positions > self.positions or rows > self.rows:
             for slot in self._slots:
                 assert slot.keys is not None and slot.values is not None

@@ -183,7 +183,7 @@ def make(model: Model, options: ModelOptions) -> LmEval:
 
 
 def _without_gpu() -> str | None:
-    """ "cpu" where there is no GPU: lm-eval takes CUDA unless told otherwise, and then fails at the first request."""
+    """ "cpu" where there is no GPU: lm-eval takes CUDA by default, and then fails at the first request."""
     import torch
 
     return None if torch.accelerator.is_available() else "cpu"

@@ -99,7 +99,7 @@ class SparklesChat(local.LocalAdapter):
         return super().check(request)
 
     def work(self, feed: RequestQueue, replica: int) -> None:
-        """Fill the free rows, write a token in all of them, deliver those that are done; until nothing waits."""
+        """Fill free rows, write a token in each and deliver finished rows until nothing waits."""
         import torch
 
         device = self._setup.devices[replica]
@@ -141,7 +141,7 @@ class SparklesChat(local.LocalAdapter):
                         watched.grown(row.request, self._so_far(row))
 
     def _rows(self, feed: RequestQueue, requests: Sequence[Request], here: _Replica) -> list[DecodingRow]:
-        """Requests with their prompts as vectors; those that cannot be are delivered as rejected."""
+        """Requests with their prompts as vectors; those that cannot be encoded are delivered as rejected."""
         images = [image for request in requests for image in request.conversation.images]
         found, faults = self._features.of(images, here.tower)
         rows = []

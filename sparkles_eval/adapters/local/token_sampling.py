@@ -18,7 +18,7 @@ from sparkles_eval.core.reply_parts import marks_among
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """How one row chooses. `temperature` 0 takes the likeliest; `top_k` 0 and `top_p` 1 leave nothing out."""
+    """Sampling settings of one row. `temperature` 0 takes the likeliest; `top_k` 0 and `top_p` 1 leave nothing out."""
 
     temperature: float
     top_k: int
@@ -82,7 +82,7 @@ class TokenSampler:
 class GenerateHooks:
     """One static batch. `choose` and `look` are what `generate` takes; rows that ended are padded by it.
 
-    `opened` says for each row whether its prompt ended inside a thought.
+    `opened` says for each row whether its prompt ended inside the model's reasoning.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class GenerateHooks:
         special = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
         marks = marks_among(special)
         self._unsaid = [token for token in special if token not in marks] if marks else None
-        """Special tokens that are no words, where others tell reasoning from answer; None where none does."""
+        """Special tokens that are no words, where others separate reasoning from the answer; None where none does."""
         self._opened = opened or [False] * len(requests)
         self._prompts = [int(count) for count in attention_mask.sum(1)]
         self._width = attention_mask.shape[1]

@@ -106,7 +106,7 @@ class Transformers(base.LocalAdapter):
     def _encoded(
         self, feed: RequestQueue, requests: Sequence[Request]
     ) -> tuple[list[Request], list[bool], BatchFeature | None]:
-        """Those requests that can be asked, whether each prompt ends inside a thought, and their batch.
+        """The requests that fit the model, whether each prompt ends inside reasoning, and their batch.
 
         The others are delivered as rejected.
         """
