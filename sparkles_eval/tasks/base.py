@@ -1,4 +1,4 @@
-"""The records of a loaded task: its protocol, its samples, and what a loader is. Knows nothing of files or models."""
+"""Records of a loaded task: its protocol, prompt and samples, and the interface of loaders."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Source:
     data_root: Path | None
     """The folder that the user named with `--data-root`, or None."""
     cache: Path
-    """A folder of the user's cache for what the loader makes (drawn scenes)."""
+    """A folder of the user's cache for files that the loader makes (drawn scenes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a loader returns: every sound sample in the data's order, and every problem with the others.
+    """What a loader returns: every usable sample in the data's order, and the problems of all others.
 
-    Loaders never raise for bad items; they raise errors.UserError only where nothing can be loaded at all (no
-    annotation file, no `--data-root`), with the fix. `root` is what the images' `relpath`s are relative to.
+    Loaders never raise for bad items. They raise errors.UserError, with the fix, only where nothing can be loaded (no
+    annotation file, no `--data-root`). The images' `relpath`s are relative to `root`.
     """
 
     samples: tuple[Sample, ...]
@@ -46,18 +46,18 @@ class Loaded:
 
 
 class Loader(Interface):
-    """Reads one kind of data. task.yaml names it; it is ours or an entry point of `sparkles_eval.loaders`."""
+    """Reads one kind of data. A task.yaml names it: built in, or an entry point of `sparkles_eval.loaders`."""
 
     def __call__(self, source: Source) -> Loaded: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a task is asked and read: `strict` (ours, the default) or `paper` (the published way), or a task's own.
+    """How a task is asked and its answers are read: `strict` (the default), `paper` (as published) or a task's own.
 
-    `scorer` compares an answer with the accepted ones, None where judges score.
-    `draws` > 1 asks again, up to that often, until an answer can be read; what stays invalid counts as wrong.
-    `judging` names the judge's protocol variant of the same name (its parser and settings), where it has one.
+    `scorer` compares an answer with the accepted ones; None where judges score.
+    `draws` > 1 repeats a question, up to that often, until its answer can be read; else the answer counts as wrong.
+    `judging` names the protocol variant of the judge (its parser and settings), where it has one of that name.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Protocol:
 
     @property
     def answer(self) -> str | None:
-        """The scorer as a run's identity names it."""
+        """The scorer's name in a run's identity."""
         return self.scorer.rule if self.scorer else None
 
     @property
     def reader(self) -> str | None:
-        """The answer rule (tasks.answers) that reads an option, where that is how this protocol scores."""
+        """The answer rule (tasks.scorers.rules) that reads the chosen option, where this protocol uses one."""
         return self.scorer.scorer.name if self.scorer and self.scorer.scorer.name in RULES else None
 
 
@@ -96,17 +96,17 @@ class Prompt(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What becomes of an item when its two images change places (`--orders both`)."""
+    """How a sample changes when its two images are swapped (`--orders both`)."""
 
     target: Literal["swaps", "stays"]
-    """"swaps": the right option is an image's place and moves with it; "stays": it is true of the two images."""
+    """"swaps": the right option is the place of an image and moves with it; "stays": the right option is the same."""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the swapped item: how its prompt then names the images ("left", "right")."""
+    """Fields of the swapped sample, by which its prompt names the images ("left", "right")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task ready to be asked: one source of samples under one protocol."""
+    """A task that is ready to run: its samples under one protocol."""
 
     name: str
     version: int
@@ -116,11 +116,11 @@ class Task:
     protocol: Protocol
     metrics: tuple[str, ...]
     judges: tuple[str, ...] = ()
-    """Judges that score it unless the user names others; empty where the answer rule scores it."""
+    """Judges that score it unless the user names others; empty where a scorer does."""
     skipped: tuple[Problem, ...] = ()
     """Bad items that `--skip-bad` left out, with the reasons."""
     total: int = 0
-    """Samples before `--limit`, `--samples` and the like."""
+    """Number of samples before `--limit`, `--samples` and the like."""
     root: Path | None = None
     card: str = ""
     """The task's README.md, for reports."""
@@ -128,13 +128,13 @@ class Task:
     licence: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
-    """How it was altered on purpose (tasks.variants), such as "orders=both"; "" as it is."""
+    """How it was altered on purpose (tasks.variants), such as "orders=both"; "" where it was not."""
     own_history: bool = True
-    """Later turns follow the model's own earlier answers; False: the references (part of `variant` then)."""
+    """True: later turns follow the model's own answers; False: they follow the references (`variant` says so)."""
     orders: Orders | None = None
-    """None where the images cannot change places."""
+    """None where the images cannot be swapped."""
 
     @property
     def data_hash(self) -> str:
-        """Covers the content of every selected sample in order, image bytes included."""
+        """Hash of the content of every selected sample in order, image bytes included."""
         return fingerprint([sample_key(sample) for sample in self.samples])

@@ -1,4 +1,4 @@
-"""Task folders: finds them by path or name, lists them, and writes the commented folder of a new one."""
+"""Finds task folders by path or name, lists them, and writes the commented folder of a new task."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class TaskInfo:
     why_not: str = ""
     """The reason, with the fix, where it is not usable."""
     needs_data_root: bool = False
-    """True when it is usable with `--data-root` only."""
+    """True when it can only be used with `--data-root`."""
 
 
 def find_task(name_or_path: str, content: Sequence[Path] = ()) -> TaskFolder:
-    """The task of that name, or the folder of that path ("./mine", "/data/mine", "mine/" or a folder that is there).
+    """The task of that name, or in the folder of that path ("./mine", "/data/mine", "mine/" or any existing folder).
 
     A name wins over a folder of the same name in the current directory. Raises errors.ContentError.
     """
@@ -88,7 +88,7 @@ def _names(content: Sequence[Path]) -> list[str]:
 
 def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[TaskInfo]:
     """Every task by name, usable or not, with the reason. Reads each task.yaml, but no data."""
-    known = loader_names(plugins)  # loads them, with the metrics that tasks may list
+    known = loader_names(plugins)  # also loads the plugins, with the metrics that tasks may list
     found = []
     for name in _names(content):
         try:
@@ -123,10 +123,10 @@ _MARK = "@NAME@"
 
 
 def write_task_scaffold(name: str, where: Path) -> Path:
-    """Make the folder `where`/`name` with task.yaml, prompt, three samples, two drawn images and a card; its path.
+    """Make the folder `where`/`name` with task.yaml, prompt, three samples, two drawn images and a card.
 
-    Raises errors.UserError when the name cannot be one, or when anything of that name is there already: nothing is
-    ever overwritten.
+    Returns its path. Raises errors.UserError for a name that is not allowed or that exists already: nothing is ever
+    overwritten.
     """
     files = (FILE, "prompt.md.j2", "samples.jsonl", "README.md")
     return copy_scaffold("tasks", files, name, where, add=lambda folder: _draw(folder / "images"))
@@ -135,9 +135,9 @@ def write_task_scaffold(name: str, where: Path) -> Path:
 def copy_scaffold(
     kind: ContentKind, files: Sequence[str], name: str, where: Path, add: Callable[[Path], None] = lambda _: None
 ) -> Path:
-    """Copy `files` of the shipped folder `kind`/_skeleton to `where`/`name`, then `add` what is no text; its path.
+    """Copy `files` of the shipped folder `kind`/_skeleton to `where`/`name`, then `add` files that are not text.
 
-    What could not be written whole is taken away again. Raises as `write_task_scaffold`.
+    Returns the path. A folder that cannot be written completely is removed again. Raises as `write_task_scaffold`.
     """
     if not valid_name(name):
         raise UserError(f"{name!r} cannot be a name; use lower case letters, digits, '.', '_' and '-'")
@@ -164,7 +164,7 @@ def copy_scaffold(
 
 
 def _draw(folder: Path) -> None:
-    """Two small pictures, drawn so that no binary file has to be shipped."""
+    """Draw two small pictures, so that no binary file has to be shipped."""
     from PIL import Image, ImageDraw
 
     folder.mkdir()

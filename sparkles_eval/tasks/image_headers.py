@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 CHECKS = 2
-"""Counted up when `read_header` refuses more than before: what was remembered of files is then looked at again."""
+"""Increased when `read_header` refuses more than before: files that were remembered as sound are then read again."""
 MAX_PIXELS = 89_478_485
-"""Above this an image is refused: decoded it would fill a quarter of a gigabyte (the limit Pillow warns at)."""
+"""A larger image is refused: decoded, it fills a quarter of a gigabyte (the size at which Pillow warns)."""
 
 _MAX_SEGMENTS = 10_000
 """Marker segments before a JPEG's picture; real files have a dozen, hostile ones millions."""
@@ -85,14 +85,14 @@ def _jpeg(data: bytes) -> ImageHeader | str:
         if marker == 0xFF:  # a fill byte before the marker
             at += 1
             continue
-        if marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # stands alone, without a length
+        if marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # a marker without a length
             at += 2
             continue
         if marker == 0xD9:
             return _DAMAGED
         if marker == 0xDA:
-            # FF D9 cannot stand in the picture itself (FF is followed by 00 there), but it may in an EXIF thumbnail
-            # before it, and bytes of any kind may follow it: so look behind the start of the scan only.
+            # FF D9 cannot occur in the picture data (FF is followed by 00 there), but it may in an EXIF thumbnail
+            # before it, and any bytes may follow the picture: so only what follows the start of the scan is searched.
             if width < 0:
                 return _DAMAGED
             return ImageHeader("image/jpeg", width, height) if data.rfind(b"\xff\xd9", at) > 0 else _TRUNCATED
@@ -119,14 +119,14 @@ def _png(data: bytes) -> ImageHeader | str:
 
 
 def _png_damage(data: bytes) -> str:
-    """Which of a PNG's chunks is not what its checksum says, up to its end; "" where none is, or it is no PNG."""
+    """The first chunk of a PNG with a wrong checksum, in words; "" where there is none or the file is not a PNG."""
     at = 8 if _is_png(data) else len(data)
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 8 + length
         if end + 4 > len(data):
             return f"damaged: its part {kind!r} is longer than the file"
-        # Parts with a small first letter may be left out by any reader.
+        # Readers may ignore parts whose name starts with a small letter.
         if kind[:1].isupper() and zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             return f"damaged: the checksum of its part {kind.decode('ascii', 'replace')} is wrong"
         if kind == b"IEND":
@@ -153,7 +153,7 @@ def _colours(flags: int) -> int:
 
 
 def _gif_ends(data: bytes) -> bool:
-    """True when the blocks lead to the trailer; other bytes may follow it."""
+    """True when the blocks end with the trailer; other bytes may follow it."""
     at, end = 13 + _colours(data[10]), len(data)
     while at < end:
         block = data[at]

@@ -1,6 +1,6 @@
-"""Reads picture files: each once, from inside its folder only, into a record or a reason. Also small previews.
+"""Reads image files, each once and only from inside its folder, and makes small previews.
 
-Knows nothing of tasks or of who asks for the pictures.
+Reading gives an Image record, or the reason why the file cannot be used.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ MAX_BYTES = 128 * 2**20
 """A larger file is refused: no provider takes it."""
 
 SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".gif")
-"""Looked for in this order behind the id of an image that is known by its id alone."""
+"""File suffixes that are tried, in this order, for an image of which only the id is known."""
 
 _READERS = 4
-"""Threads of `ImageFolder.warm`: reading and hashing release the interpreter's lock."""
+"""Threads of `ImageFolder.warm`; reading and hashing release the interpreter's lock."""
 
 
 class ImageFolder:
-    """Pictures of one folder, by the names that the data gives them. Every file is read once, however often asked for.
+    """The images of one folder, by the names that the data gives them. Every file is read once.
 
-    `base` is where names are looked up; `root` (default: `base`) is what `Image.relpath` is relative to. A name that
-    leads out of `base` is refused, because names come with the data and what they lead to is sent to a model. Links on
-    the disk are the user's own (caches and clusters are made of them): they are followed, `outside_links` names them,
-    and where they lead to stands nowhere.
+    Names are relative to `base`, `Image.relpath` to `root` (default: `base`). A name that leads out of `base` is
+    refused, because names come with the data and the file is sent to a model. Links on the disk are the user's own
+    (caches and clusters use them): they are followed, and `outside_links` names them but not their targets.
     """
 
     def __init__(self, base: Path, root: Path | None = None) -> None:
@@ -50,26 +49,26 @@ class ImageFolder:
         self._seen: dict[str, Image | str] = {}
 
     def read(self, name: str, *, image_id: str = "", caption: str | None = None) -> Image | str:
-        """The picture of that name (a relative path with "/"), or in words why it cannot be used."""
+        """The image of that name (a relative path with "/"), or in words why it cannot be used."""
         if name not in self._seen:
             self._seen[name] = self._look(name)
         found = self._seen[name]
         return found if isinstance(found, str) else replace(found, id=image_id, caption=caption)
 
     def has(self, name: str) -> bool:
-        """True when a file of that name lies in the folder; reads nothing."""
+        """True when the folder has a file of that name, which is not read."""
         try:
             return (self.base / name).is_file()
         except (OSError, ValueError):
             return False
 
     def named(self, image_id: str) -> str:
-        """The file of an image known by its id; that of the first suffix where there is none, so that it is missed."""
+        """The file name of an image id; if there is no such file, the name with the first suffix, for the error."""
         files = [f"{image_id}{suffix}" for suffix in SUFFIXES]
         return next((file for file in files if self.has(file)), files[0])
 
     def warm(self, names: Iterable[str]) -> None:
-        """Have many pictures at hand for `read`, read side by side; files that are as they were are not read again."""
+        """Read many images in parallel, so that `read` has them at hand; unchanged files are not read again."""
         fresh = [name for name in dict.fromkeys(names) if name not in self._seen]
         if len(fresh) < 2 * _READERS:
             return
@@ -81,7 +80,7 @@ class ImageFolder:
         remember_files((info, found) for name, info in infos.items() if isinstance(found := self._seen[name], Image))
 
     def _recall(self, names: Sequence[str]) -> None:
-        """Take the pictures of files that an earlier process read and nobody has touched since."""
+        """Take over the images that an earlier process read and that have not changed since."""
         before = known_files(self.base / _normal(name) for name in names if _normal(name))
         for name in names:
             plain = _normal(name)
@@ -93,7 +92,7 @@ class ImageFolder:
                     self._seen[name] = replace(image, relpath=self._relpath(plain))
 
     def _look(self, name: str, infos: dict[str, os.stat_result] | None = None) -> Image | str:
-        """The picture of that name, or why not; `infos` takes how its file was when it was read."""
+        """Read the image of that name, or say why it cannot be used; `infos` receives its file's state when read."""
         plain = _normal(name)
         if reason := self._forbidden(name, plain):
             return reason
@@ -127,9 +126,9 @@ class ImageFolder:
 
 
 def outside_links(images: Iterable[Image], root: Path | None) -> str | None:
-    """A sentence on pictures that links bring into a data folder from elsewhere, or None where there are none.
+    """A sentence about images that are links out of the data folder, or None where there are none.
 
-    It names them as the data do; where they lead to is nobody's business.
+    It names them as the data do, and does not show their targets.
     """
     if root is None:
         return None
@@ -149,12 +148,12 @@ def outside_links(images: Iterable[Image], root: Path | None) -> str | None:
 
 
 def _normal(name: str) -> str:
-    """A name of the data as a path without "." and "x/.."; "" for what cannot be one."""
+    """A name of the data as a path without "." and "x/.."; "" if it cannot be a path."""
     return os.path.normpath(name) if name and "\0" not in name else ""
 
 
 def _bytes(path: Path, info: os.stat_result) -> bytes | str:
-    """The file in one read, or what it is instead of a file of sensible size. A pipe or device is never opened."""
+    """The bytes of a file, or in words why it is not read (a folder, too large). A pipe or device is never opened."""
     if stat.S_ISDIR(info.st_mode):
         return "a folder, not a file"
     if not stat.S_ISREG(info.st_mode):
@@ -165,7 +164,7 @@ def _bytes(path: Path, info: os.stat_result) -> bytes | str:
 
 
 def image_bytes(image: Image) -> bytes:
-    """The picture's bytes as they are now; nothing is verified. Raises errors.DataError when they are not there."""
+    """The image's bytes as they are now, without any check. Raises errors.DataError when its file is missing."""
     fix = "name the folder that it lies in with --data-root"
     if image.path is None:
         raise DataError("images", [Problem(image.id or image.relpath, f"no file is known for {image.relpath}")], fix)
@@ -178,7 +177,7 @@ def image_bytes(image: Image) -> bytes:
 
 
 def pixels(image: Image) -> PIL.Image.Image:
-    """The picture as a person sees it, RGB (core.pictures). Raises errors.DataError where it cannot be decoded."""
+    """The image as a person sees it, in RGB (core.pictures). Raises errors.DataError if it cannot be decoded."""
     try:
         return pictures.decode(image_bytes(image))
     except ValueError as error:
@@ -189,13 +188,13 @@ def pixels(image: Image) -> PIL.Image.Image:
 def thumbnail(data: bytes, edge: int = 160) -> bytes:
     """A JPEG preview with no side longer than `edge` pixels: as a person sees it, a few kB, without metadata.
 
-    Returns b"" when the picture cannot be decoded: a preview is never worth a run.
+    Returns b"" when the image cannot be decoded: a missing preview must not end a run.
     """
     from PIL import Image as Pillow
 
     try:
         with Pillow.open(io.BytesIO(data), formats=pictures.FORMATS) as opened:
-            # The decoder itself shrinks (a JPEG to 1/2, 1/4, 1/8): twice as fast, and a preview shows no difference.
+            # Let the decoder shrink it (a JPEG to 1/2, 1/4, 1/8): twice as fast, with no visible difference.
             opened.draft(None, (edge, edge))
             picture = pictures.upright(opened)
             picture.thumbnail((edge, edge), Pillow.Resampling.BOX, reducing_gap=1.0)

@@ -1,4 +1,4 @@
-"""Loads a task under one protocol (folder, data, prompt), and checks its samples before anything is asked."""
+"""Loads a task (folder, data, prompt) under one protocol, and checks its samples before any request is sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sparkles_eval.tasks.validation import read_text
 def check_samples(
     samples: Iterable[Sample], protocol: Protocol, metrics: Sequence[str], prompt: Prompt
 ) -> tuple[list[Sample], list[Problem]]:
-    """The samples that can be asked and scored, and every problem of the others."""
+    """The samples that can be asked and scored, and the problems of all others."""
     needs = {need for metric in find_metrics(metrics) for need in metric.needs}
     sound: list[Sample] = []
     problems: list[Problem] = []
@@ -62,7 +62,7 @@ def _wrong(sample: Sample, protocol: Protocol, needs: set[MetricNeed]) -> list[s
 
 
 def _wrong_questions(sample: Sample, scorer: BoundScorer | None) -> Iterator[str]:
-    """What is wrong with the questions that are scored: with the sample's one, or with those of its turns."""
+    """What is wrong with the scored questions of a sample: its only one, or those of its turns."""
     own = any(turn.targets or turn.options for turn in sample.turns)
     if own and (sample.target is not None or sample.accepted):
         yield "a target of the sample and targets or options of its turns; give one or the other"
@@ -98,7 +98,7 @@ def _wrong_question(question: Question, scorer: BoundScorer | None, *, scored: b
 
 
 def _without_scorer(question: Question) -> Iterator[str]:
-    """Options and targets that no scorer reads must still fit each other: templates show them, baselines say them."""
+    """Check options and targets that no scorer reads: templates still show them, and baselines answer with them."""
     if question.options and not question.targets:
         yield "options but no target (the right one)"
     for target in question.targets:
@@ -109,7 +109,7 @@ def _without_scorer(question: Question) -> Iterator[str]:
 
 
 def _mark_in_words(sample: Sample, prompt: Prompt) -> str | None:
-    """A mark for an image that a model would be sent as words, whether of the turns, the fields or the options."""
+    """An image placeholder of the turns, fields or options that would reach the model as words, or None."""
     words = [part.text for turn in sample.turns for part in turn.content if isinstance(part, Text)]
     if not sample.images or not left_over((*words, *sample.fields.values(), *sample.options)):
         return None
@@ -138,9 +138,9 @@ def repeated(samples: Iterable[Sample]) -> Iterator[str]:
 
 
 def check_prompt(prompt: Prompt, samples: Iterable[Sample]) -> None:
-    """Render one sample of each shape (images a turn, turns, fields, options), so that a prompt fails before a run.
+    """Render one sample of each shape (images per turn, turns, fields, options), so that a prompt fails before a run.
 
-    Raises errors.ContentError as the prompt does, and where the prompt itself writes a mark for an image as words.
+    Raises errors.ContentError as the prompt does, and where the prompt writes an image placeholder as words.
     """
     shapes: set[tuple[object, ...]] = set()
     for sample in samples:
@@ -170,13 +170,13 @@ def load_task(
     skip_bad: bool = False,
     plugins: Sequence[Path] = (),
 ) -> Task:
-    """The task of that name or folder with all its sound samples.
+    """Load the task of that name or folder with all its usable samples.
 
     `args` are the `--task-arg` pairs and `plugins` the `--plugin` files. Raises errors.ContentError for a mistake in
-    the task's folder or in what the user asked of it, and errors.DataError with every problem of the data; with
-    `skip_bad` the bad items are left out and listed in `Task.skipped`, as long as one sound sample remains.
+    the task's folder or in these arguments, and errors.DataError with every problem of the data; with `skip_bad` the
+    bad items are left out and listed in `Task.skipped`, as long as one usable sample remains.
     """
-    for path in plugins:  # a task may list metrics that they register
+    for path in plugins:  # a task may list metrics that plugins register
         load_plugin(path)
     folder = find_task(name_or_path, content)
     spec = folder.spec
@@ -217,7 +217,7 @@ def load_task(
 
 
 def _load(folder: TaskFolder, loader: Loader, args: Mapping[str, str], root: Path | None) -> Loaded:
-    """What the loader reads; where it can read nothing, the task says how to get the data."""
+    """What the loader reads. If it can read nothing, the error says how to get the data."""
     spec = folder.spec
     source = Source(spec.name, args, folder.path, root.expanduser() if root else None, cache_dir())
     try:
@@ -271,10 +271,10 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shuffle_seed: int | None = None) -> Task:
-    """The task with some of its samples: those of `ids`, then in a random order, then the first `limit`.
+    """The task with some of its samples: picks those of `ids`, shuffles them, then keeps the first `limit`.
 
-    The order for a seed is that of a hash of seed and sample id: the same on every machine, and an item that is added
-    or left out does not move the others. Raises errors.UserError for an unknown id or a limit below 1.
+    The order for a seed is that of a hash of seed and sample id: it is the same on every machine, and adding or
+    removing a sample does not move the others. Raises errors.UserError for an unknown id or a limit below 1.
     """
     samples: Sequence[Sample] = task.samples
     if ids:

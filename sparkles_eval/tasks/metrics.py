@@ -1,7 +1,8 @@
-"""The metrics: what each is called, what it needs, and how it turns the scores of a sample into a number.
+"""Defines metrics: their names, what they need, and how each turns the scores of a sample into a number.
 
-A metric is a function of one sample's scores under the decorator `metric`, here, in an installed package (entry point
-group `sparkles_eval.metrics`) or in a `--plugin` file. `analysis` applies it to runs, adds the interval and compares.
+A metric is a function of one sample's scores with the decorator `metric`: in this file, in an installed package (entry
+point group `sparkles_eval.metrics`) or in a `--plugin` file. `analysis` applies metrics to runs, adds intervals and
+compares runs.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ MetricNeed: TypeAlias = Literal["options", "groups", "judge", "two turns"]
 """What a metric needs: a scorer (stored as "options"), samples in groups, a judge, or two-turn dialogues."""
 Unit: TypeAlias = Literal["percent", "points"]
 Level: TypeAlias = Literal["headline", "main", "bounds", "detail"]
-"""How prominent a metric is: may lead a table, stands beside the leader, is an end of a range, is shown on demand."""
+"""Where a metric is shown: as a table's first column, beside it, as an end of a range, or on request only."""
 Aggregate: TypeAlias = Literal["mean", "group_mean", "group_all"] | Callable[[Sequence[float]], float]
-"""How sample values become one number, which also decides the interval: their mean, the mean of the groups' own means,
-the share of groups with 1 on every sample, or any function of the values (its interval comes from resampling)."""
+"""How sample values become one number: their mean, the mean of the groups' means, the share of groups with 1 on every
+sample, or any function of the values. It also decides the interval, which for a function comes from resampling."""
 Chance: TypeAlias = Callable[[int], float]
-"""What guessing gets on a sample with that many options."""
+"""The value that guessing gets on a sample, by its number of options."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NEEDS: Mapping[str, str] = {
@@ -37,20 +38,20 @@ _NEEDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SampleScores:
-    """The scores of one sample from one epoch and one repeat of its judge (or from the answer rule)."""
+    """The scores of one sample from one epoch and one repeat of its judge (or from the scorer)."""
 
     values: Mapping[tuple[int, str], float | None]
-    """By turn (from 1) and criterion; None where the judge or rule gave no number."""
+    """By turn (from 1) and criterion; None where the judge or scorer gave no number."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Of the criteria; 1 where a criterion is not named."""
     invalid_turns: frozenset[int] = frozenset()
-    """Turns whose answer names no option. Their score is 0: they count as wrong."""
+    """Turns whose answer cannot be read. Their score is 0: they count as wrong."""
     draws: Mapping[int, int] = field(default_factory=dict)
-    """By turn, how many answers were drawn until one was valid or the draws were used up; not there where none was."""
+    """By turn, how many answers were drawn until one was valid or the draws were used up; without undrawn turns."""
 
     @property
     def invalid(self) -> bool:
-        """True where an answer names no option."""
+        """True where an answer cannot be read."""
         return bool(self.invalid_turns)
 
     @property
@@ -64,7 +65,7 @@ class SampleScores:
         return tuple(sorted({turn for turn, _ in self.values}))
 
     def turn(self, number: int) -> float | None:
-        """The mean over the criteria of a turn, without weights; None where one is missing."""
+        """The unweighted mean over the criteria of a turn; None where one is missing."""
         return _plain_mean([value for (turn, _), value in self.values.items() if turn == number])
 
     def criterion(self, name: str) -> float | None:
@@ -92,13 +93,13 @@ PerSample: TypeAlias = Callable[[SampleScores], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number that tables show for a run, with all that is needed to compute and to print it."""
+    """One number of a run, with everything that is needed to compute and print it."""
 
     name: str
     title: str
     description: str
     per_sample: PerSample = field(compare=False)
-    """The number of one sample; None where it has none."""
+    """Gives the number of one sample, or None where it has none."""
     needs: tuple[MetricNeed, ...] = ()
     unit: Unit = "percent"
     """Shares are kept from 0 to 1 and shown as per cent; points are shown as they are."""
@@ -108,11 +109,11 @@ class Metric:
     aggregate: Aggregate = "mean"
     chance: Chance | None = None
     own_scale: bool = True
-    """False where the scale is the judge's; `on_scale` puts it in."""
+    """False where the scale is the judge's, which `on_scale` sets."""
     partial: bool = False
-    """True where `per_sample` is also given samples of which some score is missing."""
+    """True where `per_sample` also gets samples with missing scores."""
     missing: float | None = None
-    """The value of a sample without one (for the ends of a range); None: it is left out and counted as not graded."""
+    """The value of a sample that has none (for the ends of a range); None: it is left out and counts as not graded."""
 
     @property
     def by_group(self) -> bool:
@@ -120,12 +121,12 @@ class Metric:
         return self.aggregate == "group_all"
 
     def on_scale(self, low: float, high: float) -> Metric:
-        """The metric on a judge's scale, where it has no scale of its own."""
+        """The metric with a judge's scale, unless it has a scale of its own."""
         return self if self.own_scale else replace(self, low=low, high=high, own_scale=True)
 
 
 METRICS: Registry[Metric] = Registry("metric", "metrics")
-"""Every metric by name: the built-in ones in the order in which tables show them, then those that others add."""
+"""Every metric by name: the built-in ones in the order of tables, then those of packages and plugins."""
 
 
 def metric(
@@ -199,7 +200,7 @@ def _check(name: str, function: PerSample, needs: Sequence[MetricNeed], scale: t
 
 
 def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
-    """The metrics of a task's list. Raises errors.UserError for names that nothing offers, and lists those known."""
+    """The metrics of a task's list. Raises errors.UserError, with the known names, for an unknown one."""
     found = {name: METRICS.get(name) for name in names}
     unknown = [name for name, known in found.items() if known is None]
     if unknown:
@@ -215,7 +216,7 @@ def nameable() -> list[str]:
     return [name for name in METRICS if (known := METRICS.get(name)) and known.level in ("headline", "main")]
 
 
-# --- built in: answers that name an option ------------------------------------------------------------------------
+# --- built in: answers that a scorer scores -----------------------------------------------------------------------
 
 
 def _one_of(options: int) -> float:

@@ -1,4 +1,4 @@
-"""64-bit difference hashes of images: finds copies of a picture in another size or compression."""
+"""Finds copies of an image in another size or compression, by 64-bit difference hashes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sparkles_eval.core import Image
 from sparkles_eval.core.pictures import decode
 
 MAX_DISTANCE = 4
-"""Bits in which two hashes of the same picture may differ."""
+"""Bits by which two hashes of the same picture may differ."""
 _BLANK = 8
-"""Hashes with fewer set or unset bits are of nearly flat pictures, which all look alike: they prove nothing."""
+"""Hashes with fewer set or unset bits come from nearly flat pictures, which all look alike, and are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """Two pictures that look alike, by their places in the two lists, and how many bits differ."""
+    """Two pictures that look alike: their positions in the two lists, and how many bits differ."""
 
     known: int
     asked: int
@@ -28,7 +28,7 @@ class NearDuplicate:
 
 
 def difference_hash(image: Image) -> int | None:
-    """The 64-bit difference hash of an image's file; None where it is unreadable or too flat to tell."""
+    """The 64-bit difference hash of an image's file; None where it is unreadable or too flat to compare."""
     from PIL.Image import Resampling
 
     if image.path is None:
@@ -45,14 +45,14 @@ def difference_hash(image: Image) -> int | None:
 
 
 def hamming_distances(table: npt.NDArray[np.uint64], value: int) -> npt.NDArray[np.uint8]:
-    """Number of bits in which each entry differs from `value`."""
+    """The number of bits by which each entry differs from `value`."""
     different = table ^ np.uint64(value)
     bits = np.unpackbits(different.view(np.uint8).reshape(len(table), 8), axis=1)
     return np.asarray(bits.sum(axis=1), dtype=np.uint8)
 
 
 def near_duplicates(known: Sequence[Image], asked: Sequence[Image]) -> list[NearDuplicate]:
-    """For each picture of `asked` the one of `known` that looks most like it, where that is the same picture."""
+    """For each picture of `asked`, the most similar one of `known`, if it is a copy of the same picture."""
     with ThreadPoolExecutor() as pool:
         looks = list(pool.map(difference_hash, known))
         wanted = list(pool.map(difference_hash, asked))

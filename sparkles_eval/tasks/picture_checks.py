@@ -1,4 +1,4 @@
-"""Decodes pictures whole before they are asked about: damage in the middle of a file shows nowhere else."""
+"""Decodes pictures completely before questions about them are sent, which finds damage in the middle of a file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.picture_memory import known_pictures, remember_pictures
 
 FIRST = 1_000
-"""Pictures that are decoded before anything is asked; the others are, a window ahead of their questions."""
+"""Pictures that are decoded before a run starts; the others are decoded shortly before their questions are sent."""
 
 _READERS = 4
 """Decoding releases the interpreter's lock."""
 
 
 def examine_all(images: Iterable[Image]) -> dict[str, Examined]:
-    """What decoding each picture shows, by SHA-256; what this or an earlier process saw is not decoded again."""
+    """What decoding each picture shows, by SHA-256; pictures that were decoded earlier are not decoded again."""
     recall(images := list(images))
     fresh = {i.sha256: i for i in images if pictures.known(i.sha256) is None and i.path is not None}
     with ThreadPoolExecutor(_READERS) as pool:
@@ -31,26 +31,26 @@ def examine_all(images: Iterable[Image]) -> dict[str, Examined]:
 
 
 def recall(images: Iterable[Image]) -> None:
-    """Take what earlier processes found of these pictures into this one."""
+    """Load what earlier processes found in these pictures."""
     asked = {image.sha256 for image in images if pictures.known(image.sha256) is None}
     for sha256, found in known_pictures(asked).items() if asked else ():
         pictures.remember(sha256, found)
 
 
 def keep(hashes: Iterable[str]) -> None:
-    """Keep what this process found of these pictures for later ones."""
+    """Keep what this process found in these pictures for later ones."""
     remember_pictures({sha256: found for sha256 in hashes if (found := pictures.known(sha256)) is not None})
 
 
 def check_first(task: Task, *, skip_bad: bool, first: int = FIRST) -> Task:
-    """The task, once the first pictures that it asks about have been decoded.
+    """Decode the first pictures of a task, and return the task.
 
-    Raises errors.DataError with every item that shows a damaged one; with `skip_bad` those are left out and listed in
-    `Task.skipped`, as long as one sample remains.
+    Raises errors.DataError with every sample that has a damaged picture; with `skip_bad` these are left out and listed
+    in `Task.skipped`, as long as one sample remains.
     """
     unique = {image.sha256: image for sample in task.samples for image in sample.images}
     recall(unique.values())
-    # Damage beyond the first ones costs its items alone even where an earlier run found it: so a run can be resumed.
+    # Damage beyond the first pictures costs only its samples, even where an earlier run found it: a run can resume.
     found = examine_all(islice(unique.values(), first))
     problems = [
         Problem(sample.id, f"{image.relpath} is damaged: {found[image.sha256].wrong}")

@@ -1,7 +1,7 @@
-"""Remembers between runs which files were read and which pictures decode, so that a large data set starts at once.
+"""Remembers between runs which image files were read and decoded, so that a large data set starts at once.
 
 One SQLite file in the cache folder. A file counts as known while its size, times and place on the disk are the same; a
-picture is known by its SHA-256. Losing the file costs time and nothing else: any fault of it is passed over.
+picture is known by its SHA-256. Losing the file costs only time, so all its errors are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT NOT NULL, decoder TEXT NOT NULL
   odd TEXT NOT NULL, PRIMARY KEY (sha256, decoder)) WITHOUT ROWID;
 """
 _FRESH_NS = 2_000_000_000
-"""A file that changed so lately may change again within one tick of the file system's clock: it is not remembered."""
+"""A file that changed this recently is not remembered: it may change again within one tick of the file's clock."""
 
 
 @cache
@@ -48,12 +48,12 @@ def _opened() -> Iterator[sqlite3.Connection]:
 
 
 def stamp(info: os.stat_result) -> str:
-    """What changes when a file is written, moved or replaced, or is looked at more closely than before."""
+    """A text that changes when the file is written, moved or replaced, or when the checks become stricter."""
     return f"{CHECKS}:{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_dev}:{info.st_ino}"
 
 
 def known_files(paths: Iterable[Path]) -> dict[str, tuple[str, Image]]:
-    """Files that were read before: path -> its stamp then, and its picture (with the path as `relpath`)."""
+    """Files that were read before: path -> (its stamp then, its image with the path as `relpath`)."""
     with contextlib.suppress(sqlite3.Error, OSError), _opened() as db:
         wanted = json.dumps([str(path) for path in paths])
         rows = db.execute("SELECT * FROM files WHERE path IN (SELECT value FROM json_each(?))", (wanted,))
@@ -65,7 +65,7 @@ def known_files(paths: Iterable[Path]) -> dict[str, tuple[str, Image]]:
 
 
 def remember_files(files: Iterable[tuple[os.stat_result, Image]]) -> None:
-    """Keep what reading these files showed. `Image.path` is the file; files that changed just now are left out."""
+    """Keep the images read from these files (`Image.path`); files that changed just now are left out."""
     now = time_ns()
     rows = [
         (str(i.path), stamp(info), i.sha256, i.media_type, i.width, i.height, i.size)
@@ -78,7 +78,7 @@ def remember_files(files: Iterable[tuple[os.stat_result, Image]]) -> None:
 
 
 def known_pictures(hashes: Iterable[str]) -> dict[str, Examined]:
-    """What decoding these pictures showed before, with this decoder."""
+    """What decoding these pictures with this decoder showed earlier."""
     with contextlib.suppress(sqlite3.Error, OSError, ValueError), _opened() as db:
         wanted = json.dumps(list(hashes))
         rows = db.execute(

@@ -1,8 +1,8 @@
-"""Finds the marks in a text that stand for its images, in every usual spelling, or says why they cannot be told.
+"""Finds the image placeholders of a text in every usual spelling, or says why they are ambiguous.
 
-`<image>` is ours. Other tools' data write `<image 1>`, `<image_1>`, `<Image>`, `<|image|>`, `<|image_1|>`, `[IMG]`,
-`[image 1]`, `{image}`, `<ImageHere>` and the like. A mark that is left in the words would reach a model as words, with
-the image somewhere else: then its answer says nothing about the question.
+`<image>` is our own. Data of other tools has `<image 1>`, `<image_1>`, `<Image>`, `<|image|>`, `<|image_1|>`, `[IMG]`,
+`[image 1]`, `{image}`, `<ImageHere>` and the like. A placeholder that stays in the text would reach the model as words,
+with the image somewhere else, and the answer would say nothing about the question.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _SURE = re.compile(
     rf"|<\s*{_NAME}{_NUMBER.format('angled')}\s*/?>",
     re.IGNORECASE,
 )
-"""Marks in angle brackets: nobody writes them for a reader."""
+"""Placeholders in angle brackets, which do not occur in normal text."""
 _LIKELY = re.compile(
     rf"\[\s*{_NAME}{_NUMBER.format('squared')}\s*\]|\{{{{?\s*{_NAME}{_NUMBER.format('curled')}\s*\}}?\}}", re.IGNORECASE
 )
-"""Marks in square and curly brackets: beside marks in angle brackets, or without images, they are words."""
+"""Placeholders in square or curly brackets; next to ones in angle brackets, or without images, they are plain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """A text cut at its marks: `words` has one piece more than `images`, the images' places in the list of images."""
+    """A text split at its placeholders: `images` are indices into the list of images; `words` has one piece more."""
 
     words: tuple[str, ...]
     images: tuple[int, ...]
 
 
 def places(text: str, count: int) -> Places:
-    """Where each of `count` images stands in a text. A text without a mark has them before its words.
+    """Find the place of each of `count` images in a text. In a text without placeholders, the images come first.
 
-    Raises ValueError, with the fix, where the marks are not one for each image.
+    Raises ValueError, with the fix, unless there is one placeholder for each image.
     """
     ours = text.count(PLACEHOLDER)
     if ours:
@@ -74,5 +74,5 @@ def _order(marks: list[re.Match[str]], count: int) -> tuple[int, ...]:
 
 
 def left_over(texts: Iterable[str]) -> str | None:
-    """The first mark for an image that stands in these words, as it is written there, or None."""
+    """The first image placeholder in these texts, as it is written there, or None."""
     return next((found[0] for text in texts if "<" in text and (found := _SURE.search(text))), None)

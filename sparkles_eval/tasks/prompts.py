@@ -1,4 +1,4 @@
-"""Renders Jinja templates safely, and a task's template into a conversation with images at their words."""
+"""Renders Jinja templates safely, and turns a task's template into a conversation with images in their places."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENVIRONMENT = LimitedEnvironment()
 
 @dataclass(frozen=True, slots=True)
 class Markers:
-    """Stand-ins for images while text is rendered: digits only, so that no filter (upper, tojson) changes them."""
+    """Text that replaces images while a template is rendered: digits only, so that no filter (upper) changes it."""
 
     nonce: str
 
@@ -33,20 +33,20 @@ class Markers:
         return f"__{self.nonce}_{number:04d}__"
 
     def cut(self, text: str) -> list[str | int]:
-        """Text, number of the image, text, number, ..., text."""
-        # Plain splitting: a pattern with a new nonce would be compiled anew for every turn.
+        """Split rendered text into text, image number, text, number, ..., text."""
+        # Plain splitting, because a pattern with a new nonce would be compiled again for every turn.
         first, *rest = text.split(f"__{self.nonce}_")
         pieces: list[str | int] = [first]
         for piece in rest:
             if piece[:4].isdecimal() and piece[4:6] == "__":
                 pieces += [int(piece[:4]), piece[6:]]
-            else:  # a filter such as truncate cut it through: its image then counts as not placed
+            else:  # a filter such as truncate cut the marker: its image then counts as not placed
                 pieces.append(piece)
         return pieces
 
 
 def compile_template(source: str, name: str) -> Template:
-    """The template in a text. Raises errors.ContentError with `name` and the line of a syntax mistake."""
+    """Compile a template. Raises errors.ContentError with `name` and the line of a syntax mistake."""
     try:
         return _ENVIRONMENT.from_string(_ENVIRONMENT.parse_limited(source))
     except TemplateSyntaxError as error:
@@ -62,7 +62,7 @@ def names_used(source: str, name: str) -> frozenset[str]:
 
 
 def render(template: Template, where: str, names: Mapping[str, object]) -> str:
-    """The template's text with these values. Raises errors.ContentError with the names that it may use."""
+    """Render a template with these values. Raises errors.ContentError with the names that it may use."""
     try:
         with limited():
             return template.render(names)
@@ -83,11 +83,11 @@ def trimmed(source: str, text: str) -> str:
 
 
 RENDERER = 1
-"""Counted up when the same template would give other text; part of every prompt's hash."""
+"""Increased when the same template would give another text; part of every prompt's hash."""
 
 
 class JinjaPrompt:
-    """A compiled template (tasks.base.Prompt). `name` is how errors call it, such as "tasks/nlvr2/prompt.md.j2"."""
+    """A compiled template (tasks.base.Prompt). Errors show `name`, such as "tasks/nlvr2/prompt.md.j2"."""
 
     def __init__(self, source: str, *, name: str, system: str | None = None) -> None:
         """Raises errors.ContentError with the line of a syntax mistake."""
@@ -99,7 +99,7 @@ class JinjaPrompt:
 
     @property
     def hash(self) -> str:
-        """Covers the template, the system text and the renderer's version."""
+        """Hash of the template, the system text and the renderer's version."""
         return self._hash
 
     def conversation(self, sample: Sample, history: Sequence[str]) -> Conversation:
@@ -138,15 +138,15 @@ class JinjaPrompt:
 def _placed_once(placed: Sequence[int], count: int, where: str, number: int) -> None:
     wrong = [index for index in range(count) if placed.count(index) != 1]
     if wrong:
-        told = ", ".join(f"image {index + 1} {placed.count(index)} times" for index in wrong)
+        counts = ", ".join(f"image {index + 1} {placed.count(index)} times" for index in wrong)
         raise ContentError(
-            f"{where}: turn {number} places {told}; place each image exactly once, "
+            f"{where}: turn {number} places {counts}; place each image exactly once, "
             "by {{ content }} or by {{ images[0] }}, {{ images[1] }}, ..."
         )
 
 
 def _shared_names(sample: Sample) -> dict[str, object]:
-    """What every template of the sample sees; the fixed names win over fields that are called the same."""
+    """The names that every template of the sample can use; they take precedence over fields of the same name."""
     fixed: dict[str, object] = {
         "fields": dict(sample.fields),
         "options": list(sample.options),
@@ -156,4 +156,4 @@ def _shared_names(sample: Sample) -> dict[str, object]:
 
 
 RESERVED = frozenset({"content", "images", "turn", "turns", "options", "fields"})
-"""Names of the template's own; a field that is called so is reached as `fields.NAME`."""
+"""Names that templates define; a field with such a name is available as `fields.NAME`."""

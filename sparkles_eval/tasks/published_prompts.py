@@ -1,4 +1,4 @@
-"""Extracts the published prompts from a checkout of the original code; parses the files and runs none of them."""
+"""Extracts the published prompts from a checkout of the original code, whose files are parsed but never run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FILE = "evaluate.py"
 _IMAGE = "<Img><ImageHere></Img>"
 _MARK = "{# Published prompt,"
 _LARGEST = 5_000_000
-"""Bytes of a source file that is read; the published one has about 20 thousand."""
+"""Bytes of the largest source file that is read; the published one has about 20 thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One published text: where it is assigned, what fills its slots in our templates, and which file it becomes."""
+    """One published text: where it is assigned, what replaces its slots, and which template file it becomes."""
 
     inside: str
     """Class or function that assigns it."""
@@ -54,10 +54,10 @@ _WANTED = (
 
 
 def import_published(checkout: Path, out: Path) -> list[Path]:
-    """Write the published BISON, NLVR2 and judge prompts of a checkout as templates below `out`; the files written.
+    """Write the published BISON, NLVR2 and judge prompts of a checkout as templates below `out`.
 
-    Nothing is written unless all three are found, and a file that is there already is replaced only if it was
-    imported too. Raises errors.ContentError that says what was not found and where, errors.UserError when a file
+    Returns the files written. Nothing is written unless all three are found, and an existing file is replaced only if
+    it was imported too. Raises errors.ContentError for a text that is not found, and errors.UserError for a file that
     cannot be written.
     """
     source = checkout.expanduser()
@@ -129,7 +129,7 @@ def _assigns(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
 
 
 def _text(value: ast.expr, where: str) -> str:
-    """A constant text, also one put together with "+" (adjacent literals are one constant already)."""
+    """A constant text, which may be joined with "+" (adjacent literals are one constant already)."""
     pieces: list[str] = []
     waiting = [value]
     while waiting:
@@ -155,7 +155,7 @@ def _file(prompt: str, want: _Wanted, path: Path, source: bytes) -> str:
 
 
 def _template(text: str, want: _Wanted, path: Path) -> str:
-    """The Jinja template that renders to what `text.format(...)` would give, images at their placeholders."""
+    """The Jinja template that renders the same text as `text.format(...)`, with images at their placeholders."""
     where = f"{path}: {want.name} of {want.inside}"
     try:
         parsed = list(string.Formatter().parse(text))

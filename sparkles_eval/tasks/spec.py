@@ -1,4 +1,4 @@
-"""What a task.yaml may say, checked to the last key. Knows nothing of samples or of where task folders are."""
+"""The keys of a task.yaml, all of which are checked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _plain_name(value: str) -> str:
 
 
 PlainName = Annotated[str, AfterValidator(_plain_name)]
-"""A name by which files and folders can be called, too (`valid_name`)."""
+"""A name that can also be the name of a file or folder (`valid_name`)."""
 
 
 def _default_only(value: object) -> object:
@@ -98,24 +98,24 @@ class ScorerSpec(Strict):
 
 
 class ProtocolSpec(Strict):
-    """How the task is asked and read under one protocol name (tasks.base.Protocol says what each key means)."""
+    """How the task is asked and its answers are read under one protocol (see tasks.base.Protocol)."""
 
     prompt: str
     """File name of the Jinja template, beside task.yaml."""
     system: str | None = None
     """System text, a Jinja template too; it sees `fields`, `options` and `turns`."""
     version: int = Field(default=1, ge=1)
-    """Counted up whenever a change here makes older numbers incomparable."""
+    """Increase it whenever a change here makes older numbers incomparable."""
     answer: str | None = None
     """Rule that reads an option out of a response (`strict`, `paper`), or null where a judge scores."""
     scorer: Annotated[ScorerSpec | None, BeforeValidator(_name_only)] = None
-    """In place of `answer`: the scorer under this protocol, by its name or with options (`{name: numeric, tolerance:
+    """Instead of `answer`: the scorer under this protocol, by its name or with options (`{name: numeric, tolerance:
     0.05}`)."""
     draws: int = Field(default=1, ge=1, le=100)
-    """Above 1: asked again, up to so often, until an answer can be read."""
+    """Above 1: a question is repeated, up to this often, until its answer can be read."""
     generation: GenerationSpec = GenerationSpec()
     judging: str = "strict"
-    """The protocol variant of the judges that goes with this one."""
+    """The protocol variant of the judges that belongs to this protocol."""
 
     @field_validator("prompt")
     @classmethod
@@ -137,12 +137,12 @@ class ProtocolSpec(Strict):
 
 
 class OrdersSpec(Strict):
-    """What becomes of an item when its two images change places (`--orders both`)."""
+    """How a sample changes when its two images are swapped (`--orders both`)."""
 
     target: Literal["swaps", "stays"]
-    """`swaps`: the right option is an image's place and moves with it; `stays`: it is true of the two images."""
+    """`swaps`: the right option is the place of an image and moves with it; `stays`: the right option is the same."""
     fields: dict[str, Name] = Field(default_factory=dict)
-    """Fields of the swapped item, by which its prompt names the images (`first: right`)."""
+    """Fields of the swapped sample, by which its prompt names the images (`first: right`)."""
 
     def record(self) -> Orders:
         return Orders(self.target, self.fields)
@@ -153,11 +153,11 @@ class TaskSpec(Strict):
 
     name: PlainName
     version: int = Field(ge=1)
-    """Counted up whenever samples or scoring change so that older numbers are incomparable."""
+    """Increase it whenever samples or scoring change so that older numbers are incomparable."""
     title: str
     description: str
     loader: str
-    """What reads the data: a built-in loader or an entry point of `sparkles_eval.loaders`."""
+    """The loader that reads the data: a built-in one or an entry point of `sparkles_eval.loaders`."""
     args: dict[str, Annotated[ArgSpec, BeforeValidator(_default_only)]] = Field(default_factory=dict)
     """Every `--task-arg` that is allowed, with its default."""
     needs_data_root: bool = False
@@ -165,13 +165,13 @@ class TaskSpec(Strict):
     protocols: dict[str, ProtocolSpec]
     """At least one; `strict` is used unless the user names another."""
     metrics: tuple[str, ...]
-    """What a report shows: accuracy, consistency, validity, sparkles_score, judge_score, group_score."""
+    """The metrics that a report shows: accuracy, consistency, validity, sparkles_score, judge_score, group_score."""
     judges: tuple[str, ...] = ()
-    """Who scores it unless the user names others."""
+    """The judges that score it unless the user names others."""
     scorer: Annotated[ScorerSpec | None, BeforeValidator(_name_only)] = None
-    """What scores answers without a judge, in every protocol that names no `scorer` or `answer` of its own."""
+    """The scorer of every protocol that names no `scorer` or `answer` of its own."""
     orders: OrdersSpec | None = None
-    """For items of two images in one turn: allows `--orders both`."""
+    """For samples with two images in one turn: allows `--orders both`."""
     citation: str = ""
     licence: str = ""
     homepage: str = ""
@@ -231,7 +231,7 @@ class TaskSpec(Strict):
 
 
 def read_spec(path: Path) -> TaskSpec:
-    """A task.yaml, checked. Raises errors.ContentError that names file, key and what is allowed, for every mistake."""
+    """Read and check a task.yaml. Raises errors.ContentError with file, key and what is allowed, for every mistake."""
     if not path.is_file():
         raise ContentError(
             f"{path}: no such file; a task folder holds a {FILE} (`sparkles-eval task new NAME` writes one)"

@@ -1,8 +1,8 @@
-"""A Jinja sandbox that ends: every template is held to so many steps, so many characters and so much time.
+"""A Jinja sandbox that limits the steps, the characters and the time of every template.
 
-Templates come from anybody: a rubric or a prompt may hold `{{ 'a' * 9999999999 }}` or loops in loops. Each iteration of
-a loop and each call is a step; each text that is shown, joined, repeated or filtered is paid for by its length, before
-it is made where it could be large, so that neither memory nor time can run away within one operation.
+Templates come from anybody: a rubric or a prompt may hold `{{ 'a' * 9999999999 }}` or nested loops. Each iteration of a
+loop and each call is a step; each text that is shown, joined, repeated or filtered counts by its length, and one that
+could be large is counted before it is made, so that no single operation can exhaust memory or time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 STEPS = 200_000
 """Iterations and calls of one rendering."""
 CHARACTERS = 20_000_000
-"""Characters that one rendering may make in all, what it makes on the way included."""
+"""Characters that one rendering may make in total, intermediate texts included."""
 SECONDS = 10.0
 _WIDEST = 10_000
-"""A number that says how wide, deep or often: center, indent, zfill, to_bytes."""
+"""The largest argument of center, indent, zfill, to_bytes and the like."""
 _CALL = 10
 """Steps that a call costs."""
 _BITS = 4_096
@@ -35,12 +35,12 @@ _BITS = 4_096
 
 
 class TooMuch(SecurityError):
-    """A template does more than a template may."""
+    """A template exceeds its limits."""
 
 
 @dataclass(slots=True)
 class _Budget:
-    """What is left to one rendering."""
+    """The steps, characters and time that one rendering has left."""
 
     steps: int = STEPS
     characters: int = CHARACTERS
@@ -62,7 +62,7 @@ _BUDGET: ContextVar[_Budget] = ContextVar("template budget")
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Within the block, templates of `LimitedEnvironment` may do what one rendering may."""
+    """Within the block, templates of `LimitedEnvironment` share the limits of one rendering."""
     token = _BUDGET.set(_Budget())
     try:
         yield
@@ -82,7 +82,7 @@ def _size(value: object) -> int:
 
 
 def _counted(items: Iterable[object], characters: int) -> Iterator[object]:
-    """A loop's items, each a step; `characters` of plain text stand in the loop's body."""
+    """The items of a loop, each counted as a step; the loop's body holds `characters` of plain text."""
     pay = _BUDGET.get().pay
     for item in items:
         pay(characters)
@@ -106,7 +106,7 @@ def _plain_text(node: nodes.Node) -> int:
 
 
 def _hold(node: nodes.Node) -> None:
-    """Puts the calls above into a parsed template, the innermost nodes first."""
+    """Insert the calls above into a parsed template, innermost nodes first."""
     for child in list(node.iter_child_nodes()):
         _hold(child)
     for name, value in list(node.iter_fields()):
@@ -133,7 +133,7 @@ def _filter(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
 _WIDE_FORMAT = re.compile(r"[0-9]{5}|%[^a-zA-Z%]*\*|\{[^{}]*\{")
 """A format that asks for a large width, or takes the width from its arguments."""
 _MULTIPLY = frozenset({"join", "replace", "indent", "wordwrap", "expandtabs"})
-"""Filters and methods whose result grows with the product of what they are given."""
+"""Filters and methods whose result grows with the product of their arguments."""
 _WIDE = frozenset({"center", "indent", "wordwrap", "tojson", "batch", "slice"})
 _REFUSED = frozenset({"translate", "maketrans"})
 
@@ -171,23 +171,23 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self) -> None:
-        # A prompt is plain text, not HTML. Nothing is worked out while compiling: it would be before any budget.
+        # A prompt is plain text, not HTML. Nothing is computed while compiling, where no limit applies.
         super().__init__(
             undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, optimized=False
         )
-        # A prompt that differs each time has no hash; links have no place in it.
+        # A prompt that differs each time has no hash, and links do not belong in one.
         del self.filters["random"], self.filters["urlize"], self.globals["lipsum"]
         self.filters = {name: _held_filter(name, own) for name, own in self.filters.items()}
         self.filters |= {"_counted": _counted, "_shown": _shown, "_joined": _joined}
 
     def parse_limited(self, source: str) -> nodes.Template:
-        """The template in a text, with every loop and output counted."""
+        """Parse a template so that its loops and outputs are counted."""
         parsed = self.parse(source)
         _hold(parsed)
         return parsed
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        """A binary operation, refused where its result would be beyond reason."""
+        """Compute a binary operation, unless its result would be too large."""
         if isinstance(left, int | float) and isinstance(right, int | float):
             bits = [int(number).bit_length() if abs(number) < 1e300 else _BITS for number in (left, right)]
             large = bits[0] * abs(right) if operator == "**" else sum(bits)
@@ -203,7 +203,7 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         return made
 
     def call(self, context: Context, called: object, /, *args: object, **named: object) -> object:
-        """A call from a template; a method of a text, a number or a list is held as filters are."""
+        """Make a call from a template; methods of texts, numbers and lists have the limits of filters."""
         bare = getattr(called, "__wrapped__", called)  # the sandbox wraps `format`
         owner = getattr(bare, "__self__", None)
         if isinstance(owner, str | bytes | int | float | list | tuple | dict):

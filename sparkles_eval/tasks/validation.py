@@ -26,7 +26,7 @@ _SHAPES = {
 
 
 class Foreign(BaseModel):
-    """Base of rows of published data files: they may say more than we read."""
+    """Base class of rows of published data files, which may have keys that we do not read."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -52,7 +52,7 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _keys_at(model: type[BaseModel], where: Sequence[int | str]) -> list[str]:
-    """The keys that are allowed where an unknown one was found."""
+    """The allowed keys at the place of an unknown one."""
     for step in where:
         if isinstance(step, str) and step in model.model_fields:
             model = _model_in(model.model_fields[step].annotation) or model
@@ -66,7 +66,7 @@ def _unknown(key: object, allowed: Sequence[str]) -> str:
 
 
 def validation_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for each mistake: where it is, what it is, what would be right."""
+    """One line for each mistake: where it is, what is wrong, and what would be right."""
     lines = []
     for found in error.errors(include_url=False):
         where = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
@@ -94,7 +94,7 @@ def validation_messages(error: ValidationError, model: type[BaseModel]) -> list[
 
 
 class _OneKeyOnce(yaml.SafeLoader):
-    """Plain YAML in which a key may stand once: the second would silently win otherwise."""
+    """Loads plain YAML and refuses a repeated key, of which the last would otherwise silently count."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[str] = set()
@@ -107,7 +107,7 @@ class _OneKeyOnce(yaml.SafeLoader):
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file (a byte order mark is dropped). Raises errors.ContentError with the reason."""
+    """Read a UTF-8 file (a byte order mark is removed). Raises errors.ContentError with the reason."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -117,7 +117,7 @@ def read_text(path: Path) -> str:
 
 
 def read_yaml(path: Path, model: type[M]) -> M:
-    """A YAML file as a record of `model`. Raises errors.ContentError that names file and key of every mistake."""
+    """Read a YAML file as a record of `model`. Raises errors.ContentError with file and key of every mistake."""
     loader = _OneKeyOnce(read_text(path))
     try:
         raw: object = loader.get_single_data()
@@ -137,7 +137,7 @@ def read_yaml(path: Path, model: type[M]) -> M:
 
 
 def parse_json(text: str) -> object:
-    """A JSON text's value. Raises ValueError with a short reason for anything that is not JSON."""
+    """Parse a JSON text. Raises ValueError with a short reason for anything that is not JSON."""
     try:
         value: object = json.loads(text)
     except json.JSONDecodeError as error:

@@ -1,8 +1,7 @@
 """Alters a task on purpose: both image orders, images shuffled, dropped or wrong, the reference as history.
 
-An altered task has its own identity (`Task.variant`), so its numbers never mix with those of the task as it is. Image
-ablations change only what the model is sent: the sample, and so what judges and rules compare with, stays the true
-one. Knows nothing of models or scores.
+An altered task has its own identity (`Task.variant`), so its numbers never mix with those of the unaltered task. Image
+ablations change only what the model receives: judges and scorers still compare with the unaltered sample.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from sparkles_eval.tasks.base import Orders, Prompt, Task
 from sparkles_eval.tasks.variation import ImageVariant, Variation
 
 SWAPPED = "~swapped"
-"""Ends the id of an item whose two images changed places; the rest of the id is the item's own."""
+"""The end of a swapped sample's id; the rest of the id is that of the original sample."""
 
 _BY_PLACE = re.compile(
     r"\b(?:first|second|former|latter)\s+(?:image|picture|photo|photograph)\b|\b(?:image|picture|photo)\s*#?\s*[12]\b",
     re.IGNORECASE,
 )
-"""Words that name an image by the place in which it is shown: with the images swapped they would say another thing."""
+"""Words that name an image by its position; with the images swapped they would mean the other image."""
 
 
 def vary(task: Task, variation: Variation) -> Task:
-    """The task altered as wished, after its samples were picked. Raises errors.UserError where that makes no sense."""
+    """Apply a variation to a task whose samples are selected. Raises errors.UserError where it does not apply."""
     if not variation.name:
         return task
     if variation.orders == "both":
@@ -45,7 +44,7 @@ def vary(task: Task, variation: Variation) -> Task:
 
 
 def _both_orders(task: Task) -> Task:
-    """Every item twice, as given and with its two images in the other order; the copies share the item's cluster."""
+    """The task with every sample twice, as given and with its two images swapped; both share a cluster."""
     if task.orders is None:
         raise UserError(
             f"task {task.name}: --orders both is for tasks that choose between or judge two images in one turn, and "
@@ -68,7 +67,7 @@ def _both_orders(task: Task) -> Task:
 
 
 def _check_names(task: Task, other: Sample, orders: Orders) -> None:
-    """The prompt must name the images by the fields that change with their places, or it would tell untruths."""
+    """Check that the prompt names the images by the fields that change when they are swapped."""
     if not orders.fields:
         return
     unnamed = {name: value for name, value in other.fields.items() if name not in orders.fields}
@@ -81,7 +80,7 @@ def _check_names(task: Task, other: Sample, orders: Orders) -> None:
 
 
 def _fixed(sample: Sample, orders: Orders) -> str:
-    """Why an item has one order only, or ""."""
+    """Why the images of a sample cannot be swapped, or ""."""
     if len(sample.turns) != 1 or len(sample.images) != 2:
         return f"{len(sample.images)} images in {len(sample.turns)} turns, not two in one"
     if orders.target == "swaps" and len(sample.options) != 2:
@@ -93,7 +92,7 @@ def _fixed(sample: Sample, orders: Orders) -> str:
 
 
 def swapped(sample: Sample, orders: Orders) -> Sample:
-    """The item with its two images in the other order. Where the right option is a place, it moves with its image."""
+    """The sample with its two images swapped. Where the right option is a position, it moves with its image."""
     first, second = sample.images
     other = {id(first): second, id(second): first}
     (turn,) = sample.turns
@@ -116,9 +115,9 @@ def swapped(sample: Sample, orders: Orders) -> Sample:
 
 @dataclass(frozen=True)
 class AblatedPrompt:
-    """A task's prompt whose images are exchanged, or left out where `images` is None.
+    """A task's prompt with its images replaced, or removed where `images` is None.
 
-    `images`: for each sample id, which image is shown in the place of which (by SHA-256).
+    `images`: for each sample id, the SHA-256 of an image -> the image shown instead.
     """
 
     inner: Prompt
@@ -126,11 +125,11 @@ class AblatedPrompt:
 
     @property
     def hash(self) -> str:
-        """The inner prompt's: the words are the same, and the run's variant says what became of the images."""
+        """The inner prompt's hash: the words are the same, and the run's variant names the change of images."""
         return self.inner.hash
 
     def conversation(self, sample: Sample, history: Sequence[str]) -> Conversation:
-        """The inner conversation with other images, or with words alone."""
+        """The inner prompt's conversation with other images, or with words alone."""
         asked = self.inner.conversation(sample, history)
         return replace(asked, messages=tuple(self._message(message, sample) for message in asked.messages))
 
@@ -161,19 +160,19 @@ def _ablated(task: Task, variant: ImageVariant) -> AblatedPrompt:
 
 
 def _by_chance(*words: str) -> bytes:
-    """An order that depends on nothing but the names: the same on every machine and for any number of items."""
+    """A sort key that depends only on these words, so that an order is the same for every machine and selection."""
     return hashlib.sha256("|".join(words).encode()).digest()
 
 
 def _rotated(sample: Sample) -> dict[str, Image]:
-    """The sample's own images, each in the place of another one (a lone image stays)."""
+    """The sample's own images, each in the place of another (a single image stays)."""
     own = {image.sha256: image for image in sample.images}
     order = sorted(own, key=lambda sha256: _by_chance("shuffled", sample.id, sha256))
     return {place: own[shown] for place, shown in zip(order, order[1:] + order[:1], strict=True)}
 
 
 def _of_others(task: Task) -> dict[str, dict[str, Image]]:
-    """For every sample images of other clusters' samples, none of which is its own, in the order of a hash."""
+    """For every sample, images from samples of other clusters, none of them its own, in the order of a hash."""
     order = sorted(task.samples, key=lambda sample: _by_chance("wrong", sample.id.removesuffix(SWAPPED), sample.id))
     shown: dict[str, dict[str, Image]] = {}
     for place, sample in enumerate(order):
@@ -191,7 +190,7 @@ def _of_others(task: Task) -> dict[str, dict[str, Image]]:
                 f"task {task.name}: --images wrong needs images of other items, and for {sample.id} there are too few; "
                 "ask more items"
             )
-        # The places keep their own names: what the model is shown is wrong, what it is asked about is not.
+        # The places keep their own names: the model sees a wrong image under the right name.
         shown[sample.id] = {
             sha256: replace(image, id=own[sha256].id, caption=own[sha256].caption)
             for sha256, image in zip(own, foreign.values(), strict=False)

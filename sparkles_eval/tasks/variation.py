@@ -1,4 +1,4 @@
-"""Which alterations of a task a run asks for; `tasks.variants` makes them."""
+"""The alterations of a task that a run can ask for; `tasks.variants` makes them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Variation:
 
     @property
     def name(self) -> str:
-        """As `Task.variant` has it: "orders=both images=dropped", "" for the task as it is."""
+        """The value of `Task.variant`: "orders=both images=dropped", or "" for the unaltered task."""
         usual = Variation()
         options = {"orders": self.orders, "images": self.images, "history": self.history}
         return " ".join(f"{key}={value}" for key, value in options.items() if value != getattr(usual, key))

@@ -1,4 +1,4 @@
-"""The loaders that ship with sparkles-eval, by the name that task.yaml uses. Imports none of them until asked."""
+"""Finds loaders by the name that task.yaml uses. A built-in loader is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _BUILT_IN = {
 
 
 def loader_names(plugins: Sequence[Path] = ()) -> list[str]:
-    """Every loader that a task.yaml may name here; `plugins` are the `--plugin` files. Imports no other loader."""
+    """Every loader name that a task.yaml may use; `plugins` are the `--plugin` files. Imports no other loader."""
     outside = {point.name for point in entry_points(group=GROUP)}
     return sorted({*_BUILT_IN, *outside, *(name for path in plugins for name in load_plugin(path).loaders)})
 
 
 def find_loader(name: str, plugins: Sequence[Path] = ()) -> Loader:
-    """The loader of that name: a plugin's, a built-in, or an installed package's, in this order.
+    """The loader of that name: from a plugin, built in, or from an installed package, in this order.
 
-    Raises errors.ContentError with the names that exist, or with the reason why a package's cannot be imported.
+    Raises errors.ContentError with the names that exist, or with the reason why a package cannot be imported.
     """
     for path in plugins:
         if name in load_plugin(path).loaders:

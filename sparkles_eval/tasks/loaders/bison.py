@@ -1,8 +1,8 @@
-"""Loads BISON: a caption and two images, one of which it describes. Knows nothing of prompts.
+"""Loads BISON: a caption and two images, one of which it describes.
 
 `source=official`: the published 150 items, evaluation/BISON/{annotations,images} under `--data-root`.
 `source=full`: the whole set of Hu et al. 2019 (54,253 items), its annotation file and the COCO val2014 folder. Every
-item of the annotation file is asked and counted, answered or not.
+item of the annotation file counts, answered or not.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ class BisonRow(Foreign):
 
 
 class BisonFile(Foreign):
-    """The full set's file around its rows."""
+    """The file of the full set, with its rows under `data`."""
 
     data: list[object]
 
 
 def load(source: Source) -> Loaded:
-    """Every item. Arguments: `source` (official, full), `annotations`, `images` (places)."""
+    """Load every item. Arguments: `source` (official, full), `annotations`, `images` (paths)."""
     check_args(source, ("annotations", "images", "source"))
     root = data_root(source)
     if source.args.get("source", "official") == "full":
@@ -107,10 +107,10 @@ def read_annotations(path: Path) -> CheckedRows[BisonRow]:
 
 
 def clusters(rows: Sequence[BisonRow]) -> list[str]:
-    """The independent unit of each row: its connected component of rows that share an image (union-find).
+    """The cluster of each row: the connected component of rows that share images (union-find).
 
-    Where one component holds more than half of the rows, that is no longer a useful unit and every row's is its true
-    image instead.
+    Where one component holds more than half of the rows, it is too large to be useful; each row's cluster is then its
+    true image.
     """
     parent: dict[str, str] = {}
 

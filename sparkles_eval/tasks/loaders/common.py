@@ -22,14 +22,14 @@ _IDS = ("id", "evaluation_id", "identifier", "bison_id")
 
 @dataclass(slots=True)
 class CheckedRows(Generic[M]):
-    """The sound rows of a file, each with its place ("line 3"), and the problems of the others."""
+    """The valid rows of a file, each with its place ("line 3"), and the problems of the others."""
 
     rows: list[tuple[str, M]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
 def check_args(source: Source, known: Iterable[str]) -> None:
-    """Raises errors.ContentError when the user gave an argument that the loader does not know."""
+    """Refuse arguments that the loader does not know. Raises errors.ContentError with those that it does."""
     names = sorted(known)
     unknown = sorted(set(source.args) - set(names))
     if unknown:
@@ -50,9 +50,9 @@ def data_root(source: Source) -> Path:
 
 
 def find_path(source: Source, what: str, given: str | None, usual: Sequence[Path], *, folder: bool = False) -> Path:
-    """A file or folder of the data: what the user named (`given`), else the first of the `usual` places that is there.
+    """A file or folder of the data: the one that the user named (`given`), else the first of `usual` that exists.
 
-    A relative name counts from the data root, then from where the user stands. Raises errors.DataError.
+    A relative path is looked up in the data root, then in the current directory. Raises errors.DataError.
     """
     if given:
         named = Path(given).expanduser()
@@ -73,14 +73,14 @@ def nothing_loadable(task: str, what: str) -> DataError:
 
 
 def image_folder(base: Path, root: Path) -> ImageFolder:
-    """Pictures of `base` with paths from `root`, or from `base` itself where that lies elsewhere."""
+    """The images of `base` with paths relative to `root`, or to `base` where that is outside of `root`."""
     place, home = base.absolute(), root.absolute()
     inside = place.is_relative_to(home) and ".." not in place.relative_to(home).parts
     return ImageFolder(base, root if inside else base)
 
 
 def read_rows(path: Path, model: type[M]) -> CheckedRows[M]:
-    """Rows of a JSON list or of a JSON-lines file (blank lines are skipped).
+    """Read the rows of a JSON list or of a JSON-lines file (blank lines are skipped).
 
     Raises errors.ContentError where the file cannot be read at all.
     """
@@ -107,7 +107,7 @@ def read_rows(path: Path, model: type[M]) -> CheckedRows[M]:
 
 
 def check_rows(values: Sequence[object], model: type[M], found: CheckedRows[M]) -> None:
-    """Check each entry of a list against `model`, into `found`."""
+    """Check each entry of a list against `model` and add it to `found`."""
     for number, raw in enumerate(values, 1):
         _check(raw, model, f"entry {number}", found)
 
@@ -123,13 +123,13 @@ def _check(raw: object, model: type[M], place: str, found: CheckedRows[M]) -> No
 
 @dataclass(slots=True)
 class ImageReader:
-    """Reads the pictures of items from a folder and notes what is wrong with them."""
+    """Reads the images of items from a folder and collects their problems."""
 
     folder: ImageFolder
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, item: str, wanted: Iterable[tuple[str, str, str | None]]) -> list[Image] | None:
-        """Pictures given as (file name, id, caption), in order; None, with the problems noted, if one is unusable."""
+        """The images given as (file name, id, caption), in order; None, with the problems noted, if one is unusable."""
         found = [self.folder.read(name, image_id=image_id, caption=caption) for name, image_id, caption in wanted]
         reasons = list(dict.fromkeys(reason for reason in found if isinstance(reason, str)))
         self.problems.extend(Problem(item, reason) for reason in reasons)

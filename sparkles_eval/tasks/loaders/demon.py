@@ -1,8 +1,8 @@
-"""Loads data sets of the DEMON benchmark (Li et al. 2024, arXiv:2308.04152; first called I4). Knows no prompts.
+"""Loads data sets of the DEMON benchmark (Li et al. 2024, arXiv:2308.04152; first called I4).
 
 A data set is a folder `NAME/core/` with `core.json` and `images/` under `--data-root`. core.json holds
 `metadata.task_instruction` (a list that items point into) and `data`: items with `sample_id`, `task_instruction_id`,
-`response` and `task_instance` (`context` with `{image#1}` or `{table#1}` at the images' words, `images_path`, and for
+`response` and `task_instance` (`context` with `{image#1}` or `{table#1}` where images belong, `images_path`, and for
 choices `choice_list`). Items of one data set form a group, so that a category's score can be the mean over its sets.
 """
 
@@ -69,7 +69,7 @@ class DemonRow(Foreign):
 
 
 def load(source: Source) -> Loaded:
-    """The items of one `dataset`, or of every data set of a `category` that must all be there."""
+    """Load the items of one `dataset`, or of all data sets of a `category`, none of which may be missing."""
     check_args(source, ("category", "dataset"))
     root = data_root(source)
     samples: list[Sample] = []
@@ -82,7 +82,7 @@ def load(source: Source) -> Loaded:
 
 
 def _wanted(source: Source, root: Path) -> list[tuple[str, str]]:
-    """(category, data set) pairs; a category without some of its sets would be another number than the published."""
+    """(category, data set) pairs. A category needs all its sets, else its score is not the published one."""
     known = {name.lower(): (category, name) for category, names in CATEGORIES.items() for name in names}
     if dataset := source.args.get("dataset"):
         if "/" in dataset or "\\" in dataset or dataset.startswith("."):
@@ -105,7 +105,7 @@ def _wanted(source: Source, root: Path) -> list[tuple[str, str]]:
 
 
 def _folder(root: Path, name: str) -> Path:
-    """A data set's folder, whatever the letters' case of its name."""
+    """A data set's folder; upper and lower case in its name do not matter."""
     exact = root / name / "core"
     if exact.is_dir():
         return exact
@@ -152,7 +152,7 @@ def _parts(raw: object, file: Path) -> tuple[dict[str, str], list[object]]:
 def _sample(
     row: DemonRow, name: str, category: str, instructions: Mapping[str, str], pictures: ImageReader
 ) -> Sample | Problem | None:
-    """The sample, what is wrong with it, or None where `pictures` has noted that."""
+    """The sample, or its problem, or None where `pictures` has noted the problem."""
     item, instance = f"{name}/{row.sample_id}", row.task_instance
     instruction = instructions.get(row.task_instruction_id)
     if instruction is None:
@@ -179,7 +179,7 @@ def _sample(
 
 
 def _content(text: str, images: Sequence[Image]) -> Iterator[Part]:
-    """Each image at the first word that names it; images that no word names come first, in their order."""
+    """Text with each image at the first place that names it; images that are not named come first, in their order."""
     named = {int(found[1]) for found in _PLACE.finditer(text)}
     yield from (image for number, image in enumerate(images, 1) if number not in named)
     placed: set[int] = set()

@@ -1,4 +1,4 @@
-"""Loads a researcher's own samples: one JSON object a line. Knows nothing of what they are about.
+"""Loads a user's own samples: one JSON object per line.
 
 A line in full:
 
@@ -11,17 +11,17 @@ A line in full:
      "options": ["True", "False"], "target": "True",
      "group": "tea", "cluster": "tea", "tags": ["colour"]}
 
-Only `id` and one turn are needed. A single turn may stand without `turns`: {"id": ..., "text": ..., "images": [...]}.
-A whole dialogue in its published form may stand in place of turns, as `sparkles-eval chat` saves it: {"id": ...,
+Only `id` and one turn are needed. A single turn can be written without `turns`: {"id": ..., "text": ..., "images":
+[...]}. A dialogue in its published form, as `sparkles-eval chat` saves it, can replace `turns`: {"id": ...,
 "dialogue": [{"role": "user", "content": "... <Img><ImageHere></Img> ...", "images": [{"image_id": "a"}]}, {"role":
-"assistant", ...}]}. An image is then the file of that name with any suffix; what the assistant said are references.
-Every image has its place at an `<image>` in the text; a text without any has its images before it. Numbered marks and
-those of other tools (`<image 1>`, `<|image|>`, `[IMG]`) are read as well, see tasks.placeholders. `fields` are texts
-that the prompt template uses by name. `options` and `target` are for questions with a right answer; a turn may have its
-own, and is then scored by itself. A list as `target` holds every answer that counts as right. `reference` is a good
-answer in words. `group` names the samples that must all be right together, `cluster` those that are not
-independent of each other (the same image, the same writer); both default to the sample itself. `tags` break results
-down. A caption is what a judge that sees no images is told.
+"assistant", ...}]}. An image is then the file of that name with any suffix; the assistant's messages are references.
+Every image has its place at an `<image>` in the text; in a text without any, the images come first. Numbered
+placeholders and those of other tools (`<image 1>`, `<|image|>`, `[IMG]`) are read as well, see tasks.placeholders.
+`fields` are texts that the prompt template uses by name. `options` and `target` are for questions with a right answer;
+a turn may have its own, and is then scored by itself. A list as `target` holds every answer that counts as right.
+`reference` is a good answer in words. `group` names the samples that must all be right together, `cluster` those that
+are not independent of each other (the same image, the same writer); both default to the sample itself. Results can be
+broken down by `tags`. Captions are shown to judges that see no images.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Targets = Annotated[tuple[Name, ...], BeforeValidator(_one_or_several)]
 
 
 class JsonlImage(Strict):
-    """An image: its path in the image folder; the name and the words that a judge knows it by."""
+    """An image: its path in the image folder, its id, and the caption for judges that see no images."""
 
     path: str
     id: Name = ""
@@ -76,7 +76,7 @@ class JsonlTurn(Strict):
 
 
 class JsonlSample(Strict):
-    """One sample; see the module's words."""
+    """One sample; the module's docstring describes its keys."""
 
     id: Name = Field(min_length=1)
     turns: tuple[JsonlTurn, ...] = ()
@@ -100,20 +100,22 @@ class JsonlSample(Strict):
             raise ValueError("nothing to ask: give `text` and `images`, or `turns`, or a `dialogue`")
         if self.dialogue:
             check_roles(self.dialogue)
-        elif not self.turns:  # checks the short form as the long one
+        elif not self.turns:  # checks the short form like the long one
             JsonlTurn(text=self.text or "", images=self.images)
         return self
 
     def all_turns(self) -> tuple[JsonlTurn, ...]:
-        """Every turn in its long form; none where a dialogue stands in place of turns."""
+        """Every turn in its long form; empty where the sample is given as a dialogue."""
         if self.dialogue:
             return ()
         return self.turns or (JsonlTurn(text=self.text or "", images=self.images, reference=self.reference),)
 
 
 def load(source: Source) -> Loaded:
-    """Every line of a samples file. Arguments: `samples` (a file, by default samples.jsonl in the task's folder) and
-    `images` (the folder that image paths count from, in `--data-root` where that is named, else in the task's folder).
+    """Load every line of a samples file.
+
+    Arguments: `samples` (a file, by default samples.jsonl in the task's folder) and `images` (the folder to which
+    image paths are relative, in `--data-root` where that is given, else in the task's folder).
     """
     check_args(source, ("samples", "images"))
     named = source.args.get("samples", "samples.jsonl")

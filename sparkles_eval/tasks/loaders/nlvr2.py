@@ -1,9 +1,9 @@
-"""Loads NLVR2: a statement on two images, true or false. Knows nothing of prompts.
+"""Loads NLVR2: a statement on two images, true or false.
 
 `source=official`: the published 150 items, evaluation/NLVR2/{annotations,images} under `--data-root`.
 `source=full`: the whole set of Suhr et al. 2019, JSON lines and an image folder under `--data-root`; any split, the
-balanced or unbalanced part of it, and the linguistic categories that 800 sentences of dev are labelled with.
-An identifier reads `split-set-pair-sentence`: consistency groups leave out the pair, clusters are the set's.
+balanced or unbalanced part of it, and the linguistic categories with which 800 sentences of dev are labelled.
+An identifier reads `split-set-pair-sentence`: a consistency group is an identifier without the pair, a cluster a set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARGS = ("annotations", "categories", "images", "source", "split", "subset", "sub
 
 
 class Nlvr2Names(NamedTuple):
-    """What an identifier says: the consistency group, the independent unit, and the two file names."""
+    """What an identifier contains: the consistency group, the cluster, and the two file names."""
 
     group: str
     cluster: str
@@ -35,7 +35,7 @@ class Nlvr2Names(NamedTuple):
 
 
 def names(identifier: str) -> Nlvr2Names:
-    """Parts of `split-set-pair-sentence`. Raises ValueError for anything else."""
+    """Parse an identifier `split-set-pair-sentence`. Raises ValueError for anything else."""
     parts = identifier.rsplit("-", 3)
     if len(parts) != 4 or not all(parts):
         raise ValueError(f"{identifier!r} is not split-set-pair-sentence")
@@ -65,14 +65,17 @@ class Nlvr2Row(Foreign):
 
 
 class _Identified(Foreign):
-    """A row of a subset file, of which only the name matters."""
+    """A row of a subset file, of which only the identifier is used."""
 
     identifier: str
 
 
 def load(source: Source) -> Loaded:
-    """Every item of the chosen part. Arguments: `source` (official, full), `split` (dev), `subset` (balanced,
-    unbalanced), `subset_file`, `categories`, `annotations`, `images` (places)."""
+    """Load every item of the chosen part.
+
+    Arguments: `source` (official, full), `split` (dev), `subset` (balanced, unbalanced), `subset_file`, `categories`,
+    `annotations`, `images` (paths).
+    """
     check_args(source, ARGS)
     root, args = data_root(source), source.args
     split = args.get("split", "dev")
@@ -123,7 +126,7 @@ def _subset(source: Source, root: Path, split: str, rows: list[Nlvr2Row], proble
 
 
 def read_categories(path: Path) -> dict[str, tuple[str, ...]]:
-    """Linguistic categories by sentence: blocks of a sentence and its `- category` or `* category` lines."""
+    """Linguistic categories by sentence, from blocks of a sentence and its `- category` or `* category` lines."""
     found: dict[str, tuple[str, ...]] = {}
     for block in read_text(path).replace("\r\n", "\n").split("\n\n"):
         lines = [line.strip() for line in block.strip().split("\n") if line.strip()]
@@ -139,7 +142,7 @@ def read_categories(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _image_names(row: Nlvr2Row, split: str, folder: ImageFolder) -> tuple[str, str]:
-    """Where the two files lie: beside each other, by split, or (train) by directory. The plain names if nowhere."""
+    """The paths of the two files: side by side, by split, or (train) by directory; the plain names if not found."""
     plain = names(row.identifier)
     homes = ["", f"{split}/"]
     if row.directory is not None:

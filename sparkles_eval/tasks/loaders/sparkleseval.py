@@ -1,4 +1,4 @@
-"""Loads SparklesEval: two-turn dialogues on several images, in the published folder layout. Knows nothing of judging.
+"""Loads SparklesEval: two-turn dialogues on several images, in the published folder layout.
 
 Layout under `--data-root`: evaluation/SparklesEval/annotations/sparkles_evaluation_sparkleseval_annotations.json (one
 JSON list) and evaluation/SparklesEval/images/<image_id>.jpg (Huang et al. 2023, arXiv 2308.16463).
@@ -59,7 +59,7 @@ class SparklesDialogue(Foreign):
 
 
 def load(source: Source) -> Loaded:
-    """Every dialogue; the assistant's messages become the references. Arguments: `annotations`, `images` (places)."""
+    """Load every dialogue; the assistant's messages become references. Arguments: `annotations`, `images` (paths)."""
     check_args(source, ("annotations", "images", "source"))
     root = data_root(source)
     home = root / "evaluation" / "SparklesEval"
@@ -80,7 +80,7 @@ def _sample(row: SparklesDialogue, pictures: ImageReader) -> Sample | None:
 
 
 def check_roles(dialogue: Sequence[SparklesMessage]) -> None:
-    """Raises ValueError, for pydantic, where messages are not a user's and an assistant's in turn, a user's first."""
+    """Check that user and assistant messages alternate, a user's first. Raises ValueError, as pydantic expects."""
     roles = [message.role for message in dialogue]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2):
         raise ValueError(f"roles must be user, assistant, user, assistant, ...; they are {', '.join(roles) or 'none'}")
@@ -89,7 +89,9 @@ def check_roles(dialogue: Sequence[SparklesMessage]) -> None:
 
 
 def turns_of(item: str, dialogue: Sequence[SparklesMessage], pictures: ImageReader) -> tuple[Turn, ...] | None:
-    """The user's messages as turns with the assistant's as references; None, noted, where a picture is unusable."""
+    """The user's messages as turns, with the assistant's as references; None, with the problem noted, if an image
+    cannot be used.
+    """
     turns: list[Turn] = []
     sound = True
     for index in range(0, len(dialogue), 2):
@@ -105,7 +107,7 @@ def turns_of(item: str, dialogue: Sequence[SparklesMessage], pictures: ImageRead
 
 
 def place(words: Sequence[str], images: Sequence[Image]) -> tuple[Part, ...]:
-    """Words and images in turn: words[0], images[0], words[1], ...; empty words are left out."""
+    """Alternate words and images: words[0], images[0], words[1], ...; empty words are left out."""
     parts: list[Part] = []
     for index, text in enumerate(words):
         if text:

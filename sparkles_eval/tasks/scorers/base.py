@@ -1,4 +1,4 @@
-"""What a scorer is: one decorated function that compares an answer with the answers that count as right.
+"""Defines scorers: decorated functions that compare an answer with the answers that count as right.
 
     @scorer("same_letter")
     def same_letter(answer: str, question: Question, *, ignore_case: bool = True) -> Outcome:
@@ -6,8 +6,8 @@
         ...
         return Outcome(1.0, answer="P")
 
-A scorer is the same thing built in, in a `--plugin` file and in an installed package. Its keyword arguments are the
-options that a task.yaml may set, checked like every other key; its docstring's first sentence describes it in tables.
+Scorers are written the same way here, in a `--plugin` file and in an installed package. The keyword arguments are the
+options that a task.yaml may set, checked like every other key; tables show the first sentence of the docstring.
 """
 
 from __future__ import annotations
@@ -29,45 +29,45 @@ from sparkles_eval.tasks.validation import validation_messages
 CRITERION = "accuracy"
 """The criterion under which every scorer's value is stored."""
 KIND = "scorers"
-"""What a scorer is called among the things that a plugin file offers."""
+"""The kind under which plugin files and packages offer scorers."""
 MOST_SHOWN = 200
-"""Characters that are kept of what a scorer read, and of why it read nothing."""
+"""Characters that are kept of the text that a scorer read, and of the reason why it read none."""
 
 Need: TypeAlias = Literal["target", "options"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question that is scored: what counts as right, and the sample that it is part of."""
+    """A question to be scored: the answers that count as right, its options and its sample."""
 
     targets: tuple[str, ...]
     """Every answer that counts as right; the first is the one that tables show."""
     options: tuple[str, ...]
-    """What the question offers to choose from; empty for a free answer."""
+    """The options to choose from; empty for a free answer."""
     sample: Sample
     turn: int
     """From 1."""
 
     @classmethod
     def of(cls, sample: Sample, turn: int) -> Question:
-        """The question that a sample asks in a turn."""
+        """The question of a sample's turn."""
         return cls(sample.targets_at(turn), sample.options_at(turn), sample, turn)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a scorer says of one answer: a value from 0 (wrong) to 1 (right)."""
+    """A scorer's result for one answer: a value from 0 (wrong) to 1 (right)."""
 
     value: float
     answer: str | None = None
-    """What was read out of the reply and compared: sample pages and exports show it."""
+    """The text that was read from the reply and compared; sample pages and exports show it."""
     reason: str | None = None
     invalid: bool = False
-    """True where nothing could be read (`invalid`): it counts as wrong, and tables count it apart."""
+    """True where nothing could be read (`invalid`): the answer counts as wrong, and tables count it separately."""
 
 
 def invalid(reason: str) -> Outcome:
-    """The outcome of an answer out of which nothing can be read, and why."""
+    """The outcome of an answer that cannot be read, with the reason."""
     return Outcome(0.0, None, reason, invalid=True)
 
 
@@ -78,7 +78,7 @@ Check: TypeAlias = Callable[[Question, Mapping[str, Any]], str | None]
 
 
 class NoOptions(Strict):
-    """The options of a scorer without any, and the base of all others: unknown ones are mistakes, numbers finite."""
+    """Base class of scorer options, itself for scorers without any: unknown keys and infinities are errors."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -89,7 +89,7 @@ class Scorer:
 
     name: str
     version: int
-    """Counted up by its author whenever any answer would be scored differently."""
+    """Increased by the author whenever any answer would be scored differently."""
     description: str
     function: Function
     model: type[BaseModel]
@@ -99,18 +99,18 @@ class Scorer:
     """The heading of its column in tables."""
     check_question: Check | None = None
     raw: bool = False
-    """True: given the reply as it came, reasoning and all, and also one that was refused or cut off."""
+    """True: the function gets the unchanged reply with its reasoning, and also refused or cut-off replies."""
     read_cut: Function | None = None
-    """What reads a reply that was cut off; None: `function` where `raw`, else such a reply is invalid."""
+    """Reads a reply that was cut off. None: `function` does where `raw`; otherwise such a reply is invalid."""
     identity: str = ""
-    """What a run's identity says of it; "": the name for version 1, else the id.
+    """Its name in a run's identity; "": the scorer's name for version 1, else its id.
 
-    A reader of options has its bare name here: a new version of it reads stored replies again, nothing is asked anew.
+    A reader of options has its bare name here, so that a new version rescores stored replies without new requests.
     """
     kind: str = field(default=KIND, init=False)
 
     def __call__(self, answer: str, question: Question, **options: object) -> Outcome:
-        """The author's function as it stands."""
+        """Call the author's function."""
         return self.function(answer, question, **options)
 
     @property
@@ -120,7 +120,7 @@ class Scorer:
         return ", ".join(f"{name}={json.dumps(value)}" for name, value in defaults.items())
 
     def bind(self, options: Mapping[str, object]) -> BoundScorer:
-        """The scorer with the options that a task chose. Raises errors.ContentError naming those that there are."""
+        """The scorer with a task's options. Raises errors.ContentError, with the known options, for a wrong one."""
         try:
             chosen = self.model.model_validate(dict(options))
         except ValidationError as error:
@@ -130,34 +130,34 @@ class Scorer:
 
 
 def _unusual(chosen: BaseModel) -> dict[str, object]:
-    """The options that are not at their defaults, as JSON has them, in the order of their names."""
+    """The options that differ from their defaults, as JSON values in the order of their names."""
     defaults = type(chosen)().model_dump(mode="json")
     return {name: value for name, value in sorted(chosen.model_dump(mode="json").items()) if value != defaults[name]}
 
 
 @dataclass(frozen=True, slots=True)
 class BoundScorer:
-    """A scorer with its options: what a task is scored by, and part of every run's identity."""
+    """A scorer with its options, as a task uses it; part of every run's identity."""
 
     scorer: Scorer
     options: Mapping[str, Any]
     """Every option."""
     chosen: Mapping[str, object] = field(default_factory=dict)
-    """The options that differ from the defaults, as JSON has them."""
+    """The options that differ from the defaults, as JSON values."""
 
     @property
     def name(self) -> str:
-        """As tables name it, such as `numeric` or `numeric(tolerance=0.05)`."""
+        """Its name in tables, such as `numeric` or `numeric(tolerance=0.05)`."""
         return f"{self.scorer.name}{self._chosen()}"
 
     @property
     def id(self) -> str:
-        """Name, version and options, such as `numeric@1(tolerance=0.05)`: under it scores are stored."""
+        """Name, version and options, such as `numeric@1(tolerance=0.05)`, under which scores are stored."""
         return f"{self.scorer.name}@{self.scorer.version}{self._chosen()}"
 
     @property
     def rule(self) -> str:
-        """What a run's identity says: the name for version 1, else the id."""
+        """Its name in a run's identity: the scorer's name for version 1, else the id."""
         if self.scorer.identity:
             return self.scorer.identity
         return self.name if self.scorer.version == 1 else self.id
@@ -167,12 +167,12 @@ class BoundScorer:
         return f"({', '.join(pairs)})" if self.chosen else ""
 
     def check(self, question: Question) -> str | None:
-        """What makes the question one that cannot be scored, or None."""
+        """Why the question cannot be scored, or None."""
         check = self.scorer.check_question
         return check(question, self.options) if check else None
 
     def score(self, response: Response, sample: Sample, turn: int) -> Score:
-        """The score of a response to a turn. Where the scorer itself fails, the score has no value but the reason."""
+        """The score of a response to a turn. Where the scorer raises, the score has a reason and no value."""
         try:
             outcome = self._outcome(response, Question.of(sample, turn))
             value = float(outcome.value)
@@ -224,8 +224,8 @@ def scorer(
 ) -> Callable[[Function], Scorer]:
     """Make a function `(answer, question, *, option=default, ...) -> Outcome` the scorer of that name.
 
-    Count `version` up whenever any answer would be scored differently. Raises errors.ContentError where the function
-    cannot be one: a name that is none, options without a default, no docstring.
+    Increase `version` whenever any answer would be scored differently. Raises errors.ContentError for a bad name or
+    version, an option without a default, or a missing docstring.
     """
 
     def made(function: Function) -> Scorer:

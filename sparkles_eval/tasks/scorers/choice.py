@@ -1,4 +1,4 @@
-"""The scorer `choice`: the option that an answer chooses, read by one of the answer rules in `tasks.scorers.rules`."""
+"""The scorer `choice`: reads the option that an answer chooses by one of the answer rules in `tasks.scorers.rules`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "choice"
 
 
 def _choosable(question: Question, options: Mapping[str, Any]) -> str | None:
-    """At least two options that read differently, the targets among them."""
+    """Why a question cannot be scored by `choice`: it needs two or more distinct options, the targets among them."""
     given, reader = question.options, options.get("reader", "")
     if not given:
         without = f"no options, which the answer rule {reader!r} needs"
@@ -34,7 +34,7 @@ def _choosable(question: Question, options: Mapping[str, Any]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def confused(options: tuple[str, ...]) -> str:
-    """Why the reader `strict` cannot read these options, said alone, as themselves; "" where it can."""
+    """Why the reader `strict` would misread a reply that is one of these options alone; "" where it would not."""
     wrong = unreadable(options)
     if not wrong:
         return ""
@@ -65,10 +65,10 @@ def _read(answer: str, question: Question, reader: str, *, cut: bool = False) ->
 
 @lru_cache(maxsize=32)  # one object a reader: equal protocols compare equal
 def reader_scorer(name: str) -> Scorer:
-    """`choice` with one reader as it is stored: under the reader's own name, version and words, without options.
+    """The scorer `choice` as it is stored: under the name and version of its reader, without options.
 
-    `name` is a reader's (its current version) or names a version that is kept, such as "strict@1". Raises
-    errors.ContentError where there is none.
+    `name` is that of a reader (its current version) or of an older version, such as "strict@1". Raises
+    errors.ContentError for an unknown one.
     """
     reader = rule(name)
     return Scorer(

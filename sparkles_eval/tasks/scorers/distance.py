@@ -1,4 +1,4 @@
-"""Edit distance between two texts, by the bit-parallel method of Myers (1999) as Hyyro (2003) states it."""
+"""Computes the edit distance of two texts, by the bit-parallel method of Myers (1999) as Hyyro (2003) states it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 def levenshtein(one: str, two: str) -> int:
     """The least number of characters to insert, delete or replace that makes one text the other.
 
-    Linear in the longer text, with integers of as many bits as the shorter one has characters.
+    Takes one step per character of the longer text, with integers of one bit per character of the shorter one.
     """
     if len(one) > len(two):
         one, two = two, one

@@ -1,4 +1,4 @@
-"""Scorers that compare words: exact_match, contains, f1 and anls. Several accepted answers: the best one counts."""
+"""Scorers that compare words: exact_match, contains, f1 and anls. Of several accepted answers the best one counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sparkles_eval.tasks.scorers.text import LONGEST, final_answer, normalise, w
 
 
 def _words_left(question: Question, _: Mapping[str, Any]) -> str | None:
-    """A target must hold something that can be compared."""
+    """Why a target cannot be compared: it holds no words."""
     empty = next((target for target in question.targets if not normalise(target)), None)
     return None if empty is None else f"the target {empty!r} holds no word that could be compared"
 
@@ -65,7 +65,7 @@ def _spaced(text: str, ignore_case: bool) -> str:
 
 
 def _before(first: str) -> str:
-    """What may not stand before a target: a letter or digit, in scripts with spaces; before a number its other part."""
+    """A pattern of what must not precede a target: a letter or digit (in scripts with spaces), or part of a number."""
     if not first.isalnum() or unicodedata.category(first) == "Lo":
         return ""
     return r"(?<!\w)(?<!\d[.,])(?<!-)" if first.isdigit() else r"(?<!\w)"

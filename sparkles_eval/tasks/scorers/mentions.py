@@ -14,12 +14,12 @@ def _set(text: str) -> frozenset[str]:
 
 
 NOT = _set("not never")
-"""Turn an answer round. "n't" and "cannot" are taken apart into "not" first."""
+"""Words that negate an answer. "n't" and "cannot" are split first, so that "not" is a word of its own."""
 BE = _set("is are was were be being been seems seem appears appear remains equals means would should must will")
 AUXILIARY = _set("can could do does did")
-"""Passed like glue, but only before "not"."""
+"""Passed over like `GLUE`, but only before "not"."""
 JOINS = BE | _set(": = > { →")
-"""What may stand between "the answer" and the option."""
+"""Words and marks that may join "the answer" and the option."""
 GLUE = (
     JOINS
     | NOT
@@ -31,7 +31,7 @@ GLUE = (
         "consequently accordingly conclusion summary well okay ok wait hmm text textbf mathrm ( -"
     )
 )
-"""Words that a reader may pass on the way back from an option to the word that makes it an answer."""
+"""Words that may occur between an option and the earlier word that makes it an answer."""
 HEDGE = _set(
     "neither partially partly somewhat half mostly maybe perhaps possibly might may could necessarily either sometimes"
 )
@@ -56,15 +56,15 @@ FORWARD = _set(
     "overall therefore considered one what that"
 )
 INSTEAD = _set("than over unlike nor neither except without")
-"""Standing directly before an option, these name it as the one that is not meant."""
+"""Directly before an option, these mark it as the one that is not meant."""
 CONDITION = _set("if whether unless suppose supposing assuming when had")
 OPINION = _set("think believe agree consider say")
 CUT = _set("because since as whereas while although though which where unlike given due considering compared : ( ; - ,")
-"""Where the part of a sentence ends that states the answer."""
+"""Words and marks that end the part of a sentence that states the answer."""
 CLAUSE = CUT | _set("but however so then therefore")
 CONJUNCTION = _set("or and / nor vs versus")
 FUNCTION = _set("a an i no none one all both some the it is as in or and so not to do more less same")
-"""Ordinary words: as options they count only where the phrase ends behind them ("is no." but not "is no dog")."""
+"""Ordinary words; as options they count only at the end of a phrase ("is no." but not "is no dog")."""
 
 UNDECIDED = re.compile(
     r"\b(?:(?:can(?: ?not|'t)|could(?: not|n't)|(?:unable|impossible|hard|difficult|not possible) to)"
@@ -74,7 +74,7 @@ UNDECIDED = re.compile(
     r"|(?:can(?: ?not|'t)|could(?: not|n't)) be (?:determined|decided|answered))",
     re.IGNORECASE,
 )
-"""The model says that it does not know; what it said before no longer stands."""
+"""The model says that it does not know, which withdraws what it said before."""
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 ORDINALS = (
     "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
@@ -142,7 +142,7 @@ class OptionMention:
     start: int
     end: int
     phrase: bool
-    """True for a form of several words, which no ordinary sentence holds by chance."""
+    """True for a form of several words, which an ordinary sentence does not contain by chance."""
     denied: bool = False
     """True when the form itself denies the option ("untrue")."""
 

@@ -14,12 +14,12 @@ from sparkles_eval.tasks.scorers.quantities import Quantity, quantities
 from sparkles_eval.tasks.scorers.text import final_answer
 
 _MOST_READ = 10_000
-"""Characters of an answer, from its end, among which its number is looked for."""
+"""Characters at the end of an answer in which its number is searched."""
 _LABEL = re.compile(
     r"(?:image|picture|photo|figure|fig\.?|panel|chart|table|page|question|step|option|item|row|column|line|#)\s*#?$",
     re.IGNORECASE,
 )
-"""What a number behind these words counts is a place, not an amount."""
+"""After these words a number is a position, not an amount."""
 _WHEN = re.compile(r"\b(?:in|since|during|by|until|from|of|year|for)\s+$", re.IGNORECASE)
 _DENIED = re.compile(
     r"\b(?:not|cannot|never|neither|nor|unable|unclear|unknown|impossible)\b|n['\u2019]t\b", re.IGNORECASE
@@ -36,7 +36,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def _numbers(question: Question, _: Mapping[str, Any]) -> str | None:
-    """Every target must be one number."""
+    """Why a target cannot be compared: it is not one number."""
     wrong = next((target for target in question.targets if len(quantities(target)) != 1), None)
     return None if wrong is None else f"the target {wrong!r} is not one number, which the scorer numeric needs"
 
@@ -69,10 +69,10 @@ def numeric(
 
 
 def read_number(answer: str) -> Quantity | str:
-    """The one number that an answer states, or in words why there is none: several are not guessed among."""
+    """The one number that an answer states, or in words why there is none. Of several numbers none is guessed."""
     text = final_answer(answer)
     if len(text) > _MOST_READ:
-        text = text[-_MOST_READ:].partition(" ")[2]  # from a space on, so that no number is read from its middle
+        text = text[-_MOST_READ:].partition(" ")[2]  # starts at a space, so that no number is cut in two
     said = _stated(text)
     if isinstance(said, Quantity):
         return said
@@ -111,7 +111,7 @@ def _different(found: list[Quantity]) -> set[tuple[Fraction, str]]:
 
 
 def _within(read: Quantity, target: Quantity, relative: Fraction, absolute: Fraction) -> bool:
-    """Whether the number is the target's, in any reading that leaves nothing out but a unit or a magnitude."""
+    """True where the number equals the target within the tolerance; a unit or magnitude may be missing."""
     if read.unit and target.unit and read.unit != target.unit:
         return False
     readings = [(read.whole, target.whole)]

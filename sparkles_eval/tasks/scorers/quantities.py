@@ -1,7 +1,7 @@
-"""Numbers in words as people and models write them: signs, separators, fractions, percent, magnitudes, units.
+"""Finds numbers in a text as people and models write them: signs, separators, fractions, percent, magnitudes, units.
 
-Read exactly, as fractions. A separator is read as English writes it ("1,000" is a thousand, "1.000" is one) wherever
-that is possible, and as others do where it is not ("3,14", "1.234,56", "1 000"). What could be two things is no number.
+Values are exact fractions. A separator has its English meaning ("1,000" is a thousand, "1.000" is one) where that is
+possible, else that of other languages ("3,14", "1.234,56", "1 000"). An ambiguous number is not read.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MOST_DIGITS = 30
-"""Digits of a number, and its highest power of ten; what is longer is no number that a question asks for."""
+"""Limits on the digits of a number and on its power of ten; no question asks for a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number in a text: `value` as written before a magnitude word, `scale` what that word multiplies by."""
+    """A number in a text: `value` before a magnitude word such as "million", `scale` the factor of that word."""
 
     value: Fraction
     scale: int = 1
-    """1,000,000 for "1.4 million"; 1 where no magnitude is named."""
+    """1,000,000 for "1.4 million"; 1 without a magnitude word."""
     unit: str = ""
     """The unit in one spelling ("year" for "yrs"), "%" for percent, "" where none is known."""
     year: bool = False
     """True for four plain digits from 1500 to 2100 without a unit: it may name a year."""
     written: str = ""
     before: str = ""
-    """The characters before it, as far as they can say what it counts."""
+    """The text before it that may say what it counts."""
 
     @property
     def whole(self) -> Fraction:
@@ -86,7 +86,7 @@ _UNIT_WORD = re.compile(r"\s+([A-Za-z]+)")
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Every number of a text in order; numbers in words ("three", up to twenty) where no digit stands for one."""
+    """Every number of a text in order; number words ("three", up to twenty) are read where there are no digits."""
     text = _SUPERSCRIPT.sub(lambda found: "^" + found[0].translate(_PLAIN_DIGITS), text)
     text = re.sub(r"(\d?)([½⅓⅔¼¾⅕⅛])", _as_fraction, text.replace("\u2212", "-").replace("\u2044", "/"))
     text = re.sub(r"(?<![\w)])\u2013(?=[\d.$€£¥])", "-", text)
@@ -96,7 +96,7 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _as_fraction(found: re.Match[str]) -> str:
-    """ "2½" as "5/2"; a number of several digits before it is left for nobody to misread."""
+    """Write "2½" as "5/2"; after a number of several digits the fraction is left as it is."""
     whole, part = found[1], _HALVES[found[2]]
     if not whole:
         return part
@@ -131,7 +131,7 @@ def _before(match: re.Match[str]) -> str:
 
 
 def _amount(match: re.Match[str]) -> Fraction | None:
-    """Digits, power of ten (or of the number itself, "10^6") and denominator as one number; None for what is none."""
+    """The number of digits, power of ten (or of the number itself, "10^6") and denominator; None if it is no number."""
     value, power = _value(match["digits"]), int(match["power"] or 0)
     over = int(match["over"].strip(" /")[:MOST_DIGITS]) if match["over"] else 1
     if value is None or abs(power) > MOST_DIGITS or not over:
@@ -148,7 +148,7 @@ def _amount(match: re.Match[str]) -> Fraction | None:
 
 
 def _value(digits: str) -> Fraction | None:
-    """The number that digits with separators stand for, or None where they are too many or stand for none."""
+    """The number written by digits with separators, or None where they are too many or ambiguous."""
     bare = re.sub(rf"[ {_SPACES}'\u2019]", "", digits)
     if sum(character.isdigit() for character in bare) > MOST_DIGITS:
         return None

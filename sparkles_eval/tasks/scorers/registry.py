@@ -1,4 +1,4 @@
-"""Finds scorers by name: built in, of `--plugin` files, of installed packages; and by the id that a store has."""
+"""Finds scorers by name (built in, from `--plugin` files, from installed packages) and by the id of a stored score."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ _LONGEST_ID = 1000
 
 
 def list_scorers(plugins: Sequence[Path] = ()) -> list[Scorer]:
-    """Every scorer that a task.yaml may name here: the built-in ones, then those of plugins and packages by name.
+    """Every scorer that a task.yaml may name: the built-in ones, then those of plugins and packages by name.
 
-    Raises errors.ContentError where one outside has a built-in one's name, or cannot be imported.
+    Raises errors.ContentError for a plugin's or package's scorer with the name of a built-in one, or that fails to
+    import.
     """
     return [*BUILT_IN.values(), *(scorer for _, scorer in sorted(_outside(plugins).items()))]
 
 
 def find_scorer(name: str, plugins: Sequence[Path] = ()) -> Scorer:
-    """The scorer of that name. Raises errors.ContentError with the names that there are."""
+    """The scorer of that name. Raises errors.ContentError, with the known names, for an unknown one."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     if name in RULES:
@@ -59,8 +60,8 @@ def find_scorer(name: str, plugins: Sequence[Path] = ()) -> Scorer:
 def make_scorer(name: str, options: Mapping[str, object], plugins: Sequence[Path] = ()) -> BoundScorer:
     """The scorer of that name with a task's options.
 
-    `choice` is given as its reader, under whose name (`strict`, `paper`) its scores have always been stored. Raises
-    errors.ContentError for an unknown name or option.
+    `choice` is returned as its reader, because its scores are stored under the reader's name (`strict`, `paper`).
+    Raises errors.ContentError for an unknown name or option.
     """
     made = find_scorer(name, plugins).bind(options)
     if made.scorer is choice.choice:
@@ -99,7 +100,7 @@ def _options(text: str) -> dict[str, object]:
 
 
 def _outside(plugins: Sequence[Path]) -> dict[str, Scorer]:
-    """The scorers of plugin files, then of installed packages, by name; a plugin's goes first."""
+    """The scorers of plugin files and installed packages by name; a plugin's takes precedence."""
     found: dict[str, Scorer] = {}
     for point in entry_points(group=GROUP):
         found[point.name] = _of_package(point)

@@ -1,4 +1,4 @@
-"""Answer rules by name: each reads the option that a response chooses."""
+"""Answer rules, which read the option that a response chooses, by name."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class AnswerRule:
     read: Reader
     """(response, options) -> (index of the option or None, reason when None)."""
     read_cut: Reader | None = None
-    """The same for a reply that was cut off; None where the rule takes no notice of how a reply ended.
+    """The same for a reply that was cut off; None where the rule ignores how a reply ended.
 
-    A rule that has it also takes reasoning out of the text, and reads no refusal.
+    A rule that has it also removes reasoning from the text, and does not read refusals.
     """
 
     @property
     def id(self) -> str:
-        """As stores name it, such as "strict@1"."""
+        """Its name in stores, such as "strict@1"."""
         return f"{self.name}@{self.version}"
 
 
 _FOLLOWERS = (",", ".", ":", " because")
-"""What stands directly behind "the answer is X" when the published rule trusts it beside a mention of the other."""
+"""What must follow "the answer is X" for the published rule to accept it where both options are mentioned."""
 
 
 def read_paper(response: str, options: Sequence[str]) -> tuple[int | None, str]:
@@ -108,14 +108,14 @@ KEPT: Mapping[str, AnswerRule] = MappingProxyType(
         )
     }
 )
-"""Every version of every rule, by the name that stores use: what was read once can be read so again."""
+"""Every version of every rule by its stored name, so that old scores can be recomputed."""
 
 RULES: Mapping[str, AnswerRule] = MappingProxyType({rule.name: rule for rule in KEPT.values()})
-"""The current version of every answer rule, by the name that task.yaml uses."""
+"""The current version of every answer rule by the name that task.yaml uses."""
 
 
 def rule(name: str) -> AnswerRule:
-    """The rule of that name, in its current version or the one named ("strict@1").
+    """The rule of that name, in its current version or in the one named ("strict@1").
 
     Raises errors.ContentError with the names that exist.
     """
@@ -128,15 +128,14 @@ def rule(name: str) -> AnswerRule:
 
 
 def minds_ending(name: str) -> bool:
-    """True where a rule tells a reply that is whole from one that was cut off or refused."""
+    """True where a rule treats a complete reply differently from one that was cut off or refused."""
     return rule(name).read_cut is not None
 
 
 def extract(name: str, response: str, options: Sequence[str], *, cut: bool = False) -> Extraction:
-    """What `response` chooses among `options` by the rule `name`. Linear in the response; never guesses.
+    """The option of `options` that `response` chooses by the rule `name`. Linear in the response; never guesses.
 
-    `cut` says that the reply did not end by itself. Raises errors.ContentError for an unknown rule; any response gives
-    an Extraction.
+    `cut`: the reply was cut off. Raises errors.ContentError for an unknown rule, but never for a response.
     """
     known = rule(name)
     read = known.read

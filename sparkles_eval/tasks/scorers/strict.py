@@ -1,4 +1,4 @@
-"""The strict answer rule: reads the last sentence of a response that states an option."""
+"""The first version of the answer rule `strict`: reads the last sentence of a response that states an option."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sparkles_eval.tasks.scorers import mentions as lexicon
 from sparkles_eval.tasks.scorers.mentions import AnswerToken, OptionForms, OptionMention, option_forms, option_mentions
 
 _READ = 100_000
-"""Characters of a response that are read, from its end, where answers stand; more than any model writes."""
+"""Characters that are read from the end of a response; more than any model writes."""
 _REACH = 12
-"""Words looked at on either side of a mention: with it, a sentence of a megabyte is read in linear time."""
+"""Words that are read on either side of a mention, so that a sentence of a megabyte takes linear time."""
 _SHORT = 200
 """Characters of a reply that may simply name its one option ("Looks like IMAGE#1 to me")."""
 _STOP = re.compile(r"[.!?;][\"')\]]*\s+")
@@ -23,14 +23,14 @@ _QUOTE = re.compile(r"\"[^\"\n]{1,400}\"")
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What one sentence says: an option, or None with the reason why it says none although it speaks of one."""
+    """What one sentence states: an option, or None with the reason why, although it mentions one."""
 
     option: int | None
     reason: str = ""
     label: bool = False
-    """True for an option at the start of a line with more behind it: an answer, or one line of a list of options."""
+    """True for an option at the start of a line with more text: an answer, or one line of a list of options."""
     weak: bool = False
-    """True for what a conclusion only names: a plain statement elsewhere goes before it."""
+    """True for an option that a conclusion only names: a plain statement elsewhere takes precedence."""
 
 
 class Force(Enum):
@@ -38,14 +38,14 @@ class Force(Enum):
 
     NONE = 0
     WEAK = 1
-    """Named in a conclusion, in whatever role: counts when nothing speaks against it."""
+    """Named in a conclusion in any role; counts when nothing contradicts it."""
     STRONG = 2
     HEDGED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one mention says: how plainly, and for which option (None where denying one of many leaves several)."""
+    """What one mention states: how plainly, and which option (None where denying one of many leaves several)."""
 
     mention: OptionMention
     force: Force
@@ -111,7 +111,7 @@ def _unquoted(line: str) -> str:
 def _sentence(
     text: str, words: list[AnswerToken], found: list[OptionMention], options: int, more: bool
 ) -> list[Stated]:
-    """What a sentence states: nothing (empty), or one entry. `more`: its line goes on behind it."""
+    """What a sentence states: nothing (an empty list) or one entry. `more`: its line continues after it."""
     listed = _listed(words, found)
     votes = [_vote(words, mention, options, more) for mention in found]
     strong = [vote for vote in votes if vote.force is Force.STRONG and vote.mention not in listed]
@@ -170,10 +170,10 @@ def _listed(words: list[AnswerToken], found: list[OptionMention]) -> set[OptionM
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """What lies before a mention: joined to it by "is" or ":", denials and hedges passed, and where the walk ended."""
+    """The words before a mention: whether "is" or ":" joins them, denials and hedges, and where the search ended."""
 
     stop: int
-    """Index of the word that ended the walk; -1 at the start of the sentence."""
+    """Index of the word that ended the search; -1 at the start of the sentence."""
     word: str
     joined: bool
     denials: int
@@ -201,7 +201,7 @@ def _back(words: list[AnswerToken], mention: OptionMention) -> _Back:
 
 
 def _ahead(words: list[AnswerToken], mention: OptionMention) -> tuple[bool, int, bool]:
-    """(called the right or the wrong one, denials, hedged) of what follows: "... is not the better match"."""
+    """(is called right or wrong, denials, hedged) of the words after a mention: "... is not the better match"."""
     denials = 0
     hedged = verb = False
     for token in words[mention.end : mention.end + _REACH]:
@@ -223,7 +223,7 @@ def _ahead(words: list[AnswerToken], mention: OptionMention) -> tuple[bool, int,
 
 
 def _vote(words: list[AnswerToken], mention: OptionMention, options: int, more: bool) -> Vote:
-    """How plainly one mention states an answer, and which."""
+    """How plainly one mention states an answer, and which answer."""
     back = _back(words, mention)
     called, denials, maybe = _ahead(words, mention)
     ends = mention.end >= len(words) or words[mention.end].word in lexicon.CUT | {")", "}", "/", "and", "but", "so"}
@@ -270,12 +270,12 @@ def _anchor(words: list[AnswerToken], mention: OptionMention, back: _Back, ends:
 
 
 def _said_that(words: list[AnswerToken], mention: OptionMention) -> bool:
-    """ "It is true that ..." speaks of something else than the answer."""
+    """True for "it is true that ...", which is not about the answer."""
     return mention.end < len(words) and words[mention.end].word == "that" and not mention.phrase
 
 
 def _doubted(around: list[AnswerToken]) -> int:
-    """1 where "I do not think" or "it is not the case" stands before, else 0."""
+    """1 where "I do not think" or "it is not the case" comes before, else 0."""
     pairs = pairwise(around)
     opinion = any(one.word in lexicon.NOT and two.word in lexicon.OPINION for one, two in pairs)
     return int(opinion or any(token.word == "case" for token in around))

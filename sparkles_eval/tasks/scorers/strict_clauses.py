@@ -1,8 +1,7 @@
-"""Cuts a sentence into clauses and says of each whether it can state an answer.
+"""Splits a sentence into clauses and decides for each whether it can state an answer.
 
-Conditions, concessions, explanations and what others say cannot.
-
-In a clause every option stands as one sign (see `strict_grammar`).
+Conditions, concessions, explanations and the opinions of others cannot. In a clause, every option is replaced by one
+sign (see `strict_grammar`).
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ _ASIDE = word_set(
     "because since as while whereas although though albeit given where which who whose whom despite considering "
     "due weil obwohl da denn porque aunque puisque bien perché sebbene embora except even"
 )
-"""Words that begin a clause which explains or concedes."""
+"""Words that begin an explaining or conceding clause."""
 _CONDITION = word_set(
     "if unless provided assuming suppose supposing otherwise were had lest whether when only wenn falls si se если"
 )
-"""Words that begin a condition: it takes back what stands directly before it, and governs what follows it."""
+"""Words that begin a condition, which withdraws what comes directly before it and applies to what follows it."""
 _CONDITION_SIGNS = frozenset("\u5982\u82e5\u5047\u308b\u3082\ub9cc")
 _BREAKS = word_set("but however yet aber mais pero ma mas но")
-"""Words that end a condition's reach."""
+"""Words that end the scope of a condition."""
 _TENTATIVE = re.compile(
     r"\b(?:glance|sight|initially|hypothetically|theoretically|superficially|normally|otherwise|originally|previously|"
     r"someone|somebody|some|others|people|critics|says?|said|claim(?:s|ed)?|argue[sd]?|suggest(?:s|ed)?|thinks|thought|"
     r"believed|assumed|asked|might|may|could|would|tempting|tempted|expect|expected|if|unless|were|had|imagine|suppose|"
     r"pretend|mistaken(?:ly)?|at first|first i)\b"
 )
-"""Words of an opening that make what follows it somebody else's or an earlier opinion."""
+"""Words of an opening that mark what follows as another person's or an earlier opinion."""
 _DENYING = word_set("wrong incorrect not no unlikely impossible eliminated rejected out false")
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A part of a sentence. `free` is False where it cannot state an answer whatever it says."""
+    """A part of a sentence. `free` is False where it cannot state an answer, whatever its words."""
 
     text: str
     lead: str = ""
@@ -50,7 +49,7 @@ class Clause:
 
 
 def signed(words: Sequence[Token], forms: Forms) -> list[str]:
-    """The words of a sentence, every option in them as its sign."""
+    """The words of a sentence, with every option replaced by its sign."""
     found: list[str] = []
     i = 0
     while i < len(words):
@@ -101,7 +100,7 @@ def _conditional(lead: str, words: Sequence[str]) -> bool:
 
 
 def _cut(items: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """(lead, words) of every clause. Commas between options of a list do not cut."""
+    """(lead, words) of every clause. Commas between options of a list do not split."""
     found: list[tuple[str, list[str]]] = [("", [])]
     for i, word in enumerate(items):
         following = items[i + 1] if i + 1 < len(items) else ""
@@ -128,7 +127,7 @@ def _cut(items: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 
 def _inside(word: str, before: str, following: str, last: Sequence[str]) -> bool:
-    """True where a leading word does not begin a clause: "even if", "as well as", "just as", "if not"."""
+    """True where a leading word does not begin a clause, as in "even if", "as well as", "just as", "if not"."""
     if word == "as":
         return (
             following in ("the", "my", "a", "an", "well", "follows", "given", "opposed")
@@ -161,7 +160,7 @@ def _signs(text: str) -> bool:
 
 
 def _without_asides(items: Sequence[str]) -> list[str]:
-    """The words without what stands in brackets, except an option alone: "(B)"; a condition there stays."""
+    """The words without text in brackets, except an option alone, "(B)", or a condition."""
     found: list[str] = []
     opened: list[int] = []
     for word in items:

@@ -1,4 +1,4 @@
-"""What a reader has gathered from a reply, and what that amounts to: an option, or none and why."""
+"""Collects what the sentences of a reply state, and decides: an option, or none with the reason."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ALIKE = "two options of the task read alike"
 
 @dataclass(slots=True)
 class AnswerPart:
-    """What one stretch of a reply states: it begins with the reply, or where the model corrects itself."""
+    """What one part of a reply states. A part begins with the reply, or where the model corrects itself."""
 
     retracts: bool = False
-    """True where what was said before falls, whatever follows."""
+    """True where earlier statements no longer count, whatever follows."""
     by_strength: dict[Strength, set[int | None]] = field(default_factory=dict)
 
     def add(self, option: int | None, strength: Strength) -> None:
@@ -35,19 +35,19 @@ class AnswerPart:
 
 @dataclass(slots=True)
 class OptionReading:
-    """What has been read of a reply so far."""
+    """What has been read from a reply so far."""
 
     forms: Forms
     count: int
     parts: list[AnswerPart] = field(default_factory=lambda: [AnswerPart()])
     named: bool = False
     labels: set[int] = field(default_factory=set)
-    """Options that begin a line with more behind them: several are a list, one is an answer."""
+    """Options at the start of a line with more text: several are a list, one is an answer."""
     sentences: int = 0
     lone: StatedOption | None = None
-    """What the only sentence of the reply ends on."""
+    """The option with which the only sentence of the reply ends."""
     asked: bool = False
-    """True behind a question of the model's own: an option alone answers that, and perhaps not ours."""
+    """True after a question that the model asks itself: an option alone may answer that question instead."""
 
     @property
     def settled(self) -> bool:
@@ -56,7 +56,7 @@ class OptionReading:
 
 
 def decide(reading: OptionReading, boxed: set[int | None], *, cut: bool) -> Read:
-    """What the parts of a reply amount to, the corrections among them minded."""
+    """The option that the parts of a reply state, after its corrections, or None with the reason."""
     least = Strength.STATED if cut else Strength.IMPLIED
     if boxed - {None}:
         return (next(iter(boxed)), "") if len(boxed) == 1 else (None, TWO_ANSWERS)

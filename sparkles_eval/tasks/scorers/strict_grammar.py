@@ -1,7 +1,7 @@
-"""The sentences that state an answer, as patterns over a clause in which every option stands as one sign.
+"""Patterns of the clauses that state an answer. In a clause, every option is replaced by one sign.
 
-A clause counts only where a pattern covers it from its first word to its last. What a pattern does not know (a doubt, a
-part, another picture) is thereby no statement: the reader never has to know all the ways of not giving an answer.
+A clause counts only where a pattern covers it from its first word to its last. Anything that no pattern covers (a
+doubt, a part, another picture) is not a statement, so the ways of not giving an answer need not be listed.
 """
 
 # ruff: noqa: E501 - a pattern is read as one line
@@ -13,16 +13,16 @@ from enum import IntEnum
 from functools import cache
 
 BASE = 0xE000
-"""Option k stands in a clause as the character BASE + k."""
+"""In a clause, the character BASE + k replaces option k."""
 MOST = 2000
-"""Options that can be told apart so; more are no choice."""
+"""The largest number of options that can be read."""
 
 
 class Strength(IntEnum):
-    """How plainly a clause states an answer; a weaker statement never speaks against a stronger one."""
+    """How plainly a clause states an answer; a weaker statement never contradicts a stronger one."""
 
     IMPLIED = 1
-    """What a conclusion or a lone sentence ends on: "so the missing piece is red"."""
+    """A conclusion or a lone sentence ends with it: "so the missing piece is red"."""
     CALLED = 2
     """The option is called the right one: "IMAGE#2 matches the caption better"."""
     STATED = 3
@@ -44,7 +44,7 @@ class StatedOption:
     compared: bool = False
     """True where another option is called worse: of two options, that states this one."""
     supposed: bool = False
-    """True for "the answer would be B": not plain behind an opening that may be a condition."""
+    """True for "the answer would be B", which is not plain after an opening that may be a condition."""
 
 
 def _any(words: str) -> str:
@@ -52,7 +52,7 @@ def _any(words: str) -> str:
 
 
 def _each(text: str) -> str:
-    """A pattern in a language without spaces, whose every character is a word in a clause."""
+    """A pattern for a language without spaces, in which every character is a word of a clause."""
     return re.sub("([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])", r"\1 ", text)
 
 
@@ -264,7 +264,7 @@ _SIGN = f"(?:\\( )?({_M}) (?:\\) )*"
 _FOREIGN = [_foreign(pattern) for pattern in _LOCAL.values()]
 _MENTION = re.compile(_M)
 _LONGEST = 400
-"""Characters of a clause that are looked at: no statement of an answer is longer."""
+"""Characters of a clause that are read; no statement of an answer is longer."""
 
 
 def mentions(clause: str) -> list[str]:
@@ -299,7 +299,7 @@ def said(clause: str, *, truth: bool) -> StatedOption | None:
 
 
 def implied(clause: str) -> StatedOption | None:
-    """What a conclusion ends on ("... is red"), or None."""
+    """The option with which a conclusion ends ("... is red"), or None."""
     if len(clause) > _LONGEST or len(_MENTION.findall(clause)) != 1:
         return None
     for strength, pattern in _WEAK:

@@ -1,4 +1,4 @@
-"""The words and marks by which a reader knows a correction, a quotation, a box, or the end of the model's own turn."""
+"""Recognises corrections, quotations, boxes and the end of the model's own turn by their words and marks."""
 
 # ruff: noqa: E501 - a pattern is read as one line
 from __future__ import annotations
@@ -18,7 +18,7 @@ YIELDING = TURNING | word_set("though although albeit while ,")
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A place where the model turns back. `retracts`: what it said before falls, whatever follows."""
+    """A place where the model corrects itself. `retracts`: earlier statements no longer count, whatever follows."""
 
     retracts: bool
 
@@ -122,12 +122,12 @@ def correction(text: str, settled: bool) -> tuple[Correction | None, str]:
 
 
 def revises(text: str) -> bool:
-    """True where a sentence puts another answer in the place of the first: "I change my answer to B"."""
+    """True where a sentence replaces the first answer by another: "I change my answer to B"."""
     return len(text) <= 400 and _REVISES.match(text) is not None
 
 
 def limits(clause: str) -> bool:
-    """True for an opening that makes what follows it true of something else: "for the left image"."""
+    """True for an opening that restricts what follows to something else: "for the left image"."""
     return _SCOPE.match(clause) is not None
 
 
@@ -142,7 +142,7 @@ def is_superlative(clause: str) -> bool:
 
 
 def introduces(clause: str) -> bool:
-    """True for an opening that only says what an answer rests on: "based on the image"."""
+    """True for an opening that only names the basis of an answer: "based on the image"."""
     return _OPENING.match(clause) is not None
 
 
@@ -153,28 +153,28 @@ def within(clause: str) -> Correction | None:
 
 
 def is_retraction(clause: str) -> bool:
-    """True for a clause that takes back what was said."""
+    """True for a clause that withdraws an earlier statement."""
     found = within(clause)
     return found is not None and found.retracts
 
 
 def undecided(text: str) -> bool:
-    """True where a sentence says that the answer cannot be told."""
+    """True where a sentence says that the answer cannot be determined."""
     return _UNDECIDED.search(text) is not None
 
 
 def announces(text: str) -> bool:
-    """True for what may stand before a colon that an answer follows: "final answer", "in conclusion"."""
+    """True for words that may introduce an answer before a colon: "final answer", "in conclusion"."""
     return len(text) <= 200 and _ANNOUNCES.fullmatch(text) is not None and _HEAD.search(text) is not None
 
 
 def denies(words: Sequence[str]) -> bool:
-    """True where what follows an option's label begins by denying it or by speaking of it."""
+    """True where the text after an option's label begins by denying the option or talking about it."""
     return bool(words) and words[0] in _NEGATIVE
 
 
 def predicate(clause: str) -> bool:
-    """True for a clause that begins with a verb, so that what stood before it was its subject."""
+    """True for a clause that begins with a verb, so that the words before it are its subject."""
     return clause.partition(" ")[0] in _VERBS
 
 
@@ -184,7 +184,7 @@ def only_signs(clause: str) -> bool:
 
 
 def boxes(text: str) -> Iterator[str]:
-    """What stands in boxes and answer tags."""
+    """The contents of boxes and answer tags."""
     for match in _BOX.finditer(text):
         yield next(match[name] for name in ("box", "in", "glm", "hash", "square") if match[name] is not None)
 
@@ -195,7 +195,7 @@ def names_answer(field: str) -> bool:
 
 
 def unquoted(line: str) -> str:
-    """The line without what it quotes: a quoted sentence is not the model's own. Quotes of one or two words stay."""
+    """The line without quoted sentences, which are not the model's own. Quotes of one or two words stay."""
 
     def keep(match: re.Match[str]) -> str:
         quoted = match.group()
@@ -206,7 +206,7 @@ def unquoted(line: str) -> str:
 
 
 def own_turns(text: str) -> list[str]:
-    """The text cut where another question begins, the model's own turn first."""
+    """The text split where another question begins; the first part is the model's own turn."""
     places = [match.start() for match in _OTHER_TURN.finditer(text)]
     return [
         text[begin:end]
@@ -216,10 +216,10 @@ def own_turns(text: str) -> list[str]:
 
 
 def finished(text: str) -> tuple[str, str]:
-    """(the whole sentences of a reply that was cut off, what is left behind them)."""
+    """(the complete sentences of a reply that was cut off, the rest)."""
     last = begin = 0
     for match in _SENTENCE_END.finditer(text):
-        # "B. a red c": a label is no sentence.
+        # "B. a red c": a label is not a sentence.
         if match.group() == "\n" or " " in text[begin : match.start()].strip():
             last = match.end()
         begin = match.end()
@@ -227,10 +227,10 @@ def finished(text: str) -> tuple[str, str]:
 
 
 def musing(text: str) -> bool:
-    """True where a reply opens as thoughts do."""
+    """True where a reply begins like reasoning."""
     return _MUSING.match(text) is not None
 
 
 def turns_over(tail: str) -> bool:
-    """True where an unfinished sentence may be taking back what was said."""
+    """True where an unfinished sentence may be withdrawing an earlier statement."""
     return _TURNING.search(tail) is not None

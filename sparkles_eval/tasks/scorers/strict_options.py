@@ -1,4 +1,4 @@
-"""Finds the options of a task in words: as whole words, in the forms in which people write them."""
+"""Finds the options of a task in a text, as whole words and in the forms in which people write them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ TRUTH = word_set(
     "true false correct incorrect right wrong yes no valid invalid supported unsupported entailed contradicted "
     "accurate inaccurate"
 )
-"""Options of which "the statement is X" can speak."""
+"""Options that can complete "the statement is X"."""
 _NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 _ORDINALS = ["zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _PREFIXED = {"true": "un", "correct": "in", "valid": "in", "supported": "un", "accurate": "in"}
 _PRONOUN = word_set(
     "think would will choose pick select believe am can conclude see say go have chose was do vote opt prefer"
 )
-"""Behind "I", these make it the speaker and no option."""
+"""After "I", these words show that it is the speaker and not an option."""
 _ARTICLE = word_set("resposta opção alternativa letra solução escolha melhor minha")
-"""Behind "A", these make it the Portuguese article."""
+"""After "A", these words show that it is the Portuguese article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Forms:
     truth: bool
     """True where every option is a word for true or false."""
     percent: bool
-    """True where an option has a percent sign, so that it must be said."""
+    """True where an option has a percent sign, which a reply must then contain."""
 
     def at(self, words: Sequence[Token], i: int) -> Form | None:
         """The longest form that begins at word `i`, or None."""

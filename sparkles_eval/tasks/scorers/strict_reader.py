@@ -1,12 +1,12 @@
-"""The answer rule `strict`: the option that a reply plainly states, or none and why.
+"""The answer rule `strict`: reads the option that a reply plainly states, or says why it states none.
 
-A complete statement of the answer stands unless it is explicitly corrected ("No, wait: B", "I change my answer to B").
+A complete statement of the answer counts unless it is explicitly corrected ("No, wait: B", "I change my answer to B").
 Conditions, concessions, comparisons, denials, quotations and questions never choose an option; of two options, denying
-one states the other. Two statements that differ, with no correction between them, are no answer. What a careful reader
-cannot tell is invalid, with the reason. docs/guides/how-replies-are-read.md has the tables.
+one states the other. Two different statements with no correction between them are not an answer. A reply that a careful
+reader cannot decide is invalid, with the reason. docs/guides/how-replies-are-read.md has the tables.
 
-How plainly something is said decides before where it stands (`strict_grammar.Strength`): a marked final answer before
-"the answer is", that before "IMAGE#2 matches better", that before what a conclusion ends on.
+How plain a statement is matters more than its position (`strict_grammar.Strength`): a marked final answer comes before
+"the answer is", that before "IMAGE#2 matches better", and that before the option with which a conclusion ends.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from sparkles_eval.tasks.scorers.strict_options import Forms, forms_of
 from sparkles_eval.tasks.scorers.strict_text import Token, plain, tokens
 
 _HEAD, _TAIL = 20_000, 80_000
-"""Characters that are read from a reply's beginning and its end; the middle of a longer one is left out."""
+"""Characters that are read at the beginning and the end of a reply; the middle of a longer one is ignored."""
 
 
 def read_strict(response: str, options: Sequence[str]) -> Read:
-    """(index of the stated option or None, reason when None). Linear in the response; never guesses."""
+    """Read a reply: (index of the stated option or None, reason when None). Linear in its length; never guesses."""
     return _read(response, options, cut=False)
 
 
 def read_strict_cut(response: str, options: Sequence[str]) -> Read:
-    """The same for a reply that was cut off: only what it stated plainly in whole sentences before the cut counts.
+    """Read a reply that was cut off: only plain statements in complete sentences count.
 
-    A reply that was turning an answer over when it was cut, or that reads like a thought, gives none.
+    A reply that was reconsidering its answer when it was cut off, or that reads like reasoning, states none.
     """
     return _read(response, options, cut=True)
 
 
 def unreadable(options: Sequence[str]) -> list[tuple[str, str | None]]:
-    """Options that the reader does not read as themselves: (option, the one that it is read as, or None)."""
+    """Options that the reader misreads: (option, the option that it is read as, or None)."""
     wrong: list[tuple[str, str | None]] = []
     for index, option in enumerate(options):
         read, _ = read_strict(option, options)
@@ -49,7 +49,7 @@ def unreadable(options: Sequence[str]) -> list[tuple[str, str | None]]:
             alike = (o for i, o in enumerate(options) if i != index and forms_of((option, o)) is None)
             other = options[read] if read is not None else next(alike, None)
             wrong.append((option, other))
-    wrong.sort(key=lambda pair: pair[1] is None)  # what is taken for another one tells more
+    wrong.sort(key=lambda pair: pair[1] is None)  # an option taken for another one explains more
     return wrong
 
 
@@ -65,7 +65,7 @@ def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
     if cut:
         text, tail = marks.finished(text)
     found: Read = (None, UNNAMED)
-    # A box may be closed in a turn of which no sentence is whole.
+    # A turn without a complete sentence may still hold a closed box.
     for block, entire in zip_longest(marks.own_turns(text), turns, fillvalue=""):
         reading = OptionReading(forms, len(options))
         for line in plain(block).split("\n"):
@@ -80,7 +80,7 @@ def _read(response: str, options: Sequence[str], *, cut: bool) -> Read:
 
 
 def _whole(text: str, forms: Forms) -> int | None:
-    """The option that is the whole reply, mark-up apart; symbols such as "+" are read only so."""
+    """The option that is the whole reply, apart from mark-up; symbols such as "+" are read only here."""
     bare = text.strip()
     symbol = forms.symbols.get(bare, forms.symbols.get(bare.strip(" \"'().`")))
     if symbol is not None:
@@ -95,7 +95,7 @@ def _whole(text: str, forms: Forms) -> int | None:
 
 
 def _boxed(text: str, forms: Forms) -> set[int | None]:
-    """What stands in boxes, answer tags and fields of JSON: options, and None for a box that holds none."""
+    """The contents of boxes, answer tags and JSON fields: options, and None for one that holds no option."""
     found: set[int | None] = set()
     answers = [*marks.boxes(text), *_fields(text)]
     for answer in answers:
@@ -112,7 +112,7 @@ def _boxed(text: str, forms: Forms) -> set[int | None]:
 
 
 def _fields(text: str) -> Iterator[str]:
-    """The answer in a reply that is JSON, or ends on JSON."""
+    """The answer in a reply that is JSON, or ends with JSON."""
     begin, end = text.find("{"), text.rfind("}")
     if begin < 0 or end - begin > 20_000:
         return
@@ -129,7 +129,7 @@ def _fields(text: str) -> Iterator[str]:
 
 
 def _line(line: str, reading: OptionReading) -> None:
-    """Take in what the sentences of one line state."""
+    """Add what the sentences of one line state."""
     words = tokens(marks.unquoted(line))
     label = _label(words, reading)
     if label:
@@ -151,7 +151,7 @@ def _line(line: str, reading: OptionReading) -> None:
 
 
 def _label(words: Sequence[Token], reading: OptionReading) -> int:
-    """How many words a label takes ("B.", "(B)", "B:" with more behind it), which it adds to the labels; else 0."""
+    """Add a label at the start of a line ("B.", "(B)", "B:" with more text); returns its number of words, else 0."""
     i = 1 if words and words[0].word in ("(", "[") else 0
     i += i < len(words) and words[i].word in ("option", "choice", "answer") and i == 0
     form = reading.forms.at(words, i) if i < len(words) else None
@@ -177,7 +177,7 @@ def _label(words: Sequence[Token], reading: OptionReading) -> int:
 
 
 def _sentence(words: Sequence[Token], reading: OptionReading, *, whole: bool) -> None:
-    """Take in one sentence. `whole`: it is its line."""
+    """Add what one sentence states. `whole`: it is the whole line."""
     items = signed(words, reading.forms)
     text = " ".join(items)
     if mentions(text):
@@ -238,7 +238,7 @@ def _weakened(clause: Clause, behind: Sequence[Clause]) -> bool:
 
 
 def _stated(clause: Clause, reading: OptionReading) -> StatedOption | None:
-    """What a clause states, by itself or around its bracket, colon or dash."""
+    """What a clause states by itself, or by its parts around a bracket, colon or dash."""
     whole = said(clause.text, truth=reading.forms.truth)
     if whole is not None:
         return whole
@@ -247,7 +247,7 @@ def _stated(clause: Clause, reading: OptionReading) -> StatedOption | None:
 
 
 def _described(words: Sequence[str], reading: OptionReading) -> StatedOption | None:
-    """ "The answer is (B) a red cup": the option in brackets, then what it stands for."""
+    """Read "The answer is (B) a red cup": the option in brackets, then its text."""
     bracket = next((i for i, word in enumerate(words) if word == ")" and i and mentions(words[i - 1])), None)
     if bracket is None or len(mentions(" ".join(words))) > 1 or marks.denies(words[bracket + 1 :]):
         return None
@@ -256,7 +256,7 @@ def _described(words: Sequence[str], reading: OptionReading) -> StatedOption | N
 
 
 def _around_colon(words: Sequence[str], reading: OptionReading) -> StatedOption | None:
-    """ "The answer is B: it shows a dog", "Sure, here is my answer: B"; "B: a dog" is a label."""
+    """Read "The answer is B: it shows a dog" and "Sure, here is my answer: B"; "B: a dog" is a label."""
     places = [i for i, word in enumerate(words) if word in (":", "-")]
     if not places:
         return None
@@ -272,7 +272,7 @@ def _around_colon(words: Sequence[str], reading: OptionReading) -> StatedOption 
 
 
 def _stands_alone(found: Sequence[Clause], i: int, *, first: bool, denied: bool) -> bool:
-    """True where an option that is a clause of its own is an answer: no subject, no part of a list."""
+    """True where a clause that is only an option is an answer: neither a subject nor part of a list."""
     clause = found[i]
     first = first or clause.lead in marks.CONCLUDING or (clause.lead in ("but", "") and denied)
     behind = found[i + 1 :]

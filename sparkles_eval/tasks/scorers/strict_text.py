@@ -1,7 +1,7 @@
-"""Takes a reply apart into lines, sentences and words, the same for an answer and for the options of a task.
+"""Splits a reply, or the options of a task, into lines, sentences and words.
 
-Mark-up is dropped, numbers get one form (1,000 is 1000, 3.0 is 3), and a character of Chinese, Japanese or Korean is a
-word of its own, because nothing else separates words there.
+Mark-up is removed, numbers get one form (1,000 is 1000, 3.0 is 3), and each character of Chinese, Japanese or Korean is
+a word, because these languages do not separate words by spaces.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _WORD = re.compile(
 )
 _THOUSANDS = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?%?")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+%?")
-"""Thousands to some readers and decimals to others: left as it is written."""
+"""A number whose separator marks thousands in some languages and decimals in others; it is left as written."""
 _DECIMALS = re.compile(r"(?P<whole>-?[0-9]+)\.(?P<part>[0-9]*?)0*(?P<percent>%?)")
 _SHORT = word_set("e.g i.e vs fig approx dr mr mrs ms nr etc cf ans")
-"""Words whose full stop ends no sentence; "etc" only where a sentence goes on in small letters or digits."""
+"""Words whose full stop ends no sentence; for "etc" only where small letters or digits follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def plain(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """A number in the one form that equal numbers share."""
+    """A number in a form that is the same for equal numbers."""
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     elif _GROUPED.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What text scorers share: the final answer found, words made comparable."""
+"""Helpers of text scorers: find the final answer of a reply, and normalise words for comparison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 LONGEST = 100_000
-"""Characters of a reply that are read, from its end; more than any model writes as an answer."""
+"""Characters that are read at the end of a reply; more than any model writes as an answer."""
 
 _EMPHASIS = re.compile(r"\*\*|__|`+|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -26,8 +26,10 @@ _MINUS = re.compile(r"\u2212|(?<!\S)\u2013(?=\d)")
 
 
 def final_answer(text: str) -> str:
-    """What a reply says is its answer: what is boxed, or stands behind the last "Answer:" or "the answer is" in its
-    line; the whole reply where it says nothing of the kind. Mark-up, quotes and the full stop behind it are dropped.
+    """The part of a reply that it marks as its answer; the whole reply where it marks none.
+
+    The answer is in a box, or follows the last "Answer:" or "the answer is" in its line. Mark-up, quotes and the final
+    full stop are removed.
     """
     text = _EMPHASIS.sub("", text[-LONGEST:])
     boxed = _BOXED.findall(text)
@@ -43,7 +45,7 @@ def final_answer(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without the quotes around it and the full stop behind it."""
+    """The text without quotes around it and without its final full stop."""
     text = text.strip()
     return _unquoted(text[:-1].rstrip() if text.endswith(".") and not text.endswith("..") else text)
 
@@ -54,11 +56,11 @@ def _unquoted(text: str) -> str:
 
 
 def normalise(text: str, *, case: bool = False, punctuation: bool = False, articles: bool = False) -> str:
-    """Text in the form in which answers are compared: lower case, no punctuation, no articles, single spaces.
+    """Normalise a text for comparison: lower case, no punctuation, no articles, single spaces.
 
-    As SQuAD's evaluation does it (Rajpurkar et al. 2016), but for three things that its users report: a number keeps
-    its sign and its decimal point ("-3.14" is not "314"), punctuation is every script's and not ASCII's alone, and an
-    answer that is an article ("A" as a letter) stays. `case`, `punctuation`, `articles`: True keeps them.
+    As in SQuAD's evaluation (Rajpurkar et al. 2016), except for three problems that its users report: a number keeps
+    its sign and its decimal point ("-3.14" is not "314"), punctuation of all scripts is removed and not only that of
+    ASCII, and an answer that is an article ("A" as a letter) stays. `case`, `punctuation`, `articles`: True keeps them.
     """
     text = with_minus(unicodedata.normalize("NFC", text))
     words = (text if case else text.lower()).split()
@@ -73,7 +75,7 @@ def with_minus(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    """One word without punctuation; a number as it is, without its separators."""
+    """One word without punctuation, or a number without its separators."""
     number = _NUMBER.fullmatch(word)
     if number:
         plain = number[1].replace(",", "") if _GROUPED.fullmatch(number[1]) else number[1]
