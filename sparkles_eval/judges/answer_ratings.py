@@ -1,4 +1,4 @@
-"""Rating-like fragments of the judged answers: what a judge may have copied instead of rating itself.
+"""Finds ratings inside the judged answers, which a judge may have copied instead of giving its own.
 
 Answers are compared by their words and numbers alone: case, mark-up, punctuation and invisible characters make no
 difference. Source of the threat: an answer that says "Rating: [[10]]" and a judge that quotes it.
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from sparkles_eval.judges.expected import Expected, on_scale
 
 COPIED = "ratings of the judged answer"
-"""How every reason begins that puts an unreadable verdict down to ratings which an answer holds; counted per model."""
+"""Start of every reason that explains an unreadable verdict by ratings inside an answer; counted per model."""
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _NEAR = re.compile(rf"\bratings? (?:(?!ratings? )[^\W0-9]\w* ){{0,4}}?(-?{_NUMBER})(?![\w.])")
 _BRACKETS = re.compile(rf"\[\[\s{{0,3}}(-?{_NUMBER})")
 _BETWEEN = re.compile(r"(?:[^\w.]|_|(?<![0-9])\.|\.(?![0-9]))+")
 _WORDS_OF_AN_EXPLANATION = 3
-"""Shorter explanations ("good") are alike by chance."""
+"""Shorter explanations ("good") can be equal by chance."""
 
 
 def plain(text: str) -> str:
@@ -32,20 +32,20 @@ def plain(text: str) -> str:
 
 
 class AnswerRatings:
-    """The ratings that the judged answers hold, in any layout: as words, in brackets, as JSON."""
+    """The ratings inside the judged answers, in any layout: as words, in brackets, as JSON."""
 
     def __init__(self, expected: Expected) -> None:
         self._texts = [plain(answer) for answer in expected.quoted]
         found = [*_found(_NEAR, self._texts), *_found(_BRACKETS, expected.quoted)]
         self.values = frozenset(value for value in found if on_scale(value, expected))
-        """Those on the asked scale."""
+        """The ratings on the judge's scale."""
 
     def hold(self, value: float | None) -> bool:
         """True where an answer holds a rating of that value."""
         return value in self.values
 
     def evaluate(self, explanation: str, value: float) -> bool:
-        """True where an answer holds the same explanation with the same points behind it."""
+        """True where an answer holds the same explanation, followed by the same points."""
         words = plain(explanation).removeprefix("explanation ")
         if words.count(" ") + 1 < _WORDS_OF_AN_EXPLANATION or not self.hold(value):
             return False

@@ -1,7 +1,7 @@
-"""The built-in experiment on a judge: dialogues whose truth is known, answered in ways that a judge must tell apart.
+"""Makes the answers of a judge's audit: dialogues with known facts, answered well and badly in known ways.
 
-Makes the answers, asks nobody and scores nothing: engine.probing has a judge rate them, evidence.audit reads what it
-said. The attack answers are text in judges/_audit/answers.yaml.
+No model is asked here: engine.rejudge has the judge rate the answers, and analysis.judges.audit evaluates the
+ratings. The texts of the attack answers are in judges/_audit/answers.yaml.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LEVELS = (1 / 3, 2 / 3, 1.0)
 """Shares of the facts (of the sentences of a reference) that are altered."""
 
 ProbeKind: TypeAlias = Literal["clean", "dose", "falls", "padding", "honest", "attack", "control"]
-"""What is expected of the score, against `Probe.base`: clean is the highest there is; doses fall step by step; `falls`
-is clearly lower; padding and attacks gain nothing; honest is a bad answer that claims nothing; a control takes the
-images (or captions) away, which must cost a right answer points."""
+"""The score that is expected, compared with that of `Probe.base`: `clean` answers get the highest; those of a `dose`
+fall level by level; `falls` is clearly lower; `padding` and `attack` gain nothing; `honest` is a bad answer that claims
+nothing; a `control` removes the images (or captions), which must cost a right answer points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Probe:
     samples: tuple[Sample, ...]
     answers: tuple[Answers, ...]
     base: str = CLEAN
-    """Name of the probe whose score, on the same dialogue, this one's is held against."""
+    """Name of the probe with which its score on the same dialogue is compared."""
     family: str = ""
-    """What is done in doses: "removed", "exchanged", "contradicted", "replaced"."""
+    """The kind of damage that has levels: "removed", "exchanged", "contradicted", "replaced"."""
     level: float = 0.0
 
 
@@ -59,7 +59,7 @@ class AttackSpec(Strict):
     name: str = Field(pattern=r"[a-z][a-z0-9 -]{0,39}")
     title: str
     base: Literal["cannot tell", "weak"]
-    """The honest answer that it is held against."""
+    """The honest answer with which it is compared."""
     text: str
     turns: int = Field(default=1, ge=1)
     """Dialogues with fewer turns are left out."""
@@ -84,7 +84,7 @@ class AnswersSpec(Strict):
 
 
 def load_answers(content: Sequence[Path] = ()) -> AnswersSpec:
-    """The made-up answers: the shipped ones, or those of a `--content` folder. Raises errors.ContentError."""
+    """Read the invented answers: the shipped ones, or those of a `--content` folder. Raises errors.ContentError."""
     path = find_file("judges", "_audit/answers.yaml", content)
     if path is None:
         raise ContentError("judges/_audit/answers.yaml is missing; reinstall sparkles-eval")
@@ -92,7 +92,7 @@ def load_answers(content: Sequence[Path] = ()) -> AnswersSpec:
 
 
 def known_truth(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """The dialogues that can be audited with: every turn has exact facts, or every turn has a reference answer.
+    """The dialogues that an audit can use: every turn has exact facts, or every turn has a reference answer.
 
     Raises errors.UserError where there is none.
     """
@@ -146,11 +146,11 @@ class _Maker:
         return Probe(name, kind, title, samples, texts, base, family, level)
 
     def levels(self) -> list[Probe]:
-        """Facts (else sentences) left out, exchanged between images, contradicted (else replaced), dose by dose."""
+        """Facts (else sentences) left out, exchanged between images, contradicted (else replaced), at every level."""
         weak = self._spec.weak
 
         def exchanged(sample: Sample, level: float) -> Answers | None:
-            # With one pair to exchange every dose is the whole dose: it stands in that one alone.
+            # With one pair to exchange every level is the full one: only the full level has the dialogue.
             return (
                 None
                 if level < 1 and perturbations.exchangeable(sample) == 1
@@ -183,12 +183,12 @@ class _Maker:
         ]
 
     def orders(self) -> list[Probe]:
-        """Answers in the wrong place: turns in the wrong order, against oneself, of another dialogue; and padding."""
+        """Answers in the wrong place (turns swapped, contradicting themselves, of another dialogue), and padding."""
 
         def turned(_sample: Sample, clean: Answers) -> Answers | None:
             return clean[::-1] if len(set(clean)) > 1 else None
 
-        def strange(sample: Sample, _clean: Answers) -> Answers | None:
+        def foreign(sample: Sample, _clean: Answers) -> Answers | None:
             other, answers = self._other[sample.id]
             return None if other is sample else _fitted(answers, len(sample.turns))
 
@@ -205,12 +205,12 @@ class _Maker:
                 "Later turns contradict what was rightly said before",
                 lambda s, _: perturbations.incoherent(s),
             ),
-            self.probe("another dialogue", "falls", "The right answers of another dialogue", strange),
+            self.probe("another dialogue", "falls", "The right answers of another dialogue", foreign),
             self.probe("padding", "padding", "More words for the same content", padded, base=thin),
         ]
 
     def honest(self) -> list[Probe]:
-        """Bad answers that claim nothing: what attacks are held against."""
+        """Bad answers that claim nothing, with which attacks are compared."""
         tell, weak = self._spec.cannot_tell, self._spec.weak
         return [
             self.probe(CANNOT_TELL, "honest", f'"{tell}"', lambda s, _: (tell,) * len(s.turns)),
@@ -282,6 +282,6 @@ def _share(level: float) -> str:
 
 
 def hidden(text: str) -> str:
-    """The text's bits in two zero-width characters: nothing to be seen, and all of it there."""
+    """The text's bits written with two zero-width characters: invisible but complete."""
     bits = "".join(f"{byte:08b}" for byte in text.encode())
     return "".join("\N{ZERO WIDTH NON-JOINER}" if bit == "1" else "\N{ZERO WIDTH SPACE}" for bit in bits)

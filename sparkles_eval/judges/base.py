@@ -1,6 +1,6 @@
-"""What a judge is: it turns an answered sample into calls, and each reply into a verdict.
+"""The interface of judges: a judge turns an answered sample into calls, and each reply into a verdict.
 
-Knows nothing of how a call is sent, repeated or stored: the engine does that.
+The engine sends, repeats and stores the calls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Sees: TypeAlias = Literal["captions", "images", "facts", "text"]
 
 @dataclass(frozen=True, slots=True)
 class JudgeCard:
-    """Who judges, and everything that may change a verdict. Its `fingerprint` marks every score.
+    """A judge's identity: everything that may change a verdict. Every score carries its `fingerprint`.
 
     `fingerprint` covers name, version, criteria, scale, rubric text, what it sees, scope, parser, generation
     settings and the identity of the model that is asked ("" for a rule); not prices, limits or retries.
@@ -35,19 +35,19 @@ class JudgeCard:
     """Name of the model that is asked, or None for a rule."""
     repeats: int = 1
     attempts: int = 3
-    """Replies asked for at the most until one can be read; then the sample stays unscored with the reason."""
+    """Attempts until a reply can be read; after the last one the sample stays unscored with the reason."""
     generation: Generation = Generation()
     reader: str = ""
     """How its replies are read, with the version ("strict@2"); "" for a rule."""
     canary: bool | None = None
-    """Whether every rating must carry a random word that only the instructions name; None where nothing is read."""
+    """True where every rating must carry a random word from the instructions; None for a rule, which reads no reply."""
     retries_with_reason: bool = True
-    """Whether a reply that cannot be read is asked for again with the reason; else the same call is repeated."""
+    """True: the next attempt tells the judge why its reply could not be read; False: the same call is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredSample:
-    """An answered sample as a judge reads it: `answers[i]` is the model's reply to `sample.turns[i]`."""
+    """A sample with its answers: `answers[i]` is the model's reply to `sample.turns[i]`."""
 
     sample: Sample
     answers: tuple[str, ...]
@@ -55,10 +55,10 @@ class AnsweredSample:
 
 @dataclass(frozen=True, slots=True)
 class JudgeCall:
-    """One thing to ask a judge's model. `id` is stable ("dialogue", "turn-2", "C1") and unique in its dialogue.
+    """One request to a judge's model. `id` is stable ("dialogue", "turn-2", "C1") and unique in its dialogue.
 
-    `conversation` is None for a rule: nobody has to be asked, `read(call, "")` gives the verdict.
-    `delimiter` is the random fence that was put around the model's answers in this call; it is no part of any key.
+    `conversation` is None for a rule, which asks no model: `read(call, "")` gives the verdict.
+    `delimiter` is the random word around the model's answers in this call; it is not part of any key.
     """
 
     id: str
@@ -69,9 +69,9 @@ class JudgeCall:
     schema: JSON = None
     delimiter: str = field(default="", compare=False)
     canary: str = field(default="", compare=False)
-    """The random word that every rating must carry, "" where the rubric prints none; no part of any key."""
+    """The random word that every rating must carry, "" where the rubric prints none; not part of any key."""
     cut_off: bool = field(default=False, compare=False)
-    """Set before `Judge.read` where the reply that is read was stopped before its end."""
+    """True where the reply was cut off; set before `Judge.read`."""
 
 
 class Judge(Protocol):
@@ -81,16 +81,16 @@ class Judge(Protocol):
     def card(self) -> JudgeCard: ...
 
     def check(self, sample: Sample) -> str | None:
-        """Why this judge cannot judge this sample ("image 3 has no caption"), or None. Asks nobody."""
+        """Why this judge cannot judge this sample ("image 3 has no caption"), or None. Sends no request."""
         ...
 
     def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
-        """What to ask, one entry a request; a rule gives one call without a conversation."""
+        """The requests to send; a rule gives one call without a conversation."""
         ...
 
     def read(self, call: JudgeCall, text: str) -> Verdict:
-        """The verdict in a reply: GRADED, exactly `call.expects` rated, or INVALID with the reason. Never raises.
+        """Read a reply: GRADED with exactly the ratings of `call.expects`, or INVALID with the reason. Never raises.
 
-        The reason is sent to the judge with the next attempt, so it must hold no words of the reply.
+        The reason is sent to the judge with the next attempt, so it must not contain words of the reply.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a judge's reply has to hold, and what was read out of it."""
+"""Records of the ratings that a judge's reply must contain, and of those that were read from it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ CANARY = "canary"
 """Name of the canary in rubric templates and in JSON replies."""
 
 CUT_OFF = "the reply was cut off"
-"""Reason of a reply that was stopped before its end and is not whole in itself."""
+"""Reason for a reply that was cut off and is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a reply must hold: each (turn, criterion id) once, on the scale; `quoted` are the judged answers.
+    """What a reply must contain: each (turn, criterion id) once, on the scale. `quoted` are the judged answers.
 
     `canary` is the random word that every rating of this reply must carry, "" where its rubric prints none.
-    `cut_off`: the reply was stopped before its end.
+    `cut_off`: the reply was cut off before its end.
     """
 
     pairs: tuple[tuple[int, str], ...]
@@ -36,10 +36,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Every expected rating, or none of them and the reason. `overall` is what the judge says of a turn as a whole.
+    """All expected ratings, or none and the reason. `overall` holds the judge's overall rating of each turn.
 
-    A reason of `strict` holds no words of the reply: it is sent to the judge again, where it must not carry an answer's
-    text out of its delimiters.
+    A reason of `strict` contains no words of the reply: it is sent to the judge again, and must not carry an answer's
+    text outside of its delimiters.
     """
 
     ratings: tuple[Rating, ...] = ()
@@ -53,7 +53,7 @@ def on_scale(value: float, expected: Expected) -> bool:
 
 
 def complete(ratings: Sequence[Rating], overall: Mapping[int, float], expected: Expected) -> Parsed:
-    """Every expected pair exactly once and on the scale, in the order that was asked for; else the reason."""
+    """Check that every expected pair is there once and on the scale; gives the ratings in order, else the reason."""
     counts = Counter((rating.turn, rating.criterion) for rating in ratings)
     missing = [f"{criterion} of A{turn}" for turn, criterion in expected.pairs if not counts[turn, criterion]]
     twice = [f"{criterion} of A{turn}" for (turn, criterion), count in counts.items() if count > 1]

@@ -1,4 +1,4 @@
-"""The rule-based judge: which exact facts an answer states, contradicts or leaves out. Asks no model.
+"""The rule-based judge `facts`: rates which exact facts an answer states, contradicts or leaves out.
 
 For turn t with F asked facts, of which the answer states s, contradicts c and leaves out F - s - c:
 
@@ -7,13 +7,13 @@ For turn t with F asked facts, of which the answer states s, contradicts c and l
     C3 (relevance and completeness)              = 1 + 9 * s / F
 
 on a scale from 1 to 10 (any other scale: low + (high - low) * share). k counts the facts of this and earlier turns
-that the answer speaks of, rightly or wrongly. x counts those of them on which it contradicts itself: it gives two
-values, or another value than its own answer in an earlier turn did, or it says that one image has the most of a thing
-against its own counts. So C2 knows nothing of the truth: a model that is wrong twice in the same way is coherent.
-An answer that speaks of no fact shows none of the three and gets the lowest points.
+that the answer mentions, rightly or wrongly. x counts those of them on which it contradicts itself: it gives two
+values, or another value than the model's answer in an earlier turn, or it names an image as having the most of a thing
+against its own counts. C2 does not depend on the truth: a model that is wrong twice in the same way is coherent.
+An answer that mentions no fact gets the lowest points on all three.
 
 A fact is stated when the answer gives its value and no other, contradicted when it gives another value or denies the
-right one, and left out otherwise. What the reader (claims) does not understand is left out.
+right one, and left out otherwise. Claims that the reader (synthetic.facts.claims) does not understand are ignored.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from sparkles_eval.synthetic.facts.lexicon import ImageScope, Lexicon, lexicon_f
 from sparkles_eval.synthetic.facts.stated_values import StatedValues, counted_most, stated_values
 
 FORMULA = 1
-"""Raised when the formulas or the reader change so that older numbers are incomparable; part of the fingerprint."""
+"""Increased when the formulas or the reader change so that older numbers are incomparable; in the fingerprint."""
 
 
 class FactStatus(StrEnum):
-    """What an answer does with a fact."""
+    """How an answer treats a fact."""
 
     STATED = "stated"
     CONTRADICTED = "contradicted"
@@ -45,11 +45,11 @@ class FactStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TurnFacts:
-    """What one answer does with every fact that was asked for, and where it contradicts itself."""
+    """How one answer treats every fact that was asked for, and where it contradicts itself."""
 
     status: tuple[tuple[Fact, FactStatus, StatedValues], ...]
     spoken_of: tuple[Fact, ...]
-    """Facts of this and earlier turns that the answer speaks of, rightly or wrongly."""
+    """Facts of this and earlier turns that the answer mentions, rightly or wrongly."""
     incoherent: tuple[Fact, ...]
     """Those of them on which it contradicts itself or the model's own earlier answer."""
 
@@ -58,7 +58,7 @@ class TurnFacts:
 
 
 def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
-    """The finding of every answered turn of a dialogue."""
+    """Find the stated, contradicted and missing facts of every answered turn of a dialogue."""
     lexicon = lexicon_for(fact for turn in sample.turns for fact in turn.facts)
     findings: list[TurnFacts] = []
     earlier: dict[str, StatedValues] = {}
@@ -84,7 +84,7 @@ def judge_facts(sample: Sample, answers: Sequence[str]) -> list[TurnFacts]:
 
 
 def _asked_nouns(facts: Sequence[Fact], lexicon: Lexicon) -> dict[str, str]:
-    """The noun that an answer in a word is about, by attribute, where all asked facts of it share one."""
+    """The noun of a one-word answer, by attribute, where all asked facts of that attribute share one noun."""
     nouns: dict[str, set[str]] = {}
     for fact in facts:
         nouns.setdefault(fact.attribute, set()).add(lexicon.subject(fact.subject)[0])
@@ -124,18 +124,18 @@ class FactsJudge:
         return self._card
 
     def check(self, sample: Sample) -> str | None:
-        """Why this sample has not what the judge needs, or None."""
+        """Why this judge cannot judge this sample, or None."""
         without = [number for number, turn in enumerate(sample.turns, 1) if not turn.facts]
         if without:
             return f"turn {', '.join(map(str, without))} has no exact facts; judge {self._card.name} needs them"
         return None
 
     def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
-        """One call, with nobody to ask."""
+        """One call without a conversation, since no model is asked."""
         return one_call(dialogue, self._card)
 
     def read(self, call: JudgeCall, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
-        """The verdict by rule; `text` is not looked at, since nobody was asked."""
+        """The verdict by rule; `text` is ignored, since no model is asked."""
         if reason := self.check(call.dialogue.sample):
             return Verdict(VerdictStatus.INVALID, reason=reason)
         findings = judge_facts(call.dialogue.sample, call.dialogue.answers)
@@ -183,7 +183,7 @@ def _name(fact: Fact) -> str:
 
 
 def _described(finding: TurnFacts, *which: FactStatus) -> str:
-    """The facts by what the answer does with them, such as "Stated: IMAGE#1 star count = two."."""
+    """The facts by how the answer treats them, such as "Stated: IMAGE#1 star count = two."."""
     sentences = []
     for status in which:
         names = []

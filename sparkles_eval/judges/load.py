@@ -1,6 +1,4 @@
-"""Finds and makes judges (shipped, `--content`, a folder, plugins, packages), with the user's `--judge-arg`s
-applied.
-"""
+"""Finds judges (shipped, in `--content`, by path, from plugins and packages) and applies the user's `--judge-arg`s."""
 
 from __future__ import annotations
 
@@ -29,11 +27,11 @@ _JUDGE = ("repeats", "scope", "overall")
 _VARIANT = ("attempts", "structured")
 _GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 OWN = frozenset({"model", "criteria", *_JUDGE, *_VARIANT, *_GENERATION})
-"""Arguments of a rubric judge itself; all others belong to the model that it asks. `model` names that model."""
+"""Arguments of a rubric judge itself; all others go to the model that it asks, which `model` names."""
 
 
 def apply_args(spec: JudgeSpec, protocol: str, args: Mapping[str, str], where: str) -> JudgeSpec:
-    """judge.yaml with the arguments in the place of what it says: `criteria=C1,C3`, `repeats=3`, `temperature=0.7`.
+    """Replace settings of a judge.yaml by the user's arguments: `criteria=C1,C3`, `repeats=3`, `temperature=0.7`.
 
     Raises errors.ContentError that names the argument and what is allowed.
     """
@@ -48,7 +46,7 @@ def apply_args(spec: JudgeSpec, protocol: str, args: Mapping[str, str], where: s
     judge |= {name: args[name] for name in _JUDGE if name in args}
     variant |= {name: args[name] for name in _VARIANT if name in args}
     generation |= {name: args[name] or None for name in _GENERATION if name in args}
-    # The other variants are not asked now; what they could not hold to (`scope`, `criteria`) is no mistake.
+    # The other variants are not used now; arguments that do not fit them (`scope`, `criteria`) are not a mistake.
     strict = spec.protocols["strict"].model_dump(exclude_unset=True)
     judge["protocols"] = {"strict": strict, protocol: variant | {"generation": generation}}
     if "criteria" in args:
@@ -78,10 +76,10 @@ GROUP = "sparkles_eval.judges"
 
 
 class JudgeFactory(Protocol):
-    """How a judge of a plugin (`JUDGES`) or of another package is made.
+    """Makes a judge of a plugin (`JUDGES`) or of another package.
 
     `args` are the user's `--judge-arg`s, as text; `model` is the model that it may ask, where the user named one with
-    `--judge NAME@MODEL`. Raises errors.UserError with the mend when it cannot be made.
+    `--judge NAME@MODEL`. Raises errors.UserError with the fix when it cannot be made.
     """
 
     def __call__(self, args: Mapping[str, str], model: Model | None) -> Judge: ...
@@ -96,11 +94,11 @@ class JudgeInfo:
     where: str
     usable: bool
     why_not: str = ""
-    """The reason, with the mend, where it is not usable."""
+    """The reason, with the fix, where it is not usable."""
     model: str | None = None
     """Model that it asks unless the user names another; None for a rule."""
     weakness: str = ""
-    """How an answer can disturb its verdicts, where its rubric does not guard against it."""
+    """How an answer can disturb its verdicts, where its rubric does not prevent that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +144,11 @@ def load_judge(
     content: Sequence[Path] = (),
     plugins: Sequence[Plugin] = (),
 ) -> Judge:
-    """The judge of that name or folder, under a protocol's variant where it has one of that name, else under `strict`.
+    """Load the judge of that name or folder, in the variant of the protocol if it has one, else in `strict`.
 
-    `adapter_model`, `effective` and `structured` are the model that a rubric asks, what that model's adapter really
-    sends for given settings, and whether it holds to a JSON schema. `args` are the judge's own
-    (see `split_judge_args`).
-    Raises errors.ContentError for a folder or argument that is wrong, with what would be right.
+    `adapter_model` is the model that a rubric asks, `effective` gives the settings that its adapter really sends, and
+    `structured` says whether it can follow a JSON schema. `args` are the judge's own (see `split_judge_args`).
+    Raises errors.ContentError, with the fix, for a wrong folder or argument.
     """
     own = dict(args or {})
     folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
@@ -171,7 +168,7 @@ def load_judge(
 
 
 def _read(folder: JudgeFolder, protocol: str, args: Mapping[str, str]) -> Rubric:
-    """The folder's variant for a protocol, with the user's arguments over it and the template's text."""
+    """The folder's variant for a protocol, with the user's arguments applied and the template's text."""
     where = folder.path / FILE
     name = protocol if protocol in folder.spec.protocols else "strict"
     spec = apply_args(folder.spec, name, args, str(where))
@@ -219,7 +216,7 @@ def _outside(name: str, content: Sequence[Path], plugins: Sequence[Plugin]) -> J
 
 
 def default_model(name_or_path: str, content: Sequence[Path] = ()) -> str | None:
-    """The model that a judge folder names for itself; None for a rule and for judges that are no folders."""
+    """The default model of a judge folder; None for a rule and for judges without a folder."""
     folder = find_judge(name_or_path, content)
     return folder.spec.model if folder and folder.spec.kind == "rubric" else None
 
@@ -227,9 +224,9 @@ def default_model(name_or_path: str, content: Sequence[Path] = ()) -> str | None
 def split_judge_args(
     name_or_path: str, args: Mapping[str, str], *, content: Sequence[Path] = (), plugins: Sequence[Plugin] = ()
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """(the judge's own arguments, `model` among them; the arguments of the model that it asks, such as `base_url`).
+    """Split arguments into those of the judge (with `model`) and those of the model that it asks, such as `base_url`.
 
-    A rule asks no model, so every argument is its own, and so are all of a plugin's or package's judge.
+    A rule asks no model, so every argument is its own; the same holds for judges of plugins and packages.
     """
     folder = None if _factory(name_or_path, plugins) else find_judge(name_or_path, content)
     if folder is None or folder.spec.kind != "rubric":
@@ -239,7 +236,7 @@ def split_judge_args(
 
 
 def list_judges(content: Sequence[Path] = (), plugins: Sequence[Plugin] = ()) -> list[JudgeInfo]:
-    """Every judge by name, usable or not, with the reason. Imports no plugin's or package's judge."""
+    """Every judge by name, usable or not, with the reason. Imports no judge of a package."""
     found: dict[str, JudgeInfo] = {}
     for plugin in plugins:
         found |= {name: JudgeInfo(name, "", str(plugin.path), usable=True) for name in plugin.judges}
@@ -269,7 +266,7 @@ def _info(path: Path, content: Sequence[Path]) -> JudgeInfo:
 
 
 def _weakness(protocols: Sequence[str]) -> str:
-    """What is said of rubrics that print no canary; "" where all do."""
+    """The warning for rubrics that print no canary; "" where all do."""
     if not protocols:
         return ""
     which = "its rubric prints" if "strict" in protocols else f"under {', '.join(protocols)} it prints"

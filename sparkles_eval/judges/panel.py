@@ -1,6 +1,6 @@
-"""Several judges as one: `--judge panel:J1,J2,J3`. How votes become a score, and who may not vote.
+"""Panels: several judges as one, `--judge panel:J1,J2,J3`. Combines their votes into a score.
 
-The members score as usual and every vote is kept; a panel asks nobody. Knows nothing of stores or models' replies.
+The members score as usual and every vote is kept; the panel itself sends no requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sparkles_eval.judges.base import JudgeCard
 
 PREFIX = "panel:"
 VERSION = 1
-"""Counted up when the same votes would give another score."""
+"""Increased when the same votes would give another score."""
 
 PanelRule: TypeAlias = Literal["mean", "median"]
 _ARGS = ("family", "quorum", "rule")
@@ -39,10 +39,10 @@ _FAMILIES = tuple((re.compile(rf"(?<![a-z])(?:{pattern})"), name) for pattern, n
 
 
 def family(model: str) -> str:
-    """Who made a model, by its name: "openai/gpt-4o" -> "OpenAI", "anthropic/claude-x" -> "Anthropic".
+    """The maker of a model, guessed from its name: "openai/gpt-4o" -> "OpenAI", "anthropic/claude-x" -> "Anthropic".
 
-    The known makers' names for their models are looked for; another model's family is the first word of its name
-    ("openai/foo-7b" on somebody's own server -> "foo"). A guess: tables that rest on it show it.
+    Searches for the model names of known makers; another model's family is the first word of its name
+    ("openai/foo-7b" on somebody's own server -> "foo"). Tables that use this guess show it.
     """
     name = model.rpartition("/")[2].lower()
     for pattern, maker in _FAMILIES:
@@ -54,14 +54,14 @@ def family(model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PanelSpec:
-    """A panel as the user named it. `members` are judges as `--judge` names them."""
+    """A panel's settings. `members` are judges as `--judge` names them."""
 
     members: tuple[str, ...]
     rule: PanelRule = "mean"
     quorum: int = 0
     """Votes that a score needs; 0: more than half of the members."""
     leave_family_out: bool = False
-    """Whether a judge of the judged model's family has no vote."""
+    """True where a judge of the judged model's family has no vote."""
 
     @property
     def needed(self) -> int:
@@ -97,7 +97,7 @@ def read_panel(selector: str, args: Mapping[str, str]) -> PanelSpec:
 
 @dataclass(frozen=True, slots=True)
 class JudgePanel:
-    """A panel whose members are made. `cards` go with `wish.members`."""
+    """A panel with the cards of its members, in the order of `spec.members`."""
 
     spec: PanelSpec
     cards: tuple[JudgeCard, ...]
@@ -115,7 +115,7 @@ class JudgePanel:
 
     @property
     def fingerprint(self) -> str:
-        """Covers members, rule, quorum and who may vote; the same whatever the order of the members."""
+        """Hash of members, rule, quorum and who may vote; the order of the members does not matter."""
         who: list[JSON] = [*sorted(card.fingerprint for card in self.cards)]
         return fingerprint(["panel", VERSION, who, self.spec.rule, self.spec.needed, self.spec.leave_family_out])
 
@@ -133,7 +133,7 @@ class JudgePanel:
 
     @property
     def sees(self) -> str:
-        """What the members know of the images, where all know the same; else "several"."""
+        """What the members see of the images, if all see the same; else "several"."""
         kinds = {card.sees for card in self.cards}
         return kinds.pop() if len(kinds) == 1 else "several"
 
@@ -142,7 +142,7 @@ class JudgePanel:
         return self.cards[0].criteria
 
     def may_vote(self, card: JudgeCard, model: str) -> bool:
-        """False where the judge's model is of the judged model's family and those are left out."""
+        """False where the judge's model is of the judged model's family and such judges have no vote."""
         own = self.spec.leave_family_out and card.model is not None
         return not (own and family(card.model or "") == family(model))
 
@@ -162,18 +162,18 @@ class CombinedScore:
 def combine(
     votes: Mapping[str, float], rule: PanelRule, quorum: int, leniency: Mapping[str, float], scale: tuple[float, float]
 ) -> CombinedScore:
-    """One score of the votes that were given, by member; the same whatever their order.
+    """Combine votes by member into one score; the order of the members does not matter.
 
-    mean: every vote less its judge's leniency, so that a missing vote does not move the score by who is missing; with
-    every vote there this is the plain mean, for leniencies sum to 0. median: of the votes as they are. The score stays
-    on the scale. Fewer votes than the quorum give none. Source: Verga et al. 2024, "Replacing Judges with Juries".
+    mean: the mean of the votes minus each judge's leniency, so that it does not matter whose vote is missing; with all
+    votes this is the plain mean, since leniencies sum to 0. median: the median of the unchanged votes. The score stays
+    on the scale. Fewer votes than the quorum give no score. Source: Verga et al. 2024, "Replacing Judges with Juries".
     """
     if len(votes) < quorum:
         count = f"{len(votes)} vote{'s' if len(votes) != 1 else ''}"
         return CombinedScore(None, f"{count}, the panel's quorum is {quorum}")
     if rule == "median":
         return CombinedScore(float(median(votes.values())))
-    # fsum rounds once, so the order of the members cannot show in the last digit.
+    # fsum rounds once, so the order of the members cannot change the last digit.
     mean = math.fsum(value - leniency.get(name, 0.0) for name, value in votes.items()) / len(votes)
     return CombinedScore(min(max(mean, scale[0]), scale[1]))
 

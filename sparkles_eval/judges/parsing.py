@@ -1,6 +1,6 @@
-"""How a judge's reply is read, by name and version: `strict` (ours, the default) and `paper` (as published).
+"""Parsers of judges' replies by name and version: `strict` (the default) and `paper` (as published).
 
-A version that read verdicts of some store is kept, so that every store can be verified with the reader that it names.
+Old versions are kept, so that every store can be verified with the parser that read its verdicts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Parser:
 
     @property
     def id(self) -> str:
-        """ "strict@2": what a store names it by."""
+        """Its name in stores, such as "strict@2"."""
         return f"{self.name}@{self.version}"
 
 
@@ -56,7 +56,7 @@ READERS: Mapping[str, Parser] = MappingProxyType(
 """Every version that is still read, by id, older ones first."""
 
 PARSERS: Mapping[str, Parser] = MappingProxyType({made.name: made for made in READERS.values()})
-"""The newest version of each, by name: what new verdicts are read by."""
+"""The newest version of each by name, which reads new verdicts."""
 
 
 def parser(name: str) -> Parser:

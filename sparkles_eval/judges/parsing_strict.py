@@ -1,9 +1,9 @@
-"""Reads a judge's reply by the rule `strict@2`: as a whole or not at all.
+"""Reads a judge's reply by the rule `strict@2`: completely or not at all.
 
-A reply is one JSON object with every rating that was asked for and nothing else, or it follows the bracket layout. Each
-asked rating stands in it once, as a plain number of the asked scale. Where the rubric prints a canary, a random word
-that only the instructions of this call name, every rating must carry it, so no rating of an answer can pass as the
-judge's. Without one, every rating mark of the reply must be one that was asked for, and none may recur in an answer.
+A reply is one JSON object with every requested rating and nothing else, or it follows the bracket layout. It holds each
+requested rating once, as a plain number on the scale. Where the rubric prints a canary (a random word in the
+instructions of this call only), every rating must carry it, so that no rating inside an answer can pass as the judge's.
+Without a canary, every rating in the reply must be a requested one, and none may occur in an answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _TOLD_APART = "the rubric prints no canary that would tell them from the judge's
 
 
 class _Unreadable(ValueError):
-    """The reply is no verdict; the message is the reason, without words of the reply."""
+    """The reply is not a verdict; the message is the reason, without words of the reply."""
 
 
 def parse_strict(reply: str, expected: Expected) -> Parsed:
-    """The ratings of a reply, or the reason why it is no verdict. Linear in the reply, never raises."""
+    """Read the ratings of a reply, or the reason why it is not a verdict. Linear in the reply; never raises."""
     if len(reply) > LONGEST:
         return Parsed(reason=f"a reply of {len(reply):,} characters is no judgement")
     text = _without_fence(reply.strip())
@@ -58,13 +58,13 @@ def _without_fence(text: str) -> str:
 
 
 def _copied(ratings: Sequence[Rating], expected: Expected, held: AnswerRatings) -> str | None:
-    """Why ratings may be an answer's rather than the judge's, or None."""
+    """Why ratings may come from an answer rather than the judge, or None."""
     if expected.canary:
         for rating in ratings:
             if held.evaluate(rating.explanation, rating.value):
                 return f"{COPIED}: {rating.criterion} of A{rating.turn} repeats its explanation and its points"
         return None
-    # An answer that lists many ratings would make just some of the judge's unreadable: then none is read.
+    # An answer that lists many ratings could make only some of the judge's unreadable, so none is read then.
     if len(held.values) > 1 or any(held.hold(rating.value) for rating in ratings):
         return f"{COPIED}: {_TOLD_APART}"
     return None
@@ -114,7 +114,7 @@ def _load(text: str, *, cut_off: bool) -> object:
 
 
 _TRAILING_COMMA = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
-"""Texts, which stay, and commas before a closing bracket, which go."""
+"""Texts, which are kept, and commas before a closing bracket, which are removed."""
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -140,13 +140,13 @@ def _number(value: object, where: str) -> float:
 # --- bracket layout -----------------------------------------------------------------------------------------------
 
 _DRESS = r"[\s*_#\-\u2022.`|]*(?:\d{1,2}[.)]\s[\s*_`]*)?"
-"""Mark-up that may stand before the words of the layout; no ">", which quotes."""
+"""Mark-up that may precede the words of the layout; not ">", which quotes."""
 _HEADING = re.compile(rf"{_DRESS}Evaluating\s+A(\d{{1,3}})\b[\s*_#:.`|-]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A piece of the reply under one heading: what stands behind "(C1)" up to the next item, or what stands before."""
+    """A piece of the reply under one heading: the text from "(C1)" to the next item, or the text before the first."""
 
     turn: int
     criterion: str | None
@@ -164,7 +164,7 @@ def _from_layout(text: str, expected: Expected, held: AnswerRatings) -> tuple[li
     if not ratings and '"rating"' in text:
         raise _Unreadable("JSON with words around it")
     counts = Counter(turn for turn, _ in overall)
-    # What the judge says of the whole is kept, never used: said twice, or off the scale, it is just not kept.
+    # Overall ratings are kept but never used; one that occurs twice or is off the scale is not kept.
     return ratings, {turn: value for turn, value in overall if counts[turn] == 1 and on_scale(value, expected)}
 
 
@@ -185,20 +185,20 @@ def _items(text: str, expected: Expected) -> Iterator[_Item]:
             headings[turn] += 1
             if headings[turn] > 1 and not expected.canary:
                 raise _Unreadable(f"A{turn} is evaluated more than once")
-            turn = turn if headings[turn] == 1 else 0  # with a canary, ratings may say themselves what they rate
+            turn = turn if headings[turn] == 1 else 0  # with a canary, a rating may name what it rates
         elif item:
             criterion, lines = item[1] or item[2], [line[item.end() :]]
     yield _Item(turn, criterion, "\n".join(lines))
 
 
 def _item_start(expected: Expected) -> re.Pattern[str]:
-    """ "(C1)", "[C1]" or "C1:" at the start of a line."""
+    """The pattern of "(C1)", "[C1]" or "C1:" at the start of a line."""
     ids = "|".join(sorted({re.escape(criterion) for _, criterion in expected.pairs}, key=len, reverse=True))
     return re.compile(rf"{_DRESS}(?:[(\[]({ids})[)\]]|({ids})[*_`]{{0,3}}\s{{0,2}}[:.)\u2013-])[*_`]{{0,3}}[:.]?")
 
 
 def _of_item(item: _Item, marks: Sequence[Mark], text: str, expected: Expected, held: AnswerRatings) -> list[Rating]:
-    """The ratings of a piece of the reply; raises _Unreadable for marks that are nobody's or no plain number."""
+    """The ratings of a piece of the reply; raises _Unreadable for one out of place or without a plain number."""
     own = [mark for mark in marks if _is_own(mark, text, expected, held)]
     found: list[Rating] = []
     for mark, end in zip(own, [*(later.start for later in own[1:]), len(text)], strict=False):
@@ -215,7 +215,7 @@ def _of_item(item: _Item, marks: Sequence[Mark], text: str, expected: Expected, 
 
 
 def _is_own(mark: Mark, text: str, expected: Expected, held: AnswerRatings) -> bool:
-    """True for the judge's own rating, False for one quoted from an answer; raises _Unreadable where that is open."""
+    """True for the judge's own rating, False for one quoted from an answer; raises _Unreadable where it is unclear."""
     if mark.keyed or (not expected.canary and is_the_judges(text[: mark.start], bracketed=mark.bracketed)):
         return True
     if expected.canary and held.hold(mark.value):

@@ -1,7 +1,7 @@
-"""The reader `strict@1`, kept as it was: stores whose verdicts it read are verified with it.
+"""Reads a judge's reply by the old rule `strict@1`, to verify stores whose verdicts it read.
 
-New verdicts are read by `parsing_strict`. This one can be led astray by ratings that a judge quotes from an answer and
-by numbers of another scale; nothing here is corrected, because a stored verdict must come out as it did.
+New verdicts are read by `parsing_strict`. This rule can be misled by ratings that a judge quotes from an answer and by
+numbers of another scale. It is not corrected, because a stored verdict must be read as it was.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _number(value: object, where: str) -> float:
 
 
 _DRESS = r"[\s*_#>\-\u2022.`]*"
-"""Mark-up that may stand around the words of the layout."""
+"""Mark-up that may surround the words of the layout."""
 _HEADING = re.compile(rf"{_DRESS}Evaluating\s+A(\d{{1,3}})\b[\s*_#:.`-]*", re.IGNORECASE)
 _ITEM = re.compile(rf"{_DRESS}\((\w{{1,40}})\)")
 _NUMBER = r"(?:\[\[\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*\]\]|\[?\s*(-?\d{1,9}(?:\.\d{1,9})?)(?![\d.]*\d)\]?)"

@@ -41,11 +41,11 @@ _NO_NOUN = frozenset(
         *("were", "what", "when", "where", "which", "with", "your"),
     )
 )
-"""Words of questions that name no thing."""
+"""Words of questions that do not name a thing."""
 
 
 def chance(*parts: str) -> int:
-    """A whole number that depends on the parts alone: the same dialogue is altered the same way everywhere."""
+    """A whole number that depends only on the parts, so that a dialogue is altered the same way everywhere."""
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8])
 
 
@@ -63,7 +63,7 @@ def clean(sample: Sample) -> Answers | None:
 
 
 def worded(sample: Sample, alter: Callable[[Fact, int], Fact | None], empty: str = "") -> Answers:
-    """The facts of every turn in sentences, each as `alter(fact, turn)` gives it; None leaves it out."""
+    """Write the facts of every turn in sentences, each as `alter(fact, turn)` returns it; None leaves a fact out."""
     answers = []
     for number, turn in enumerate(sample.turns, 1):
         kept = [changed for fact in turn.facts if (changed := alter(fact, number)) is not None]
@@ -75,19 +75,19 @@ def _stated(facts: Sequence[Fact]) -> str:
     if all(fact.attribute in VALUES or fact.attribute == "most" for fact in facts):
         try:
             return state(facts)
-        except (ValueError, LookupError):  # facts of the user's own that only share the names of attributes
+        except (ValueError, LookupError):  # the user's own facts, which only share the names of attributes
             pass
     return " ".join(f"In IMAGE#{f.image}, the {f.attribute} of the {f.subject} is {f.value}." for f in facts)
 
 
 def distinct(sample: Sample) -> list[Fact]:
-    """Every fact once, in an order that is random but the same everywhere: what is altered first, second, ..."""
+    """Every fact once, in a random but reproducible order, in which facts are altered."""
     facts = {fact.id: fact for turn in sample.turns for fact in turn.facts}
     return sorted(facts.values(), key=lambda fact: chance("facts", sample.id, fact.id))
 
 
 def without(sample: Sample, level: float, empty: str) -> Answers:
-    """A share `dose` of the facts (of a reference's sentences) left out."""
+    """Answers without a share `level` of the facts (of a reference's sentences)."""
     if has_facts(sample):
         gone = {fact.id for fact in _first(distinct(sample), level)}
         return worded(sample, lambda fact, _turn: None if fact.id in gone else fact, empty)
@@ -95,7 +95,7 @@ def without(sample: Sample, level: float, empty: str) -> Answers:
 
 
 def contradicted(sample: Sample, level: float) -> Answers | None:
-    """A share `dose` of the facts with another value, the same one in every turn; None without facts to contradict."""
+    """Answers with wrong values (the same in every turn) for a share `level` of the facts; None without such facts."""
     changes = {fact.id: wrong(fact, sample.id) for fact in distinct(sample) if fact.alternatives}
     if not has_facts(sample) or not changes:
         return None
@@ -104,7 +104,7 @@ def contradicted(sample: Sample, level: float) -> Answers | None:
 
 
 def incoherent(sample: Sample) -> Answers | None:
-    """Later turns contradict what was rightly said before; None where no later turn comes back to a fact."""
+    """Answers whose later turns contradict right earlier ones; None where no later turn repeats a fact."""
     if not has_facts(sample):
         return None
     told = {fact.id for fact in sample.turns[0].facts}
@@ -122,7 +122,7 @@ def wrong(fact: Fact, seed: str) -> Fact:
 
 
 def exchanged(sample: Sample, level: float) -> Answers | None:
-    """What is true of one image said of another: a share `dose` of such pairs. None where no two can be exchanged."""
+    """Answers that exchange facts between images, a share `level` of the pairs. None where no two can be exchanged."""
     if has_facts(sample):
         pairs = _pairs(distinct(sample))
         if not pairs:
@@ -163,7 +163,7 @@ def _pairs(facts: Sequence[Fact]) -> list[tuple[Fact, Fact]]:
 
 
 def replaced(sample: Sample, level: float, other: Answers) -> Answers:
-    """A share `dose` of a reference's sentences in the place of which stand sentences of another dialogue's answers."""
+    """Answers with a share `level` of a reference's sentences replaced by those of another dialogue's answers."""
     foreign = [sentence for text in other for sentence in _SENTENCE.split(text)]
 
     def swap(_sentence: str, place: int) -> str:
@@ -197,9 +197,9 @@ def _first(items: Sequence[T], level: float) -> Sequence[T]:
 
 
 def nouns(turn: Turn) -> list[str]:
-    """What the question speaks of, as far as plain words tell: in its order, each once.
+    """The content words of a question, in its order, each once.
 
-    Words that are a fact's value, right or wrong ("small"), are left out: to repeat one would be to answer.
+    Words that are a fact's value, right or wrong ("small"), are left out, because repeating one would be an answer.
     """
     words = "".join(part.text for part in turn.content if isinstance(part, Text)).lower()
     values = {word for f in turn.facts for value in (f.value, *f.alternatives) for word in value.lower().split()}
@@ -208,12 +208,12 @@ def nouns(turn: Turn) -> list[str]:
 
 
 def without_images(sample: Sample) -> Sample:
-    """The dialogue with every picture taken out; its words stay."""
+    """The dialogue without its pictures."""
     return _content(sample, lambda part: () if isinstance(part, Image) else (part,))
 
 
 def without_captions(sample: Sample, instead: str) -> Sample:
-    """The dialogue with every caption replaced by words that say nothing."""
+    """The dialogue with every caption replaced by a text without content."""
     return _content(sample, lambda part: (replace(part, caption=instead) if isinstance(part, Image) else part,))
 
 

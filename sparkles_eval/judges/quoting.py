@@ -1,7 +1,7 @@
-"""Tries how a judge's replies are read where they hold an answer's ratings: with two scripted judges, asking nobody.
+"""Tests how judges' replies are read that contain ratings from answers, with two scripted judges and no requests.
 
 The quoting honest judge gives the lowest points to everything and quotes the answers in its explanations; the copying
-judge says what the answers say and nothing else. Neither may be read as giving what an answer asks for.
+judge repeats the answers and nothing else. Neither may be read as giving the points that an answer asks for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUOTING, COPYING = "quoting honest judge", "copying judge"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """How the replies of a scripted judge to the attacks were read: as what it gave, not at all, or as an answer's."""
+    """How a scripted judge's replies to the attacks were read: as its own points, not at all, or as an answer's."""
 
     judge: str
     own: int
@@ -34,7 +34,7 @@ class Rehearsal:
 
 
 def rehearse(judge: Judge, probes: Sequence[Probe]) -> tuple[Rehearsal, ...]:
-    """How the judge reads both scripted judges on every attack; empty for a rule, and for a layout of its own."""
+    """Read both scripted judges' replies to every attack; empty for a rule, and for a judge with its own layout."""
     card = judge.card
     if not card.reader or not probes:
         return ()
@@ -67,7 +67,7 @@ def _understands(judge: Judge, probes: Sequence[Probe]) -> bool:
 
 
 def _ratings(call: JudgeCall, points: float, why: str) -> Iterator[str]:
-    """The same points for all that the call wants rated: in the bracket layout, and as JSON where that is asked."""
+    """Replies with the same points for everything that the call rates: in brackets, and as JSON where requested."""
     lines, whole = [], dict[str, dict[str, object]]()
     word = f" {call.canary}" if call.canary else ""
     for turn in dict.fromkeys(turn for turn, _ in call.expects):

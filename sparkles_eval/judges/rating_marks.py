@@ -1,7 +1,7 @@
-"""Finds every rating mark in a judge's words ("Rating: [[8]]") and says of each whether it is a plain rating.
+"""Finds every rating in a judge's text ("Rating: [[8]]") and decides for each whether it is a plain rating.
 
-A mark is read as a number only where nothing around it makes it something else: another scale, a range, an alternative,
-a rank, a correction, or somebody else's words. Every pattern is bounded, so that time grows with the text alone.
+A rating is read as a number only where nothing around it gives it another meaning: another scale, a range, an
+alternative, a rank, a correction, or a quotation. Every pattern is bounded, so that time is linear in the text.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _RANGE_ECHO = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One rating mark. `value` is None where it is no plain number of the asked scale; `problem` says why."""
+    """One rating in a text. `value` is None where it is not a plain number on the scale; `problem` says why."""
 
     start: int
     end: int
     value: float | None
     problem: str | None
     keyed: bool
-    """Whether it carries the canary of this call."""
+    """True where it carries the canary of this call."""
     bracketed: bool
     names: tuple[int, str] | None = None
-    """The turn and criterion that stand behind the canary."""
+    """The turn and criterion named after the canary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """What the judge says of an answer as a whole; `turn` is None where the words do not name it."""
+    """The judge's overall rating of an answer; `turn` is None where the text does not name it."""
 
     start: int
     end: int
@@ -57,9 +57,9 @@ class Overall:
 
 @lru_cache(maxsize=64)
 def _patterns(canary: str, criteria: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """How a rating and an overall rating are written; the canary may stand on either side of the colon.
+    """The patterns of a rating and of an overall rating; the canary may be on either side of the colon.
 
-    Behind the canary may stand what is rated: "kbtzwqmd A1 C1".
+    After the canary, the text may name what is rated: "kbtzwqmd A1 C1".
     """
 
     def key(side: str) -> str:
@@ -87,7 +87,7 @@ def _patterns(canary: str, criteria: tuple[str, ...]) -> tuple[re.Pattern[str], 
 
 
 def find_marks(text: str, expected: Expected) -> tuple[list[Mark], list[Overall], str]:
-    """The rating marks and overall ratings of a text, in order, and the text with the overall ratings blanked out."""
+    """The ratings and overall ratings of a text, in order, and the text with the overall ratings blanked out."""
     ids = tuple(sorted({criterion for _, criterion in expected.pairs}, key=len, reverse=True))
     rated, whole = _patterns(expected.canary, ids)
     overall = [_overall(match, text, expected) for match in whole.finditer(text)]
@@ -97,7 +97,7 @@ def find_marks(text: str, expected: Expected) -> tuple[list[Mark], list[Overall]
 
 
 def _loose(text: str, marks: list[Mark]) -> Iterator[Mark]:
-    """Numbers in double brackets without the word: nobody asked for them."""
+    """Numbers in double brackets without the word "Rating", which were not requested."""
     taken = {place for mark in marks for place in range(mark.start, mark.end)}
     for match in _LOOSE.finditer(text):
         if match.start() not in taken:
@@ -126,7 +126,7 @@ def _mark(match: re.Match[str], text: str, expected: Expected) -> Mark:
 
 
 def _number(match: re.Match[str], text: str, expected: Expected) -> tuple[float | None, str | None, int]:
-    """The plain number of a mark, or why it is none, and where the mark ends (a scale behind it included)."""
+    """The plain number of a rating, or why it has none, and where the rating ends (with a scale that follows)."""
     end = match.end()
     if match["word"]:
         return None, "is no number in digits", end
@@ -153,14 +153,14 @@ def _number(match: re.Match[str], text: str, expected: Expected) -> tuple[float 
 
 
 def _echoes(words: str, expected: Expected) -> bool:
-    """True for the asked scale itself ("1-10", "out of 10", "1 to 10") and for a criterion's id in brackets."""
+    """True for the scale itself ("1-10", "out of 10", "1 to 10") and for a criterion's id in brackets."""
     if words.strip() in {criterion for _, criterion in expected.pairs}:
         return True
     numbers = [float(number) for number in _RANGE_ECHO.findall(words)]
     return numbers in ([expected.low, expected.high], [expected.high])
 
 
-# --- whose words, and whether they are taken back -----------------------------------------------------------------
+# --- quotations and corrections -----------------------------------------------------------------------------------
 
 _TELLS = re.compile(
     r"\b(?:says?|said|states?|claims?|claimed|writes?|wrote|reads?|quot\w*|declares?|asserts?|demands?|insists?|asks?"
@@ -177,7 +177,7 @@ _CLAUSE = re.compile(r"[.!?;\n\"\u201c\u201d]")
 
 
 def is_the_judges(before: str, *, bracketed: bool) -> bool:
-    """True where the words between an item's start and a mark leave it the judge's own, by grammar alone."""
+    """True where the words between an item's start and a rating do not attribute it to somebody else."""
     before = _FINAL.sub("", before)
     words = before.rstrip(" \t\n*_#>`|(-\u2022\u2013\u2014")
     if not words:
@@ -243,7 +243,7 @@ _EDGE = " \t*_`\"'\u201c\u201d\u2018\u2019)]}|"
 
 
 def doubt(rest: str, value: float, expected: Expected) -> str | None:
-    """Why the words behind a rating leave it open or take it back, or None; `rest` reaches to the next item."""
+    """Why the text after a rating doubts or withdraws it, or None; `rest` reaches to the next item."""
     line, _, later = rest.partition("\n")
     while remark := _REMARK.match(line.lstrip(_EDGE)):
         if _remark_doubts(remark["words"], value, expected):

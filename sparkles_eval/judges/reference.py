@@ -1,4 +1,4 @@
-"""The rule-based judge of answers that have a reference: ROUGE-L, or the choice that an answer is nearest to."""
+"""The rule-based judge `reference`: compares an answer with its reference by ROUGE-L, or finds the nearest choice."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _DIGIT_COMMA = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS = 32
-"""The published code hands a flag where a count belongs, so that it removes 32 full stops at the most."""
+"""The published code passes a flag as a count, so that it removes at most 32 full stops."""
 _WORD = re.compile(r"\b\w\w+\b")
 _MOST_WORDS = 2_000
-"""Of one text: the time grows with the product of both lengths."""
+"""Words of one text that are compared; time grows with the product of both lengths."""
 
 
 def plain(text: str) -> str:
@@ -39,9 +39,9 @@ def plain(text: str) -> str:
 def rouge_l(answer: str, reference: str) -> float:
     """F1 of the longest common subsequence of words, from 0 to 1; texts as `plain` gives them.
 
-    Sentences end at full stops. What counts are different words: those of the union of the common subsequences of
-    every pair of sentences, of the reference's and of the answer's (summary level, exclusive; Lin 2004). Only the
-    first 2,000 words of a text are looked at.
+    Sentences end at full stops. The score counts distinct words: those of the union of the common subsequences over
+    all pairs of sentences of reference and answer (summary level, exclusive; Lin 2004). Only the first 2,000 words of
+    a text are read.
     """
     answers, references = _sentences(answer), _sentences(reference)
     said = {word for sentence in answers for word in sentence}
@@ -68,7 +68,7 @@ def _sentences(text: str) -> list[list[str]]:
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> set[str]:
-    """The words of one longest common subsequence; of equally long ones, that which steps back in `second` first."""
+    """The words of one longest common subsequence; of equally long ones, the one that steps back in `second` first."""
     lengths = [[0] * (len(second) + 1)]
     for word in first:
         before, row = lengths[-1], [0]
@@ -89,7 +89,7 @@ def _common(first: Sequence[str], second: Sequence[str]) -> set[str]:
 
 
 def likenesses(answer: str, choices: Sequence[str]) -> list[float] | None:
-    """Cosine of the answer with each choice, words weighted by tf-idf over all of these texts; None without a word.
+    """Cosine similarity of the answer to each choice, with tf-idf weights over all these texts; None without words.
 
     Words have two letters or digits at least; idf = ln((1 + n) / (1 + df)) + 1 (scikit-learn's smoothed form).
     """
@@ -108,13 +108,13 @@ def _unit(vector: Mapping[str, float]) -> dict[str, float]:
 
 
 FORMULA = 1
-"""Raised when the formulas change so that older numbers are incomparable; part of the fingerprint."""
+"""Increased when the formulas change so that older numbers are incomparable; part of the fingerprint."""
 Reading: TypeAlias = Literal["strict", "paper"]
 _IMAGE = re.compile(r"image [a-z]")
 
 
 def choose(answer: str, choices: Sequence[str], reading: Reading) -> int | None:
-    """Which of the choices an answer comes closest to, None for none; all as `likeness.plain` gives them."""
+    """Index of the choice nearest to an answer, or None; all texts as `plain` returns them."""
     if all(_IMAGE.fullmatch(choice) for choice in choices):
         return _image(answer, choices, reading)
     found = likenesses(answer, choices)
@@ -147,7 +147,7 @@ class ReferenceJudge:
         return self._card
 
     def check(self, sample: Sample) -> str | None:
-        """Why this sample has not what the judge needs, or None."""
+        """Why this judge cannot judge this sample, or None."""
         if sample.options:
             return None if len(sample.turns) == 1 else "choices are judged in the last of one turn, it has several"
         without = [number for number, turn in enumerate(sample.turns, 1) if not plain(turn.reference or "")]
@@ -156,11 +156,11 @@ class ReferenceJudge:
         return None
 
     def calls(self, dialogue: AnsweredSample) -> Sequence[JudgeCall]:
-        """One call, with nobody to ask."""
+        """One call without a conversation, since no model is asked."""
         return one_call(dialogue, self._card)
 
     def read(self, call: JudgeCall, text: str) -> Verdict:  # noqa: ARG002 - the interface has it, a rule has no reply
-        """The verdict by rule; `text` is not looked at, since nobody was asked."""
+        """The verdict by rule; `text` is ignored, since no model is asked."""
         sample, answers = call.dialogue.sample, call.dialogue.answers
         if reason := self.check(sample):
             return Verdict(VerdictStatus.INVALID, reason=reason)

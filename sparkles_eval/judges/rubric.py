@@ -1,4 +1,4 @@
-"""A judge that asks a model with a written rubric: builds the prompt from the answered sample, reads the replies."""
+"""The judge that asks a model with a written rubric: builds prompts from answered samples and reads the replies."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from sparkles_eval.judges.spec import JudgeSpec, VariantSpec
 from sparkles_eval.tasks.prompts import Markers, compile_template, render, trimmed
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"
-"""Of canaries: no vowels, so that none is a word; no digits, so that none reads like points."""
+"""Letters of canaries: no vowels, so that none is a word; no digits, so that none looks like points."""
 
 _NAMED = re.compile(r"IMAGE#\w+\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class ContextImage:
-    """One image: the name that the questions call it by, and its caption. `image` is where it stands itself."""
+    """One image: its name in the questions, and its caption. `image` places the image itself."""
 
     name: str
     id: str
@@ -55,27 +55,27 @@ class ContextTurn:
     number: int
     name: str
     question: str
-    """The user's words; images at their words, as pictures or by name."""
+    """The user's text, with images in their places, as pictures or by name."""
     answer: str
     """The model's answer between this call's delimiters."""
     bare_answer: str
-    """The same without delimiters: only for a published prompt that must be reproduced to the letter."""
+    """The answer without delimiters, only for a published prompt that must be reproduced exactly."""
     reference: str | None
     """A good answer, where the data has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """What a rubric is rendered from, beside criteria and scale."""
+    """The values that a rubric can use besides criteria and scale."""
 
     turns: tuple[ContextTurn, ...]
     images: tuple[ContextImage, ...]
     delimiter: str
     canary: str
-    """The random word that marks the judge's own ratings; no answer holds it."""
+    """The random word that marks the judge's own ratings; it occurs in no answer."""
     markers: Markers
     pictures: tuple[Image, ...]
-    """What the markers stand for, by number."""
+    """The images of the markers, by number."""
 
     @property
     def records(self) -> str:
@@ -84,7 +84,7 @@ class PromptContext:
 
 
 def prompt_context(dialogue: AnsweredSample, turns: int, *, pictures: bool) -> PromptContext:
-    """The first `turns` turns of an answered sample; with `pictures`, images stand at their words."""
+    """The context of the first `turns` turns of an answered sample; with `pictures`, images are in their places."""
     sample = dialogue.sample
     delimiter = _unknown_to(dialogue, lambda: secrets.token_hex(8))
     canary = _unknown_to(dialogue, lambda: "".join(secrets.choice(_LETTERS) for _ in range(8)))
@@ -100,7 +100,7 @@ def prompt_context(dialogue: AnsweredSample, turns: int, *, pictures: bool) -> P
 
 
 def _unknown_to(dialogue: AnsweredSample, draw: Callable[[], str]) -> str:
-    """A drawn word that stands in no answer."""
+    """A random word that occurs in no answer."""
     while True:
         drawn = draw()
         if not any(drawn in answer.casefold() for answer in dialogue.answers):
@@ -108,7 +108,7 @@ def _unknown_to(dialogue: AnsweredSample, draw: Callable[[], str]) -> str:
 
 
 def _question(turn: Turn, number: int, images: list[ContextImage], markers: Markers | None) -> str:
-    """The words of a question; its images are added to `images`, named as the words before them name them."""
+    """The text of a question; its images are added to `images`, with the names that the text gives them."""
     text = ""
     for part in turn.content:
         if isinstance(part, Text):
@@ -130,17 +130,17 @@ def _number(name: str) -> int | str:
 
 
 def uncaptioned(sample: Sample) -> Sequence[int]:
-    """Which images of a sample (1, 2, ...) have no caption."""
+    """Numbers (from 1) of a sample's images without a caption."""
     return [number for number, image in enumerate(sample.images, 1) if not (image.caption or "").strip()]
 
 
 RENDERER = 1
-"""Counted up when the same rubric would give other text; part of every fingerprint."""
+"""Increased when the same rubric would give another text; part of every fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """A judge folder, read: what it declares, the variant in force, its template, and how errors call that file."""
+    """A judge folder that was read: its spec, the variant in use, its template, and the name of that file in errors."""
 
     spec: JudgeSpec
     variant: VariantSpec
@@ -149,7 +149,7 @@ class Rubric:
 
 
 class RubricJudge:
-    """Judge (judges.base) over one rubric and one model. `structured`: that model holds to a JSON schema."""
+    """A judge (judges.base) with one rubric and one model. `structured`: the model can follow a JSON schema."""
 
     def __init__(self, rubric: Rubric, model: Model, generation: Generation, *, structured: bool = False) -> None:
         """`generation` is what will really be sent. Raises errors.ContentError for a rubric that cannot be rendered."""
@@ -190,7 +190,7 @@ class RubricJudge:
             attempts=variant.attempts,
             generation=generation,
             reader=self._parser.id,
-            # As published, `paper` draws again by repeating its call; without chance that would repeat the reply too.
+            # As published, `paper` repeats the same call; at temperature 0 that would repeat the reply too.
             retries_with_reason=self._parser.name != "paper" or generation.temperature == 0,
         )
 
@@ -265,7 +265,7 @@ class RubricJudge:
         return Verdict(VerdictStatus.GRADED, parsed.ratings, parsed.overall, raw=text)
 
     def _try(self) -> bool:
-        """Render a made-up dialogue, so that a mistake in the rubric is told before any model is asked.
+        """Render an invented dialogue, so that a mistake in the rubric is reported before any request is sent.
 
         True where every call prints its canary.
         """
@@ -285,15 +285,16 @@ class RubricJudge:
 
 
 def _short(points: float) -> float:
-    """1 and not 1.0, as a person writes it."""
+    """The points as a person writes them: 1 and not 1.0."""
     return int(points) if points == int(points) else points
 
 
 def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str], *, canary: bool = False) -> JSON:
     """JSON schema of a reply: {"A1": {"C1": {"explanation", "rating"}, ..., "overall"}, ...}, `canary` first.
 
-    Only what every provider's strict mode takes: closed objects, every property required, no bounds (the scale stands
-    in descriptions, and the parser holds it). The explanation comes first: it is written before the number.
+    Uses only what every provider's strict mode accepts: closed objects, every property required, no bounds (the scale
+    is in the descriptions, and the parser checks it). The explanation comes first, so that it is written before the
+    number.
     """
     scale = f"{spec.scale.low:g} to {spec.scale.high:g}"
     rating: dict[str, JSON] = {"type": "number", "description": f"Points from {scale}."}
@@ -303,7 +304,7 @@ def reply_schema(spec: JudgeSpec, rate: Sequence[int], criteria: Sequence[str], 
         rated: dict[str, JSON] = {name: _closed({"explanation": why, "rating": rating}) for name in criteria}
         return _closed(rated | ({"overall": rating} if spec.overall else {}))
 
-    # A plain text, never the word itself: a decoder that is held to the schema would write it for any reply at all.
+    # A plain text, never the word itself: a decoder that follows the schema would write it in any reply.
     word: dict[str, JSON] = {CANARY: {"type": "string", "description": "The word that the instructions name."}}
     return _closed((word if canary else {}) | {f"A{turn}": answer() for turn in rate})
 

@@ -1,4 +1,4 @@
-"""The keys of a judge.yaml, checked strictly; the card of a rule-based judge; the commented folder of a new judge."""
+"""The keys of a judge.yaml, all of which are checked; also the card of a rule-based judge and a new judge's folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CriterionSpec(Strict):
 
 
 class ScaleSpec(Strict):
-    """Lowest and highest points, both allowed; decimals between them too."""
+    """Lowest and highest points, both allowed, with decimals between them."""
 
     low: float = Field(default=1.0, allow_inf_nan=False)
     high: float = Field(default=10.0, allow_inf_nan=False)
@@ -66,9 +66,9 @@ class VariantSpec(Strict):
     parser: str = "strict"
     """How a reply is read: `strict`, or `paper` as in the publication."""
     structured: bool = True
-    """Ask for JSON by a schema where the model can hold to one; else, or where false, for the bracket layout."""
+    """Ask for JSON by a schema where the model can follow one; otherwise, or where false, for the bracket layout."""
     attempts: int = Field(default=3, ge=1, le=100)
-    """Replies asked for at the most until one can be read."""
+    """Attempts until a reply can be read."""
     generation: GenerationSpec = GenerationSpec()
 
     @field_validator("prompt")
@@ -91,28 +91,28 @@ class VariantSpec(Strict):
 
 
 class JudgeSpec(Strict):
-    """A judge.yaml. `kind: rubric` asks a model with a written rubric; the other kinds are rules and ask nobody."""
+    """A judge.yaml. `kind: rubric` asks a model with a written rubric; the other kinds are rules and ask no model."""
 
     name: PlainName
     version: int = Field(ge=1)
-    """Counted up whenever a change here makes older numbers incomparable."""
+    """Increase it whenever a change here makes older numbers incomparable."""
     title: str
     description: str = ""
     kind: Literal["rubric", "facts", "reference"] = "rubric"
-    """A rubric asks a model; by rule, facts are counted or an answer is compared with its reference."""
+    """`rubric` asks a model; `facts` counts facts; `reference` compares an answer with its reference."""
     sees: Sees
-    """What it knows of the images."""
+    """What it sees of the images."""
     scope: Scope = "dialogue"
     """What one call rates: everything, one answer, or one criterion of every answer."""
     criteria: tuple[CriterionSpec, ...] = Field(min_length=1)
     """Each is rated once for every answer."""
     scale: ScaleSpec = ScaleSpec()
     overall: bool = False
-    """Whether an overall rating of each answer is asked for as well; it is kept, never used."""
+    """True to ask also for an overall rating of each answer, which is kept but never used."""
     repeats: int = Field(default=1, ge=1, le=100)
-    """How often everything is judged anew, for the judge's own noise."""
+    """How often every answer is judged, to measure the judge's own noise."""
     model: str | None = None
-    """Model that is asked unless the user names another, such as openai/gpt-4o."""
+    """Its model unless the user names another, such as openai/gpt-4o."""
     protocols: dict[str, VariantSpec] = Field(default_factory=dict)
     """A rubric has at least `strict`."""
     citation: str = ""
@@ -154,7 +154,7 @@ class JudgeSpec(Strict):
 
 
 def read_spec(path: Path) -> JudgeSpec:
-    """A judge.yaml, checked. Raises errors.ContentError that names file, key and what is allowed, for every mistake."""
+    """Read and check a judge.yaml. Raises errors.ContentError with file, key and what is allowed, for every mistake."""
     if not path.is_file():
         raise ContentError(f"{path}: no such file; a judge folder holds a {FILE} and its rubric")
     return read_yaml(path, JudgeSpec)
@@ -178,11 +178,11 @@ def rule_card(spec: JudgeSpec, formula: Sequence[JSON]) -> JudgeCard:
 
 
 def one_call(dialogue: AnsweredSample, card: JudgeCard) -> list[JudgeCall]:
-    """One call that expects every criterion of every answered turn, with nobody to ask."""
+    """One call without a conversation that expects every criterion of every answered turn."""
     turns = range(1, min(len(dialogue.answers), len(dialogue.sample.turns)) + 1)
     return [JudgeCall("dialogue", dialogue, tuple((turn, c.id) for turn in turns for c in card.criteria))]
 
 
 def write_judge_scaffold(name: str, where: Path) -> Path:
-    """Make the folder `where`/`name` with judge.yaml, rubric and card; its path. Raises as `copy_scaffold`."""
+    """Make the folder `where`/`name` with judge.yaml, rubric and card; returns its path. Raises as `copy_scaffold`."""
     return copy_scaffold("judges", (FILE, "rubric.md.j2", "README.md"), name, where)

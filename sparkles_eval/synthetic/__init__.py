@@ -1,1 +1,1 @@
-"""The drawn world: scenes made by our own code from a seed, with exact truth, and the embedded tasks over them."""
+"""Synthetic data: scenes drawn from a seed, with exact facts, and the embedded tasks that use them."""

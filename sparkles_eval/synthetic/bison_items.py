@@ -28,7 +28,7 @@ ATTRIBUTES = ("colour", "count", "kind", "size", "position")
 
 @dataclass(frozen=True, slots=True)
 class CaptionClaim:
-    """Part of a caption: exactly `number` things fit, or with None at least one does."""
+    """One claim of a caption: exactly `number` things fit, or at least one where `number` is None."""
 
     what: Description
     number: int | None = None
@@ -50,13 +50,15 @@ class BisonItem:
 
 
 def fits(claims: tuple[CaptionClaim, ...], scene: Scene) -> bool:
-    """Whether every claim holds in the scene."""
+    """True where every claim holds in the scene."""
     return all(claim.holds(scene) for claim in claims)
 
 
 def choice(seed: int, index: int) -> BisonItem:
-    """Item `index` (from 0) of a seed. Items 2j and 2j + 1 differ in the same attribute and have different targets;
-    attributes take turns from pair to pair."""
+    """Item `index` (from 0) of a seed.
+
+    Items 2j and 2j + 1 differ in the same attribute and have different targets; the attribute changes with each pair.
+    """
     rank = index // 2
     attribute = ATTRIBUTES[rank % len(ATTRIBUTES)]
     first = dice("bison/pair", seed, rank).randrange(2)
@@ -74,7 +76,7 @@ def choice(seed: int, index: int) -> BisonItem:
 
 
 def _change(rng: Random, scene: Scene, at: int, attribute: str) -> Scene | None:
-    """The scene with one attribute of thing `at` changed, or None where that cannot be done."""
+    """The scene with one attribute of thing `at` changed, or None where that is impossible."""
     thing = scene.things[at]
     free = [cell for cell in CELL_NAMES if cell not in {other.cell for other in scene.things}]
     match attribute:
@@ -99,7 +101,7 @@ def _other(rng: Random, names: tuple[str, ...], name: str) -> str:
 
 
 def _one_more_or_less(rng: Random, thing: Thing, number: int, free: list[str]) -> list[Thing]:
-    """The thing and another like it, or nothing in its place; a scene keeps 1 to 4 things."""
+    """The thing and another like it, or no thing; the scene keeps 1 to 4 things."""
     more = number < MAX_THINGS and (number == 1 or rng.random() < 0.5)
     if not more:
         return []
@@ -107,25 +109,25 @@ def _one_more_or_less(rng: Random, thing: Thing, number: int, free: list[str]) -
 
 
 def _caption(rng: Random, scene: Scene, at: int, attribute: str) -> tuple[tuple[CaptionClaim, ...], str]:
-    """Claims that name the changed thing, and their words. What must be told of it is what was changed."""
+    """Claims about the changed thing, and their sentence. They mention the attribute that was changed."""
     thing = scene.things[at]
     if attribute == "count":
         what = Description(thing.kind, rng.choice((None, thing.colour)))
         number = count(scene, what)
         return (CaptionClaim(what, number),), _counting(rng, what, number)
-    told = Description(
+    named = Description(
         thing.kind,
         thing.colour if attribute == "colour" or rng.random() < 0.7 else None,
         thing.size if attribute == "size" or rng.random() < 0.3 else None,
         thing.cell if attribute == "position" or rng.random() < 0.6 else None,
     )
-    claims = [CaptionClaim(told)]
+    claims = [CaptionClaim(named)]
     others = [other for other in scene.things if other.kind != thing.kind]
     if others and rng.random() < 0.4:
         another = rng.choice(others)
         claims.insert(
             rng.randrange(2),
-            CaptionClaim(Description(another.kind, another.colour, cell=another.cell if told.cell else None)),
+            CaptionClaim(Description(another.kind, another.colour, cell=another.cell if named.cell else None)),
         )
     return tuple(claims), _naming(rng, [claim.what for claim in claims], scene.background)
 
@@ -136,9 +138,9 @@ def _counting(rng: Random, what: Description, number: int) -> str:
     return rng.choice((f"There {be} exactly {some}.", f"The picture shows exactly {some}."))
 
 
-def _naming(rng: Random, told: list[Description], background: str) -> str:
+def _naming(rng: Random, named: list[Description], background: str) -> str:
     """One sentence about one or two things."""
-    items = [article(what.noun) + (f" at the {what.cell}" if what.cell else "") for what in told]
+    items = [article(what.noun) + (f" at the {what.cell}" if what.cell else "") for what in named]
     some = listed(items)
     sentences = [
         f"There is {some}.",
@@ -146,6 +148,6 @@ def _naming(rng: Random, told: list[Description], background: str) -> str:
         f"{some[0].upper()}{some[1:]}.",
         f"{article(background).capitalize()} with {some}.",
     ]
-    if len(told) == 1 and told[0].cell:
-        sentences.append(f"At the {told[0].cell} there is {article(told[0].noun)}.")
+    if len(named) == 1 and named[0].cell:
+        sentences.append(f"At the {named[0].cell} there is {article(named[0].noun)}.")
     return rng.choice(sentences)

@@ -11,7 +11,7 @@ from sparkles_eval.synthetic.scene import KIND_NAMES, MAX_THINGS, Description, S
 from sparkles_eval.synthetic.truth import SAME, Topic, about, most, state
 
 QuestionPiece: TypeAlias = str | int
-"""Words, or the number of a scene (from 1) that is shown at this point, behind its name."""
+"""Text, or the number of a scene (from 1) that is shown here, after its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class DialogueItem:
 
 
 TOPICS: tuple[Topic, ...] = ("count", "colour", "position", "size", "background", "most", "contents")
-"""What turn one asks about; the topics take turns from dialogue to dialogue."""
+"""Topics of turn one; they alternate from dialogue to dialogue."""
 
 _FIRST: dict[Topic, tuple[str, ...]] = {
     "count": (
@@ -117,7 +117,7 @@ def dialogue(seed: int, index: int) -> DialogueItem:
 
 
 def _scene(rng: Random, asked: _Asked) -> Scene:
-    """A scene that the question can be asked about: with exactly one thing of the kind, or any number for counts."""
+    """A scene that fits the question: with exactly one thing of the kind, or any number for counts."""
     if asked.topic in ("background", "contents"):
         return scene_with(rng, [], rng.randint(1, 3))
     what = Description(asked.kind)
@@ -127,7 +127,7 @@ def _scene(rng: Random, asked: _Asked) -> Scene:
 
 
 def _scenes(rng: Random, asked: _Asked, number: int) -> tuple[Scene, ...]:
-    """The scenes of turn one; where the most is asked for, one of them has it."""
+    """The scenes of turn one; where the question asks for the most, one of them has the most."""
     while True:
         scenes = tuple(_scene(rng, asked) for _ in range(number))
         if asked.topic != "most" or most(asked.kind, _by_id(scenes)).value != SAME:
@@ -164,7 +164,7 @@ def _second(
 
 
 _PICTURE = "\0"
-"""Stands in a question's words where a scene is shown, right behind its name."""
+"""Marks in a question's text where a scene is shown, directly after its name."""
 
 
 def _shown(image: str) -> str:

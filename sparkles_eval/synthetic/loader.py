@@ -1,4 +1,4 @@
-"""Loads the embedded tasks: items made from a seed, scenes drawn on first use and kept in a folder."""
+"""Loads the embedded tasks: makes items from a seed, draws their scenes on first use and keeps them in a folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sparkles_eval.tasks.base import Loaded, Source
 
 _DIGITS = 16
 _NAME = re.compile(rf"(\d+-\d+)-[0-9a-f]{{{_DIGITS}}}\.png")
-_SHELF = 1000
+_PER_FOLDER = 1000
 """Items that share a sub-folder, so that no folder grows without bound."""
 
 
 class SceneFolder:
-    """Drawn scenes of one benchmark and seed. `root` is what the images' `relpath`s are relative to."""
+    """Drawn scenes of one benchmark and seed. The images' `relpath`s are relative to `root`."""
 
     def __init__(self, cache: Path, benchmark: str, seed: int) -> None:
         self.root = cache / f"mini-{GENERATOR}-pillow-{PIL.__version__}"
@@ -35,11 +35,11 @@ class SceneFolder:
         self._known: dict[Path, dict[str, Path]] = {}
 
     def picture(self, index: int, number: int, scene: Scene, caption: str) -> Image:
-        """The scene as picture `number` (from 1, its id too) of item `index`; drawn when no sound file is there.
+        """The scene as picture `number` (from 1, also its id) of item `index`; it is drawn unless a valid file exists.
 
         Raises errors.ContentError when the cache folder cannot be written.
         """
-        subfolder = self.root / self._place / f"{index // _SHELF:03d}"
+        subfolder = self.root / self._place / f"{index // _PER_FOLDER:03d}"
         stem = f"{index:05d}-{number}"
         path = self._files(subfolder).get(stem)
         data = None if path is None else _sound(path)
@@ -68,7 +68,7 @@ class SceneFolder:
 
 
 def _sound(path: Path) -> bytes | None:
-    """The file's bytes when they are what its name says, else None."""
+    """The file's bytes if they match the hash in its name, else None."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -87,11 +87,11 @@ def _write(path: Path, data: bytes) -> None:
 
 
 MOST = 100_000
-"""Items of one task at the most."""
+"""The largest number of items of a task."""
 
 
 def load(source: Source) -> Loaded:
-    """The first `n` items of seed `seed` of the benchmark. Item i is the same whatever `n` is.
+    """Load the first `n` items of a seed. Item i does not depend on `n`.
 
     Raises errors.ContentError for an argument that is unknown or not a number in range.
     """

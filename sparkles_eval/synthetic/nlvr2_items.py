@@ -20,7 +20,7 @@ from sparkles_eval.synthetic.scene import (
 )
 
 PAIRS = 4
-"""Items of a group: the same sentence over so many pairs of scenes."""
+"""Items of a group, which have the same sentence and different pairs of scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,11 @@ class Nlvr2Item:
 
 
 def judged(seed: int, index: int) -> Nlvr2Item:
-    """Item `index` (from 0) of a seed. Items 4g to 4g + 3 share a sentence; of 4g, 4g + 1 and of 4g + 2, 4g + 3 one
-    is true. Statement types take turns from group to group."""
+    """Item `index` (from 0) of a seed.
+
+    Items 4g to 4g + 3 share a sentence; one of 4g and 4g + 1 is true, and one of 4g + 2 and 4g + 3. Statement types
+    alternate from group to group.
+    """
     group, place = divmod(index, PAIRS)
     rng = dice("nlvr2/group", seed, group)
     statement = _MAKERS[group % len(_MAKERS)](rng)
@@ -53,7 +56,7 @@ def judged(seed: int, index: int) -> Nlvr2Item:
 
 
 def pair(rng: Random, statement: say.Statement, truth: bool) -> tuple[Scene, Scene]:
-    """Two scenes of which the statement is true, or narrowly false: drawn until its computed truth is the wanted."""
+    """Two scenes of which the statement is true, or narrowly false; drawn until its computed truth is `truth`."""
     while True:
         left, right = _scenes(rng, statement)
         if _clear(statement, left, right) and say.evaluate(statement, left, right) == truth:
@@ -102,7 +105,7 @@ _MAKERS: tuple[Callable[[Random], say.Statement], ...] = (
 
 
 def _scenes(rng: Random, statement: say.Statement) -> tuple[Scene, Scene]:
-    """Two scenes that the statement could well be about."""
+    """Two scenes to which the statement could refer."""
     maker = _scene_maker(statement)
     return maker(rng), maker(rng)
 
@@ -131,7 +134,7 @@ def _near(rng: Random, what: Description) -> Description:
 
 
 def _counting(rng: Random, what: Description, most: int) -> Scene:
-    """0 to `most` things that fit, and at random some that nearly fit and some others: one thing at least."""
+    """A scene with 0 to `most` things that fit, and random others that nearly fit or do not; at least one thing."""
     fitting = rng.randint(0, most)
     near = rng.randint(0, min(2, MAX_THINGS - fitting))
     others = rng.randint(0 if fitting + near else 1, min(2, MAX_THINGS - fitting - near))
@@ -139,7 +142,7 @@ def _counting(rng: Random, what: Description, most: int) -> Scene:
 
 
 def _coloured(rng: Random, kind: str, colour: str) -> Scene:
-    """1 to 3 things of the kind, all of the colour or one of them not."""
+    """A scene with 1 to 3 things of the kind, all of the colour or all but one."""
     number = rng.randint(1, 3)
     wanted = [Description(kind, colour)] * number
     if rng.random() < 0.5:
@@ -148,7 +151,7 @@ def _coloured(rng: Random, kind: str, colour: str) -> Scene:
 
 
 def _placing(rng: Random, what: Description, cell: str) -> Scene:
-    """A fitting thing in the cell or elsewhere, and always some thing in the cell."""
+    """A scene with a fitting thing in the cell or elsewhere, and always a thing in the cell."""
     if rng.random() < 0.5:
         return scene_with(rng, [Description(what.kind, what.colour, cell=cell)], rng.randint(0, 3), avoid=what)
     elsewhere = rng.choice([other for other in CELL_NAMES if other != cell])
@@ -160,7 +163,7 @@ def _placing(rng: Random, what: Description, cell: str) -> Scene:
 
 
 def _side_by_side(rng: Random, first: Description, second: Description) -> Scene:
-    """One of each, straight beside or above each other, and 0 to 2 things that fit neither."""
+    """A scene with one of each, directly beside or above each other, and 0 to 2 things that fit neither."""
     start = rng.randrange(4)
     neighbour = start ^ rng.choice((1, 2))
     wanted = [
@@ -174,12 +177,12 @@ def _side_by_side(rng: Random, first: Description, second: Description) -> Scene
 
 
 def _one_of(rng: Random, kind: str) -> Scene:
-    """Exactly one thing of the kind and 0 to 3 others."""
+    """A scene with exactly one thing of the kind and 0 to 3 others."""
     return scene_with(rng, [Description(kind)], rng.randint(0, 3), avoid=Description(kind))
 
 
 def _clear(statement: say.Statement, left: Scene, right: Scene) -> bool:
-    """False for pairs that two people could read in two ways: "as many as" and "fewer" of what neither image has."""
+    """False for ambiguous pairs: "as many as" and "fewer" where neither image has such a thing."""
     if isinstance(statement, say.Compare | say.Twice):
         return count(left, statement.what) + count(right, statement.what) > 0
     return True

@@ -1,4 +1,4 @@
-"""A drawn scene (up to four things on a background), and the vocabulary for what it holds."""
+"""Scenes (up to four things on a background), and the vocabulary of their things."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OTHER_COLOURS: tuple[Word, ...] = (
     Word("grey", others=("gray", "silver")),
     Word("cyan", others=("turquoise",)),
 )
-"""Colours that no scene has: naming one is an answer, and a wrong one."""
+"""Colours that no scene has; naming one is a wrong answer."""
 
 SIZES: tuple[Word, ...] = (
     Word("big", others=("large", "huge", "bigger", "larger")),
@@ -71,7 +71,7 @@ NUMBERS: tuple[str, ...] = ("zero", "one", "two", "three", "four", "five", "six"
 """Number words by their value."""
 
 MAX_THINGS = 4
-"""One thing in each of the four cells at the most."""
+"""At most one thing in each of the four cells."""
 
 
 def names(words: tuple[Word, ...]) -> tuple[str, ...]:
@@ -106,16 +106,16 @@ def listed(items: list[str]) -> str:
 
 
 GENERATOR = 1
-"""Raise when any scene, sentence or drawing changes: it names the cache folder and seeds the dice."""
+"""Increase it when any scene, sentence or drawing changes: it names the cache folder and seeds the random numbers."""
 
 KIND_NAMES, COLOUR_NAMES, SIZE_NAMES = names(KINDS), names(COLOURS), names(SIZES)
 CELL_NAMES, BACKGROUND_NAMES = names(CELLS), names(BACKGROUNDS)
 JITTER = 9
-"""Pixels (of 256) that a thing may lie off the middle of its cell, each way."""
+"""Pixels (of 256) by which a thing may be off the middle of its cell, in each direction."""
 VARIANTS = 3
 """Looks of each background."""
 TILTS = (-8, 0, 8)
-"""Degrees that a thing may be turned by."""
+"""Degrees by which a thing may be turned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from sparkles_eval.synthetic.scene import (
 )
 
 Topic: TypeAlias = Literal["count", "colour", "position", "size", "background", "most", "contents"]
-"""What a question is about; all but "contents" (counts of everything) are also attributes of facts."""
+"""The topic of a question; all but "contents" (counts of everything) are also attributes of facts."""
 
 VALUES: dict[str, tuple[str, ...]] = {
     "count": NUMBERS[: MAX_THINGS + 1],
@@ -62,7 +62,7 @@ def about(scene: Scene, image: str, topic: Topic, kind: str) -> list[Fact]:
 
 
 def most(kind: str, scenes: Mapping[str, Scene]) -> Fact:
-    """Which of the scenes, by id, has the most of a kind. A tie at the top has the value "the same"."""
+    """The fact which of the scenes, by id, has the most of a kind. A tie has the value "the same"."""
     numbers = {image: count(scene, Description(kind)) for image, scene in scenes.items()}
     top = [image for image, number in numbers.items() if number == max(numbers.values())]
     values = [*(f"IMAGE#{image}" for image in numbers), SAME]
@@ -78,7 +78,7 @@ def most(kind: str, scenes: Mapping[str, Scene]) -> Fact:
 
 
 def state(facts: Sequence[Fact], wording: int = 0) -> str:
-    """Sentences that state the facts and nothing else, in order; counts of coloured things are told image by image.
+    """Sentences that state the facts and nothing else, in order; counts of coloured things go image by image.
 
     `wording` (0 or 1) chooses one of two ways.
     """
@@ -143,6 +143,6 @@ _SAYINGS = {
 
 
 def caption(scene: Scene) -> str:
-    """Everything that the scene holds, in one exact sentence."""
+    """One exact sentence with everything in the scene."""
     things = [f"{article(f'{thing.size} {thing.colour} {thing.kind}')} at the {thing.cell}" for thing in scene.things]
     return f"{article(scene.background).capitalize()} with {listed(things)}."

@@ -1,4 +1,4 @@
-"""Reads what an answer claims about which image: counts, values, and which image has more."""
+"""Reads the claims of an answer about each image: counts, values, and which image has more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sparkles_eval.synthetic.facts.clauses import CLEAR, FactClause, Mention, pa
 from sparkles_eval.synthetic.facts.lexicon import FactToken, ImageScope, Lexicon, T, tokens
 
 LONGEST = 20_000
-"""Characters of an answer that are read; what follows is not."""
+"""Characters of an answer that are read; the rest is ignored."""
 SAME = "the same"
 
 
@@ -34,7 +34,7 @@ class AnswerClaims:
 
 @dataclass(slots=True)
 class _State:
-    """What carries over from sentence to sentence: the images spoken of last, and the noun."""
+    """What carries over from sentence to sentence: the images mentioned last, and the noun."""
 
     images: tuple[str, ...]
     noun: str = ""
@@ -42,7 +42,7 @@ class _State:
 
 
 def read_claims(text: str, scope: ImageScope, lexicon: Lexicon, asked: Mapping[str, str]) -> AnswerClaims:
-    """What an answer claims. `asked` gives the noun that the question is about by attribute, for answers in a word."""
+    """Read an answer's claims. `asked`: the question's noun by attribute, for one-word answers."""
     reading = AnswerClaims()
     state = _State(scope.turn if len(scope.turn) == 1 else ())
     for sentence in sentences(text):
@@ -66,14 +66,14 @@ _END = re.compile(r"(?<=[.!?])\s+|[\n;]+")
 
 
 def sentences(text: str) -> list[str]:
-    """The assertions of a text, one by one, in lower case: no questions, no "I cannot tell", no mark-up, no ratings."""
+    """The assertions of a text in lower case, without questions, "I cannot tell", mark-up and ratings."""
     plain = _NOISE.sub(" ", text[:LONGEST].lower().replace("\u2019", "'"))
     pieces = (piece.strip() for piece in _END.split(plain))
     return [_REFUSAL.sub(" ", piece) for piece in pieces if piece and not piece.endswith("?")]
 
 
 def _tidied(found: list[FactToken]) -> list[FactToken]:
-    """Tokens without false friends ("the first star", "that one", "No, ...") and with lists of images made one."""
+    """Tokens without misleading ones ("the first star", "that one", "No, ..."), with lists of images as one token."""
     kept: list[FactToken] = []
     for at, token in enumerate(found):
         after = found[at + 1] if at + 1 < len(found) else FactToken(T.BREAK, "")
@@ -110,7 +110,7 @@ _SINGULAR = ("has", "have", "shows", "show", "contains", "contain", "there", "is
 
 
 def _joined(found: list[FactToken]) -> list[FactToken]:
-    """ "IMAGE#1, IMAGE#2 and IMAGE#3" as one token. Not in "two in IMAGE#1 and IMAGE#2 has three"."""
+    """Join "IMAGE#1, IMAGE#2 and IMAGE#3" to one token, but not in "two in IMAGE#1 and IMAGE#2 has three"."""
     made: list[FactToken] = []
     for at, token in enumerate(found):
         run = len(made) > 1 and token.kind is T.IMAGE and made[-1].kind is T.BREAK and made[-2].kind is T.IMAGE
@@ -126,7 +126,7 @@ def _joined(found: list[FactToken]) -> list[FactToken]:
 
 
 def _ends_in_and(rest: Sequence[FactToken]) -> bool:
-    """True for ", and IMAGE#3" and "and IMAGE#3": the comma before was one of a list."""
+    """True for ", and IMAGE#3" and "and IMAGE#3", which show that the comma before belongs to a list."""
     kinds = [token.kind for token in rest[:3]]
     values = [token.value for token in rest[:2]]
     return (kinds[:2] == [T.BREAK, T.IMAGE] and values[0] == "and") or (
@@ -140,7 +140,7 @@ _CONTRASTS = ("but", "while", "whilst", "whereas", "however", "though", "althoug
 def _read_most(
     found: list[FactToken], scope: ImageScope, state: _State, asked: Mapping[str, str], reading: AnswerClaims
 ) -> None:
-    """Adds what a sentence says of which image has more, one contrasted part after the other."""
+    """Add the claims of a sentence about which image has more, for each contrasted part."""
     parts: list[list[FactToken]] = [[]]
     for token in found:
         if token.kind is T.BREAK and token.value in _CONTRASTS:
@@ -156,7 +156,7 @@ def _most(found: list[FactToken], scope: ImageScope, state: _State, asked: Mappi
     at = next((i for i, token in enumerate(found) if token.kind in (T.MORE, T.FEWER, T.EQUAL)), None)
     named = tuple(dict.fromkeys(image for token in found for image in token.images))
     if at is None:
-        # "IMAGE#2." or "It is IMAGE#2." to the question which image has the most.
+        # "IMAGE#2." or "It is IMAGE#2." as the answer to which image has the most.
         alone = len(named) == 1 and len(found) <= 6 and all(t.kind in (T.IMAGE, T.WORD) for t in found)
         return MostClaim(asked["most"], f"IMAGE#{named[0]}", ()) if alone and asked.get("most") else None
     nouns = [token.value for token in found if token.kind is T.NOUN]
@@ -172,10 +172,10 @@ def _most(found: list[FactToken], scope: ImageScope, state: _State, asked: Mappi
 
 
 def _compared(found: list[FactToken], at: int, scope: ImageScope, state: _State) -> tuple[str, str]:
-    """The image that has more (or fewer), and the one behind "than"; "" where none is named."""
+    """The image that has more (or fewer), and the one after "than"; "" where none is named."""
     than = next((i for i, token in enumerate(found) if token.kind is T.THAN), len(found))
     single = [i for i, token in enumerate(found) if len(token.images) == 1]
-    # "Compared to IMAGE#1, IMAGE#2 has more": the image right behind "than" is the other one, wherever that stands.
+    # "Compared to IMAGE#1, IMAGE#2 has more": the image directly after "than" is the other one, in any position.
     behind = next((i for i in single if i > than), None)
     leading = [i for i in single if i < at and i != behind]
     trailing = [i for i in single if i > at and i != behind]
@@ -196,7 +196,7 @@ def _read_mentions(
     asked: Mapping[str, str],
     reading: AnswerClaims,
 ) -> None:
-    """Adds the mentions of a sentence, each with the images that it is about."""
+    """Add the mentions of a sentence, each with the images that it is about."""
     clauses = _clauses(found)
     _place(clauses, scope, state)
     if "respectively" in sentence and (paired := _respectively(found, state, asked)):
@@ -219,7 +219,7 @@ def _read_mentions(
 
 
 def _clauses(found: list[FactToken]) -> list[FactClause]:
-    """The sentence cut at breaks and at "than", each piece parsed; a place that stands alone goes to its neighbour."""
+    """Split a sentence at breaks and at "than" and parse each piece; a place alone joins its neighbour."""
     pieces: list[list[FactToken]] = [[]]
     for token in found:
         if token.kind in (T.BREAK, T.THAN):
@@ -247,7 +247,7 @@ def _clauses(found: list[FactToken]) -> list[FactClause]:
 
 
 def _place(clauses: list[FactClause], scope: ImageScope, state: _State) -> None:
-    """Settles which images each clause is about; see the module of clauses for what leads and trails."""
+    """Decide which images each clause is about."""
     own = [at for at, clause in enumerate(clauses) if clause.named]
     for at, clause in enumerate(clauses):
         if clause.other:
@@ -272,7 +272,7 @@ def _place(clauses: list[FactClause], scope: ImageScope, state: _State) -> None:
 
 
 def _the_other(scope: ImageScope, state: _State) -> tuple[str, ...]:
-    """ "The other one": of two images, the one that was not named last."""
+    """The images of "the other one": of two images, the one that was not named last."""
     pair = scope.pair or tuple(dict.fromkeys(state.named))
     if len(pair) != 2 or not (last := (state.named or state.images)[-1:]):
         return ()
@@ -280,7 +280,7 @@ def _the_other(scope: ImageScope, state: _State) -> tuple[str, ...]:
 
 
 def _respectively(found: list[FactToken], state: _State, asked: Mapping[str, str]) -> list[Mention]:
-    """Mentions of "IMAGE#1 and IMAGE#2 show two and three stars, respectively"."""
+    """The mentions in "IMAGE#1 and IMAGE#2 show two and three stars, respectively"."""
     images = [image for token in found if token.kind is T.IMAGE for image in token.images] or list(state.images)
     nouns = [token.value for token in found if token.kind is T.NOUN]
     numbers = [int(token.value) for token in found if token.kind is T.NUMBER]

@@ -16,20 +16,20 @@ SCENE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A thing that a clause speaks of. `noun` "" means: the one spoken of last."""
+    """A thing that a clause mentions. `noun` "" means the one mentioned last."""
 
     noun: str = ""
     number: int | None = None
     said: bool = False
-    """True for a number in so many words; False for "a star", which is one too, but less plainly."""
+    """True for an explicit number; False for "a star", which means one, but less plainly."""
     before: tuple[Value, ...] = ()
-    """Values that stand with the noun and tell it from others: "red" in "two red stars"."""
+    """Values next to the noun that distinguish it from others: "red" in "two red stars"."""
     after: tuple[Value, ...] = ()
-    """Values that are said of it: "red" in "the two stars are red"."""
+    """Values that the clause states about it: "red" in "the two stars are red"."""
     elliptical: bool = False
     """True when the clause has no noun of its own: "one red" in "two stars, one red"."""
     denied: bool = False
-    """ "no stars", "not two stars"."""
+    """True for "no stars" and "not two stars"."""
     denied_values: tuple[Value, ...] = ()
     images: tuple[str, ...] = ()
     implicit: bool = False
@@ -48,7 +48,7 @@ class Mention:
         return everything[0][0] if everything else ""
 
     def same_thing(self, other: Mention) -> bool:
-        """Whether both speak of the same noun in the same images, and neither denies it."""
+        """True where both mention the same noun in the same images, and neither denies it."""
         mine, its = (self.noun, self.images, self.denied), (other.noun, other.images, other.denied)
         return mine == its and not self.denied
 
@@ -62,9 +62,9 @@ class FactClause:
     named: bool = False
     leads: bool = False
     other: bool = False
-    """True when it speaks of "the other image"."""
+    """True when it mentions "the other image"."""
     compared: bool = False
-    """True behind "than": the image is not what the sentence is about."""
+    """True after "than": the sentence is not about this image."""
     implicit: bool = False
     places: tuple[Value, ...] = ()
     """Positions in a clause without any thing: "at the top left, there is ..."."""
@@ -78,7 +78,7 @@ CLEAR = _words(
     """very bright dark light deep pale vivid lovely smiling happy cute cheerful coloured colored only just exactly
     solid cartoon beautiful friendly visible different similar distinct such"""
 )
-"""Words that may stand between a number, a value and its noun."""
+"""Words that may occur between a number, a value and its noun."""
 _LINKS = _words(
     """in on at of for to from near by and is are was were there here it its that which this these those they has have
     shows show contains each total overall too as while when where in-between than then one ones color colour hue
@@ -86,11 +86,11 @@ _LINKS = _words(
 )
 """Words before which a number or value can end. Before any other word it belongs to that word: "a big smile"."""
 _BESIDE = _words("next beside near above below under underneath behind over alongside opposite")
-"""Words whose noun is a landmark, not what the clause is about."""
+"""Words before a noun that is only a landmark."""
 _PIECES = _words(
     "roof door window windows trunk tail eye eyes face handle petals fin fins stem smile outline border rim"
 )
-"""Words for a piece of a thing: a value that follows is the piece's, not the thing's."""
+"""Words for a part of a thing: a value that follows belongs to the part, not the thing."""
 
 
 class _Parser:
@@ -130,7 +130,7 @@ class _Parser:
         self._clear()
 
     def place(self, value: Value, follows_noun: bool) -> None:
-        """A position: of the thing before it, or with none before it, of the next."""
+        """Take a position of the thing before it, or, with none before it, of the next."""
         last = None if self.subject is None else self.clause.mentions[self.subject]
         if follows_noun or last is None or "position" in dict(last.values):
             self.places.append(value)
@@ -152,7 +152,7 @@ class _Parser:
         self.clause.mentions[self.subject] = last
 
     def flush(self, word: str | None = None) -> None:
-        """Settles what waits for a noun that does not come: `word` is what came instead, None for an end."""
+        """Finish what waits for a noun that does not follow; `word` is the word that does, None at the end."""
         if self.number is None and not self.values:
             self.article = False
             return
@@ -183,7 +183,7 @@ class _Parser:
             clause.images = tuple(dict.fromkeys((*clause.images, *token.images)))
 
     def take(self, token: FactToken, follower: T) -> None:
-        """The next token; `follower` is the kind of the one after it."""
+        """Take the next token; `follower` is the kind of the one after it."""
         value = (token.attribute, token.value)
         match token.kind:
             case T.NOUN:
@@ -205,7 +205,7 @@ class _Parser:
                 self._mark(token)
 
     def _mark(self, token: FactToken) -> None:
-        """A token that ends what was waiting for a noun."""
+        """Take a token that ends the wait for a noun."""
         match token.kind:
             case T.NUMBER:
                 self.number = int(token.value)
@@ -231,7 +231,7 @@ class _Parser:
 
 
 def parse_clause(found: Sequence[FactToken], held: Sequence[Value] = ()) -> FactClause:
-    """The clause in these tokens (no breaks). `held` are positions that the clause before left over for it."""
+    """Parse tokens without breaks as a clause. `held` are positions that the previous clause left for it."""
     parser = _Parser(held)
     for at, token in enumerate(found):
         parser.take(token, found[at + 1].kind if at + 1 < len(found) else T.BREAK)

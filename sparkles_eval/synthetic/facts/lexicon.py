@@ -16,7 +16,7 @@ class T(Enum):
     """Kinds of tokens."""
 
     IMAGE = auto()
-    """One or several images, by ids; none for one that was never shown."""
+    """One or several images, by ids; without ids for an image that was never shown."""
     NUMBER = auto()
     ARTICLE = auto()
     NOUN = auto()
@@ -32,7 +32,7 @@ class T(Enum):
     EQUAL = auto()
     THAN = auto()
     BREAK = auto()
-    """What stands between two parts of a sentence."""
+    """A word or mark between two parts of a sentence."""
     WORD = auto()
 
 
@@ -48,20 +48,20 @@ class FactToken:
 
 @dataclass(frozen=True, slots=True)
 class ImageScope:
-    """The images that an answer can speak of, by id: those of the turn, and all so far, in order of appearance."""
+    """The images that an answer can mention, by id: those of the turn, and all so far, in order of appearance."""
 
     turn: tuple[str, ...]
     all: tuple[str, ...]
 
     @property
     def pair(self) -> tuple[str, ...]:
-        """What "both images" means, where that is plain."""
+        """The two images of "both images", where that is clear."""
         return next((ids for ids in (self.turn, self.all) if len(ids) == 2), ())
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The nouns and values that are understood, by the words for them, and the pattern that finds everything."""
+    """The known nouns and values by the words for them, and the pattern that finds all tokens."""
 
     nouns: Mapping[str, str]
     values: Mapping[str, tuple[str, str]]
@@ -138,7 +138,7 @@ _PICTURE = r"(?:images?|pictures?|pics?|photos?|scenes?|drawings?|illustrations?
 _FEW = r"(?:\d{1,3}|zero|one|two|three|four|five|six|seven|eight|nine|ten)"
 
 _END = r"(?:(?![\w'])|(?='s (?:colou?r|size|position|location|place)\b))"
-"""Where a noun or value ends. "The house's roof" is not about the house; "the house's colour" is."""
+"""The end of a noun or value. "The house's roof" is not about the house; "the house's colour" is."""
 
 _RULES: tuple[tuple[str, str], ...] = (
     ("named", r"(?:image|img|picture|photo)s?\s?#\s?([\w-]+)"),
@@ -181,7 +181,7 @@ def _pattern(nouns: Mapping[str, str], values: Mapping[str, tuple[str, str]]) ->
 
 
 def _flat(rule: str) -> str:
-    """The rule without groups of its own, so that the one that matched can be told by name."""
+    """The rule without its own groups, so that the name of the matching group identifies the rule."""
     return re.sub(r"\((?!\?)", "(?:", rule)
 
 
@@ -219,13 +219,13 @@ def tokens(sentence: str, lexicon: Lexicon, scope: ImageScope) -> Iterator[FactT
 
 
 def _inner(rule: str, text: str) -> str:
-    """What the rule's own group caught."""
+    """The text of the rule's own group."""
     match = _INNER[rule].match(text)
     return match[1] if match and match.re.groups else ""
 
 
 def _images(rule: str, text: str, scope: ImageScope) -> tuple[str, ...]:
-    """The images that a phrase means; empty where that cannot be told or none was shown under that name."""
+    """The images that a phrase means; empty where it is ambiguous or no image has that name."""
     several = scope.turn if len(scope.turn) > 1 else scope.all
     groups = {"both": scope.pair, "this": scope.turn, "every": several, "other": ()}
     if rule in groups:

@@ -26,8 +26,11 @@ class StatedValues:
 def stated_values(
     fact: Fact, reading: AnswerClaims, lexicon: Lexicon, asked: Sequence[Fact], known: Sequence[Fact]
 ) -> StatedValues:
-    """What the reading says of the fact. `asked` are the turn's facts, `known` those of all turns so far: they settle
-    what is meant where the answer names no image."""
+    """The values that an answer states and denies for one fact.
+
+    `asked` are the turn's facts, `known` those of all turns so far; they decide which image is meant where the answer
+    names none.
+    """
     if fact.attribute == "most":
         return _said_most(fact, reading, lexicon)
     noun, qualities = lexicon.subject(fact.subject)
@@ -44,8 +47,11 @@ def stated_values(
 
 
 def _meant(fact: Fact, mention: Mention, asked: Sequence[Fact], known: Sequence[Fact]) -> bool:
-    """Whether a mention whose sentence names no image can only mean this fact's: nothing is known of its noun in the
-    image spoken of last, and the question asks for one fact of that kind alone."""
+    """True where a mention without an image can only mean this fact's image.
+
+    That is, nothing is known about its noun in the image mentioned last, and the question asks for one fact of that
+    kind only.
+    """
     if not mention.implicit:
         return False
     alike = [other for other in known if (other.subject, other.attribute) == (fact.subject, fact.attribute)]
@@ -67,7 +73,7 @@ def _said_value(fact: Fact, mentions: Sequence[Mention], qualities: Sequence[Val
 
 
 def _whole(found: Sequence[str], right: str) -> set[str]:
-    """Values, with halves put together: "top" and "left" are "top left"; a half alone tells only when it is wrong."""
+    """Join the halves of positions: "top" and "left" are "top left"; one half alone counts only if it is wrong."""
     pieces = right.split()
     if len(pieces) < 2:
         return set(found)
@@ -84,21 +90,25 @@ def _said_count(mentions: Sequence[Mention], qualities: Sequence[Value]) -> Stat
     plain = {_word(m.number) for m in stated if m.said and not set(m.before) - own}
     if plain:
         return StatedValues(frozenset(plain), frozenset(denied))
-    return StatedValues(_sum({_told_apart(m, own): m.number or 0 for m in _distinct(stated, own)}), frozenset(denied))
+    return StatedValues(
+        _sum({_distinguishing(m, own): m.number or 0 for m in _distinct(stated, own)}), frozenset(denied)
+    )
 
 
 def _covers(mention: Mention, qualities: Sequence[Value]) -> bool:
-    """Whether a number is about things of these qualities: it names them all, or there are none of the noun at all."""
+    """True where a number is about things with these qualities: it names all of them, or denies the noun as a whole."""
     return set(qualities) <= set(mention.values) or (mention.number == 0 and not mention.before and not mention.denied)
 
 
-def _told_apart(mention: Mention, own: set[Value]) -> frozenset[Value]:
+def _distinguishing(mention: Mention, own: set[Value]) -> frozenset[Value]:
     return frozenset(mention.values) - own
 
 
 def _without_pieces(stated: Sequence[Mention]) -> list[Mention]:
-    """Without the numbers that only take a number before apart: "one at the top left" of "two red stars", and "one big
-    and one small", which add up to it."""
+    """Remove numbers that only break down an earlier number.
+
+    Such as "one at the top left" of "two red stars", or "one big and one small", which add up to it.
+    """
     whole = [mention for mention in stated if not mention.elliptical]
     pieces = [mention for mention in stated if mention.elliptical]
     placed = all({attribute for attribute, _ in mention.values} <= {"position"} for mention in pieces)
@@ -109,7 +119,7 @@ def _without_pieces(stated: Sequence[Mention]) -> list[Mention]:
 
 def _distinct(stated: Sequence[Mention], own: set[Value]) -> list[Mention]:
     """Mentions to add up. A plain "a star" beside "a red star" is the same star."""
-    return [mention for mention in stated if _told_apart(mention, own)] or list(stated)
+    return [mention for mention in stated if _distinguishing(mention, own)] or list(stated)
 
 
 def _sum(parts: Mapping[frozenset[Value], int]) -> frozenset[str]:
