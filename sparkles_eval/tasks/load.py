@@ -118,7 +118,7 @@ def _mark_in_words(sample: Sample, prompt: Prompt) -> str | None:
 
 
 def repeated(samples: Iterable[Sample]) -> Iterator[str]:
-    """Questions that stand under several ids, in words: they are no independent items, however often they are asked."""
+    """Describes questions that occur under several ids: such samples are not independent of each other."""
     groups: dict[str, list[Sample]] = {}
     for sample in samples:
         groups.setdefault(question_of(sample_json(sample)), []).append(sample)
