@@ -1,4 +1,4 @@
-"""Generates dialogues: estimates their cost, requests missing captions, and sends the requests without stored replies."""
+"""Generates dialogues: estimates their cost, requests missing captions, and sends requests without replies."""
 
 from __future__ import annotations
 
