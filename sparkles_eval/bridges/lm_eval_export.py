@@ -1,6 +1,7 @@
 """Writes BISON and NLVR2 as lm-eval tasks: the same prompts, images and answer rule, in both image orders.
 
-SparklesEval cannot be one: its second question follows the model's own first answer."""
+SparklesEval cannot be exported, because its second question follows the model's own first answer.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +38,11 @@ def export(
     args: Mapping[str, str] | None = None,
     limit: int | None = None,
 ) -> list[Path]:
-    """Write `sparkles_NAME.yaml` with its data for every task named; gives the YAML files.
+    """Write `sparkles_NAME.yaml` with its data for every named task; returns the YAML files.
 
-    Each item stands there twice, its images in either order. lm-eval's `both_orders` counts those right in both; its
-    standard errors take the two for independent, which they are not: ours do not. Raises errors.UserError for a task
-    with other than one turn, without options, or whose words hold lm-eval's mark for an image.
+    Each item is there twice, with its images in either order. `both_orders` counts the items that are right in both.
+    lm-eval's standard errors treat the two as independent, which they are not; ours do not. Raises errors.UserError for
+    a task with more than one turn, without options, or with lm-eval's image placeholder in its text.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{MODULE}.py").write_text(_CODE, encoding="utf-8")

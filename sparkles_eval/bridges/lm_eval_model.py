@@ -1,4 +1,4 @@
-"""Our models inside lm-eval: `--model sparkles --model_args model=sparkleschat/FOLDER,dtype=fp32`."""
+"""Offers our models in lm-eval: `--model sparkles --model_args model=sparkleschat/FOLDER,dtype=fp32`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RequestList:
-    """A feed of requests that are all there at the beginning; `deliver` gets each outcome with the request's place."""
+    """A request queue that is complete from the start; `deliver` gets each outcome with the request's position."""
 
     halted = False
 
@@ -48,7 +48,7 @@ class RequestList:
         self._taken: dict[int, Request] = {}
 
     def run(self) -> None:
-        """Answer all of them, on this thread. When memory runs out, half as many rows go on."""
+        """Answer all requests on this thread. When memory runs out, the batch size is halved."""
         while self._waiting:
             try:
                 self._adapter.work(self, 0)
@@ -79,7 +79,7 @@ class RequestList:
 
 
 MARK = "<image>"
-"""Stands in lm-eval's texts where an image goes."""
+"""Marks the place of an image in lm-eval's texts."""
 _TURNS = "sparkles-conversation:"
 """Begins a prompt that holds a whole conversation as JSON (lm-eval's `--apply_chat_template`)."""
 _ATTEMPTS = 4
@@ -88,10 +88,10 @@ _log = logging.getLogger("sparkles_eval.lmeval")
 
 @register_model("sparkles")
 class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
-    """A model of ours. `model` is what `--model` names elsewhere; other arguments are that model's `--model-arg`s.
+    """One of our models. `model` is a name as for `--model`; other arguments are that model's `--model-arg`s.
 
-    on_error: "raise" ends the evaluation where a request has no answer (all that have are in lm-eval's cache by then);
-    "empty" lets it answer "" and says so in the log, because lm-eval knows no unscored item.
+    on_error: "raise" ends the evaluation where a request has no answer (the answered ones are in lm-eval's cache);
+    "empty" gives the answer "" and logs a warning, because lm-eval has no unscored items.
     """
 
     MULTIMODAL = True
@@ -113,7 +113,7 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
             raise UserError(f"--model sparkles: on_error={on_error}: raise or empty is needed")
         given = {name: str(value) for name, value in args.items()}
         local = model.partition("/")[0] in ("sparkleschat", "transformers")
-        if local and device and _model_folder(device):
+        if local and device and _device_available(device):
             given.setdefault("device", device)
         if local and batch_size not in (None, "auto", 1, "1"):
             given.setdefault("batch_size", str(batch_size))
@@ -123,7 +123,7 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:  # noqa: ARG002
-        """Answers in the order of the requests; each goes into lm-eval's cache the moment it is there."""
+        """Answers in the order of the requests; each is written to lm-eval's cache at once."""
         asked = list(self._requests(requests))
         found: dict[int, str] = {}
         faults: list[AdapterError] = []
@@ -190,7 +190,7 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
         return Conversation(messages, system)
 
     def _keep(self, picture: PIL.Image.Image) -> Image:
-        """lm-eval has pictures, our adapters read files: PNG, without loss."""
+        """Write a picture of lm-eval as PNG (without loss), since our adapters read files."""
         out = io.BytesIO()
         seen = upright(picture)
         seen.save(out, "PNG")
@@ -202,8 +202,8 @@ class SparklesLM(LM):  # type: ignore[misc]  # lm-eval has no types
         return Image(sha256, "image/png", *seen.size, len(data), path.name, path=path)
 
 
-def _model_folder(device: str) -> bool:
-    """lm-eval asks for cuda:0 unless told otherwise, whether there is one or not."""
+def _device_available(device: str) -> bool:
+    """lm-eval passes cuda:0 by default, whether there is a GPU or not."""
     import torch
 
     return not device.startswith("cuda") or torch.cuda.is_available()

@@ -13,7 +13,7 @@ from sparkles_eval.core.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class TextComparison:
-    """One task and metric: both values, and how many of its documents came out otherwise."""
+    """One task and metric: both values, and how many of its documents have different results."""
 
     task: str
     metric: str
@@ -35,7 +35,7 @@ def compare_text(
 ) -> list[TextComparison]:
     """Run lm-eval's text tasks on the language models of two folders (SparklesChat's, or any causal model's).
 
-    include: a folder with tasks of one's own. Raises errors.UserError where a folder or a task is not there.
+    include: a folder with tasks of your own. Raises errors.UserError where a folder or a task is missing.
     """
     after = _evaluate(trained, tasks, include, limit, batch_size, device)
     before = _evaluate(base, tasks, include, limit, batch_size, device)
@@ -88,7 +88,7 @@ def _language(folder: Path) -> tuple[Any, Any]:
     from sparkles_eval.sparkleschat import SparklesChatForConditionalGeneration
 
     model = SparklesChatForConditionalGeneration.from_pretrained(folder)
-    # The same words for both models: what differs from sentencepiece differs for both alike.
+    # The same tokenizer for both models, so that differences from sentencepiece affect both alike.
     if (folder / "tokenizer.model").is_file():
         llama: Any = LlamaTokenizer
         return model.language_model, llama.from_pretrained(folder)

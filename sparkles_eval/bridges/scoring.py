@@ -1,4 +1,4 @@
-"""What exported lm-eval tasks call: a document's pictures, its score by our answer rule, and both orders together."""
+"""Functions that exported lm-eval tasks call: a document's images, its score, and the share right in both orders."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import PIL.Image
 
 ROOT_ENV = "SPARKLES_IMAGE_ROOT"
-"""Environment variable: the data root on this machine, where it is not where the task was exported."""
+"""Environment variable with the data root on this machine, where it differs from that of the export."""
 
 
 class Document(TypedDict):
-    """One line of an exported task. `paths` are absolute, `relpaths` below the data root."""
+    """One item of an exported task. `paths` are absolute, `relpaths` relative to the data root."""
 
     id: str
     unit: str
@@ -45,7 +45,7 @@ def score(document: Document, results: Sequence[str]) -> Mapping[str, object]:
 
 
 def all_right(items: Sequence[tuple[str, float]]) -> float:
-    """Share of items that are answered right in every order in which their images were shown."""
+    """The share of items that are answered right in every order of their images."""
     units: dict[str, bool] = {}
     for unit, right in items:
         units[unit] = units.get(unit, True) and right == 1.0

@@ -1,4 +1,4 @@
-"""SparklesChat and MiniGPT-4 as local models on transformers' own modules. Knows nothing of tasks, runs or stores.
+"""SparklesChat and MiniGPT-4 as local models, built from transformers' own modules.
 
 The two published systems (Huang et al. 2023, arXiv 2308.16463; Zhu et al. 2023, arXiv 2304.10592) are one
 architecture: EVA ViT-g -> Q-Former (32 queries) -> one linear projection -> LLaMA. They differ in the projection alone.

@@ -1,4 +1,4 @@
-"""What a SparklesChat model is made of, as a transformers configuration. Knows nothing of weights."""
+"""The configuration of a SparklesChat model for transformers: its parts and their sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converts published weight files to our saved forms; every tensor is accounted for, every file's SHA-256 recorded."""
+"""Converts published weight files to our saved forms; accounts for every tensor and records every file's SHA-256."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def convert(
 
     config: default is the published system with the language model's own config.json; give one for other sizes.
     dtype: of the language model and the tower (None keeps the files' own); Q-Former and projection are kept fp32.
-    t5_width: width that tells the right Q-Former file.
+    t5_width: width by which the right Q-Former file is recognised.
     Raises UserError for a missing or wrong file, DataError naming every tensor that is unknown, missing or misshapen.
     """
     _check_present(sources)
@@ -126,7 +126,7 @@ def convert(
 
 
 def convert_projection(projection: Path, base: Path, out: Path) -> Conversion:
-    """Make a projection-only folder beside an already converted whole model (`base`): other weights are not copied.
+    """Make a folder with the projection alone, for a converted whole model (`base`), whose weights are not copied.
 
     Raises UserError where the file is missing, is not a projection into LLaMA, or does not fit the base.
     """
@@ -171,7 +171,7 @@ _PARTS: tuple[PublishedPart, ...] = ("vision", "qformer", "projection", "languag
 
 
 def _hub_only(part: PublishedPart) -> tuple[str, ...]:
-    """Of a sharded hub folder, only shards with these tensors are opened (the T5 shards are over 40 GB)."""
+    """The tensors whose shards of a hub folder are opened; the others, over 40 GB of T5, are not."""
     return {"vision": ("vision_model.",), "qformer": ("qformer.", "query_tokens", "vision_model.post_layernorm.")}.get(
         part, ()
     )
@@ -191,7 +191,7 @@ def _check_family(part: PublishedPart, place: Path, tensors: weight_files.Weight
     if part in ("vision", "qformer") and place.is_dir():
         check_hub_config(str(place), weight_files.read_json(place / "config.json"), t5_width)
     if part == "qformer":
-        check_qformer(str(place), tensors.shapes(), t5_width, told=place.is_dir())
+        check_qformer(str(place), tensors.shapes(), t5_width, known=place.is_dir())
     if part == "projection":
         check_projection(str(place), tensors.shapes())
 
@@ -216,7 +216,7 @@ def _merge(
     fates: Mapping[str, TensorFate | None],
     problems: list[Problem],
 ) -> None:
-    """Put every used tensor under our name; the fused bias of an attention is [q bias, zeros, v bias]."""
+    """Store every used tensor under our name; the fused bias of an attention is [q bias, zeros, v bias]."""
     halves: dict[str, dict[str, torch.Tensor]] = {}
     for key, what in fates.items():
         if not isinstance(what, UsedTensor):

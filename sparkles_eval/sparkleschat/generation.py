@@ -1,4 +1,4 @@
-"""When an answer ends, and the published sampling settings. Knows nothing of prompts or images."""
+"""Ends answers at stop sequences, and gives the published sampling settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers import GenerationConfig, StoppingCriteria
 
 
 class StopOnSequences(StoppingCriteria):
-    """Ends each row of a batch by itself as soon as its newest ids are one of `sequences`.
+    """Ends each row of a batch separately, as soon as its newest ids are one of `sequences`.
 
     Rows that ended are padded by `generate`. (The published code looks at the first row only.)
     """
@@ -33,7 +33,7 @@ class StopOnSequences(StoppingCriteria):
 def published_generation(eos: int | list[int] | None = 2, pad: int | None = 2) -> GenerationConfig:
     """The published sampling: top_p 0.9, temperature 1, up to 1,000 new tokens.
 
-    top_k 50 was the silent default of the library that the publication used; here it is written down.
+    top_k 50 is the default of the library that the publication used; here it is explicit.
     """
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,

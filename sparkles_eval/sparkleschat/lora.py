@@ -1,7 +1,7 @@
-"""Low-rank adapters of the language model as they lie beside a projection: read, put in place, merged.
+"""Reads low-rank adapters (LoRA) of the language model, attaches them and merges them into its weights.
 
 Files are those of peft (`adapter_config.json`, `adapter_model.safetensors`), which is not needed to use them. Source:
-Hu et al. 2021, arXiv 2106.09685. Knows nothing of training.
+Hu et al. 2021, arXiv 2106.09685.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import sha256_file
 
 FOLDER = "lora"
-"""Inside a model's folder. A model that has one is never loaded without it."""
+"""Folder of the adapters inside a model's folder. A model that has one is never loaded without it."""
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
-"""How peft's tensor names begin, before the name of the matrix in the language model."""
+"""Prefix of peft's tensor names before the name of the matrix in the language model."""
 
 
 class _Config(BaseModel):
-    """What of peft's configuration changes the computation; what we do not compute must be switched off."""
+    """The keys of peft's configuration that change the computation; features that we lack must be switched off."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -44,7 +44,7 @@ class _Config(BaseModel):
 
 
 class LowRank(nn.Module):
-    """`base` (out, in) with a sum beside it: base(x) + scale * up(down(x)). The base's weights stay as they are."""
+    """A linear layer with an adapter: base(x) + scale * up(down(x)). The weights of `base` (out, in) do not change."""
 
     def __init__(self, base: nn.Linear, down: torch.Tensor, up: torch.Tensor, scale: float) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class LowRank(nn.Module):
 
 
 def attach(language_model: nn.Module, folder: Path) -> None:
-    """Put the adapters in `folder` into a language model. Raises UserError where they are not for this one."""
+    """Attach the adapters in `folder` to a language model. Raises UserError where they do not fit it."""
     config = _read_config(folder / CONFIG)
     tensors = _read_tensors(folder / WEIGHTS)
     names = sorted({name.rpartition(".lora_")[0] for name in tensors})
@@ -92,13 +92,13 @@ def attach(language_model: nn.Module, folder: Path) -> None:
 
 
 def merge(language_model: nn.Module) -> None:
-    """Add every adapter to the weights that it stands beside: nothing is left of it but the sum."""
+    """Add every adapter to the weights of its layer and remove it."""
     for path, adapter in list(adapters(language_model)):
         _replace(language_model, path, adapter.merged())
 
 
 def adapters(language_model: nn.Module) -> Iterator[tuple[str, LowRank]]:
-    """Every adapter that was attached, with the name of its matrix."""
+    """Every attached adapter, with the name of its matrix."""
     for path, module in language_model.named_modules():
         if isinstance(module, LowRank):
             yield path, module

@@ -1,8 +1,7 @@
-"""SparklesChat: a vision tower, a Q-Former, one projection and a LLaMA, with images at any word of any turn.
+"""The SparklesChat model: a vision tower, a Q-Former, one projection and a LLaMA, with images anywhere in the text.
 
 Built on transformers' Blip2VisionModel, Blip2QFormerModel and LlamaForCausalLM; parameter names are those of
 Blip2ForConditionalGeneration. Agrees with the original modules to fp32 rounding (tests named `golden`).
-Knows nothing of prompts, tokenizers or files of other projects.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ IGNORED = -100
 
 
 class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
-    """The model. Only `language_projection` trains unless `set_trainable("all")` was called.
+    """The model. Only `language_projection` is trained unless `set_trainable("all")` is called.
 
-    Images reach the text in one of two forms: `pixel_values` (n, 3, size, size), or `qformer_embeds`
-    (n, num_query_tokens, qformer width), what `encode_images` gave for them before: cached features skip the tower.
-    `slots` (batch, length) says which vector stands at each position: image * num_query_tokens + query, -1 for text.
+    Images are given in one of two forms: `pixel_values` (n, 3, size, size), or `qformer_embeds` (n, num_query_tokens,
+    qformer width), the cached result of `encode_images`, which skips the tower.
+    `slots` (batch, length) names the vector at each position: image * num_query_tokens + query, -1 for text.
     Without it, positions with a media id take the vectors of all images in reading order.
     """
 
@@ -51,7 +50,7 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     main_input_name = "input_ids"
     _supports_sdpa = True
     _supports_attention_backend = True
-    # Rounded to 16 bits, these lose more than they save: 0.4 of 28 GB
+    # Rounding these to 16 bits would save only 0.4 of 28 GB, and lose precision
     _keep_in_fp32_modules_strict = [  # noqa: RUF012 - as transformers declares it
         "query_tokens",
         "qformer",
@@ -93,8 +92,11 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     # --- which parts train ---------------------------------------------------------------------------
 
     def set_trainable(self, scope: Literal["projection", "all"]) -> None:
-        """Choose what gets gradients and training mode. "all" is for models trained from scratch: what was recorded
-        of the frozen parts then no longer holds and is forgotten."""
+        """Choose the parts that get gradients and training mode.
+
+        "all" is for models trained from scratch: the record of the frozen parts is then removed, since it no longer
+        holds.
+        """
         self._scope = scope
         self.requires_grad_(scope == "all")
         self.language_projection.requires_grad_(True)
@@ -102,13 +104,13 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
             self.config.frozen_parts = {}
 
     def train(self, mode: bool = True) -> SparklesChatForConditionalGeneration:
-        """Switch to training mode what trains. The frozen Q-Former has dropout: it must stay in evaluation mode."""
+        """Switch the trained parts to training mode. The frozen Q-Former has dropout and stays in evaluation mode."""
         super().train(mode and self._scope == "all")
         self.training = mode
         self.language_projection.train(mode)
         return self
 
-    # The language model may be wrapped by an adapter (LoRA): ask it for its parts, do not reach for them.
+    # The language model may be wrapped by an adapter (LoRA), so its parts are got from its methods.
 
     def get_input_embeddings(self) -> nn.Module:
         language: Any = self.language_model
@@ -123,7 +125,7 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     # --- images into text ----------------------------------------------------------------------------
 
     def encode_images(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """(n, 3, size, size) -> Q-Former output (n, num_query_tokens, qformer width), fp32: what to cache."""
+        """(n, 3, size, size) -> Q-Former output (n, num_query_tokens, qformer width), fp32, which can be cached."""
         seen = self.vision_model(pixel_values=pixel_values).last_hidden_state
         queries = self.query_tokens.expand(len(seen), -1, -1)
         found: torch.Tensor = self.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state
@@ -148,7 +150,7 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
         is_image = (input_ids == self.config.image_token_id) | (input_ids == self.config.image_pad_token_id)
         if slots is not None:
             is_image = slots >= 0
-        # media ids may lie outside the table: look up a row that exists, then put the image over it
+        # media ids may be outside of the table: look up an existing row, then replace it by the image
         text: torch.Tensor = self.get_input_embeddings()(input_ids.masked_fill(is_image, 0))
         if qformer_embeds is None:
             if pixel_values is None:
@@ -182,7 +184,7 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
     ) -> CausalLMOutputWithPast:
         """Logits (batch, length, vocabulary), or with `labels` (batch, length) the mean loss over labelled tokens.
 
-        With labels only the rows that predict a label are multiplied with the vocabulary and `logits` is None.
+        With labels, only the rows that predict a label are multiplied with the vocabulary, and `logits` is None.
         `kwargs` (past_key_values, use_cache, ...) go to the language model. Raises ValueError where no position has a
         label: the mean over none is not a number.
         """
@@ -220,8 +222,8 @@ class SparklesChatForConditionalGeneration(PreTrainedModel, GenerationMixin):  #
         """New ids only, (batch, new length): each row ends at a stop sequence or eos and is padded from there.
 
         Prompts of different lengths are padded on the left, with an attention mask. `kwargs` are transformers'
-        generation settings; what they leave open is `self.generation_config` (published sampling unless saved
-        otherwise). `do_sample=False` is greedy.
+        generation settings; the others come from `self.generation_config` (published sampling unless saved otherwise).
+        `do_sample=False` is greedy.
         """
         if inputs_embeds is None:
             if input_ids is None:

@@ -1,6 +1,4 @@
-"""The processor: prompts and images to tensors, token ids back to answers, by the published token and image
-protocol.
-"""
+"""The processor: converts prompts and images to tensors, and token ids to answers, by the published protocol."""
 
 from __future__ import annotations
 
@@ -59,15 +57,18 @@ class ProcessorSettings(Strict):
     pad_token_id: int = 2
     system: str = prompts.SYSTEM
     max_length: int = 1024
-    """Of a training sample; what is over is cut on the right."""
+    """Longest training sample; longer ones are cut on the right."""
     max_context: int = 2000
-    """Of a prompt and its answer together; a longer prompt is cut on the left."""
+    """Longest prompt with its answer; a longer prompt is cut on the left."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """One row of a batch. `slots`: image * num_query_tokens + query at image positions (images counted within the
-    row), -1 elsewhere. `labels` are None for prompts."""
+    """One row of a batch.
+
+    `slots`: image * num_query_tokens + query at image positions (images counted within the row), -1 elsewhere.
+    `labels` are None for prompts.
+    """
 
     input_ids: tuple[int, ...]
     slots: tuple[int, ...]
@@ -76,7 +77,7 @@ class EncodedRow:
 
     @property
     def labelled(self) -> int:
-        """Positions with a loss; 0 when the answer was cut off entirely: leave such a sample out."""
+        """Number of positions with a loss; 0 when the answer is cut off entirely, and the sample must be left out."""
         return sum(label != IGNORED for label in self.labels or ())
 
     def cut(self, *, first: int | None = None, last: int | None = None) -> EncodedRow:
@@ -115,11 +116,11 @@ class SparklesChatProcessor(ProcessorMixin):
     # --- text ----------------------------------------------------------------------------------------
 
     def prompt(self, conversation: Conversation) -> str:
-        """The evaluation prompt of a conversation, with this model's system text unless it brings its own."""
+        """The evaluation prompt of a conversation, with this model's system text unless it has its own."""
         return prompts.chat_prompt(conversation, self.settings.system)
 
     def encode(self, text: str) -> EncodedRow:
-        """bos, then every segment tokenized alone, with the image's ids between segments."""
+        """Tokenize a text: bos, then every segment by itself, with the images' ids between them."""
         count = self.settings.num_query_tokens
         ids, slots = [self.settings.bos_token_id], [-1]
         parts = prompts.segments(text)
@@ -133,9 +134,9 @@ class SparklesChatProcessor(ProcessorMixin):
         return EncodedRow(tuple(ids), tuple(slots), images=len(parts) - 1)
 
     def encode_prompt(self, text: str, max_new_tokens: int = 1000) -> EncodedRow:
-        """A prompt for generation, cut on the left so that the answer still fits `max_context`.
+        """Tokenize a prompt for generation, cut on the left so that the answer still fits `max_context`.
 
-        The cut may take bos, the system text and part of an image, as the published code does.
+        The cut may remove bos, the system text and part of an image, as in the published code.
         """
         room = self.settings.max_context - max_new_tokens
         if room < 1:
@@ -146,7 +147,7 @@ class SparklesChatProcessor(ProcessorMixin):
         return self.encode(text).cut(last=room)
 
     def encode_training(self, instruction: str, answer: str) -> EncodedRow:
-        """A training sample: instruction + answer + "###", loss on what follows the instruction, cut to `max_length`.
+        """Tokenize a training sample: instruction + answer + "###", loss after the instruction, cut to `max_length`.
 
         The instruction ends in "Assistant: ". Its last space joins the answer's first token, so labels begin where the
         instruction without that space ends (published: its length with the space, less one).
@@ -174,9 +175,9 @@ class SparklesChatProcessor(ProcessorMixin):
     ) -> dict[str, torch.Tensor]:
         """Rows -> `input_ids`, `attention_mask`, `slots` and, where all rows have them, `labels`: (batch, longest).
 
-        Pad on the left for generation, on the right for training. `image_indices` names each row's images as indices
-        into the images given to the model, so that a picture used twice is encoded once; by default they are counted on
-        through the rows.
+        Pad on the left for generation, on the right for training. `image_indices` gives each row's images as indices
+        into the images given to the model, so that a picture used twice is encoded once; by default all rows' images
+        are numbered in order.
         """
         longest = max((len(row.input_ids) for row in rows), default=0)
         shape = (len(rows), longest)
@@ -254,7 +255,7 @@ class SparklesChatProcessor(ProcessorMixin):
         pretrained_model_name_or_path: str | Path,
         **kwargs: Any,  # noqa: ARG003
     ) -> SparklesChatProcessor:
-        """Read what `save_pretrained` wrote. Raises UserError where a file is missing or says what it cannot mean."""
+        """Read what `save_pretrained` wrote. Raises UserError where a file is missing or invalid."""
         file = Path(pretrained_model_name_or_path) / PROCESSOR_FILE
         if not file.is_file():
             raise UserError(f"{file} is missing; give the folder of a converted or trained model")

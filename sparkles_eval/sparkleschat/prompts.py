@@ -1,7 +1,8 @@
-"""The text that SparklesChat reads and writes: prompts, training texts, segments, answers. Knows nothing of tensors.
+"""Writes SparklesChat's prompts and training texts, and reads its answers.
 
 Protocol (published code of Huang et al. 2023): every message is `Role: text###`, an image is `<Img><ImageHere></Img>`
-at its word, evaluation begins with a system text and ends with the open role `Assistant:`, training has no system text.
+at its place, evaluation begins with a system text and ends with the open role `Assistant:`, training has no system
+text.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ SEPARATOR = "###"
 PLACEHOLDER = "<ImageHere>"
 IMAGE = f"<Img>{PLACEHOLDER}</Img>"
 EMOJIS = ("\N{WHITE MEDIUM STAR}", "\N{SPARKLES}")
-"""What a person may type in a chat for "the image goes here"."""
+"""Characters that a person may type in a chat at the place of an image."""
 
 _ROLES = {"user": "Human", "assistant": "Assistant"}
 
 
 def message_text(message: Message) -> str:
-    """The words of a message with `IMAGE` where its images stand."""
+    """The text of a message with `IMAGE` at the places of its images."""
     return "".join(IMAGE if isinstance(part, Image) else part.text for part in message.parts)
 
 
@@ -43,12 +44,12 @@ def chat_prompt(conversation: Conversation, system: str | None = None) -> str:
 
 
 def user_prompt(text: str, system: str = SYSTEM) -> str:
-    """The evaluation prompt of one user text, images already written as `IMAGE` at their words."""
+    """The evaluation prompt of one user text, in which images are already written as `IMAGE`."""
     return SEPARATOR.join([system, f"Human: {text}", "Assistant:"])
 
 
 def training_instruction(turns: Sequence[tuple[str, str | None]]) -> str:
-    """What precedes the trained answer: (question, answer) of every turn, the last answer None.
+    """The text before the trained answer, from (question, answer) of every turn with None as the last answer.
 
     One dialogue of two turns gives two samples: its first turn alone, and both turns with the loss on the last answer.
     """
@@ -59,7 +60,7 @@ def training_instruction(turns: Sequence[tuple[str, str | None]]) -> str:
 
 
 def segments(prompt: str) -> list[str]:
-    """The texts between images: one more than there are images. Each is tokenized alone."""
+    """The texts between images, one more than there are images. Each is tokenized by itself."""
     return prompt.split(PLACEHOLDER)
 
 
@@ -71,7 +72,7 @@ def expand_emojis(text: str) -> str:
 
 
 def clean_answer(text: str) -> str:
-    """The answer in what the model wrote: up to the first separator, after the last role mark, stripped."""
+    """The answer in a model's output: up to the first separator, after the last role mark, stripped."""
     return text.split(SEPARATOR, maxsplit=1)[0].rsplit("Assistant:", maxsplit=1)[-1].strip()
 
 

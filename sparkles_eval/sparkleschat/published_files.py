@@ -1,4 +1,4 @@
-"""The published weight files: which file is of which model, and what every tensor name in them becomes here."""
+"""Knows the published weight files: recognises them, and maps their tensor names to ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from sparkles_eval.core.errors import UserError
 
 PublishedPart: TypeAlias = Literal["vision", "qformer", "projection", "language"]
-"""A file that the user names, by the part that is wanted from it."""
+"""A file that the user names, by the part that is taken from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _ROTARY = "rotary table, computed anew"
 _LAST_NORM = ("ln_vision.", "vision_model.post_layernorm.")
 _OWNERS: tuple[tuple[PublishedPart, tuple[str, ...]], ...] = (
     ("projection", ("llama_proj.",)),
-    # the last norm is in the Q-Former's file of the original release, in the tower of the hub's: the same values
+    # the last norm is in the Q-Former's file of the original release, but in the tower on the hub, with equal values
     ("qformer", (*_LAST_NORM, "query_tokens", "Qformer.", "qformer.")),
     ("vision", ("visual_encoder.", "vision_model.")),
     ("language", ("llama_model.", "model.", "lm_head.", "language_model.")),
@@ -78,13 +78,13 @@ _OWN_QFORMER = rf"encoder\.layer\.\d+\..+{_WB}|layernorm{_WB}"
 
 
 def tensor_fate(key: str, wanted: PublishedPart, depth: int) -> TensorFate | None:
-    """What becomes of a tensor found in the file given for `wanted`; None where the name is unknown.
+    """What happens to a tensor of the file given for `wanted`; None where the name is unknown.
 
     `depth` is the number of vision blocks in use: block number `depth` itself is in the EVA file and is dropped.
     """
     if key.startswith(("t5_proj.", "language_projection.")):
         return DroppedTensor(_T5)
-    # the EVA file has no prefix: what nobody else claims may be the tower's
+    # the EVA file has no prefix: a tensor that fits no other part may be the tower's
     owner = next(
         (source for source, starts in _OWNERS if key.startswith(starts)), "vision" if wanted == "vision" else None
     )
@@ -143,7 +143,7 @@ def _language(key: str) -> TensorFate | None:
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A published file: what it is, where it is, under which licence."""
+    """A published file: what it is, where it is, and its licence."""
 
     what: str
     where: str
@@ -192,19 +192,19 @@ _FOREIGN = {
 
 
 def check_qformer(
-    where: str, shapes: Mapping[str, tuple[int, ...]], width: int = T5_XXL_WIDTH, *, told: bool = False
+    where: str, shapes: Mapping[str, tuple[int, ...]], width: int = T5_XXL_WIDTH, *, known: bool = False
 ) -> None:
     """Raise UserError unless these names and shapes are those of BLIP-2 flan-t5-xxl, or of a complete MiniGPT-4 state.
 
-    `width` is the output width that the file's own projection must have: 4,096 is T5-XXL's. `told` says that something
-    else named the family already (a hub folder's config.json), so that the projection may lie in an unopened shard.
+    `width` is the output width that the file's own projection must have: 4,096 is T5-XXL's. `known` says that the
+    family is known already (from a hub folder's config.json), so that the projection may be in an unopened shard.
     """
     for start, family in _FOREIGN.items():
         if any(key.startswith(start) for key in shapes):
             raise UserError(_wrong_family(where, f"has tensors named {start}*: it is {family}'s"))
     reads_text = "Qformer.bert.embeddings.word_embeddings.weight" in shapes
     if reads_text and not any(key.startswith("Qformer.cls.") for key in shapes):
-        # InstructBLIP took the word head away and kept the words; a Q-Former that kept both is merely untrimmed
+        # InstructBLIP has word embeddings but no word head; a Q-Former with both is only untrimmed
         raise UserError(_wrong_family(where, "its Q-Former reads text: it is InstructBLIP's"))
     heads = [key for key in ("t5_proj.weight", "language_projection.weight") if key in shapes]
     for key in heads:
@@ -214,7 +214,7 @@ def check_qformer(
             raise UserError(
                 _wrong_family(where, f"{key} has width {found}, flan-t5-xxl's has {width}: it is {family}'s")
             )
-    if not heads and not told and "llama_proj.weight" not in shapes:
+    if not heads and not known and "llama_proj.weight" not in shapes:
         raise UserError(
             _wrong_family(where, "holds no t5_proj.weight, by which flan-t5-xxl's file is told from the others")
         )

@@ -1,7 +1,4 @@
-"""The two saved forms of a model.
-
-A whole folder with hashes of its frozen parts, and a folder with the projection alone.
-"""
+"""Saves and loads a model's two forms: a whole folder with hashes of its frozen parts, or the projection alone."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "qformer": ("qformer.", "query_tokens"),
     "language": ("language_model.",),
 }
-"""The frozen parts and how their tensors' names begin. All that is left is the projection."""
+"""The frozen parts and the prefixes of their tensors' names. All other tensors are the projection."""
 
 
 class PartRecord(Strict):
-    """One frozen part: what it is called, which revision, and the hash of its tensors (`part_hashes`)."""
+    """One frozen part: its name, its revision, and the hash of its tensors (`part_hashes`)."""
 
     name: str
     revision: str
@@ -40,18 +37,18 @@ class PartRecord(Strict):
 
 
 class ProjectionRecord(Strict):
-    """`projection.json`: which weights the projection beside it belongs to."""
+    """`projection.json`: the weights to which the projection in the same folder belongs."""
 
     format: Literal[1]
     base: str
-    """Folder of the whole model, absolute or relative to this file; where it was, not necessarily where it is."""
+    """Folder of the whole model when this was saved, absolute or relative to this file."""
     sha256: str
-    """Of the projection's own tensors."""
+    """Hash of the projection's own tensors."""
     frozen_parts: dict[str, PartRecord]
 
 
 def part_of(name: str) -> str:
-    """The part that a tensor belongs to: "vision", "qformer", "language" or "projection"."""
+    """The part of a tensor: "vision", "qformer", "language" or "projection"."""
     return next((part for part, starts in PARTS.items() if name.startswith(starts)), "projection")
 
 
@@ -77,7 +74,7 @@ def stored_files(folder: Path) -> dict[str, Path]:
 
 
 def part_hashes(folder: Path) -> dict[str, str]:
-    """Part -> SHA-256 of its tensors as they lie in a whole model's folder, in order of name, however sharded."""
+    """Part -> SHA-256 of its tensors in a whole model's folder, in order of name, whatever the shards."""
     files = stored_files(folder)
     names: dict[str, list[str]] = {part: [] for part in PARTS}
     for name in sorted(files):
@@ -88,7 +85,7 @@ def part_hashes(folder: Path) -> dict[str, str]:
 def save_projection(
     folder: Path, projection: Mapping[str, torch.Tensor], base: Path, parts: Mapping[str, PartRecord]
 ) -> None:
-    """Write the projection's tensors (`PROJECTION_NAMES`) and the record of what they belong to."""
+    """Write the projection's tensors (`PROJECTION_NAMES`) and the record of the weights to which they belong."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: projection[name].detach().cpu().contiguous().clone() for name in PROJECTION_NAMES}
     save_file(tensors, folder / PROJECTION_WEIGHTS, metadata={"format": "pt"})
@@ -113,7 +110,7 @@ def load_record(folder: Path) -> ProjectionRecord | None:
 
 
 def load_projection(folder: Path, record: ProjectionRecord) -> dict[str, torch.Tensor]:
-    """The projection's tensors, refused where they are not the ones that the record was written for."""
+    """The projection's tensors. Raises UserError where they are not those of the record."""
     file = folder / PROJECTION_WEIGHTS
     if not file.is_file():
         raise UserError(f"{folder}: {PROJECTION_WEIGHTS} is missing beside {PROJECTION_RECORD}; copy both files")

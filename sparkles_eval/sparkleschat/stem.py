@@ -1,4 +1,4 @@
-"""A convolutional patch embedding for small vision towers that learn from nothing. Knows nothing of the rest."""
+"""A convolutional patch embedding for small vision towers that are trained from scratch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from transformers import initialization as init
 
 
 class ConvStem(nn.Sequential):
-    """Strided convolutions in place of the single patch convolution: (n, 3, size, size) -> (n, width, grid, grid).
+    """Strided convolutions instead of the single patch convolution: (n, 3, size, size) -> (n, width, grid, grid).
 
-    Small models do not learn shapes from 16 px patches in reasonable time; from a convolutional stem they do.
+    With 16 px patches small models do not learn shapes in reasonable time; with a convolutional stem they do.
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
@@ -32,7 +32,7 @@ class ConvStem(nn.Sequential):
         return weight
 
     def fresh(self) -> None:
-        """torch's own initial values: the small ones of a transformer's layers would silence three convolutions."""
+        """Set torch's own initial values: the small ones of transformer layers would suppress three convolutions."""
         for layer in self:
             if isinstance(layer, nn.Conv2d):
                 init.kaiming_uniform_(layer.weight, a=5**0.5)

@@ -1,4 +1,4 @@
-"""Tokenizers of the language models: text to token ids and back, exactly as the published vocabulary does it."""
+"""Tokenizers of the language models: convert text to token ids and back, exactly as the published vocabulary does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tokens(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of the ids; bos, eos and ids outside the vocabulary have none."""
+        """The text of the ids; bos, eos and ids outside of the vocabulary have none."""
         ...
 
     def save(self, folder: Path) -> None: ...

@@ -1,4 +1,4 @@
-"""Opens weight files of any published kind as name -> tensor, without running code from them."""
+"""Opens weight files of every published kind as name -> tensor, without running code from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAMAGED = (
     *(AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
     zipfile.BadZipFile,
 )
-"""What torch raises on bytes that are no checkpoint, by where in it they go wrong."""
+"""Errors that torch raises on bytes that are not a checkpoint."""
 
 
 class Weights(Mapping[str, torch.Tensor]):
@@ -58,7 +58,7 @@ class Weights(Mapping[str, torch.Tensor]):
 def open_weights(place: Path, only: tuple[str, ...] = ()) -> Weights:
     """The tensors of a file, or of a folder's safetensors (else `.bin`) files.
 
-    only: of a sharded folder, open only shards that hold a tensor whose name begins so (all when empty).
+    only: open only shards with a tensor whose name has one of these prefixes (all shards when empty).
     Raises UserError where nothing readable is there, or a pickle holds more than tensors and plain values.
     """
     files = (place,) if place.is_file() else _folder_files(place, only)
@@ -113,7 +113,7 @@ def _names(file: Path) -> list[str]:
 
 
 def _load(file: Path) -> dict[str, torch.Tensor]:
-    """A torch file with tensors and plain values only; anything else in it is refused unread."""
+    """Load a torch file with tensors and plain values only; a file with anything else is refused."""
     try:
         # the zip format can be mapped from disk, torch's older one cannot
         value: object = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))

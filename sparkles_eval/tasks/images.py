@@ -37,10 +37,9 @@ _READERS = 4
 class ImageFolder:
     """The images of one folder, by the names that the data gives them. Every file is read once.
 
-    `base` is where names are looked up; `root` (default: `base`) is what `Image.relpath` is relative to. A name that
-    leads out of `base` is refused, because names come with the data and what they lead to is sent to a model. Links on
-    the disk belong to the user (caches and clusters use them): they are followed, and `outside_links` names them;
-    their target paths are recorded nowhere.
+    Names are relative to `base`, `Image.relpath` to `root` (default: `base`). A name that leads out of `base` is
+    refused, because names come with the data and the file is sent to a model. Links on the disk are the user's own
+    (caches and clusters use them): they are followed, and `outside_links` names them but not their targets.
     """
 
     def __init__(self, base: Path, root: Path | None = None) -> None:
@@ -127,9 +126,9 @@ class ImageFolder:
 
 
 def outside_links(images: Iterable[Image], root: Path | None) -> str | None:
-    """A sentence on pictures that links bring into a data folder from elsewhere, or None where there are none.
+    """A sentence about images that are links out of the data folder, or None where there are none.
 
-    It names them as the data do, without their target paths.
+    It names them as the data do, and does not show their targets.
     """
     if root is None:
         return None

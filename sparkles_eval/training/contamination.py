@@ -1,6 +1,6 @@
-"""Whether training data hold what an evaluation asks: images by id, bytes and look, texts word for word.
+"""Finds evaluation data in training data: images by id, bytes and appearance, texts word for word.
 
-Looks are those of tasks.looks: copies in another size or compression are found. Knows nothing of models.
+Appearance is compared by tasks.perceptual_hash, which finds copies in another size or compression.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sparkles_eval.tasks.perceptual_hash import near_duplicates
 from sparkles_eval.training.training_data import TrainingSample
 
 _SHORTEST = 40
-"""Characters of a text that can be called a copy: shorter ones ("Describe the image.") occur everywhere."""
+"""Least characters of a text that counts as a copy; shorter ones ("Describe the image.") occur everywhere."""
 _ID_DIGITS = 5
-"""Characters of an image id that can be called the same: "1" and "2" name another image in every data set."""
+"""Least characters of an image id that counts as the same; "1" and "2" name other images in every data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Contamination:
 
 
 def find_contamination(exchanges: Sequence[TrainingSample], samples: Sequence[Sample]) -> Contamination:
-    """Every image and text of `samples` that also stands in the training data."""
+    """Find every image and text of `samples` that is also in the training data."""
     training = {image.sha256: (exchange.id, image) for exchange in exchanges for image in exchange.images}
     asked = {image.sha256: (sample.id, image) for sample in samples for image in sample.images}
     shared = [
@@ -86,6 +86,6 @@ def _same_texts(exchanges: Sequence[TrainingSample], samples: Sequence[Sample]) 
 
 
 def _plain(text: str) -> str:
-    """The words alone: no image places, no punctuation, no case."""
+    """The words in lower case, without image places and punctuation."""
     bare = re.sub(r"<Img>.*?</Img>|<ImageHere>", " ", text)
     return " ".join(re.findall(r"\w+", bare.lower()))

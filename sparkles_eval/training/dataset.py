@@ -1,4 +1,4 @@
-"""Training samples as token rows, and which of them each step sees: subsets by weight, each sample once a round."""
+"""Turns training samples into token rows and draws those of each step: subsets by weight, each sample once a round."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _digest(row: TokenRow) -> list[object]:
 
 @dataclass(frozen=True, slots=True)
 class SampleDraw:
-    """One sample of a step. `view` is a random number for whatever is random about seeing it (its crops)."""
+    """One sample of a step. `view` is a random number that chooses its crops."""
 
     subset: int
     item: int
@@ -107,9 +107,9 @@ def _rounds(size: int, name: str) -> Iterator[int]:
 def micro_batches(lengths: Sequence[int], most: int, each: int = 0) -> list[list[int]]:
     """Indices of a step's samples in groups of similar length, the padded size of each (samples x longest) at `most`.
 
-    A step's content stays what was drawn; only the padding between short and long samples goes. Of all groupings by
-    length the cheapest is taken: padded positions, and `each` for a pass of its own, said in positions. A sample longer
-    than `most` makes a group of its own.
+    The samples of a step stay the same; only padding between short and long samples is saved. Of all groupings by
+    length the cheapest is taken, by padded positions and `each` positions for every further pass. A sample longer than
+    `most` makes a group of its own.
     """
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     # best[end]: least cost of the first `end` samples, and where the last of their groups begins

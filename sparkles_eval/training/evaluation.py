@@ -1,6 +1,6 @@
-"""Evaluates checkpoints by the very engine that `sparkles-eval run` uses, into the store that knows the training.
+"""Evaluates checkpoints with the engine of `sparkles-eval run`, into the store that also holds the training.
 
-A checkpoint's run has the hash of its weights in its identity, so nothing is asked twice. Knows nothing of training.
+A checkpoint's run has the hash of its weights in its identity, so no question is asked twice.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sparkles_eval.store.store import Store
 from sparkles_eval.training.recipes import EvaluateSpec
 
 _STAND_IN = "baseline/constant"
-"""Answers in place of a checkpoint that is not there yet, while the wishes are checked."""
+"""Model that replaces a checkpoint that does not exist yet while the configuration is checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointEvaluator:
-    """What checkpoints are asked, and where that finds its data. `device` is torch's name of where it may work."""
+    """Evaluates checkpoints on a recipe's tasks. `device` is the torch name of the device that it may use."""
 
     spec: EvaluateSpec
     data_root: Path | None = None
@@ -36,19 +36,19 @@ class CheckpointEvaluator:
     device: str = "auto"
 
     def check(self) -> None:
-        """See that tasks and judges are there and fit together. Raises errors.UserError with the fix; asks nobody."""
+        """Check that tasks and judges exist and fit together. Raises errors.UserError; sends no requests."""
         plan = prepare(self._config(_STAND_IN))
         asyncio.run(plan.aclose())
         check_prices(plan.adapters, self.spec.max_cost)
 
     def samples(self) -> list[Sample]:
-        """Everything that checkpoints are asked: what training data may not hold."""
+        """The samples on which checkpoints are evaluated, which training data must not contain."""
         return [sample for task in load_tasks(self._config(_STAND_IN)) for sample in task.samples]
 
-    def examine(self, folder: Path, name: str, store: Store, say: Callable[[str], object]) -> tuple[str, ...]:
-        """Ask and score what the store lacks of the model in `folder`; gives its runs' ids and says what they came to.
+    def evaluate(self, folder: Path, name: str, store: Store, say: Callable[[str], object]) -> tuple[str, ...]:
+        """Evaluate the model in `folder` as far as the store lacks it, and print its results; returns its runs' ids.
 
-        name: how tables call the model. Raises KeyboardInterrupt where the user interrupted: asked again, it goes on.
+        name: the model's name in tables. Raises KeyboardInterrupt where the user interrupts; the next call resumes.
         """
         config = self._config(f"sparkleschat/{folder.resolve()}")
         plan = prepare(replace(config, model_args=(f"name={name}", f"device={self.device}")))
@@ -76,7 +76,7 @@ class CheckpointEvaluator:
 
 
 def _summary_line(entry: Entry) -> str:
-    """ "bison-mini accuracy 56.7 [48.7, 64.3], graded 150 of 150"."""
+    """A run's result in one line: "bison-mini accuracy 56.7 [48.7, 64.3], graded 150 of 150"."""
     first = entry.headline
     name = first.column.title.lower() if first else "no score"
     graded = format_count(entry.coverage.graded, entry.coverage.asked)
@@ -84,7 +84,7 @@ def _summary_line(entry: Entry) -> str:
 
 
 class _ProgressLines(NoProgress):
-    """Passes on what is worth a line."""
+    """Prints events and no progress bars."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say

@@ -24,14 +24,14 @@ from sparkles_eval.sparkleschat.saved_weights import hash_tensors
 from sparkles_eval.training.recipes import ViewsSpec
 
 _AT_ONCE = 32
-"""Images of one pass through the tower."""
+"""Images in one pass through the tower."""
 _DECODERS = min(8, os.cpu_count() or 1)
-"""Threads that read picture files; decoding and resizing let others run."""
+"""Threads that read picture files; decoding and resizing release the interpreter's lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What turns an image into features, and its identity."""
+    """Turns images into features; its identity names the cache."""
 
     model: SparklesChatForConditionalGeneration
     size: int
@@ -51,7 +51,7 @@ class Encoder:
         return self.views_of(picture, [view])[0]
 
     def views_of(self, picture: Picture, wanted: Sequence[int | None]) -> list[torch.Tensor]:
-        """`pixels` of several views; the file is decoded once. Raises errors.DataError where it cannot be."""
+        """`pixels` of several views; the file is decoded once. Raises errors.DataError if it cannot be decoded."""
         assert picture.path is not None
         try:
             image = decode(picture.path.read_bytes())
@@ -110,13 +110,13 @@ class FeatureCache:
         self._views: Sequence[int | None] = range(encoder.views.crops) if encoder.views.crops else (None,)
 
     def fill(self, pictures: Sequence[Picture]) -> Iterator[int]:
-        """Encode what is not on disk yet; yields how many images are done, in steps. Interrupted, it goes on later."""
+        """Encode images that are not on disk yet; yields how many are done. After an interruption it can continue."""
         lacking = [picture for picture in {p.sha256: p for p in pictures}.values() if not self._file(picture).is_file()]
         some = max(1, _AT_ONCE // len(self._views))
         groups = [lacking[start : start + some] for start in range(0, len(lacking), some)]
         done = 0
         with ThreadPoolExecutor(_DECODERS) as decoders:
-            # files are read while the tower works: the next groups' pictures wait when it is through
+            # files are read while the tower works, so that the next groups are ready when it is done
             ahead = [self._decode(decoders, group) for group in groups[:2]]
             for number, group in enumerate(groups):
                 pixels = [view for views in ahead.pop(0) for view in views.result()]
@@ -131,7 +131,7 @@ class FeatureCache:
         return [decoders.submit(self._encoder.views_of, picture, self._views) for picture in group]
 
     def read(self, picture: Picture, view: int) -> torch.Tensor:
-        """(queries, width) fp32 of one crop; `view` is any number, the remainder chooses."""
+        """(queries, width) fp32 of crop `view` modulo the number of crops."""
         stored = np.load(self._file(picture), allow_pickle=False, mmap_mode="r")
         return torch.from_numpy(np.array(stored[view % len(self._views)], dtype=np.float32))
 
@@ -139,6 +139,6 @@ class FeatureCache:
         return self.folder / picture.sha256[:2] / f"{picture.sha256}.npy"
 
     def _write(self, picture: Picture, features: torch.Tensor) -> None:
-        """Complete or not at all: two processes may fill the same folder."""
+        """Write the file completely or not at all, since two processes may fill the same folder."""
         with replacing(self._file(picture)) as part, part.open("wb") as stream:
             np.save(stream, features.numpy().astype(np.float16))

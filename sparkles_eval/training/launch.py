@@ -1,6 +1,4 @@
-"""Checks everything that a training needs (recipe, data, contamination, libraries) before the first step, then
-starts the right trainer.
-"""
+"""Checks what a training needs (recipe, data, contamination, libraries), then starts the right trainer."""
 
 from __future__ import annotations
 
@@ -29,17 +27,17 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """Where a finished run's results are."""
+    """The folders of a finished training's results."""
 
     out: Path
     model: Path
 
 
 def launch_training(config: TrainConfig, say: Say) -> TrainResult:
-    """Check everything, train, and say where the model is. Raises errors.UserError with the fix."""
+    """Check everything, train, and return where the model is. Raises errors.UserError with the fix."""
     recipe = read_recipe(config.recipe, config.content)
     _load_libraries(config.threads, lora=isinstance(recipe, ProjectionRecipe) and recipe.lora is not None)
-    keeping = _keeping(recipe, config)
+    keeping = _open_targets(recipe, config)
     if isinstance(recipe, MiniRecipe):
         _refuse_for_mini(config)
         _make_folder("--out", config.out)
@@ -51,32 +49,32 @@ def launch_training(config: TrainConfig, say: Say) -> TrainResult:
 
     if config.precision is not None:
         recipe = recipe.model_copy(update={"precision": config.precision})
-    tell = say if main_process() else _hide_library_output
-    prepared = _prepare(recipe, config, keeping, tell)
+    show = say if main_process() else _hide_library_output
+    prepared = _prepare(recipe, config, keeping, show)
     assert config.model is not None
     cache = config.cache or cache_dir("features")
     _make_folder("--cache", cache)
     if main_process():
         _make_folder("--out", config.out)
     place = loop.TrainingPaths(config.model, config.out, cache, keeping, config.resume, config.positions)
-    return TrainResult(config.out, loop.train(recipe, place, prepared, tell))
+    return TrainResult(config.out, loop.train(recipe, place, prepared, show))
 
 
-def _keeping(recipe: Recipe, config: TrainConfig) -> LogTargets:
-    """Where this training is written down. Tasks, judges and programs that it names are looked for now."""
+def _open_targets(recipe: Recipe, config: TrainConfig) -> LogTargets:
+    """Open the targets of this training's log. Checks that the tasks, judges and programs it names exist."""
     from sparkles_eval.training.evaluation import CheckpointEvaluator
     from sparkles_eval.training.training_log import LogTargets
 
     check_logs(config.logs)
-    examiner = None
+    evaluator = None
     if recipe.evaluate is not None:
-        examiner = CheckpointEvaluator(recipe.evaluate, config.data_root, config.content)
-        examiner.check()
-    return LogTargets(config.store, config.logs, examiner)
+        evaluator = CheckpointEvaluator(recipe.evaluate, config.data_root, config.content)
+        evaluator.check()
+    return LogTargets(config.store, config.logs, evaluator)
 
 
 def main_process() -> bool:
-    """Whether this process talks: under torchrun every process runs the same command."""
+    """True for the process that prints; under torchrun every process runs the same command."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -130,7 +128,7 @@ def _family(model: Path) -> str:
 
 
 def _prepare(recipe: ProjectionRecipe, config: TrainConfig, keeping: LogTargets, say: Say) -> TokenDataset:
-    """Samples ready for steps. The cheap checks come first."""
+    """Read and tokenize the training samples, with cheap checks first."""
     if config.model is None or _family(config.model) != "sparkleschat":
         raise UserError(
             f"--model {config.model or ''}: the folder of a whole converted model with a trained projection is needed "
@@ -157,7 +155,7 @@ def _prepare(recipe: ProjectionRecipe, config: TrainConfig, keeping: LogTargets,
 
 
 def _check_contamination(subsets: list[TrainingSubset], config: TrainConfig, keeping: LogTargets, say: Say) -> None:
-    """Against the tasks that the user names, and those that the recipe evaluates checkpoints on."""
+    """Compare with the tasks that the user names and those on which the recipe evaluates checkpoints."""
     asked = list(config.against)
     samples = list(keeping.evaluator.samples()) if keeping.evaluator else []
     if keeping.evaluator:

@@ -1,7 +1,7 @@
-"""Trains the projection of a SparklesChat: from the first step or a checkpoint to the last, saving on the way.
+"""Trains the projection of a SparklesChat model, from the first step or from a checkpoint, and saves checkpoints.
 
-One process, or several under `torchrun` / `accelerate launch`. A step follows from the recipe and its number, so a run
-that was killed and resumed ends in the same weights. Knows nothing of tiny models.
+Runs in one process, or in several under `torchrun` / `accelerate launch`. A step depends only on the recipe and its
+number, so a run that is killed and resumed ends with the same weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TrainingPaths:
     keeping: LogTargets
     resume: bool = False
     positions: int = 8192
-    """Padded positions (samples x longest) that go through the model together: what memory allows."""
+    """Padded positions (samples x longest) of one forward pass, as memory allows."""
 
 
 def train(recipe: ProjectionRecipe, place: TrainingPaths, prepared: TokenDataset, say: Say = lambda _: None) -> Path:
@@ -81,7 +81,7 @@ def train(recipe: ProjectionRecipe, place: TrainingPaths, prepared: TokenDataset
 
 
 def _training_log(run: projection_step.ProjectionRun, place: TrainingPaths, say: Say) -> TrainingLog:
-    """The main process's book; checkpoints are examined on its own device, the others being busy or not its own."""
+    """The training log, written by the main process, which evaluates checkpoints on its own device."""
     keeping = place.keeping
     if keeping.evaluator is not None:
         device = run.accelerator.device
@@ -91,7 +91,7 @@ def _training_log(run: projection_step.ProjectionRun, place: TrainingPaths, say:
 
 
 def _work(run: projection_step.ProjectionRun, out: Path, first: int, log: TrainingLog | None, say: Say) -> None:
-    """From step `first` to the last."""
+    """Train from step `first` to the last."""
     recipe = run.recipe
     for step, drawn in islice(enumerate(run.steps), first, recipe.steps):
         done = projection_step.advance_run(run, step, drawn)
@@ -112,7 +112,7 @@ def _work(run: projection_step.ProjectionRun, out: Path, first: int, log: Traini
                 place = _save(run, out, after)
                 say(f"saved {place}")
                 if torch.cuda.is_available():
-                    torch.cuda.empty_cache()  # who evaluates the checkpoint plans with the memory that is free
+                    torch.cuda.empty_cache()  # the evaluation plans with the memory that is free
                 log.saved(after, place)
             run.accelerator.wait_for_everyone()
 
@@ -125,7 +125,7 @@ def _resume(run: projection_step.ProjectionRun, found: Path) -> int:
 
 
 def _agree(out: Path, first: int) -> None:
-    """Processes at different steps would wait for each other for ever. Raises UserError in all of them."""
+    """Check that all processes resume at the same step, else they would wait for ever. Raises UserError in all."""
     everywhere: list[int] = gather_object([first])
     if len(set(everywhere)) > 1:
         raise UserError(
@@ -140,7 +140,7 @@ def _trained(run: projection_step.ProjectionRun) -> resume_state.TrainedState:
 
 
 def _save_model(run: projection_step.ProjectionRun, folder: Path) -> None:
-    """The projection in our form, and beside it the adapters where there are any."""
+    """Save the projection in our form, with the LoRA adapters where there are any."""
     run.model.save_pretrained(folder, projection_only=True)
     run.processor.save_pretrained(folder)
     if run.lora is not None:
@@ -155,12 +155,12 @@ def _save(run: projection_step.ProjectionRun, out: Path, step: int) -> Path:
     )
 
     def beside(folder: Path) -> None:
-        """Our form, and with the published keys for the original code, which knows no adapters."""
+        """Write the projection in our form and with the published keys for the original code (without adapters)."""
         _save_model(run, folder / MODEL)
         if run.lora is not None:
             return
         config = json.loads(run.recipe.model_dump_json())
-        epoch = (step - 1) // run.recipe.save_every  # published: one checkpoint an epoch, counted from 0
+        epoch = (step - 1) // run.recipe.save_every  # published: one checkpoint per epoch, counted from 0
         content = {"model": published_projection(run.model), "optimizer": run.optimizer.state_dict()}
         torch.save({**content, "config": config, "scaler": scale or None, "epoch": epoch}, folder / PUBLISHED)
 

@@ -1,4 +1,4 @@
-"""The loss of one training step: weighted next-token cross-entropy of a batch."""
+"""Computes the loss of a training step: weighted next-token cross-entropy of a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sparkles_eval.sparkleschat.modeling import IGNORED, SparklesChatForConditio
 
 
 class LossModule(nn.Module):
-    """Wraps a model so that one call is one forward pass to a loss: what data-parallel training needs to see."""
+    """Wraps a model so that one call is one forward pass to a loss, as data-parallel training needs it."""
 
     def __init__(self, model: SparklesChatForConditionalGeneration) -> None:
         super().__init__()
@@ -41,13 +41,13 @@ class LossModule(nn.Module):
         losses = functional.cross_entropy(logits, targets[labelled], reduction="none")
         loss = (losses * batch["weights"][:, 1:][labelled]).sum()
         if not pictures:
-            # text alone moves no projection, but other processes wait for the gradient: it is zero
+            # text alone does not train the projection, but other processes wait for its gradient, which is zero
             loss = loss + 0.0 * sum(own.sum() for own in self.model.language_projection.parameters())
         return loss
 
 
 def token_weights(labels: torch.Tensor, samples: int) -> torch.Tensor:
-    """Weights (batch, length) by which each sample counts 1 / samples, and within a sample each labelled token alike.
+    """Weights (batch, length) so that each sample counts 1 / samples, and each labelled token in it the same.
 
     The published step is the mean over processes of one sample's mean; this is the same for any batch.
     """
@@ -58,9 +58,9 @@ def token_weights(labels: torch.Tensor, samples: int) -> torch.Tensor:
 def decay_groups(
     named: Iterable[tuple[str, nn.Parameter]], decay: float, adapters: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Optimizer groups of what trains: weight decay on matrices, none on biases and other vectors.
+    """Optimizer groups of the trained parameters: weight decay on matrices, none on biases and other vectors.
 
-    Every group says how many `times` the schedule's rate it takes: `adapters` of LoRA, 1 of all else.
+    Every group has a factor `times` on the schedule's rate: `adapters` for those of LoRA, 1 for all others.
     """
     trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
     own = [parameter for name, parameter in trained if "lora_" not in name]

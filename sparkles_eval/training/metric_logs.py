@@ -1,8 +1,4 @@
-"""Measurements of training steps.
-
-Kept in the store as they come, written as CSV and an SVG curve, and sent to TensorBoard or Weights & Biases
-where asked for.
-"""
+"""Logs the measurements of training steps: in the store, as CSV and SVG, in TensorBoard and in Weights & Biases."""
 
 from __future__ import annotations
 
@@ -24,19 +20,19 @@ from sparkles_eval.training.config import LogName
 
 
 class MetricLog(Protocol):
-    """Listens to a training."""
+    """Receives the measurements of a training."""
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """What was measured at a step, by name."""
+        """Take the measurements of a step, by name."""
         ...
 
     def close(self) -> None:
-        """Write what is still held back."""
+        """Write what is still buffered."""
         ...
 
 
 class TensorBoard:
-    """Event files in `out/tensorboard`; what an earlier, killed process wrote from step `first` on is taken back."""
+    """Event files in `out/tensorboard`; what an earlier, killed process wrote from step `first` on is discarded."""
 
     def __init__(self, out: Path, first: int) -> None:
         self._writer: Any = import_module("torch.utils.tensorboard").SummaryWriter(
@@ -67,14 +63,14 @@ class WeightsAndBiases:
 
 
 def check_logs(names: tuple[LogName, ...]) -> None:
-    """Raises UserError where a program that is asked for is not installed."""
+    """Check that the requested programs are installed. Raises UserError for one that is not."""
     for name in names:
         if find_spec(name) is None:
             raise UserError(f"--log-to {name}: it is not installed; pip install {name}")
 
 
 def open_logs(names: tuple[LogName, ...], out: Path, training_id: str, first: int) -> list[MetricLog]:
-    """Whoever is asked for, for a training that goes on from step `first`."""
+    """Open the requested logs for a training that continues from step `first`."""
     found: list[MetricLog] = []
     if "tensorboard" in names:
         found.append(TensorBoard(out, first))
@@ -88,7 +84,7 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 320, 56, 40, 28
 
 
 class StepMetrics:
-    """The measurements of one training, which the store knows. Whoever listens as well is among the `logs`."""
+    """The measurements of one training: kept in the store, and passed on to `logs`."""
 
     def __init__(self, out: Path, store: Store, training_id: str, logs: Sequence[MetricLog] = ()) -> None:
         self.out = out
@@ -100,7 +96,7 @@ class StepMetrics:
         self._last = time.monotonic()
 
     def add(self, step: int, stage: str, loss: float, rate: float, tokens: int, labels: int) -> MeasuredStep:
-        """Note a step; written to disk every 20 steps and by `flush` (before a checkpoint: a kill would lose some)."""
+        """Add a step; it is written to disk every 20 steps and by `flush`, which is due before a checkpoint."""
         now = time.monotonic()
         measured = MeasuredStep(step, stage, loss, rate, tokens, labels, now - self._last)
         self._last = now
@@ -119,17 +115,17 @@ class StepMetrics:
         return measured
 
     def scores(self, step: int, scores: Sequence[CheckpointScore]) -> None:
-        """Tell the logs what a checkpoint reached; the store has it."""
+        """Pass a checkpoint's scores on to the logs; the store has them already."""
         reached = {f"{one.task}/{one.metric}": one.value for one in scores if one.value is not None}
         for log in self._logs:
             log.scalars(step, reached)
 
     def pause_over(self) -> None:
-        """What went on since the last step was no step: the next one's time counts from here."""
+        """Restart the clock of the next step after something that was not a step, such as an evaluation."""
         self._last = time.monotonic()
 
     def flush(self) -> None:
-        """Write what is noted."""
+        """Write the added steps to the store."""
         trainings.add_steps(self._store, self._training_id, self._pending)
         self._pending.clear()
 
@@ -139,7 +135,7 @@ class StepMetrics:
         return trainings.steps(self._store, self._training_id)
 
     def close(self) -> None:
-        """Write the table and the curve into the training's folder, and end the logs."""
+        """Write the table and the curve into the training's folder, and close the logs."""
         rows = self.all()
         for log in self._logs:
             log.close()
@@ -151,7 +147,7 @@ class StepMetrics:
 
 
 def loss_curve(rows: list[MeasuredStep]) -> str:
-    """The loss over the steps, each stage a line, smoothed over a fiftieth of its steps, as an SVG picture."""
+    """Draw the loss over the steps as SVG: one line per stage, smoothed over a fiftieth of its steps."""
     stages = list(dict.fromkeys(row.stage for row in rows))
     lines = {stage: _smoothed([(row.step, row.loss) for row in rows if row.stage == stage]) for stage in stages}
     last = max((row.step for row in rows), default=0) + 1

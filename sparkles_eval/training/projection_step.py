@@ -1,4 +1,4 @@
-"""Projection training on one process: set-up, one step, and low-rank adapters (peft) where the recipe adds them."""
+"""Trains the projection in one process: set-up, one step, and low-rank adapters (peft) where the recipe adds them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sparkles_eval.training.recipes import LoraSpec, ProjectionRecipe
 
 
 class LoraTraining:
-    """Adapters that were put into a model's language model. Their parameters train, its own stay frozen.
+    """Adapters inside a model's language model. Their parameters are trained; its own stay frozen.
 
     Fresh adapters change nothing: B is zero. Raises MissingExtra where peft is not installed.
     """
@@ -51,21 +51,21 @@ class LoraTraining:
             bias="none",
             task_type="CAUSAL_LM",
         )
-        # The wrapper changes the language model in place and is kept for saving alone: names outside stay what they are
+        # The wrapper changes the language model in place and is kept only for saving, so that names stay the same
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers; no user can fix it
+            warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers; users cannot fix it
             self._wrapped: Any = get_peft_model(language, config)
         self.dropouts = [one for name, one in language.named_modules() if name.endswith("lora_dropout")]
         self.train()
 
     def train(self) -> None:
-        """Switch the adapters' dropout on: the model keeps everything but its projection in evaluation mode."""
+        """Switch the adapters' dropout on; the rest of the model, except its projection, stays in evaluation mode."""
         for dropout in self.dropouts:
             dropout.train()
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
-        """What trains, by name."""
+        """The trained parameters by name."""
         return {name: own for name, own in self._wrapped.named_parameters() if own.requires_grad}
 
     def save(self, folder: Path) -> None:
@@ -90,13 +90,13 @@ class LoraTraining:
 _START_TIMEOUT = timedelta(hours=24)
 """How long processes wait for the one that evaluates a checkpoint; the usual ten minutes would end the training."""
 _PASS_POSITIONS = {False: 64, True: 256}
-"""What a pass costs besides its positions, in positions. On a GPU: to read a 7B model's weights forward and back takes
-as long as the products of about 150 (13.5 GB twice at 3.3 TB/s; 27 GFLOP a position at half of an H100's peak)."""
+"""Fixed cost of a pass, in positions. On a GPU, reading a 7B model's weights forward and back takes as long as
+computing about 150 positions (13.5 GB twice at 3.3 TB/s; 27 GFLOP per position at half of an H100's peak)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionRun:
-    """Everything that a step needs. `stepper` and `optimizer` are the plain ones, `prepared` what wraps them."""
+    """Everything that a step needs. `prepared` holds the wrapped versions of `stepper` and `optimizer`."""
 
     recipe: ProjectionRecipe
     prepared: TokenDataset
@@ -124,7 +124,7 @@ class ProjectionRun:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step came to, over all processes: mean loss, rate, positions read, positions with a loss."""
+    """A step's results over all processes: mean loss, rate, positions read, positions with a loss."""
 
     loss: float
     rate: float
@@ -133,9 +133,9 @@ class StepResult:
 
 
 def start_process(recipe: ProjectionRecipe) -> Accelerator:
-    """This process's device, precision and seed. Raises UserError where they are not to be had."""
+    """Set up this process's device, precision and seed. Raises UserError where they are not available."""
     mixed = {"bf16": "bf16", "fp16": "fp16", "fp32": "no"}[recipe.precision]
-    # one process may train twice, under another precision; the library remembers the first
+    # one process may train twice with different precisions; the library remembers the first
     AcceleratorState._reset_state()  # noqa: SLF001
     alone = not torch.accelerator.is_available()  # else the library leaves CPU processes unconnected
     patience = InitProcessGroupKwargs(timeout=_START_TIMEOUT)
@@ -152,7 +152,7 @@ def start_process(recipe: ProjectionRecipe) -> Accelerator:
 
 
 def dtype_of(recipe: ProjectionRecipe, accelerator: Accelerator) -> torch.dtype:
-    """How the frozen weights are held: in 16 bits on a GPU, where that is the precision."""
+    """The dtype of the frozen weights: 16 bits on a GPU, where that is the precision."""
     if recipe.precision == "fp16":
         return torch.float16
     return torch.bfloat16 if recipe.precision == "bf16" and accelerator.device.type == "cuda" else torch.float32
@@ -168,7 +168,7 @@ def begin_run(
     cache: Path,
     positions: int,
 ) -> ProjectionRun:
-    """A run at its first step. `cache` keeps features; `positions` (samples x longest) go through together."""
+    """A run at its first step. `cache` keeps features; `positions` (samples x longest) is the size of a pass."""
     model.to(accelerator.device)
     model.train()
     lora = LoraTraining(model, recipe.lora) if recipe.lora is not None else None
@@ -184,10 +184,9 @@ def begin_run(
 
 
 def fill_cache(run: ProjectionRun, say: Callable[[str], object]) -> None:
-    """Every process fills its share, then all wait: what one made the others read.
+    """Encode the images: every process encodes its share, and all wait for each other.
 
-    Machines that do not see each other's cache then fill their own, shared by the processes of each; where they do,
-    nothing is left to make.
+    Machines that do not see each other's cache then encode the rest for themselves, shared by the processes of each.
     """
     pictures, accelerator = run.prepared.pictures, run.accelerator
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -207,7 +206,7 @@ def fill_cache(run: ProjectionRun, say: Callable[[str], object]) -> None:
 
 
 def advance_run(run: ProjectionRun, step: int, drawn: Sequence[SampleDraw]) -> StepResult:
-    """Do one step with this process's share of what was drawn; every process takes part."""
+    """Do one step with this process's share of the drawn samples; every process takes part."""
     accelerator, recipe = run.accelerator, run.recipe
     stepper, optimizer = run.wrapped
     rate = recipe.schedule.over(recipe.steps).rate(step)
@@ -217,7 +216,7 @@ def advance_run(run: ProjectionRun, step: int, drawn: Sequence[SampleDraw]) -> S
     share = slice(accelerator.process_index, None, accelerator.num_processes)
     rows, views = everything[share], [draw.view for draw in drawn[share]]
     if run.lora is not None:
-        # its dropout is drawn anew for each step, whatever came before: a resumed run draws the same
+        # dropout depends only on the step, so that a resumed run draws the same
         dropout = Random(f"dropout/{recipe.seed}/{step}/{accelerator.process_index}")  # noqa: S311
         torch.manual_seed(dropout.getrandbits(63))
     groups = micro_batches(
@@ -239,7 +238,7 @@ def advance_run(run: ProjectionRun, step: int, drawn: Sequence[SampleDraw]) -> S
 
 
 def _batch(run: ProjectionRun, rows: list[TokenRow], views: list[int], samples: int) -> dict[str, torch.Tensor]:
-    """Rows as tensors on the device. A crop is chosen by the draw, another for each image of a sample."""
+    """Rows as tensors on the device. The draw chooses a crop for each image of a sample."""
     batch = run.processor.collate([row.encoded for row in rows], "right")
     batch["weights"] = token_weights(batch["labels"], samples)
     shown = [

@@ -1,4 +1,4 @@
-"""Recipes of trainings as YAML: what is trained, on which data, in which order, with which learning rates."""
+"""Reads training recipes (YAML): what is trained, on which data, in which order, with which learning rates."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Schedule:
 
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
-LessonKind: TypeAlias = Literal["bison", "nlvr2", "dialogue", "description", "drill", "single"]
+ExampleKind: TypeAlias = Literal["bison", "nlvr2", "dialogue", "description", "drill", "single"]
 LoraTarget: TypeAlias = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 _NO_WEIGHTS = {"title", "save_every", "evaluate", "extension"}
-"""Keys of a recipe that change no weights."""
+"""Keys of a recipe that do not change weights."""
 
 
 class SubsetSpec(Strict):
@@ -64,8 +64,8 @@ class SubsetSpec(Strict):
     annotations: str
     images: str
     questions: tuple[str, ...] = ()
-    """For a file of captions ({"annotations": [{image_id, caption}]}): what a caption answers, each holding one place
-    of an image. They go to the records in turn."""
+    """For a file of captions ({"annotations": [{image_id, caption}]}): the questions that captions answer, each with
+    one image place. The records use them in turn."""
 
     @field_validator("questions")
     @classmethod
@@ -85,10 +85,10 @@ class SubsetSpec(Strict):
 
 
 class ViewsSpec(Strict):
-    """How training images are seen: `crops` random crops of each image, kept in the cache, or the evaluation's view.
+    """The views of training images: `crops` random crops of each image, kept in the cache, or the whole image.
 
     crops 0 is the whole image, resized as in evaluation. `online` cuts a new crop at every step and caches nothing, as
-    published. `scale` is the share of the area, `ratio` the aspect ratio, both drawn anew for each crop.
+    published. `scale` is the share of the area, `ratio` the aspect ratio, both random for each crop.
     """
 
     crops: int = Field(default=4, ge=0, le=64)
@@ -119,14 +119,14 @@ class ScheduleSpec(Strict):
 
 
 class EvaluateSpec(Strict):
-    """What checkpoints are asked on the way: every `every` steps and after the last. It changes no weights."""
+    """The evaluation of checkpoints: every `every` steps and after the last. It does not change weights."""
 
     every: Count
     tasks: tuple[str, ...] = Field(min_length=1)
     judges: tuple[str, ...] = ()
     """`NAME` or `NAME@MODEL`; empty for the tasks' own."""
     limit: Count | None = None
-    """Only the first so many items of each task."""
+    """Evaluate only the first N samples of each task."""
     protocol: str = "strict"
     task_args: tuple[str, ...] = ()
     """`[TASK:]K=V`, as for `sparkles-eval run --task-arg`."""
@@ -142,7 +142,7 @@ class EvaluateSpec(Strict):
         return given
 
     def due(self, step: int, steps: int) -> bool:
-        """Whether the weights are evaluated after `step` updates of `steps`."""
+        """True where the weights are evaluated after `step` updates of `steps`."""
         return step % self.every == 0 or step == steps
 
 
@@ -158,18 +158,18 @@ class LoraSpec(Strict):
     targets: tuple[LoraTarget, ...] = Field(default=("q_proj", "v_proj"), min_length=1)
     """Which matrices of every layer."""
     rate: Positive = 5.0
-    """Times the schedule's learning rate: adapters begin at nothing and take larger steps than a trained projection."""
+    """Factor on the schedule's learning rate: fresh adapters need larger steps than a trained projection."""
 
 
 class ProjectionRecipe(Strict):
-    """Training of the projection from a whole model on disk: of it alone, unless `lora` is added."""
+    """Training of the projection of a whole model on disk, and of adapters where `lora` is set."""
 
     kind: Literal["projection"]
     title: str
     subsets: tuple[SubsetSpec, ...] = Field(min_length=1)
     steps: Count
     batch: Count
-    """Samples of one step over all processes; each weighs the same, however long its answer."""
+    """Samples of one step over all processes; each has the same weight, however long its answer is."""
     schedule: ScheduleSpec
     weight_decay: float = Field(default=0.05, ge=0)
     """Of the weight; the bias has none."""
@@ -181,7 +181,7 @@ class ProjectionRecipe(Strict):
     save_every: Count = 400
     evaluate: EvaluateSpec | None = None
     extension: str = ""
-    """What this recipe adds to the published training, in a few words; needed by whatever was no part of it."""
+    """What this recipe adds to the published training, in a few words; required for anything that is not part of it."""
     lora: LoraSpec | None = None
 
     @model_validator(mode="after")
@@ -223,7 +223,7 @@ class TinySizes(Strict):
 
 
 class VisionStage(Strict):
-    """Tower and Q-Former learn to tell what stands in each cell of `pictures` drawn scenes."""
+    """The stage in which tower and Q-Former learn the content of each cell of `pictures` drawn scenes."""
 
     pictures: Count = 6000
     steps: Count = 400
@@ -232,20 +232,20 @@ class VisionStage(Strict):
 
 
 class LanguageStage(Strict):
-    """Projection and language model learn lessons; tower and Q-Former stay as the vision stage left them."""
+    """The stage in which projection and language model learn to answer; tower and Q-Former stay frozen."""
 
     steps: Count
     batch: Count = 64
     rate: Positive = 2e-3
     warmup: int = Field(default=100, ge=0)
     verdict_weight: Positive = 3.0
-    """Weight in the loss of the words that decide (yes, no, fits, the answer), which are few among the words."""
-    lessons: dict[LessonKind, Count] = Field(min_length=1)
-    """How many items of each kind are made (a dialogue gives two lessons)."""
+    """Weight in the loss of the few words that decide (yes, no, fits, the answer)."""
+    lessons: dict[ExampleKind, Count] = Field(min_length=1)
+    """How many items of each kind are made (a dialogue gives two training examples)."""
 
 
 class MiniRecipe(Strict):
-    """A tiny model from nothing, or from the result of another tiny recipe."""
+    """Training of a tiny model from scratch, or from the result of another tiny recipe."""
 
     kind: Literal["mini"]
     title: str
@@ -253,7 +253,7 @@ class MiniRecipe(Strict):
     vision: VisionStage = VisionStage()
     language: LanguageStage
     starts_from: str = ""
-    """The tiny recipe whose result this one goes on from, without a vision stage; "" begins with nothing."""
+    """The tiny recipe whose result this one continues, without a vision stage; "" starts from scratch."""
     seed: int = 0
     save_every: Count = 500
     evaluate: EvaluateSpec | None = None
@@ -269,15 +269,15 @@ Recipe: TypeAlias = ProjectionRecipe | MiniRecipe
 
 
 class _Kind(Foreign):
-    """The one key that says which of the two a file is."""
+    """The key that says which of the two kinds a file is."""
 
     kind: Literal["projection", "mini"]
 
 
 def read_recipe(name_or_path: str, content: Sequence[Path] = ()) -> Recipe:
-    """A recipe by the name of a shipped one ("sparkleschat-7b") or by its file.
+    """Read a recipe by the name of a shipped one ("sparkleschat-7b") or by its file.
 
-    Raises errors.ContentError that names file and key of every mistake, or what recipes there are.
+    Raises errors.ContentError with file and key of every mistake, or with the recipes that exist.
     """
     file = Path(name_or_path)
     if file.suffix not in (".yaml", ".yml"):

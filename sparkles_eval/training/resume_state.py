@@ -1,4 +1,4 @@
-"""The state that a training resumes from: trained weights, optimizer, scaler, random state. No pickles."""
+"""Saves and loads the state of a training (weights, optimizer, scaler, random state) to resume it, without pickle."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _TENSORS, _RECORD = "state.safetensors", "state.json"
 
 
 class RunPosition(Strict):
-    """Where a run stands. `step` updates are done; `recipe` is the recipe's fingerprint; `data` that of the data."""
+    """The position of a run: `step` updates are done; `recipe` and `data` are fingerprints."""
 
     step: int
     recipe: str
     data: str
     scaler: dict[str, int | float] = Field(default_factory=dict)
-    """Of the gradient scaler. Its whole numbers must stay whole: it refuses others."""
+    """State of the gradient scaler. Its whole numbers must stay whole, since it refuses others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedState:
-    """The parts of a run whose values a checkpoint holds."""
+    """The parts of a run that a checkpoint holds."""
 
     parameters: Mapping[str, nn.Parameter]
     optimizer: torch.optim.Optimizer

@@ -1,6 +1,4 @@
-"""Reads training dialogues, in their published form or as whole dialogues, and names everything that is wrong with
-them.
-"""
+"""Reads training dialogues, in their published form or as whole dialogues, and reports all their problems."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from sparkles_eval.training.recipes import SubsetSpec
 
 @dataclass(frozen=True, slots=True)
 class TrainingSample:
-    """One training sample: what precedes the answer, the answer, and the images at the places of the former."""
+    """One training sample: the text before the answer, the answer, and the images in that text."""
 
     id: str
     subset: str
@@ -30,7 +28,7 @@ class TrainingSample:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSubset:
-    """The sound samples of one annotation file, and its weight in the draw."""
+    """The valid samples of one annotation file, and its weight in the draw."""
 
     name: str
     weight: float
@@ -48,7 +46,7 @@ class _Message(Foreign):
 
 
 class _Row(Foreign):
-    """What is read of a record. `fix_answer` is the published correction of an answer and goes before it."""
+    """The keys of a record that are read. `fix_answer`, the published correction of an answer, replaces it."""
 
     question: str = ""
     uniform_question: str = ""
@@ -63,7 +61,7 @@ class _Row(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A record before its images are looked for."""
+    """A record before its images are read."""
 
     instruction: str
     answer: str
@@ -71,7 +69,7 @@ class _Turn:
 
 
 def read_subsets(specs: Sequence[SubsetSpec], root: Path, *, skip_bad: bool = False) -> list[TrainingSubset]:
-    """Every subset of a recipe from the data folder.
+    """Read every subset of a recipe from the data folder.
 
     Raises errors.DataError with every problem of all files at once (missing annotation files, missing images, another
     number of image places than images, empty answers); with `skip_bad` only where a subset has no sound record left.
@@ -127,7 +125,7 @@ def _read(spec: SubsetSpec, place: Path, images: ImageFolder) -> tuple[list[Trai
 
 
 def _rows(place: Path, *, captions: bool) -> CheckedRows[_Row]:
-    """A file's records; captions also inside one object, as they are published."""
+    """A file's records; captions may be inside one object, as they are published."""
     text = read_text(place) if captions else ""
     if not text.lstrip().startswith("{") or '"annotations"' not in text:
         return read_rows(place, _Row)

@@ -1,4 +1,4 @@
-"""The log of one training: its identity, what its steps measured, its checkpoints, and the scores that they reached."""
+"""Keeps the log of one training: its identity, measurements of its steps, its checkpoints and their scores."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from sparkles_eval.training.metric_logs import StepMetrics, open_logs
 from sparkles_eval.training.recipes import ProjectionRecipe, Recipe
 
 NAME_FILE = "training.json"
-"""In a training's folder: the id under which the store knows it."""
+"""File in a training's folder with its id in the store."""
 MODEL = "model"
-"""Folder of the trained model in our form, inside a training's and every checkpoint's folder."""
+"""Folder of the trained model in our form, inside the folders of a training and of every checkpoint."""
 
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
 class LogTargets:
-    """Where a training is written down: the store, who else listens, and who examines its checkpoints."""
+    """Where a training is recorded: the store, further logs, and the evaluator of its checkpoints."""
 
     store: Path
     logs: tuple[LogName, ...] = ()
@@ -45,7 +45,7 @@ class _Name(Strict):
 
 
 class TrainingLog:
-    """Open it where training begins or is resumed, and `close` it however that ends."""
+    """The log of a training that starts or resumes; `close` must be called however it ends."""
 
     def __init__(self, keeping: LogTargets, out: Path, recipe: Recipe, steps: int, say: Say) -> None:
         self._keeping, self._out, self._recipe, self._steps, self._say = keeping, out, recipe, steps, say
@@ -56,12 +56,12 @@ class TrainingLog:
 
     @property
     def metrics(self) -> StepMetrics:
-        """Of the training that `begin` wrote down."""
+        """The measurements of the training that `begin` started."""
         assert self._metrics is not None
         return self._metrics
 
     def begin(self, data: str, first: int) -> None:
-        """Write the training down, or go on with it from step `first`. data: fingerprint of what it is trained on."""
+        """Record a new training, or continue it from step `first`. data: fingerprint of the training data."""
         recipe, name = self._recipe, self._out.resolve().name
         content = (name, recipe.title, recipe.model_dump_json(), recipe.fingerprint, data, self._steps)
         row = Training(_written_id(self._out) or secrets.token_hex(6), *content)
@@ -78,30 +78,30 @@ class TrainingLog:
         self._metrics = StepMetrics(self._out, self._store, self._id, logs)
 
     def add(self, step: int, stage: str, loss: float, rate: float, tokens: int, labels: int) -> MeasuredStep:
-        """Note a step. Raises UserError where its loss is not a number: what follows would be none either."""
+        """Add a step. Raises UserError where its loss is not a number, since later ones would not be either."""
         if not math.isfinite(loss):
             rounded = isinstance(self._recipe, ProjectionRecipe) and self._recipe.precision != "fp32"
             also = ", or with --precision fp32" if rounded else ""
             raise UserError(f"step {step}: the loss is {loss}; begin anew with a lower learning rate{also}")
         return self.metrics.add(step, stage, loss, rate, tokens, labels)
 
-    def saved(self, step: int, place: Path, *, examined: bool = True) -> None:
-        """Write down a checkpoint, and evaluate it where that is due, was not done before, and `examined` allows."""
+    def saved(self, step: int, place: Path, *, evaluate: bool = True) -> None:
+        """Record a checkpoint, and evaluate it where that is due, not done yet, and allowed by `evaluate`."""
         weights = identify(place / MODEL).weights
         trainings.add_checkpoint(self._store, self._id, step, weights[:16], str(place.relative_to(self._out)))
-        examiner = self._keeping.evaluator
-        if examiner is None or not examined or not examiner.spec.due(step, self._steps):
+        evaluator = self._keeping.evaluator
+        if evaluator is None or not evaluate or not evaluator.spec.due(step, self._steps):
             self.metrics.pause_over()
             return
         if not trainings.evaluated(self._store, self._id, step):
             name = f"{self._out.resolve().name}@{step}"
-            run_ids = examiner.examine(place / MODEL, name, self._store, self._say)
+            run_ids = evaluator.evaluate(place / MODEL, name, self._store, self._say)
             trainings.link_runs(self._store, self._id, step, run_ids)
             self.metrics.scores(step, [s for s in trainings.scores(self._store, self._id) if s.step == step])
         self.metrics.pause_over()
 
     def close(self, *, done: bool) -> None:
-        """Write table and curve, and how the invocation ended."""
+        """Write table and curve, and record how the invocation ended."""
         if self._metrics is not None:
             self._metrics.close()
         self._store.finish_environment(self._environment, "complete" if done else "interrupted")
@@ -109,7 +109,7 @@ class TrainingLog:
 
 
 def _written_id(out: Path) -> str | None:
-    """The id in a training's folder, None where none has begun."""
+    """The id in a training's folder, or None."""
     file = out / NAME_FILE
     if not file.is_file():
         out.mkdir(parents=True, exist_ok=True)

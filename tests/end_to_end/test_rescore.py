@@ -78,7 +78,7 @@ def test_two_readings_of_one_task_are_not_compared(old: Path, tmp_path: Path) ->
     """Another model, read by the current version, beside one that the first version read."""
     with ScriptedServer(lambda *_: completion("True")) as server:
         task = ["-t", "nlvr2-mini", "--task-arg", "n=6", "--no-report", "--store", str(old)]
-        here("run", *task, *server.model("name=other"))
+        here("run", *task, *server.model("name=other", "same_model=true"))
     with pytest.raises(UserError, match=r"judge: strict strict@1 \(openai/m\); strict strict@2 \(other\)"):
         here("compare", "--store", str(old))
     here("rescore", str(old))

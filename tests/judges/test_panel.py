@@ -90,7 +90,7 @@ def test_families_by_name(model: str, maker: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "args", "told"),
+    ("selector", "args", "told"),
     [
         ("panel:a", {}, "two members"),
         ("panel:", {}, "two members"),

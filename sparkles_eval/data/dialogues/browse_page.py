@@ -1,4 +1,4 @@
-"""Shows dialogues as one HTML page, images at their words, rejected ones with the reason; from a folder or a store."""
+"""Writes an HTML page of the dialogues in a folder or store, with their images; rejected ones with the reason."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from sparkles_eval.tasks.validation import Foreign, Name
 
 TEMPLATE = "dialogues.html.j2"
 _EDGE = 320
-"""Pixels of a preview's longer side, where it is made from the image itself."""
+"""Pixels of the longer side of a preview that is made from the image itself."""
 _BREAK = "\0"
-"""Stands in a text where an image is shown; no text has it, since `visible` writes it out."""
+"""Marks the place of an image in a text; no text contains it, since `visible` writes it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class DialogueView:
-    """A dialogue as the page shows it. `fault` is "" where it was kept."""
+    """A dialogue as the page shows it. `fault` is "" for a kept one."""
 
     id: str
     gist: str
@@ -66,7 +66,7 @@ class DialogueView:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What there is to show: dialogues, and pictures by name with their previews."""
+    """The dialogues to show, and their images by name with previews."""
 
     title: str
     facts: tuple[str, ...]
@@ -78,9 +78,9 @@ class _Source:
 def write_browser(
     place: Path, out: Path, *, set_id: str | None = None, most: int = 500, content: Sequence[Path] = ()
 ) -> DialogueCount:
-    """Write the page of a folder of `data generate`, or of a set in a store (the latest, where none is named).
+    """Write the page of a folder of `data generate`, or of a set in a store (by default the latest).
 
-    `most` caps the dialogues shown of those kept and of those rejected each; the page says what it left out. Raises
+    The page shows at most `most` kept and `most` rejected dialogues and says how many it leaves out. Raises
     errors.UserError where there is nothing to show or the file cannot be written.
     """
     source = _folder(place) if place.is_dir() else _store(place, set_id)
@@ -128,7 +128,7 @@ def _view(item: StoredDialogue, pictures: Mapping[str, ImageView]) -> DialogueVi
 
 
 def _message(message: WrittenMessage, pictures: Mapping[str, ImageView], seen: list[str]) -> MessageView:
-    """The message with each picture behind the first mention of it in the dialogue."""
+    """The message with each image after its first mention in the dialogue."""
     named = name_images(message.content, pictures)
     fresh = [name for name in dict.fromkeys(named.known) if name not in seen]
     if message.role in ("assistant", "gpt"):

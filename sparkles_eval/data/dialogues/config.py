@@ -11,7 +11,7 @@ from sparkles_eval.core.config_options import ContentFolders, GenerationArgs, Mo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateConfig:
-    """Which model writes dialogues about which images, and what is kept of them."""
+    """Which model writes dialogues about which images, and which of them are kept."""
 
     images: Annotated[Path, Option("Folder of the images.", section="Data")]
     model: Annotated[

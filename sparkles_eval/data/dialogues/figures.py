@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _BINS = 24
 _WORDS = 25
 _VERB, _NOUN = 150, 330
-"""Where the columns of the verbs' drawing end, in pixels."""
+"""Right ends of the columns of the verbs' figure, in pixels."""
 _HEIGHT, _LEAST = 460, 15
-"""Pixels of that drawing, and of its lowest box."""
+"""Height of that figure in pixels, and of its lowest box."""
 
 
 def figures(found: SetStatistics) -> list[Figure]:
-    """Every figure that the set has numbers for. Raises errors.MissingExtra where nothing can be drawn."""
+    """Every figure for which the set has numbers. Raises errors.MissingExtra where the drawing library is missing."""
     from sparkles_eval.reports.figures.figure import needed
 
     needed()
@@ -93,7 +93,7 @@ def _binned(counts: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def _published(who: str) -> list[tuple[str, float]]:
-    """The published sets' short names with the mean length of a speaker's messages."""
+    """Short names of the published sets with the mean length of a speaker's messages."""
     means = [(p.name, p.user_words if who == "user" else p.assistant_words) for p in PUBLISHED]
     return [(name.removeprefix("SparklesDialogue"), mean) for name, mean in means if mean is not None]
 
@@ -111,7 +111,7 @@ def _marks(who: str, counts: Sequence[int], top: float) -> list[alt.Chart]:
 
 
 def _verbs(found: SetStatistics) -> Iterator[Figure]:
-    """An icicle: verbs on the left, as high as their number of questions, each with its nouns."""
+    """An icicle chart: verbs on the left, as high as their number of questions, each with its nouns."""
     listed = verbs(found)
     if not listed:
         return
@@ -172,7 +172,7 @@ def _box(label: str, across: tuple[float, float], down: tuple[float, float], lev
 
 
 def _words(found: SetStatistics) -> Iterator[Figure]:
-    """The most frequent words as bars: what a cloud shows, in an order that can be read."""
+    """The most frequent words as bars, in order of frequency."""
     shown = found.words[:_WORDS]
     if not shown:
         return
@@ -201,7 +201,7 @@ def _words(found: SetStatistics) -> Iterator[Figure]:
 
 
 def _images(found: SetStatistics) -> Iterator[Figure]:
-    """How many new images the turns bring."""
+    """How many new images the turns have."""
     if not found.images_per_turn:
         return
     import altair as alt
@@ -223,5 +223,5 @@ def _images(found: SetStatistics) -> Iterator[Figure]:
         tuple((turn, images, count) for (turn, images), count in found.images_per_turn),
     )
     caption = f"New images that each turn of {found.dialogues:,} dialogues brings."
-    told = "; ".join(f"{row['turn']}, {row['images']} images: {row['n']}" for row in rows)
-    yield Figure("images", "images", table.title, caption, told, table, config(drawn))
+    described = "; ".join(f"{row['turn']}, {row['images']} images: {row['n']}" for row in rows)
+    yield Figure("images", "images", table.title, caption, described, table, config(drawn))

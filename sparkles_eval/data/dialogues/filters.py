@@ -1,7 +1,4 @@
-"""Filters dialogues that are well-formed but not useful.
-
-Near-duplicates, short answers, questions that give the image away.
-"""
+"""Filters out well-formed dialogues that are not useful, such as near-duplicates and those with short answers."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ from sparkles_eval.data.dialogues.spec import FilterSpec, shared_file
 from sparkles_eval.data.dialogues.text_analysis import content_words, count_words, shingles, tokens
 
 _LEAST_SHARED = 3
-"""Content words that a question has to share with a caption at the least to give it away."""
+"""Least number of content words that a question must share with a caption to give it away."""
 _COPY = 40
-"""Characters from which a text that an evaluation has too is a copy; short ones ("What is this?") occur everywhere."""
+"""Least characters of a text that counts as copied from an evaluation; short ones ("What is this?") are common."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterReferences:
-    """What gates compare with: captions by image id, the plain texts of evaluations, and words that are unsafe."""
+    """What filters compare with: captions by image id, the plain texts of evaluations, and unsafe words."""
 
     captions: Mapping[str, str]
     evaluation_texts: frozenset[str] = frozenset()
@@ -42,14 +39,14 @@ def read_unsafe(content: Sequence[Path] = ()) -> re.Pattern[str] | None:
 
 
 def plain_words(text: str) -> str:
-    """The words alone, images' names left out: how texts are compared for copies."""
+    """The words of a text without names of images, in which form texts are compared for copies."""
     return " ".join(word for word in tokens(text) if word != "#")
 
 
 def apply_filters(
     named: Sequence[tuple[str, GeneratedDialogue]], gates: FilterSpec, known: FilterReferences
 ) -> list[Rejection | None]:
-    """For each dialogue (with its name) why it is set aside, or None."""
+    """For each dialogue (with its name) the reason why it is rejected, or None."""
     dialogues = [dialogue for _, dialogue in named]
     verdicts = [_alone(dialogue, gates, known) for dialogue in dialogues]
     asked = [shingles(" . ".join(dialogue.questions)) for dialogue in dialogues]
@@ -63,7 +60,7 @@ def apply_filters(
 
 
 def _alone(dialogue: GeneratedDialogue, gates: FilterSpec, known: FilterReferences) -> Rejection | None:
-    """What can be said of a dialogue without the others."""
+    """Why a dialogue is rejected by itself, without comparison with the others, or None."""
     if gates.safety and known.unsafe is not None:
         for message in dialogue.messages:
             if found := known.unsafe.search(message.content):
@@ -97,8 +94,8 @@ def _given_away(dialogue: GeneratedDialogue, most: float, captions: Mapping[str,
 def _duplicates(sets: Sequence[frozenset[str]], least: float) -> dict[int, tuple[int, float]]:
     """Sets whose Jaccard similarity with an earlier kept one is `least` or more: place -> (earlier place, how much).
 
-    Exact, and quicker than comparing all pairs: with their members in one order, rarest first, two sets that are so
-    similar share one of the first n - ceil(least * n) + 1 members of each, so only those are looked up.
+    Exact, but faster than comparing all pairs: with members in one order, rarest first, two sets this similar share one
+    of the first n - ceil(least * n) + 1 members of each, so only those are looked up.
     """
     times = Counter(member for members in sets for member in members)
     index: dict[str, list[int]] = defaultdict(list)

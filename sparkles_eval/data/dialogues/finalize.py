@@ -1,6 +1,6 @@
-"""Finalizes a set of dialogues: filters, files, statistics, figures.
+"""Finalizes a set of dialogues: filters it, and writes its files, statistics and figures.
 
-Works on whatever the store has, so also after Ctrl-C.
+It works on whatever the store has, so also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sparkles_eval.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """What a set came to. `notes` say what was left out and how that can be fixed."""
+    """The result of a set. `notes` say what was left out and how that can be fixed."""
 
     items: tuple[StoredDialogue, ...]
     groups: tuple[RecordGroup, ...]
@@ -43,7 +43,7 @@ def finalize(
     name: str,
     content: Sequence[Path] = (),
 ) -> SetResult:
-    """Go through the gates, write the folder `out`, and give the numbers. Raises errors.UserError."""
+    """Filter the dialogues, write the folder `out`, and return the numbers. Raises errors.UserError."""
     captions = {offered.id: offered for offered in stored.images(store, set_id)}
     candidates = {c.id: replace(c, caption=captions[c.id].caption) for c in plan.candidates if c.id in captions}
     unsafe = read_unsafe(content) if plan.spec.gates.safety else None

@@ -1,6 +1,4 @@
-"""Generates dialogues: estimates their cost, asks for missing captions, then sends every request that the store
-lacks.
-"""
+"""Generates dialogues: estimates their cost, requests missing captions, and sends requests without replies."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ from sparkles_eval.store.reading import open_to_read
 from sparkles_eval.store.store import Store
 
 CAPTION_TOKENS = 512
-"""Longest caption that is asked for, unless the user says otherwise."""
+"""Tokens of the longest caption that is requested, unless the user sets another limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class GenerationOutcome:
 
 @dataclass(slots=True)
 class _RunIdentity:
-    """What comes about while the work goes on."""
+    """Ids that become known during the work."""
 
     set_id: str = ""
     calls: tuple[DialogueCall, ...] = ()
@@ -61,9 +59,9 @@ class _RunIdentity:
 def generate(
     plan: GenerationPlan, store: Store, progress: Progress, terms: RunLimits, command: Sequence[str]
 ) -> GenerationOutcome:
-    """Ask everything that the store lacks. Blocks until done; signals as in engine.execute.
+    """Send every request that the store lacks. Blocks until done; handles signals like engine.run.
 
-    Raises errors.DataError where images got no caption (after asking; the same command tries them again).
+    Raises errors.DataError where captions of images could not be made; the same command tries them again.
     """
     _identify(plan, store)
     environment_id = store.add_environment(environment(command))
@@ -127,7 +125,7 @@ async def _work(plan: GenerationPlan, store: Store, session: Session, environmen
 
 
 def _captioned(plan: GenerationPlan, captions: Mapping[str, str | Problem]) -> tuple[CandidateImage, ...]:
-    """The candidates with the captions that were made. Raises errors.DataError where some could not be."""
+    """The candidates with the new captions. Raises errors.DataError where some could not be made."""
     problems = [found for found in captions.values() if isinstance(found, Problem)]
     if problems and not plan.skip_bad:
         raise DataError("captions", problems, "run the same command again to retry, or leave them out with --skip-bad")
@@ -137,7 +135,7 @@ def _captioned(plan: GenerationPlan, captions: Mapping[str, str | Problem]) -> t
 
 
 def caption_requests(plan: GenerationPlan) -> Iterator[tuple[CandidateImage, Request]]:
-    """What is asked for the images without a caption."""
+    """The requests for captions of the images without one."""
     if plan.captioner is None or plan.caption_adapter is None:
         return
     generation = plan.caption_adapter.effective(Generation(temperature=0.0, max_tokens=CAPTION_TOKENS))
@@ -147,7 +145,7 @@ def caption_requests(plan: GenerationPlan) -> Iterator[tuple[CandidateImage, Req
 
 
 async def _captions(plan: GenerationPlan, session: Session) -> dict[str, str | Problem]:
-    """The captions that were made, by image; a problem where one could not be."""
+    """The new captions by image; a problem where one could not be made."""
     found: dict[str, str | Problem] = {}
     adapter = plan.caption_adapter
     if adapter is None or not plan.without_caption:
@@ -181,12 +179,12 @@ async def _captions(plan: GenerationPlan, session: Session) -> dict[str, str | P
 
 
 def first_request(plan: GenerationPlan) -> Request:
-    """What the first call asks, captions as far as there are any."""
+    """The request of the first call, with the captions that exist."""
     return call_request(plan, next(planning.plan_calls(plan.candidates, plan.demonstrations, plan.spec, 1, plan.seed)))
 
 
 def check_supported(plan: GenerationPlan) -> None:
-    """Raises errors.UserError where the model, or the one that writes captions, cannot take such requests at all."""
+    """Check that the model, and the one that writes captions, accept such requests. Raises errors.UserError."""
     problem = plan.adapter.check(first_request(plan))
     who = plan.adapter.model.name
     for _, request in caption_requests(plan) if problem is None else ():
@@ -201,7 +199,7 @@ def check_supported(plan: GenerationPlan) -> None:
 
 
 def call_request(plan: GenerationPlan, call: DialogueCall) -> Request:
-    """What a call asks."""
+    """The request of a call."""
     return _request(plan, call, plan.prompter.ask(call), 1)
 
 
@@ -213,7 +211,7 @@ def _request(plan: GenerationPlan, call: DialogueCall, conversation: Conversatio
 
 
 def _sample(name: str, conversation: Conversation) -> Sample:
-    """What a replayed model looks its replies up by."""
+    """The sample by which a replayed model finds its replies."""
     return Sample(name, tuple(Turn(m.parts) for m in conversation.messages if m.role == "user"))
 
 
@@ -228,7 +226,7 @@ class _DialogueMaker:
         self._who, self._what = plan.adapter.model.name, f"dialogues {plan.spec.name}"
 
     def work(self) -> Iterator[Work]:
-        """One job for every call that lacks its reply, or its repair where that is wished."""
+        """Work for every call without a reply, or without a requested repair."""
         kept = StoredCalls(self._store, self._made.set_id)
         waiting = [call for call in self._made.calls if not kept.done(call, repair=self._plan.repair)]
         total = len(self._made.calls)
@@ -237,7 +235,7 @@ class _DialogueMaker:
             yield partial(self._make, call)
 
     async def _make(self, call: DialogueCall) -> None:
-        """Ask, read and store; an unanswered call is stored with the reason, and asked again by the next run."""
+        """Send a call, read and store its reply; the next run repeats a failed call, stored with its reason."""
         key, attempt = "", 0
         try:
             request = call_request(self._plan, call)
@@ -261,7 +259,7 @@ class _DialogueMaker:
     async def _repair(
         self, call: DialogueCall, key: str, response: Response, rows: Sequence[stored.DialogueRow]
     ) -> None:
-        """Ask once more for what was wrong or missing, with the reasons."""
+        """Request the wrong or missing dialogues once more, with the reasons."""
         wrong = [row.number for row in rows if row.fault is not None]
         missing = range(len(rows), len(call.wanted))
         lacking = dict.fromkeys(min(number, len(call.wanted) - 1) for number in [*wrong, *missing])
@@ -280,13 +278,13 @@ class _DialogueMaker:
 
 
 TURN_TOKENS = 350
-"""Of a question and an answer: the published means are 26 and 185 words (CC), 32 and 211 (VG)."""
+"""Expected tokens of a question and an answer: the published means are 26 and 185 words (CC), 32 and 211 (VG)."""
 _FILLER = "word " * 80
-"""Stands for a caption that is not written yet."""
+"""Replaces a caption that is not written yet."""
 
 
 def estimate_cost(plan: GenerationPlan, path: Path, connections: int | None) -> list[CostEstimate]:
-    """A line for captions, where some are to be written, and one for dialogues; what the store has is taken off."""
+    """One estimate for captions, where some are missing, and one for dialogues; stored replies are subtracted."""
     if not path.is_file():
         return _estimate_lines(plan, None, connections)
     with open_to_read(path) as store:

@@ -30,13 +30,13 @@ FOLDER = "huggingface"
 _AT_ONCE = 50
 """Dialogues of one row group."""
 _A_FILE = 2_000
-"""Dialogues of one Parquet file: some hundred megabytes with their images."""
+"""Dialogues of one Parquet file, which has some hundred megabytes with their images."""
 _TEXT = {"dtype": "string", "_type": "Value"}
 
 
 @dataclass(frozen=True, slots=True)
 class SetOrigin:
-    """What the card says of how a set was made."""
+    """The facts about how a set was made, for its card."""
 
     name: str
     spec: StyleSpec
@@ -49,7 +49,7 @@ class SetOrigin:
 
 
 def missing_library() -> str:
-    """Why there is no such folder, in one line with the fix; "" where there can be one."""
+    """Why this folder cannot be written, in one line with the fix; "" where it can."""
     if find_spec("pyarrow") is None:
         return "The Hugging Face folder was left out: it needs an optional part, pip install 'sparkles-eval[parquet]'."
     return ""
@@ -115,7 +115,7 @@ def _rows(
 
 
 def _schema() -> pa.Schema:
-    """Arrow's types, and the same as `datasets` reads them (so that images come out as images)."""
+    """The Arrow schema, with the types of `datasets` (so that images are read as images)."""
     import pyarrow as pa
 
     texts = pa.list_(pa.string())
@@ -174,7 +174,7 @@ def dataset_card(
 
 
 def _line(text: str) -> str:
-    """Names may come from anybody: one line, nothing invisible, no mark-up."""
+    """A text from anybody as one line without invisible characters and mark-up."""
     return one_line(text).replace("<", "\\<").replace("`", "'")
 
 

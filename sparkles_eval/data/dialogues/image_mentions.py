@@ -1,4 +1,4 @@
-"""Finds where a text names an image: whole names only, so that #14 is not found in #1417."""
+"""Finds the mentions of images in a text, as whole names, so that #14 is not found in #1417."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 MARK = "IMAGE#"
-"""How an image is named in a text, before its id."""
+"""The text before an image's id in a mention."""
 
 _ID = re.compile(r"[A-Za-z0-9](?:[\w.\-]{0,62}[A-Za-z0-9])?")
 _MENTION = re.compile(
@@ -18,7 +18,7 @@ _PLACE = re.compile(r"\s?<Img>[^<>]{0,200}+(?:<ImageHere>[^<>]{0,200}+)?</Img>|<
 
 
 def valid_id(name: str) -> bool:
-    """True for what an image may be called: letters, digits and "_", "-", "." between them, 64 characters at most."""
+    """True for an allowed image id: letters, digits and "_", "-", "." between them, 64 characters at most."""
     return bool(_ID.fullmatch(name)) and name.isascii()
 
 
@@ -28,12 +28,12 @@ class Named:
 
     text: str
     known: tuple[str, ...]
-    """In order, repeated as often as they are named."""
+    """In order, with repetitions."""
     unknown: tuple[str, ...]
 
 
 def name_images(text: str, ids: Iterable[str]) -> Named:
-    """The text with its mentions of these ids written in one way; places of images (`<Img>...`) are taken out."""
+    """The text with its mentions of these ids in one form; image places (`<Img>...`) are removed."""
     by_name = {known.lower(): known for known in ids}
     known: list[str] = []
     unknown: list[str] = []
@@ -52,13 +52,13 @@ def name_images(text: str, ids: Iterable[str]) -> Named:
 
 
 def _known(found: re.Match[str], by_name: Mapping[str, str]) -> str | None:
-    """The known id that a match names, None where it names none or is no more than a word behind "image"."""
+    """The known id that a match names; None where it names none or is only a word after "image"."""
     name = _longest(found["name"], by_name)
     return name if name and ("#" in found[0] or any(map(str.isdigit, name))) else None
 
 
 def _longest(name: str, by_name: Mapping[str, str]) -> str | None:
-    """The longest known id that `name` begins with and that ends there as a word."""
+    """The longest known id with which `name` begins and which ends there as a word."""
     for end in range(len(name), 0, -1):
         rest = name[end:]
         if name[:end].lower() in by_name and not rest.lstrip("_")[:1].isalnum() and not _goes_on(rest):
@@ -67,12 +67,12 @@ def _longest(name: str, by_name: Mapping[str, str]) -> str | None:
 
 
 def _goes_on(rest: str) -> bool:
-    """True for "-2" and ".5": another name or number than what stands before them."""
+    """True for "-2" and ".5", which make the text before them another name or number."""
     return rest[:1] in ("-", ".") and rest[1:2].isdigit()
 
 
 def after_first(text: str, new: Iterable[str], ids: Iterable[str], add: Callable[[str], str]) -> str:
-    """The text of `Named` with `add(id)` behind the first mention of each `new` id; `ids` are all that it may name."""
+    """The text of `Named` with `add(id)` after the first mention of each `new` id; `ids` are all ids it may name."""
     waiting = set(new)
     by_name = {known.lower(): known for known in ids}
 

@@ -1,4 +1,4 @@
-"""Reads what dialogues are made of: images with their detailed captions, and demonstration dialogues."""
+"""Reads the inputs of dialogues: images with their detailed captions, and demonstration dialogues."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sparkles_eval.tasks.loaders.common import CheckedRows, check_rows, read_row
 from sparkles_eval.tasks.validation import Foreign, Name, parse_json, read_text, validation_messages
 
 SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".gif")
-"""Looked for in this order behind an image's id."""
+"""File suffixes that are tried, in this order, after an image's id."""
 IMAGE_FOLDERS = ("VG_100K", "VG_100K_2", "image", "images")
-"""Folders inside the image folder that are looked into as well: Visual Genome and cc_sbu_align come in such ones."""
+"""Folders inside the image folder that are searched too: Visual Genome and cc_sbu_align use them."""
 
 
 class _Line(Foreign):
@@ -56,14 +56,14 @@ class _Described(Foreign):
 
     @property
     def caption(self) -> str:
-        """The last thing that is said: the description; its question goes before it."""
+        """The last message, which is the description; the one before it is the question."""
         said = [message.value for talk in self.conversations for message in (talk.content or (talk,))]
         return said[-1] if said else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image that is named by the data, not looked at yet. `file` is "" where only its id is known."""
+    """An image that the data names and that is not read yet. `file` is "" where only its id is known."""
 
     id: str
     file: str
@@ -84,7 +84,7 @@ class Demonstration:
 
 
 def read_image_rows(images: Path, captions: Path | None) -> tuple[list[ImageRow], list[Problem]]:
-    """Every image that the data name, with its caption, and what is wrong with others.
+    """Every image that the data names, with its caption, and the problems of the others.
 
     Raises errors.DataError or errors.ContentError where nothing can be read at all.
     """
@@ -115,27 +115,27 @@ def read_image_rows(images: Path, captions: Path | None) -> tuple[list[ImageRow]
 
 
 def _files(folder: Path) -> list[str]:
-    """Every image below a folder; hidden files are none (macOS writes "._a.jpg" beside "a.jpg")."""
+    """Every image below a folder, without hidden files (macOS writes "._a.jpg" next to "a.jpg")."""
     inside = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     names = (path.relative_to(folder) for path in inside)
     return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
 
 
 def _named(files: Iterable[str]) -> dict[str, str]:
-    """What each file's image is called: by its name, by its folder's too or by a hash where several have that name."""
+    """The id of each file's image: its name, or with its folder's name or a hash where several have that name."""
     names = {file: _slug(Path(file).stem) for file in files}
     names |= {file: _slug(str(Path(file).with_suffix(""))) for file in _alike(names)}
     return names | {file: _hashed(file) for file in _alike(names)}
 
 
 def _alike(names: Mapping[str, str]) -> list[str]:
-    """The files whose names others have, too."""
+    """The files whose names are not unique."""
     times = Counter(name.lower() for name in names.values())
     return [file for file, name in names.items() if times[name.lower()] > 1]
 
 
 def _slug(stem: str) -> str:
-    """The name as an image may be called: no accents, other characters as "_"; its hash where that leaves nothing."""
+    """The name as an allowed id: without accents, other characters as "_"; its hash where nothing is left."""
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_.\-]+", "_", plain).strip("_.-")
     return name if valid_id(name) or not stem else _hashed(stem)
@@ -185,13 +185,13 @@ def _list(path: Path, text: str) -> CheckedRows[_Described]:
 
 
 class CandidateImages:
-    """The image folder: finds and reads the images that rows name."""
+    """Finds and reads the images that rows name in the image folder."""
 
     def __init__(self, images: Path) -> None:
         self._folder = ImageFolder(images)
 
     def read(self, rows: Sequence[ImageRow]) -> tuple[list[CandidateImage], list[Problem]]:
-        """The rows' images, and what is wrong with those that cannot be used."""
+        """The rows' images, and the problems of those that cannot be used."""
         names = [self._name(row) for row in rows]
         self._folder.warm(names)
         found: list[CandidateImage] = []
@@ -235,7 +235,7 @@ class _Whole(Foreign):
 
 
 def read_demonstrations(path: Path, messages: int) -> list[Demonstration]:
-    """The dialogues of a file in the training form that have so many messages.
+    """Read the dialogues with this number of messages from a file in the training form.
 
     Raises errors.DataError with every problem, or where none has that many messages.
     """

@@ -1,4 +1,4 @@
-"""Reads JSON as models write it: single quotes, fences, prose around it, Python literals, trailing commas, cut off."""
+"""Reads JSON with the faults of models: single quotes, fences, text around it, Python literals, missing ends."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TypeAlias
 LONGEST = 200_000
 """Characters of a reply that are read."""
 DEEPEST = 40
-"""Levels of nesting that are read; what lies deeper is taken for cut off."""
+"""Levels of nesting that are read; deeper values count as cut off."""
 _LONGEST_KEY = 80
 _FAILED_TRIES = 8
-"""How many times over a reply is read for brackets that turn out to begin nothing; the rest is taken for prose."""
+"""How often a reply may be read again after brackets that begin no value; the rest then counts as plain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """An object, its members in the order in which they stand. `cut`: it or something in it has no end."""
+    """An object with its members in order. `cut`: it or something inside it has no end."""
 
     members: tuple[tuple[str, Node], ...]
     cut: bool = False
 
     def get(self, *names: str) -> Node:
-        """The first member of one of these names (case and spaces aside) that is not empty, else None."""
+        """The first member with one of these names (ignoring case and spaces) that is not empty, else None."""
         for name in names:
             for key, value in self.members:
                 if key.strip().lower() == name and value not in (None, ""):
@@ -33,13 +33,13 @@ class JsonObject:
         return None
 
     def has(self, *names: str) -> bool:
-        """True when there is a member of one of these names, empty or not."""
+        """True when there is a member with one of these names, empty or not."""
         return any(key.strip().lower() in names for key, _ in self.members)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """An array. `cut`: it or something in it has no end."""
+    """An array. `cut`: it or something inside it has no end."""
 
     items: tuple[Node, ...]
     cut: bool = False
@@ -47,13 +47,13 @@ class JsonArray:
 
 @dataclass(frozen=True, slots=True)
 class CutString:
-    """A text that ends with the reply and not with a quotation mark."""
+    """A text without a closing quotation mark, because the reply ends."""
 
     text: str
 
 
 class _Pairs:
-    """An object's members as the JSON decoder gives them: a name that stands twice is there twice."""
+    """An object's members as the JSON decoder gives them, with repeated names."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         self.pairs = pairs
@@ -87,7 +87,7 @@ _QUOTES = {
     "\N{LEFT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}'",
     "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}": "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}",
 }
-"""What may end a text that begins with each mark."""
+"""The marks that may end a text, by the mark with which it begins."""
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
 _AFTER_ITEM = re.compile(r"\s*+(?:,\s*+)*+(?:[\]}]|\Z)")
 _NEXT_KEY = re.compile(
@@ -99,10 +99,10 @@ _COLON = re.compile(r"\s*:")
 
 
 def find_json(text: str) -> Iterator[Node]:
-    """Every object and array that stands in the text, in order, whatever is written between them.
+    """Every object and array in the text, in order, whatever is between them.
 
-    What is JSON is read as JSON; only where it is not, loosely. A reasoning model's thoughts (`<think>`) are left out;
-    a JSON text inside a JSON text is read in its place.
+    Valid JSON is read as JSON; only the rest is repaired. Reasoning (`<think>`) is left out; a JSON text inside a JSON
+    text is read in its place.
     """
     text = _REASONING.sub(" ", text[:LONGEST])
     if text.lstrip()[:1] in ('"', "'"):  # the whole reply quoted as one text
@@ -125,7 +125,7 @@ def _loose(text: str, at: int) -> tuple[Node, int]:
 
 
 def _strict(text: str, at: int) -> tuple[Node, int] | None:
-    """The value and its end where it is JSON as it should be (but for line ends within texts), else None."""
+    """The value and its end where it is valid JSON (line ends within texts are allowed), else None."""
     try:
         value, end = _JSON.raw_decode(text, at)
         return _node(value, 0), end
@@ -134,7 +134,7 @@ def _strict(text: str, at: int) -> tuple[Node, int] | None:
 
 
 def _node(value: object, depth: int) -> Node:
-    """A decoded value in our nouns. Raises RecursionError beyond DEEPEST levels."""
+    """A decoded value as our nodes. Raises RecursionError beyond DEEPEST levels."""
     if isinstance(value, list | _Pairs) and depth >= DEEPEST:
         raise RecursionError
     if isinstance(value, list):
@@ -151,7 +151,7 @@ def _text(node: str | CutString) -> str:
 
 
 def _holds_something(node: JsonObject | JsonArray) -> bool:
-    """False for what only looks like JSON, such as "[1]" in a sentence or an empty pair of brackets."""
+    """False for text that only looks like JSON, such as "[1]" in a sentence or an empty pair of brackets."""
     parts = node.members if isinstance(node, JsonObject) else node.items
     return bool(parts) and (
         isinstance(node, JsonObject) or any(isinstance(item, JsonObject | JsonArray) for item in node.items)
@@ -159,7 +159,7 @@ def _holds_something(node: JsonObject | JsonArray) -> bool:
 
 
 class _Reader:
-    """Reads one value from a place on; `at` is behind it afterwards."""
+    """Reads one value from a position; `at` is then the position after it."""
 
     def __init__(self, text: str, at: int = 0) -> None:
         self._text = text
@@ -167,13 +167,13 @@ class _Reader:
         self._depth = 0
 
     def value(self, inside: str) -> Node:
-        """Any value. `inside` says what it is part of, for what may follow a text."""
+        """Read any value. `inside` says what it is part of, which decides what may follow a text."""
         self._skip()
         mark = self._text[self.at : self.at + 1]
         if not mark:
             return CutString("")
         if mark in ",]}":
-            return None  # nothing stands where a value should: `"images": ,`
+            return None  # the value is missing: `"images": ,`
         if mark in "[{":
             return self._nested(mark)
         if mark in _QUOTES:
@@ -206,7 +206,7 @@ class _Reader:
                 return JsonObject(tuple(members), cut)
             key = self._key()
             if key is None:
-                # No key: a value without a name is left out, and the reading goes on behind it.
+                # No key: a value without a name is skipped.
                 cut = _is_cut(self.value("object")) or cut
                 continue
             value = self.value("object")
@@ -214,7 +214,7 @@ class _Reader:
             cut = cut or _is_cut(value)
 
     def _key(self) -> str | None:
-        """The name of a member, with its colon; None where none stands here."""
+        """Read the name of a member with its colon; None where there is none."""
         begin = self.at
         key: str | None = None
         if self._text[self.at] in _QUOTES:
@@ -245,7 +245,7 @@ class _Reader:
             cut = cut or _is_cut(item)
 
     def _bare(self) -> Node:
-        """A word without quotation marks: a literal, or a text up to the comma or the end of the line."""
+        """Read a word without quotation marks: a literal, or a text up to the comma or the end of the line."""
         found = _BARE_VALUE.match(self._text, self.at)
         word = found[0].strip() if found else ""
         self.at = max(self.at + 1, found.end() if found else 0)
@@ -254,12 +254,12 @@ class _Reader:
         return CutString(word) if self.at >= len(self._text) else word
 
     def _quoted(self, inside: str) -> str | CutString:
-        """A text in quotation marks of any kind; marks inside it need no escape where their place tells them apart."""
+        """Read a text in quotation marks of any kind; marks inside it need no escape where the context shows it."""
         text, mark = self._text, self._text[self.at]
         if text.startswith(mark * 3, self.at) and mark in "\"'":
             return self._tripled(mark * 3)
         ends, begin = _QUOTES[mark], self.at + 1
-        # A name is short: looking further for its colon would read the text once for every quotation mark.
+        # A name is short: searching further for its colon would read the text once for every quotation mark.
         last = begin + _LONGEST_KEY if inside == "key" else len(text)
         stop = re.compile(f"[\\\\{re.escape(ends)}]")
         at, pieces = begin, []
@@ -286,7 +286,7 @@ class _Reader:
         return CutString(self._text[begin:]) if end < 0 else self._text[begin:end]
 
     def _ends(self, at: int, inside: str) -> bool:
-        """Whether a quotation mark that stands before `at` ends the text: what follows must fit."""
+        """True where the quotation mark before `at` ends the text, because what follows fits."""
         if inside == "key":
             return bool(_COLON.match(self._text, at))
         if _AFTER_ITEM.match(self._text, at):
@@ -310,7 +310,7 @@ def _is_cut(node: Node) -> bool:
 
 
 def _number(text: str) -> int | float | str:
-    """The number, or the text itself where it would become another one (007, more digits than a number holds)."""
+    """The number, or the text itself where a number would lose digits (007, or too many digits)."""
     plain = text.removeprefix("-").removeprefix("+")
     if plain.isdigit():
         return text if len(plain) > 18 or (len(plain) > 1 and plain[0] == "0") else int(text)
@@ -318,7 +318,7 @@ def _number(text: str) -> int | float | str:
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
-    """What a backslash at `at` stands for, and where the text goes on."""
+    """The character of the escape at `at`, and the position after it."""
     mark = text[at + 1 : at + 2]
     if mark in ("u", "x"):
         digits = text[at + 2 : at + (6 if mark == "u" else 4)]
@@ -328,5 +328,5 @@ def _escape(text: str, at: int) -> tuple[str, int]:
 
 
 def _whole(text: str) -> str:
-    """Two halves of a character beyond 16 bits, written as two escapes, put together; a lone half is replaced."""
+    """Join the two halves of a character beyond 16 bits that are written as two escapes; a single half is replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,7 +1,4 @@
-"""Finds images that an evaluation asks about, which may not be offered.
-
-By bytes, id, the VG-COCO map, or appearance.
-"""
+"""Finds images that an evaluation uses, by bytes, id, the VG-COCO map or appearance; they must not be offered."""
 
 from __future__ import annotations
 
@@ -19,13 +16,13 @@ from sparkles_eval.tasks.perceptual_hash import near_duplicates
 from sparkles_eval.tasks.validation import Foreign, Name, parse_json, read_text
 
 _ID_LENGTH = 5
-"""Characters of an id that can be called the same: "1" and "2" name another image in every data set."""
+"""Least characters of an id that counts as the same; "1" and "2" name other images in every data set."""
 _COCO = re.compile(r"(?:.*_)?(\d{12})")
-"""COCO's file names end in the number, padded: such a one means the same however small it is."""
+"""COCO's file names end in a padded number, which is comparable even if it is small."""
 
 
 class _Mapped(Foreign):
-    """A line of Visual Genome's image_data.json, as far as it is read."""
+    """The keys of a line of Visual Genome's image_data.json that are read."""
 
     image_id: Name
     coco_id: Name | None = None
@@ -33,7 +30,7 @@ class _Mapped(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:
-    """What evaluations ask about: their images, and every text of theirs."""
+    """The images and texts of evaluations."""
 
     names: tuple[str, ...] = ()
     images: tuple[Image, ...] = ()
@@ -43,14 +40,14 @@ class Evaluations:
 
     @property
     def hash(self) -> str:
-        """Changes with what is kept away from training."""
+        """A hash of everything that is kept out of training."""
         return fingerprint([list(self.names), sorted({image.sha256 for image in self.images}), len(self.coco_ids)], 16)
 
 
 def read_evaluations(
     against: Sequence[str], coco_map: Path | None = None, content: Sequence[Path] = ()
 ) -> Evaluations:  # fmt: skip
-    """The tasks named as TASK or TASK=DATA-ROOT, and Visual Genome's image_data.json. Raises errors.UserError."""
+    """Load the tasks named as TASK or TASK=DATA-ROOT, and Visual Genome's image_data.json. Raises errors.UserError."""
     samples: list[Sample] = []
     for given in against:
         name, _, root = given.partition("=")
@@ -67,7 +64,7 @@ def _texts(sample: Sample) -> list[str]:
 
 
 def read_coco_map(path: Path) -> dict[str, str]:
-    """COCO ids by Visual Genome ids, from Visual Genome's image_data.json. Raises errors.UserError."""
+    """Read COCO ids by Visual Genome ids from Visual Genome's image_data.json. Raises errors.UserError."""
     found: CheckedRows[_Mapped] = CheckedRows()
     try:
         values = parse_json(read_text(path))
@@ -82,7 +79,7 @@ def read_coco_map(path: Path) -> dict[str, str]:
 
 
 def leaking(candidates: Sequence[CandidateImage], evaluations: Evaluations) -> list[Problem]:
-    """The candidates that an evaluation has too, each with how that was found."""
+    """The candidates that an evaluation also uses, each with how it was found."""
     if not evaluations.images:
         return []
     by_hash = {image.sha256: image for image in evaluations.images}
@@ -104,7 +101,7 @@ def leaking(candidates: Sequence[CandidateImage], evaluations: Evaluations) -> l
 
 
 def _names(image: Image, coco_ids: Mapping[str, str]) -> Iterator[str]:
-    """What an evaluation's image is called: its id, its file, and its COCO number where it is Visual Genome's."""
+    """The names of an evaluation's image: its id, its file, and its COCO number where it is from Visual Genome."""
     stem = Path(image.relpath).stem
     yield from _called(image.id)
     yield from _called(stem)
@@ -113,7 +110,7 @@ def _names(image: Image, coco_ids: Mapping[str, str]) -> Iterator[str]:
 
 
 def _called(name: str) -> Iterator[str]:
-    """The forms of a name that are long enough to mean something: itself, the number at its end, COCO's padded one."""
+    """The forms of a name that are long enough to compare: itself, the number at its end, COCO's padded number."""
     number = name.rsplit("_", maxsplit=1)[-1].lstrip("0")
     yield from (form for form in (name, number) if len(form) >= _ID_LENGTH)
     if coco := _COCO.fullmatch(name):

@@ -31,7 +31,7 @@ LEFT_OUT = "left_out.jsonl"
 ANNOTATIONS, IMAGES, FIGURES = "annotations", "images", "figures"
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,79}")
 _ENDINGS = {"image/jpeg": ".jpg", "image/png": ".png"}
-"""Kinds of images that training reads as they are; others are written as PNG."""
+"""Kinds of images that training reads; others are written as PNG."""
 _WEIGHTS = {1: 2.0}
 """Weight of a turn's records in the draw: the first turn counts twice as much as a later one (published)."""
 
@@ -47,7 +47,7 @@ class RecordGroup:
 
 
 def valid_name(name: str) -> str:
-    """The name that files of a set begin with. Raises errors.UserError for what cannot be one."""
+    """Check the name with which a set's files begin. Raises errors.UserError for one that is not allowed."""
     if not _NAME.fullmatch(name):
         raise UserError(f"--name {name!r}: use letters, digits, '_', '-' and '.', 80 at the most")
     return name
@@ -60,9 +60,9 @@ def write_set(
     candidates: Iterable[CandidateImage],
     content: Sequence[Path] = (),
 ) -> list[RecordGroup]:
-    """Write dialogues, rejected ones, training records, the images that they need, and a recipe that trains on them.
+    """Write dialogues, rejected ones, training records with their images, and a recipe that trains on them.
 
-    Raises errors.UserError where a file cannot be written, errors.DataError where an image is gone.
+    Raises errors.UserError where a file cannot be written, errors.DataError where an image is missing.
     """
     known = {candidate.id: candidate for candidate in candidates}
     kept = [(item.id, item.dialogue) for item in items if item.dialogue]
@@ -80,7 +80,7 @@ def write_set(
 
 
 def training_form(dialogue: GeneratedDialogue, captions: Mapping[str, str]) -> list[JSON]:
-    """A dialogue in the training form: places of images behind their first mention, images with their captions."""
+    """A dialogue in the training form: image places after their first mention, images with their captions."""
     messages: list[JSON] = []
     for message in dialogue.messages:
         entry: dict[str, JSON] = {"role": message.role, "content": placed_text(message, dialogue.images)}
@@ -91,7 +91,7 @@ def training_form(dialogue: GeneratedDialogue, captions: Mapping[str, str]) -> l
 
 
 def placed_text(message: DialogueMessage, ids: Sequence[str]) -> str:
-    """A message's text with the place of each new image behind its first mention (published)."""
+    """A message's text with the place of each new image after its first mention (published)."""
     return after_first(message.content, message.images, ids, lambda _: IMAGE) if message.images else message.content
 
 
@@ -202,7 +202,7 @@ def _recipe(name: str, groups: Sequence[RecordGroup], content: Sequence[Path]) -
 
 
 def write_left_out(out: Path, problems: Mapping[str, Sequence[Problem]]) -> None:
-    """The images that were not offered, by why; no file where there are none."""
+    """Write the images that were not offered, by reason; no file where there are none."""
     lines = [
         _line({"image_id": problem.item, "why": why, "reason": problem.what})
         for why, listed in problems.items()
@@ -218,6 +218,6 @@ def write_left_out(out: Path, problems: Mapping[str, Sequence[Problem]]) -> None
 
 
 def write_tables(out: Path, tables: Sequence[Table]) -> None:
-    """The tables as statistics.json and statistics.md."""
+    """Write the tables as statistics.json and statistics.md."""
     write_output(out / "statistics.json", json_text(tables).encode())
     write_output(out / "statistics.md", "\n".join(map(markdown_text, tables)).encode())

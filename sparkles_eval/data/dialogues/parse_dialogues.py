@@ -1,4 +1,4 @@
-"""Parses the dialogues out of a model's reply, in whatever shape it wrote them, and checks the form of each."""
+"""Parses the dialogues of a model's reply in any of the shapes that models write, and checks the form of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SUFFIX = re.compile(r"\.(?:jpe?g|png|webp|gif)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
-    """A message as it was written. None: nothing of the kind is there. `cut`: the reply ends in the middle of it."""
+    """A message as it was written. None: the part is missing. `cut`: the reply ends in the middle of it."""
 
     role: str | None
     content: str | None
@@ -57,7 +57,7 @@ class ParsedDialogue:
 
 
 def parse_dialogues(text: str, length: int) -> list[ParsedDialogue]:
-    """Every dialogue in a reply, in order. Messages that stand alone are put together, `length` to a dialogue."""
+    """Every dialogue in a reply, in order. Single messages are joined to dialogues of `length` messages."""
     found: list[ParsedDialogue] = []
     loose: list[ParsedMessage] = []
     for node in find_json(text):
@@ -77,7 +77,7 @@ def _inside(node: Node, length: int) -> Iterator[ParsedDialogue]:
         objects = [item for item in node.items if isinstance(item, JsonObject | JsonArray)]
         if objects and sum(map(bool, spoken)) == len(objects):
             messages = tuple(message for one in spoken for message in one)
-            if len(messages) >= 2 * length and len(messages) % length == 0:  # dialogues run into one list
+            if len(messages) >= 2 * length and len(messages) % length == 0:  # several dialogues in one list
                 yield from _gathered(messages, length)
             else:
                 yield ParsedDialogue(messages, node.cut)
@@ -93,7 +93,7 @@ def _inside(node: Node, length: int) -> Iterator[ParsedDialogue]:
 
 
 def _gathered(messages: Sequence[ParsedMessage], length: int) -> list[ParsedDialogue]:
-    """Messages one after the other as dialogues of `length`; the last one has what is left."""
+    """Split messages into dialogues of `length`; the last one has the rest."""
     return [
         ParsedDialogue(tuple(messages[at : at + length]), messages[min(at + length, len(messages)) - 1].cut)
         for at in range(0, len(messages), length)
@@ -133,11 +133,11 @@ def _message(role: str | None, text: Node, node: JsonObject) -> ParsedMessage:
 
 
 def _content_text(node: Node) -> str | None:
-    """A message's words; of a list of parts the words of those that have some."""
+    """A message's text; of a list of parts, the texts of those that have one."""
     if isinstance(node, CutString):
         node = node.text
     if isinstance(node, str):
-        # Halves of a character, which no file and no store can hold, are replaced.
+        # Halves of a character are replaced, since no file or store can hold them.
         return node.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
     if isinstance(node, JsonArray):
         parts = [
@@ -154,7 +154,7 @@ def _scalar(node: Node) -> str | None:
 
 
 def _names(node: Node) -> tuple[str, ...]:
-    """The image names in whatever lists them: one or several, as numbers, as texts, as objects with an id."""
+    """The image names in a value: one or several, as numbers, texts, or objects with an id."""
     if isinstance(node, JsonObject):
         listed = node.get(*_ID_KEYS)
         return _names(listed) if listed is not None else tuple(n for _, value in node.members for n in _names(value))
@@ -173,12 +173,12 @@ def _bare(name: str) -> str:
 
 
 _LONGEST_SHOWN, _LONGEST_KEPT = 120, 20_000
-"""Characters of a reply without a dialogue that its reason quotes, and that are kept to be looked at."""
+"""Characters of a reply without a dialogue that are quoted in the reason and kept for inspection."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyDialogue:
-    """One dialogue of a reply: `dialogue` where it is right in form, else `rejection`; `draft` is what was written."""
+    """One dialogue of a reply: `dialogue` if its form is right, else `rejection`; `draft` is what was written."""
 
     draft: ParsedDialogue
     dialogue: GeneratedDialogue | None = None
@@ -186,7 +186,7 @@ class ReplyDialogue:
 
 
 class _Wrong(ValueError):
-    """A dialogue is not right; carries the rejection."""
+    """The form of a dialogue is wrong; carries the rejection."""
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.reason)
@@ -194,7 +194,7 @@ class _Wrong(ValueError):
 
 
 def read_reply(text: str, offered: Sequence[str], spec: StyleSpec) -> list[ReplyDialogue]:
-    """Every dialogue in a reply, right or wrong, in order; one that says why where there is none."""
+    """Every dialogue in a reply, right or wrong, in order; a single rejection where there is none."""
     found = parse_dialogues(text, spec.messages)
     if not found:
         begins = " ".join(text.split())[:_LONGEST_SHOWN]
@@ -205,7 +205,7 @@ def read_reply(text: str, offered: Sequence[str], spec: StyleSpec) -> list[Reply
 
 
 def check_form(draft: ParsedDialogue, offered: Sequence[str], spec: StyleSpec) -> ReplyDialogue:
-    """Whether a dialogue is right in form. Never raises."""
+    """Check the form of a dialogue. Never raises."""
     try:
         return ReplyDialogue(draft, dialogue=_checked(draft, offered, spec))
     except _Wrong as wrong:
@@ -238,7 +238,7 @@ def _checked(draft: ParsedDialogue, offered: Sequence[str], spec: StyleSpec) -> 
 
 
 def _whole(draft: ParsedDialogue, spec: StyleSpec) -> None:
-    """Every message has its end, and there are as many as there should be."""
+    """Check that every message is complete, and that their number is right."""
     count = len(draft.messages)
     broken = next((number for number, message in enumerate(draft.messages, 1) if message.cut), None)
     if broken is not None or (draft.cut and count < spec.messages):
@@ -249,7 +249,7 @@ def _whole(draft: ParsedDialogue, spec: StyleSpec) -> None:
 
 
 def _in_turn(draft: ParsedDialogue) -> list[Speaker]:
-    """Who speaks, user first; where no message says who, they are taken to be in turn."""
+    """The speakers, user first; where no message names its speaker, they alternate."""
     expected: list[Speaker] = ["user" if number % 2 == 0 else "assistant" for number in range(len(draft.messages))]
     if all(message.role is None for message in draft.messages):
         return expected
@@ -263,7 +263,7 @@ def _in_turn(draft: ParsedDialogue) -> list[Speaker]:
 def _listed(
     draft: ParsedDialogue, speakers: Sequence[Speaker], offered: Sequence[str]
 ) -> list[tuple[str, ...]] | None:  # fmt: skip
-    """The candidates that each message lists; None where no user's message lists any: then the mentions count."""
+    """The candidates that each message lists; None where no user's message lists any, and mentions count instead."""
     if not any(message.images for message, who in zip(draft.messages, speakers, strict=True) if who == "user"):
         return None
     by_name = {image.lower(): image for image in offered}
@@ -301,7 +301,7 @@ def _only_given(number: int, text: Named, given: Sequence[str]) -> None:
 
 
 def as_json(draft: ParsedDialogue) -> list[dict[str, object]]:
-    """What was written, for the store and for a person to look at."""
+    """What was written, for the store and for people to read."""
     return [_message_json(message) for message in draft.messages]
 
 

@@ -1,6 +1,6 @@
 """Plans the requests of a generation from a seed: which images and demonstrations each one offers.
 
-Resuming plans the same.
+A resumed generation has the same plan.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sparkles_eval.data.dialogues.spec import StyleSpec
 from sparkles_eval.data.dialogues.text_analysis import Root, count_words
 
 LONG_ANSWER = 100
-"""Words of each answer of a demonstration that is chosen for variety (published)."""
+"""Least words of each answer of a demonstration that is chosen for variety (published)."""
 
 
 def diverse_demonstrations(
     demonstrations: Sequence[Demonstration], root: Callable[[str], Root | None], long_answer: int = LONG_ANSWER
 ) -> list[Demonstration]:
-    """Those whose first question has a verb and noun that no other's has, with long answers throughout (published)."""
+    """Demonstrations with long answers whose first question has a verb and noun of its own (published)."""
     roots = [root(demonstration.dialogue.questions[0]) for demonstration in demonstrations]
     times = Counter(found for found in roots if found)
     return [
@@ -38,7 +38,7 @@ def diverse_demonstrations(
 
 
 def check_demonstration_slots(demonstrations: Sequence[Demonstration], spec: StyleSpec) -> None:
-    """Raises errors.UserError where the style wants a demonstration that there is not."""
+    """Check that there are demonstrations for every place of the style. Raises errors.UserError."""
     for slot in spec.demonstrations:
         wanted = [d for d in demonstrations if slot in ("any", d.first_images)]
         if len(wanted) < spec.demonstrations.count(slot):
@@ -52,7 +52,7 @@ def check_demonstration_slots(demonstrations: Sequence[Demonstration], spec: Sty
 def choose_demonstrations(
     demonstrations: Sequence[Demonstration], spec: StyleSpec, seed: int, call: int
 ) -> tuple[Demonstration, ...]:
-    """The demonstrations of one call, one for each of the style's places, none twice; the same for the same call."""
+    """The demonstrations of one call: a different one for each of the style's places, fixed by seed and call."""
     rng = Random(f"demonstrations/{seed}/{call}")  # noqa: S311 (no secret is made of it)
     chosen: list[Demonstration] = []
     for slot in spec.demonstrations:
@@ -76,9 +76,9 @@ class DialogueCall:
 
 
 def number_of_calls(spec: StyleSpec, images: int, dialogues: int | None) -> int:
-    """Calls for so many dialogues; None: as many as offer every image once.
+    """The number of calls for this many dialogues; None: as many as offer every image once.
 
-    Raises errors.UserError where the images do not suffice.
+    Raises errors.UserError where there are too few images.
     """
     once = images // spec.candidates
     if once == 0:
@@ -106,7 +106,7 @@ def plan_calls(
     count: int,
     seed: int,
 ) -> Iterator[DialogueCall]:
-    """The first `count` calls. More calls later begin with the same ones; more images change the plan."""
+    """Plan the first `count` calls. A longer plan begins with the same calls; more images change it."""
     for position, offered in zip(range(count), _offers(candidates, spec.candidates, seed), strict=False):
         first = position * spec.dialogues_per_call
         wanted = tuple(spec.counts(first + number) for number in range(spec.dialogues_per_call))
@@ -114,7 +114,7 @@ def plan_calls(
 
 
 def _offers(candidates: Sequence[CandidateImage], size: int, seed: int) -> Iterator[tuple[CandidateImage, ...]]:
-    """Groups of `size`: round by round, every image once a round but for a rest that is too small for a group."""
+    """Groups of `size`: each round has every image once, except for a rest that is too small for a group."""
     turn = 0
     while len(candidates) >= size:
         order = sorted(candidates, key=lambda candidate: _rank(seed, turn, candidate.id))

@@ -1,4 +1,4 @@
-"""Turns a configuration into a generation plan; everything is checked here, before anything is spent."""
+"""Turns a configuration into a generation plan, and checks everything before any request is sent."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from sparkles_eval.data.dialogues.text_analysis import root_finder
 from sparkles_eval.engine.arguments import read_generation, scoped
 
 DEMONSTRATIONS = "demonstrations.jsonl"
-"""The demonstrations that ship, in dialogues/_shared."""
+"""The shipped demonstrations in dialogues/_shared."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationPlan:
-    """What will be generated. Candidates without a caption are given one first where there is a `captioner`."""
+    """What will be generated. Where there is a `captioner`, it first describes candidates without a caption."""
 
     style: Style
     prompter: Prompter
@@ -56,9 +56,9 @@ class GenerationPlan:
     left_out: tuple[Problem, ...] = ()
     """Images that cannot be used (--skip-bad)."""
     leaked: tuple[Problem, ...] = ()
-    """Images that an evaluation asks about."""
+    """Images that an evaluation uses."""
     demonstrated: tuple[str, ...] = ()
-    """Images that stand in demonstrations."""
+    """Images of demonstrations."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -81,7 +81,7 @@ class GenerationPlan:
 def prepare(config: GenerateConfig) -> GenerationPlan:
     """Read style, images, captions and demonstrations, build the models, keep evaluation images out, count the calls.
 
-    Raises errors.UserError (ContentError, DataError, MissingExtra) with the fix; nothing has been asked then.
+    Raises errors.UserError (ContentError, DataError, MissingExtra) with the fix, before any request.
     """
     style = _style(config)
     spec = style.spec
@@ -90,7 +90,7 @@ def prepare(config: GenerateConfig) -> GenerationPlan:
     demonstrations, notes = _demonstrations(config, spec)
     evaluations = read_evaluations(config.against, config.coco_map, config.content)
     rows, problems = read_image_rows(config.images, config.captions)
-    # Their demonstrations' images were seen by whoever wrote them; ours are drawn scenes of nobody's data.
+    # Images of a user's demonstrations must not be offered again; the shipped ones are drawn scenes.
     shown = {image for d in demonstrations for image, _ in d.captions} if config.demonstrations else set()
     free = [row for row in rows if row.id not in shown]
     captioner = Captioner(config.content) if caption_adapter else None
@@ -143,7 +143,7 @@ def _models(config: GenerateConfig) -> tuple[Adapter, Adapter | None]:
 
 
 def _demonstrations(config: GenerateConfig, spec: StyleSpec) -> tuple[tuple[Demonstration, ...], list[str]]:
-    """The demonstrations to draw from, and what the user should know of how they were chosen."""
+    """The demonstrations to draw from, and notes for the user on how they were chosen."""
     if not spec.demonstrations:
         return (), []
     path = config.demonstrations or shared_file(DEMONSTRATIONS, config.content)
@@ -152,8 +152,8 @@ def _demonstrations(config: GenerateConfig, spec: StyleSpec) -> tuple[tuple[Demo
     if spec.choose_demonstrations == "diverse":
         how, root = root_finder()
         varied = diverse_demonstrations(found, root)
-        told = f"{len(varied)} of {len(found)} demonstrations have a verb and noun of their own (by {how})"
-        notes.append(told if varied else f"{told} and long answers, so all of them are used")
+        note = f"{len(varied)} of {len(found)} demonstrations have a verb and noun of their own (by {how})"
+        notes.append(note if varied else f"{note} and long answers, so all of them are used")
         found = varied or found
     check_demonstration_slots(found, spec)
     return tuple(found), notes
@@ -173,7 +173,7 @@ def _choose(
     config: GenerateConfig,
     spec: StyleSpec,
 ) -> _ChosenImages:
-    """Read as many images as the calls need, in the order in which they are offered, without those that leak."""
+    """Read as many images as the calls need, in the order of the offers, without those of evaluations."""
     needed = len(rows)
     if config.dialogues is not None:
         needed = min(needed, -(-config.dialogues // spec.dialogues_per_call) * spec.candidates)
@@ -206,7 +206,7 @@ def _identity(
     demonstrations: Sequence[Demonstration],
     evaluations: Evaluations,
 ) -> dict[str, JSON]:
-    """All that decides what is asked; not how many dialogues, so that asking for more goes on with the same set."""
+    """Everything that decides the requests, without their number, so that more dialogues extend the same set."""
     shown: list[JSON] = [
         [message.content for message in demonstration.dialogue.messages] for demonstration in demonstrations
     ]

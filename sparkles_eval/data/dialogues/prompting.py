@@ -1,4 +1,4 @@
-"""Writes what a request asks: the style's prompt with demonstrations and candidate images, repairs, captions."""
+"""Writes the prompts of requests: the style's prompt with demonstrations and candidate images, repairs, captions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ELIDED = "..."
 
 
 class Prompter:
-    """The templates of a style, compiled. `seen`: candidates' images are given to the model."""
+    """The compiled templates of a style. `seen`: the model gets the candidates' images."""
 
     def __init__(self, style: Style, *, seen: bool) -> None:
         """Raises errors.ContentError for a template that is missing or wrong."""
@@ -65,7 +65,7 @@ class Prompter:
     def ask_again(
         self, call: DialogueCall, reply: str, problems: Sequence[tuple[int, str]], wanted: Sequence[tuple[int, ...]]
     ) -> Conversation:
-        """The request for fixed dialogues: the call, the reply to it, and what is wrong with which dialogue."""
+        """The request for corrected dialogues: the call, its reply, and the faults of each dialogue."""
         names: dict[str, object] = {
             "problems": [{"number": number, "reason": reason} for number, reason in problems],
             "wanted": [list(turns) for turns in wanted],
@@ -92,7 +92,7 @@ class Prompter:
 
     @property
     def schema(self) -> JSON:
-        """The reply's form as a JSON schema, for models that hold to one."""
+        """The form of the reply as a JSON schema, for models that can follow one."""
         message: JSON = {
             "type": "object",
             "properties": {
@@ -107,7 +107,7 @@ class Prompter:
 
 
 class Captioner:
-    """Asks for the caption of one image."""
+    """Writes requests for the caption of one image."""
 
     def __init__(self, content: Sequence[Path] = ()) -> None:
         path = shared_file(CAPTION, content)

@@ -1,4 +1,4 @@
-"""The records of generated dialogues: candidate images, messages, dialogues, and why one was rejected."""
+"""Records of generated dialogues: candidate images, messages, dialogues and rejections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Fault: TypeAlias = Literal[
     "leakage",
     "safety",
 ]
-"""What a dialogue was set aside for: the first eight by its form, the others by its quality."""
+"""Reasons for rejecting a dialogue: the first eight concern its form, the others its quality."""
 
 FAULTS: dict[Fault, str] = {
     "format": "no dialogue could be read in the reply",
@@ -40,12 +40,12 @@ FAULTS: dict[Fault, str] = {
     "leakage": "it holds what an evaluation asks",
     "safety": "a word of the safety list",
 }
-"""What each fault says, in a line."""
+"""Each fault in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateImage:
-    """An image that dialogues may be about: the name it is called by, and a detailed caption where there is one."""
+    """An image that dialogues may use: its name, and a detailed caption where there is one."""
 
     id: str
     image: Image
@@ -77,13 +77,13 @@ class GeneratedDialogue:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image in the order in which it is given."""
+        """Every image in order."""
         return tuple(image for message in self.messages for image in message.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a dialogue was set aside: the kind of fault, and what exactly in words."""
+    """Why a dialogue was rejected: the kind of fault, and the details in words."""
 
     fault: Fault
     reason: str

@@ -1,4 +1,4 @@
-"""The keys of a style.yaml, checked strictly, and where styles are found."""
+"""Reads style.yaml files, all keys of which are checked, and finds styles."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ Images: TypeAlias = Annotated[int, Field(ge=0, le=12)]
 
 
 class TurnSpec(Strict):
-    """One turn of a dialogue: the numbers of new images that the user may bring; dialogues take them in turn."""
+    """One turn of a dialogue: its possible numbers of new images, which alternate from dialogue to dialogue."""
 
     images: tuple[Images, ...] = Field(min_length=1)
-    """Numbers that are allowed, such as [1, 2, 3]; 0 for a turn that may bring none."""
+    """Allowed numbers, such as [1, 2, 3]; 0 for a turn that may have none."""
 
 
 class FilterSpec(Strict):
-    """What a dialogue that is right in form must be besides; a number that lets everything through turns a gate off."""
+    """Filters for well-formed dialogues; a number that accepts everything switches a filter off."""
 
     near_duplicate: float = Field(default=0.7, gt=0, le=1)
-    """Share of three-word sequences (Jaccard) from which questions count as those of an earlier dialogue; 1: equal."""
+    """Share of common three-word sequences (Jaccard) at which questions count as near-duplicates; 1: equal."""
     min_answer_words: int = Field(default=20, ge=0)
-    """Words that every answer has at least."""
+    """Least number of words of every answer."""
     gives_away: float = Field(default=0.5, gt=0, le=1)
-    """Share of a caption's content words from which a question tells what the image shows; 1: all of them."""
+    """Share of a caption's content words at which a question gives the image away; 1: all of them."""
     leakage: bool = True
-    """Set aside what holds texts of the evaluations that --against names; their images are never offered."""
+    """Reject dialogues with texts of the evaluations that --against names; their images are never offered."""
     safety: bool = True
-    """Set aside what holds a word of dialogues/_shared/safety.txt."""
+    """Reject dialogues with a word of dialogues/_shared/safety.txt."""
 
 
 class StyleSpec(Strict):
-    """A style of dialogues: their form, how they are asked for, and what they must be to be kept."""
+    """A style of dialogues: their form, their prompt, and the filters that they must pass."""
 
     name: PlainName
-    """The folder's name; sets and dialogues are called by it."""
+    """The folder's name, which is also part of the names of sets and dialogues."""
     version: int = Field(default=1, ge=1)
-    """Counted up when the same style would ask for something else."""
+    """Increase it when the same style would send other requests."""
     title: str
-    """The style in a line."""
+    """The style in one line."""
     description: str = ""
     """The style in a paragraph, for the dataset's card."""
     prompt: str = "prompt.md.j2"
     """File name of the Jinja prompt, beside style.yaml."""
     repair: str = "repair.md.j2"
-    """File name of what `--repair` says; from dialogues/_shared where the style has none of its own."""
+    """File name of the prompt of `--repair`; that of dialogues/_shared where the style has none."""
     system: str | None = None
     """System text."""
     turns: tuple[TurnSpec, ...] = Field(min_length=1, max_length=8)
-    """A question and an answer each."""
+    """The turns, each with a question and an answer."""
     candidates: int = Field(ge=1, le=50)
-    """Images that a call offers."""
+    """Images that one call offers."""
     dialogues_per_call: int = Field(default=1, ge=1, le=20)
-    """Dialogues that a call asks for."""
+    """Dialogues that one call requests."""
     reuse_candidates: bool = True
-    """May an image be offered again in a later round, or is each offered once at the most?"""
+    """True: an image may be offered again in a later round; False: each is offered at most once."""
     demonstrations: tuple[Images | Literal["any"], ...] = ()
-    """Demonstrations in a call, each by the number of images in its first turn."""
+    """The demonstrations in a call, by the number of images in their first turn."""
     choose_demonstrations: Literal["all", "diverse"] = "all"
-    """`diverse`: only those with a verb and noun of question that no other has, and answers of 100 words or more."""
+    """`diverse`: only those whose question has a verb and noun of its own, with answers of 100 words or more."""
     elide_answers: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Turns whose answer is shown as "..." in demonstrations."""
     structured: bool = True
-    """Ask for JSON by a schema where the model can hold to one."""
+    """Ask for JSON by a schema where the model can follow one."""
     generation: GenerationSpec = GenerationSpec()
     """Sampling settings."""
     gates: FilterSpec = FilterSpec()
-    """What is kept of the dialogues that are right in form; they change nothing that is asked."""
+    """Filters of well-formed dialogues; they do not change requests."""
     licence: str = ""
     """Terms, for the dataset's card."""
     citation: str = ""
@@ -103,16 +103,16 @@ class StyleSpec(Strict):
 
     @property
     def messages(self) -> int:
-        """Messages of a dialogue: a question and an answer each turn."""
+        """Number of messages of a dialogue: two for each turn."""
         return 2 * len(self.turns)
 
     def counts(self, number: int) -> tuple[int, ...]:
-        """New images of every turn that dialogue `number` (from 0, over all calls) is asked to bring."""
+        """The requested numbers of new images in the turns of dialogue `number` (from 0, over all calls)."""
         return tuple(turn.images[number % len(turn.images)] for turn in self.turns)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that changes what is asked; gates and words for people are no part of it."""
+        """Hash of everything that changes requests; filters and texts for people are not part of it."""
         words = {"title", "description", "gates", "licence", "citation", "repair"}
         return fingerprint(self.model_dump(mode="json", exclude=words), 16)
 
@@ -128,7 +128,7 @@ class Style:
     content: tuple[Path, ...] = ()
 
     def file(self, name: str) -> Path:
-        """A file of the style, or the one that all styles share. Raises errors.ContentError where there is neither."""
+        """A file of the style, or the one that all styles share. Raises errors.ContentError if there is neither."""
         own = find_file("dialogues", f"{self.name}/{name}", self.content) if self.name else self.path / name
         if own is not None and own.is_file():
             return own
@@ -144,7 +144,7 @@ def shared_file(name: str, content: Sequence[Path] = (), missing: str = "") -> P
 
 
 def find_style(name_or_path: str, content: Sequence[Path] = ()) -> Style:
-    """The style of that name, or the folder of that path. Raises errors.ContentError that says what there is."""
+    """The style of that name, or in the folder of that path. Raises errors.ContentError with the known names."""
     if valid_name(name_or_path) and (found := find_file("dialogues", f"{name_or_path}/{FILE}", content)):
         spec = read_yaml(found, StyleSpec)
         if spec.name != name_or_path:
@@ -171,7 +171,7 @@ def style_names(content: Sequence[Path] = ()) -> list[str]:
 
 
 def adjust_filters(gates: FilterSpec, pairs: dict[str, str]) -> FilterSpec:
-    """The gates with the user's `--gate NAME=VALUE`. Raises errors.UserError with the names and what each must be."""
+    """Apply the user's `--gate NAME=VALUE` to the filters. Raises errors.UserError with the allowed values."""
     from pydantic import ValidationError
 
     try:

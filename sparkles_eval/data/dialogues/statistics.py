@@ -1,4 +1,4 @@
-"""Statistics of a set of dialogues beside the published ones of SparklesDialogueCC and SparklesDialogueVG."""
+"""Computes statistics of a set of dialogues, and compares them with those of the published sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sparkles_eval.data.dialogues.text_analysis import Root, content_words, coun
 K = TypeVar("K", str, Root)
 
 MOST_ROOTS = 20
-"""Verbs that the table and the drawing name, the most frequent ones (published: 20 verbs, 4 nouns each)."""
+"""Number of the most frequent verbs in table and figure (published: 20 verbs, 4 nouns each)."""
 NOUNS_EACH = 4
 MOST_WORDS = 40
 
@@ -42,13 +42,13 @@ PUBLISHED = (
 
 @dataclass(frozen=True, slots=True)
 class SetStatistics:
-    """Of the kept dialogues; words count an image's name as one."""
+    """Numbers of the kept dialogues; an image's name counts as one word."""
 
     dialogues: int
     unique_images: int
     total_images: int
     user_words: tuple[int, ...]
-    """Of every user's message."""
+    """Words of every user's message."""
     assistant_words: tuple[int, ...]
     images_per_turn: tuple[tuple[tuple[int, int], int], ...]
     """((turn, new images), dialogues), in order."""
@@ -58,13 +58,13 @@ class SetStatistics:
     root_rule: str
     """How verbs and nouns were found: by spaCy's model, or by rule."""
     words: tuple[tuple[str, int], ...]
-    """The most frequent words that say something, with the number of messages that have them."""
+    """The most frequent content words, with the number of messages that have them."""
 
 
 def set_statistics(
     dialogues: Sequence[GeneratedDialogue], rule: tuple[str, Callable[[str], Root | None]]
 ) -> SetStatistics:
-    """The numbers of a set. `rule` is words.root_finder()."""
+    """Compute the numbers of a set. `rule` is text_analysis.root_finder()."""
     name, root = rule
     questions = [question for dialogue in dialogues for question in dialogue.questions]
     roots = Counter(found for question in questions if (found := root(question)))
@@ -91,7 +91,7 @@ def set_statistics(
 
 
 def _telling(text: str) -> set[str]:
-    """The words of a text that say something, as they stand there."""
+    """The content words of a text, as written."""
     known = content_words(text)
     return {word for word in tokens(text) if content_words(word) & known}
 
@@ -101,7 +101,7 @@ def _ordered(counts: Mapping[K, int]) -> tuple[tuple[K, int], ...]:
 
 
 def overview(name: str, found: SetStatistics) -> Table:
-    """The set beside the published ones."""
+    """A table of the set and the published ones."""
     heads = (
         Head("set", "set"),
         Head("dialogues", "dialogues", "count"),
@@ -156,7 +156,7 @@ def verbs(found: SetStatistics) -> list[tuple[str, int, list[tuple[str, int]]]]:
 
 
 def outcome_table(items: Sequence[StoredDialogue]) -> Table:
-    """How many dialogues were kept, and how many each fault set aside."""
+    """How many dialogues were kept, and how many were rejected for each fault."""
     faults = Counter(item.rejection.fault for item in items if item.rejection)
     repaired = sum(item.repaired and item.dialogue is not None for item in items)
     heads = (Head("what", "what"), Head("dialogues", "dialogues", "count"), Head("meaning", "meaning"))

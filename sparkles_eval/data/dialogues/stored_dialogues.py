@@ -1,4 +1,4 @@
-"""Converts between replies, store rows and dialogues, and says which dialogues are kept."""
+"""Converts between replies, store rows and dialogues, and decides which dialogues are kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Said(Strict):
 
 
 class _Written(Strict):
-    """A message of a dialogue that is not right: anybody may be said to have spoken."""
+    """A message of a malformed dialogue, which may name any speaker."""
 
     role: str
     content: str
@@ -41,7 +41,7 @@ _ANY = TypeAdapter(tuple[_Written, ...])
 
 @dataclass(frozen=True, slots=True)
 class WrittenMessage:
-    """A message as it was written, for a person to look at."""
+    """A message as it was written, for people to read."""
 
     role: str
     content: str
@@ -50,18 +50,18 @@ class WrittenMessage:
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
-    """A generated dialogue: kept (`dialogue`, no `rejection`) or set aside; `messages` is what there is to read."""
+    """A generated dialogue: kept (`dialogue`, no `rejection`) or rejected; `messages` is its readable text."""
 
     id: str
     dialogue: GeneratedDialogue | None
     rejection: Rejection | None
     messages: tuple[WrittenMessage, ...]
     repaired: bool = False
-    """It came with the reply to --repair."""
+    """True for one from the reply to --repair."""
 
 
 def read_response(response: Response, offered: Sequence[str], spec: StyleSpec) -> list[ReplyDialogue]:
-    """The dialogues of a stored reply; a refusal is a reply in which none can be read."""
+    """The dialogues of a stored reply; a refusal is a reply without dialogues."""
     if response.status is Status.REFUSED:
         read = read_reply(response.text or "", offered, spec)
         reason = f"the model refused: {response.error or response.text or 'no reason given'}"
@@ -87,7 +87,7 @@ def _json(message: DialogueMessage) -> dict[str, object]:
 
 
 class StoredCalls:
-    """What the store has of a set's calls."""
+    """The calls of a set that are in the store."""
 
     def __init__(self, store: Store, set_id: str) -> None:
         rows = stored.calls(store, set_id)
@@ -102,7 +102,7 @@ class StoredCalls:
         return row if row is not None and row.response_id is not None else None
 
     def done(self, call: DialogueCall, *, repair: bool) -> bool:
-        """True when nothing is left to ask for the call."""
+        """True when no request is left for the call."""
         first = self.call(call)
         if first is None:
             return False
@@ -118,9 +118,9 @@ def collect_dialogues(
     gates: FilterSpec | None,
     known: FilterReferences | None,
 ) -> list[StoredDialogue]:
-    """Every dialogue of the calls (of all, where None is given) in order, with what is set aside and why.
+    """Every dialogue of the calls (None: all calls) in order, kept or rejected with the reason.
 
-    With `gates` and `known` the gates are gone through anew and their verdicts stored; without, the stored ones hold.
+    With `gates` and `known` the filters are applied again and their results stored; otherwise the stored ones hold.
     """
     keys = None
     if calls is not None:
@@ -152,7 +152,7 @@ def _judged(item: StoredDialogue, gate: GateRow | None) -> StoredDialogue:
 
 
 def _fault(name: str) -> Fault:
-    """A fault that a store names; one that this version does not know is a matter of form."""
+    """The fault that a store names; one that this version does not know counts as one of form."""
     known: dict[str, Fault] = {fault: fault for fault in FAULTS}
     return known.get(name, "format")
 

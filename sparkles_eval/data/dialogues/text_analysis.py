@@ -1,4 +1,4 @@
-"""Analyses words of texts: counts, similarity, and a question's root verb with its noun."""
+"""Analyses the words of texts: counts, similarity, and a question's root verb with its noun."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from sparkles_eval.data.dialogues.spec import shared_file
 
 Root: TypeAlias = tuple[str, str]
-"""Verb and noun, both as a dictionary has them: ("compare", "mood")."""
+"""Verb and noun in their dictionary forms: ("compare", "mood")."""
 
 SPACY_MODELS = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W_]+)*")
@@ -36,7 +36,7 @@ _FUNCTION = _set(
     "still nobody somebody everybody anyone anybody someone everyone nothing something anything everything always "
     "never often sometimes itself themselves himself herself myself yourself others around together way thing things"
 )
-"""Words that say nothing of what an image holds, or that every text about images has."""
+"""Words that do not describe an image, or that every text about images has."""
 _AUXILIARY = _set("is are was were be been do does did have has had will would shall should can could may might must")
 _STOP_NOUN = _set(
     "of in on at by for with from to into onto over under between among across through during before after above below "
@@ -63,18 +63,18 @@ def tokens(text: str) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """How many words a text has, each image's name one of them."""
+    """The number of words of a text; each image's name counts as one."""
     return len(tokens(text))
 
 
 def content_words(text: str) -> set[str]:
-    """The words that say what something shows, by their stems: no articles, pronouns, prepositions, auxiliaries."""
+    """The stems of the content words of a text: no articles, pronouns, prepositions, auxiliaries."""
     return {stem(word) for word in tokens(text) if len(word) > 2 and word not in _FUNCTION and not word.isdigit()}
 
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """A word without the usual English endings: enough to see that "dogs" and "dog" are one."""
+    """A word without the usual English endings, so that "dogs" and "dog" are equal."""
     word = word.removesuffix("'s").removesuffix("'")
     for ending, instead in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
@@ -96,7 +96,7 @@ def shingles(text: str, size: int = 3) -> frozenset[str]:
 
 
 class _Token(Protocol):
-    """What is used of a spaCy token."""
+    """The attributes of a spaCy token that are used."""
 
     lemma_: str
     dep_: str
@@ -117,7 +117,7 @@ class _Parsed(Protocol):
 
 
 def root_finder() -> tuple[str, Callable[[str], Root | None]]:
-    """How roots are found here, by name, and the function: by spaCy where it can be loaded, else by rule."""
+    """The method that finds roots, by name, and its function: spaCy where it can be loaded, else a rule."""
     if importlib.util.find_spec("spacy") is not None:
         spacy = importlib.import_module("spacy")
         for name in SPACY_MODELS:
@@ -127,7 +127,7 @@ def root_finder() -> tuple[str, Callable[[str], Root | None]]:
 
 
 def _parsed_root(parse: Callable[[str], _Parsed], text: str) -> Root | None:
-    """The first sentence whose root is a verb with a direct object (else a subject): both lemmas."""
+    """The lemmas of the first sentence's root verb that has a direct object (else a subject), and of that noun."""
     for sentence in parse(_NAMED.sub("it", text)).sents:
         verb = sentence.root
         if verb.pos_ not in ("VERB", "AUX"):
@@ -141,12 +141,12 @@ def _parsed_root(parse: Callable[[str], _Parsed], text: str) -> Root | None:
 
 
 def rule_root(text: str) -> Root | None:
-    """Verb and noun of a question by rule, for want of a parser; None where none is found.
+    """Find verb and noun of a question by rule, without a parser; None where there are none.
 
     Sentence by sentence, questions first: the first word that dialogues/_shared/verbs.txt lists (in any of its forms)
-    is the verb. The noun is the last word of the run of words behind it, up to a preposition, a conjunction or the
-    end of the clause, determiners left out; where nothing stands there, of "what ..." or "which ..." before it, else
-    of the words before the verb.
+    is the verb. The noun is the last word of the run of words after it, up to a preposition, a conjunction or the end
+    of the clause, without determiners; if there is none, that of "what ..." or "which ..." before it, else that of the
+    words before the verb.
     """
     sentences = _SENTENCE.findall(text)
     for sentence in sorted(sentences, key=lambda said: not said.rstrip().endswith("?")):
@@ -170,7 +170,7 @@ def _clause_root(words: Sequence[str]) -> Root | None:
 
 
 def _noun(words: Sequence[str], *, last: bool = False) -> str | None:
-    """The head of the first run of words that are no function words (of the last run before a verb)."""
+    """The head of the first (or last) run of words that are not function words."""
     runs: list[list[str]] = [[]]
     for word in words:
         if word == "#" and not last and not any(runs):

@@ -1,4 +1,4 @@
-"""Unpacks untrusted archives: no path, link or device leaves the folder, and sizes are bounded."""
+"""Unpacks untrusted archives: refuses links, devices and paths out of the folder, and bounds sizes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sparkles_eval.data.sources.download import FetchError
 MOST_FILES = 2_000_000
 MOST_BYTES = 2**40
 _RATIO = 200
-"""Unpacked bytes per packed byte of the whole archive: pictures and JSON stay far below, bombs far above."""
+"""Largest ratio of unpacked to packed bytes: pictures and JSON are far below, archive bombs far above."""
 _SMALL = 64 * 2**20
-"""Below this, no ratio is suspicious."""
+"""Bytes below which no ratio is suspicious."""
 
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ZlibError, IndexError)
-"""What the standard library raises for bytes that are no archive; IndexError for a member without a name."""
+"""Errors of the standard library for bytes that are not an archive; IndexError for a member without a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A plain file of an archive. `name` is where it goes, relative to the target."""
+    """A plain file of an archive. `name` is its path relative to the target."""
 
     name: PurePosixPath
     size: int
@@ -37,10 +37,10 @@ class _Member:
 
 
 def unpack(archive: Path, kind: Literal["zip", "tar"], target: Path, *, only: str | None = None) -> int:
-    """Unpack the plain files of an archive into `target`; gives how many. Existing files of the same name are replaced.
+    """Unpack the plain files of an archive into `target`; returns their number. Existing files are replaced.
 
-    `only` takes what lies below that folder of the archive. Raises FetchError, with nothing written, for a member that
-    would leave the target, a link, a device, too many files, too many bytes, or a damaged archive.
+    `only` restricts it to that folder of the archive. Raises FetchError, with nothing written, for a member that would
+    leave the target, a link, a device, too many files, too many bytes, or a damaged archive.
     """
     try:
         if kind == "zip":
@@ -102,7 +102,7 @@ def _tar_members(opened: tarfile.TarFile, archive: Path, only: str | None) -> It
 
 
 def _place(name: str, archive: Path, only: str | None) -> PurePosixPath | None:
-    """Where a member goes, None where it is not wanted."""
+    """The path of a member, None where it is outside of `only`."""
     path = PurePosixPath(name)
     outside = not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
     if outside or "\\" in name or "\0" in name:
@@ -140,7 +140,7 @@ def _write(archive: Path, members: list[_Member], target: Path, source: _Zip | _
 
 
 def _copy(archive: Path, member: _Member, place: Path, source: _Zip | _Tar) -> None:
-    """Never more bytes than the archive promised."""
+    """Copy a member, but never more bytes than the archive declares."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with source.open(member.key) as packed, place.open("xb") as file:
         left = member.size + 1

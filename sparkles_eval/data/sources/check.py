@@ -1,4 +1,4 @@
-"""Checks a data folder before anything is spent on it: which data sets it holds, and everything wrong with them."""
+"""Checks a data folder before a run: finds its data sets and all their problems."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SPLITS = ("dev", "test1", "test2", "train")
 
 @dataclass(frozen=True, slots=True)
 class TaskToCheck:
-    """A task with its arguments, to be looked over."""
+    """A task to check, with its arguments."""
 
     task: str
     args: Mapping[str, str]
     detected: bool = False
-    """Found in the folder, not named by the user: whatever is wrong is wrong with the data."""
+    """True where it was found in the folder and not named by the user, so that any fault is one of the data."""
 
     @property
     def label(self) -> str:
@@ -33,20 +33,20 @@ class TaskToCheck:
 
 @dataclass(frozen=True, slots=True)
 class CheckedData:
-    """One data set: how much of it is sound, and every problem of the rest."""
+    """One data set: how many samples are valid, and the problems of the rest."""
 
     label: str
     sound: int
     images: int
-    """Different pictures, by their bytes."""
+    """Number of different pictures, by their bytes."""
     labels: Mapping[str, int]
-    """How often each right answer stands, where there are options."""
+    """How often each right answer occurs, where there are options."""
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
-    """What is no mistake but should be known."""
+    """Facts that are not mistakes but worth knowing."""
 
     def as_json(self) -> dict[str, JSON]:
-        """For other programs."""
+        """The result as JSON, for other programs."""
         return {
             "label": self.label,
             "sound": self.sound,
@@ -58,9 +58,9 @@ class CheckedData:
 
 
 def detect_data(root: Path) -> list[TaskToCheck]:
-    """The data sets that a folder holds, by the places where their files are expected.
+    """Find the data sets of a folder by the usual places of their files.
 
-    Raises errors.UserError for a folder that is none or holds none of them.
+    Raises errors.UserError for a folder that does not exist or holds none.
     """
     if not root.is_dir():
         raise UserError(f"{root} is no folder; name the data folder")
@@ -87,7 +87,7 @@ def detect_data(root: Path) -> list[TaskToCheck]:
 
 
 def _is_nlvr2(path: Path) -> bool:
-    """False for a file of NLVR (2017), which has the same name; `data import nlvr1` makes a task of that one."""
+    """False for a file of NLVR (2017), which has the same name; `data import nlvr1` makes it a task."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -95,7 +95,7 @@ def _is_nlvr2(path: Path) -> bool:
 
 
 def check_task(wanted: TaskToCheck, root: Path, *, decode: bool = True, content: Sequence[Path] = ()) -> CheckedData:
-    """Everything wrong with a task's data. Raises errors.ContentError where the user's task or arguments are wrong."""
+    """Find all problems of a task's data. Raises errors.ContentError where the user's task or arguments are wrong."""
     try:
         task = load_task(wanted.task, args=wanted.args, data_root=root, content=content, skip_bad=True)
     except DataError as error:
@@ -117,7 +117,7 @@ def check_task(wanted: TaskToCheck, root: Path, *, decode: bool = True, content:
 
 
 def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True) -> CheckedData:
-    """Everything wrong with the data that a recipe names. Raises errors.UserError for one that draws its own."""
+    """Find all problems of the data that a recipe names. Raises errors.UserError for a recipe that draws its own."""
     if isinstance(recipe, MiniRecipe):
         raise UserError(f"recipe {name} draws its own data; there is no folder to check")
     problems: list[Problem] = []
@@ -141,7 +141,7 @@ def check_training(name: str, recipe: Recipe, root: Path, *, decode: bool = True
 
 
 def _damaged(images: Iterable[Image]) -> list[Problem]:
-    """Pictures that cannot be decoded whole: a sound beginning and end say nothing of what is between."""
+    """Pictures that cannot be decoded completely; damage in the middle of a file shows only there."""
     listed = list(images)
     found = examine_all(listed)
     return [Problem(image.relpath, f"is damaged: {wrong}") for image in listed if (wrong := found[image.sha256].wrong)]

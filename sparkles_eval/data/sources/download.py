@@ -1,4 +1,4 @@
-"""Downloads one file: resumed where it stopped, checked, and named only when complete."""
+"""Downloads a file: resumes where it stopped, checks it, and gives it its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SPARE = 256 * 2**20
 
 
 class FetchError(UserError):
-    """Something could not be had; the message says what, why and the fix."""
+    """Something could not be fetched; the message says what, why and the fix."""
 
 
 class DownloadProgress(Protocol):
-    """Is told how a download goes on."""
+    """Receives the progress of a download."""
 
     def begin(self, name: str, done: int, total: int | None) -> None:
-        """A file's download begins, or begins anew, with `done` of `total` bytes there."""
+        """A file's download begins, or begins again, with `done` of `total` bytes present."""
         ...
 
     def advance(self, count: int) -> None:
@@ -41,15 +41,15 @@ class DownloadProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpSession:
-    """The way to the servers. `mirrors` maps the beginnings of addresses to others."""
+    """An HTTP client for downloads. `mirrors` maps prefixes of addresses to others."""
 
     client: httpx.Client
     mirrors: Mapping[str, str] = field(default_factory=dict)
     wait_s: float = 1.0
-    """Before the second try; doubled for each further one."""
+    """Seconds before the second try; doubled for each further one."""
 
     def address(self, url: str) -> str:
-        """Where `url` is really asked for."""
+        """The address of `url` after mirrors."""
         for start, other in self.mirrors.items():
             if url.startswith(start):
                 return other + url[len(start) :]
@@ -57,7 +57,7 @@ class HttpSession:
 
 
 def make_session(mirrors: Mapping[str, str] | None = None, *, wait_s: float = 1.0) -> HttpSession:
-    """A line with sensible time limits; redirects are followed, ten at the most."""
+    """An HTTP client with time limits that follows at most ten redirects."""
     limits = httpx.Timeout(60.0, connect=20.0)
     client = httpx.Client(headers=AGENT, timeout=limits, follow_redirects=True, max_redirects=10)
     return HttpSession(client, dict(mirrors or {}), wait_s)
@@ -72,10 +72,10 @@ def download(
     size: int | None = None,
     sha256: str | None = None,
 ) -> int:
-    """Have the file of `url` at `to`; gives its bytes. `size` is a guess for the check of free space.
+    """Download `url` to `to`; returns its number of bytes. `size` is an estimate for the check of free space.
 
-    Raises FetchError where it cannot be had, is not what was promised, or does not fit; what arrived is kept for the
-    next try, except where it is wrong.
+    Raises FetchError where the file cannot be downloaded, is not the expected one, or does not fit on the disk; a
+    partial download is kept for the next try, unless it is wrong.
     """
     part = to.with_name(f"{to.name}.part")
     for attempt in range(1, TRIES + 1):
@@ -94,7 +94,7 @@ def download(
 
 
 class _RetryDownload(Exception):
-    """Worth another try."""
+    """A failure after which another try may succeed."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -136,12 +136,12 @@ def _transfer(line: HttpSession, url: str, part: Path, watch: DownloadProgress, 
 
 
 def _bytes(response: httpx.Response) -> Iterator[bytes]:
-    """The bytes as they are on the server: nothing is decoded, or a resumed file would mix both."""
+    """The bytes as they are on the server; they are not decoded, since a resumed file would mix both."""
     return response.iter_raw()
 
 
 def _so_far(part: Path, url: str) -> tuple[int, str | None]:
-    """How many bytes are there of which version; (0, None) where they cannot be continued."""
+    """The bytes that are present, and their version; (0, None) where the download cannot be continued."""
     try:
         mark = json.loads(_mark(part).read_text(encoding="utf-8"))
         if mark["url"] == url and isinstance(mark["version"], str):
@@ -152,7 +152,7 @@ def _so_far(part: Path, url: str) -> tuple[int, str | None]:
 
 
 def _version(response: httpx.Response) -> str | None:
-    """The server's mark of this version; a weak tag does not promise the same bytes."""
+    """The server's tag of this version; a weak tag does not guarantee the same bytes."""
     tag = str(response.headers.get("etag", ""))
     changed = str(response.headers.get("last-modified", ""))
     return tag if tag and not tag.startswith("W/") else changed or None

@@ -1,6 +1,6 @@
-"""Fetches a data source: what is there already, what can be downloaded, what only a person can get.
+"""Fetches a data source: skips existing files, downloads others, and names those that a person must get.
 
-Terms are the user's to accept.
+The user must accept the terms.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RECORD = ".sparkles-eval"
 
 
 class EntryState(StrEnum):
-    """What became of an entry of a recipe."""
+    """The state of a recipe's entry after a fetch."""
 
     THERE = "already there"
     FETCHED = "fetched"
@@ -41,7 +41,7 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchStep:
-    """An entry of a recipe and what became of it."""
+    """An entry of a recipe with its state."""
 
     place: str
     state: EntryState
@@ -54,7 +54,7 @@ class FetchStep:
 
 @dataclass(frozen=True, slots=True)
 class FetchReport:
-    """What a fetch did."""
+    """The result of a fetch."""
 
     source: SourceSpec
     root: Path
@@ -66,14 +66,14 @@ class FetchReport:
 
 
 def chosen_parts(source: SourceSpec, parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts to get. Raises errors.ContentError for one that the recipe has not."""
+    """The parts to get. Raises errors.ContentError for one that the recipe does not have."""
     if unknown := [part for part in parts if part not in source.parts]:
         raise ContentError(f"source {source.name}: no part {unknown[0]!r}; it has {', '.join(source.parts)}")
     return tuple(parts) or source.default
 
 
 def inspect_folder(source: SourceSpec, root: Path, parts: Sequence[str]) -> FetchReport:
-    """What is there and what is missing, without a network."""
+    """Which entries are present and which are missing, without network access."""
     chosen = chosen_parts(source, parts)
     done = _read_record(source, root)
     files = [
@@ -95,9 +95,9 @@ def fetch_source(
     again: bool = False,
     fetched: FetchProgress | None = None,
 ) -> FetchReport:
-    """Get what is missing of the chosen parts (default: the recipe's). A file that fails does not stop the others.
+    """Get the missing files of the chosen parts (default: the recipe's). A file that fails does not stop the others.
 
-    `again` asks once more for photographs that were gone. Raises errors.ContentError for a part that there is not.
+    `again` retries photographs that were gone. Raises errors.ContentError for an unknown part.
     """
     chosen = chosen_parts(source, parts)
     done = _read_record(source, root)

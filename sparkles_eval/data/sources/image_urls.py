@@ -1,4 +1,4 @@
-"""Fetches images that a data set names by their web addresses, and keeps a table of what became of each."""
+"""Fetches images that a data set names by their web addresses, and keeps a table with the outcome of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sparkles_eval.tasks.validation import Foreign, parse_json, read_text
 
 
 def average_hash(data: bytes) -> str | None:
-    """Sixteen hex digits, or None where the bytes are no picture that can be decoded whole."""
+    """The average hash of a picture as sixteen hex digits, or None where the bytes cannot be decoded completely."""
     try:
         with Pillow.open(io.BytesIO(data)) as opened:
             opened.load()
@@ -46,22 +46,22 @@ AT_ONCE = 16
 LONGEST_S = 20.0
 MOST_BYTES = 32 * 2**20
 NEAR = 2
-"""Bits in which a look may differ: decoders round differently."""
+"""Bits by which hashes of the same picture may differ, since decoders round differently."""
 _REDIRECTS = 5
 
 
 class FetchOutcome(StrEnum):
-    """What became of a photograph."""
+    """The outcome of fetching a photograph."""
 
     KEPT = "kept"
     GONE = "gone"
     """The server answers, without a picture."""
     OTHER = "another picture"
-    """A picture of another look: the address is in use for something else."""
+    """The picture has another hash: the address is now used for something else."""
     UNREACHABLE = "unreachable"
-    """No answer in time; asked again by the next call."""
+    """No answer in time; the next call tries again."""
     REFUSED = "refused"
-    """An address that must not be asked."""
+    """An address that must not be requested."""
 
 
 _SETTLED = frozenset({FetchOutcome.KEPT, FetchOutcome.GONE, FetchOutcome.OTHER, FetchOutcome.REFUSED})
@@ -69,7 +69,7 @@ _SETTLED = frozenset({FetchOutcome.KEPT, FetchOutcome.GONE, FetchOutcome.OTHER, 
 
 @dataclass(frozen=True, slots=True)
 class RemoteImage:
-    """A photograph: its file name, its address, and its look where that is published."""
+    """A photograph: its file name, its address, and its hash where that is published."""
 
     name: str
     url: str
@@ -125,10 +125,10 @@ def fetch_images(
     again: bool = False,
     tell: FetchProgress | None = None,
 ) -> list[FetchedImage]:
-    """Fetch what is not settled yet; gives the fate of every photograph, in order. `again` asks for what is gone too.
+    """Fetch the photographs without an outcome; returns the outcome of all, in order. `again` retries those gone, too.
 
-    Sixteen requests at a time at the most, 20 s and 32 MiB each. Interrupted, the table has everything up to then.
-    Raises download.FetchError where pictures or table cannot be written.
+    Sends at most sixteen requests at a time, of 20 s and 32 MiB each. After an interruption the table has everything
+    up to then. Raises download.FetchError where pictures or table cannot be written.
     """
     table = folder.parent / f"{folder.name}.{TABLE}"
     fates = _read_table(table)
@@ -152,7 +152,7 @@ def fetch_images(
 
 
 def _unwritable(folder: Path, error: OSError | ExceptionGroup[Exception]) -> Exception:
-    """What to raise where writing failed, alone or in sixteen places at once; the error itself where it is another."""
+    """The exception to raise where writing failed, in one or several tasks; other errors are returned unchanged."""
     while isinstance(error, ExceptionGroup):
         first = error.exceptions[0]
         if not isinstance(first, OSError | ExceptionGroup):
@@ -165,10 +165,10 @@ class FetchProgress(Protocol):
     """Shows how many photographs are done."""
 
     def begin(self, total: int, done: int) -> None:
-        """`done` of `total` were settled before."""
+        """`done` of `total` have an outcome already."""
 
     def one(self, fate: FetchedImage) -> None:
-        """A photograph is settled."""
+        """A photograph has its outcome."""
 
 
 def count_outcomes(fates: Iterable[FetchedImage]) -> dict[FetchOutcome, int]:
@@ -239,7 +239,7 @@ class _ImageGone(Exception):
 
 
 class _ImageRefused(Exception):
-    """An address that must not be asked."""
+    """An address that must not be requested."""
 
 
 async def _get(client: httpx.AsyncClient, url: str, mirrors: Mapping[str, str]) -> bytes:
@@ -269,7 +269,7 @@ async def _bounded(response: httpx.Response) -> bytes:
 
 
 async def _public(url: str) -> None:
-    """Raises _Refused unless every address of the host is one of the public internet."""
+    """Raise _ImageRefused unless every address of the host belongs to the public internet."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 0
@@ -294,13 +294,13 @@ def _distance(first: str, second: str) -> int:
 
 
 def _drop_half_line(table: Path) -> None:
-    """A line that a crash left half goes: its open quotation mark would swallow those that follow."""
+    """Remove a line that a crash left incomplete, because its open quotation mark would include the next ones."""
     if table.is_file() and (text := table.read_bytes()) and not text.endswith(b"\n"):
         table.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
 def _read_table(table: Path) -> dict[str, FetchedImage]:
-    """The last fate of each photograph; a line that a crash left half is not one."""
+    """The last outcome of each photograph, without a line that a crash left incomplete."""
     if not table.is_file():
         return {}
     fates: dict[str, FetchedImage] = {}

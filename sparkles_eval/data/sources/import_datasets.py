@@ -41,7 +41,7 @@ class _StatementRow(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class ImportedTask:
-    """The task's folder, how many samples it has, and every problem of the others."""
+    """The imported task's folder, its number of samples, and the problems of the others."""
 
     folder: Path
     samples: int
@@ -136,7 +136,7 @@ class _ConversationRow(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class ConvertedRecords:
-    """Records of the published shape, what was left out because an evaluation has its image, and every problem."""
+    """Records of the published form, those left out because an evaluation uses their image, and all problems."""
 
     records: tuple[dict[str, JSON], ...]
     leaking: tuple[Problem, ...]
@@ -151,7 +151,7 @@ class _Conversation:
 
 
 def convert_conversations(path: Path, images: Path, evaluations: Evaluations | None = None) -> ConvertedRecords:
-    """The records of a file whose pictures lie in `images`.
+    """Convert a conversation file to training records; `images` is the folder of its pictures.
 
     Raises errors.ContentError where the file cannot be read at all. A conversation whose picture is missing, whose
     roles do not alternate or that has an empty answer is a problem and gives no record.
@@ -179,12 +179,12 @@ def convert_conversations(path: Path, images: Path, evaluations: Evaluations | N
 
 
 def _file(row: _ConversationRow, folder: ImageFolder) -> str:
-    """The file's name; for an id alone that of the first suffix for which there is one."""
+    """The file's name; for an id alone, the first existing file with a known suffix."""
     return PurePosixPath(row.image).name if row.image else folder.named(row.image_id or row.id)
 
 
 def _turns(row: _ConversationRow) -> tuple[tuple[str, str], ...] | str:
-    """(question, answer) in order, the image's place in the first question; or what is wrong."""
+    """(question, answer) in order, with the image's place in the first question; or the problem in words."""
     messages = [message for said in row.conversations for message in said.messages]
     roles = [_ROLES.get(message.role, message.role) for message in messages]
     if roles != ["user", "assistant"] * (len(messages) // 2) or not messages:
@@ -223,5 +223,5 @@ def _records(one: _Conversation) -> Iterator[dict[str, JSON]]:
 
 
 def write_records(records: Sequence[dict[str, JSON]], out: Path) -> None:
-    """The records as a JSON list, whole or not at all. Raises errors.UserError where it cannot be written."""
+    """Write the records as a JSON list, completely or not at all. Raises errors.UserError."""
     write_output(out, (json.dumps(records, ensure_ascii=False, indent=1) + "\n").encode())

@@ -1,4 +1,4 @@
-"""The keys of a source recipe: where data come from, under which terms, and where they go."""
+"""Reads source recipes: where data come from, under which terms, and where they are stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _PartSpec(Strict):
     """An entry of a recipe."""
 
     part: str = "all"
-    """What `--part` chooses it by."""
+    """The name by which `--part` selects it."""
 
 
 class FileSpec(_PartSpec):
@@ -47,14 +47,14 @@ class FileSpec(_PartSpec):
 
     url: Address
     to: Inside
-    """Where it goes, or with `unpack` the folder that its content goes into."""
+    """Its path, or with `unpack` the folder for its content."""
     unpack: Literal["zip", "tar"] | None = None
     only: Inside | None = None
-    """Of an archive: what lies below this folder of it, and that folder's name is left out."""
+    """The only folder of an archive to unpack; its name is left out."""
     bytes: int | None = Field(default=None, gt=0)
-    """Size, about; for the check of free space where the server does not say."""
+    """Approximate size, for the check of free space where the server does not say."""
     sha256: str | None = None
-    """Where its authors publish one."""
+    """The hash that its authors publish, if any."""
 
     @field_validator("sha256")
     @classmethod
@@ -76,17 +76,17 @@ class ImageUrlsSpec(_PartSpec):
     annotations: Inside
     """JSON lines with `identifier`, `left_url` and `right_url`; one of the files above."""
     hashes: Inside | None = None
-    """JSON object: file name -> 64-bit average hash in hex, to tell another picture at the same address."""
+    """JSON object: file name -> 64-bit average hash in hex, to detect another picture at the same address."""
     to: Inside
 
 
 class ByHandSpec(_PartSpec):
-    """Something that only a person can get: behind a form, a login or a drive."""
+    """Something that only a person can get, because of a form, a login or a drive."""
 
     what: str
     where: Address
     put: Inside
-    """The file or folder that should then be there."""
+    """The file or folder that must then exist."""
 
 
 class SourceSpec(Strict):
@@ -98,9 +98,9 @@ class SourceSpec(Strict):
     homepage: Address
     licence: str
     terms: str
-    """What a person must agree to before anything is fetched; printed as it stands."""
+    """The terms to which a person must agree before anything is fetched; printed unchanged."""
     used_by: str = ""
-    """What of sparkles-eval it is for, such as `--task bison --task-arg source=full`."""
+    """What it is used for, such as `--task bison --task-arg source=full`."""
     default: tuple[str, ...] = ("all",)
     """Parts that are fetched unless `--part` names others."""
     files: tuple[FileSpec, ...] = ()
@@ -135,7 +135,7 @@ def read_source(name: str, content: Sequence[Path] = ()) -> SourceSpec:
 
 
 def list_sources(content: Sequence[Path] = ()) -> list[SourceSpec]:
-    """Every recipe by name; the user's before the shipped one of the same name."""
+    """Every recipe by name; the user's takes precedence over a shipped one of the same name."""
     found: dict[str, SourceSpec] = {}
     for place in overlay("sources", content):
         for path in sorted(place.glob("*.yaml")):

@@ -1,1 +1,1 @@
-"""Trains the system in miniature from nothing, on scenes drawn by our own code. Knows nothing of the published data."""
+"""Trains tiny SparklesChat models from scratch, on drawn scenes."""

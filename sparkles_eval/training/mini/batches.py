@@ -1,4 +1,4 @@
-"""Batches of lessons: token rows, image features, and extra weight on the words that decide."""
+"""Makes batches of training examples: token rows, image features, and extra weight on the words that decide."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sparkles_eval.sparkleschat.modeling import IGNORED, SparklesChatForConditio
 from sparkles_eval.sparkleschat.processing import EncodedRow, SparklesChatProcessor
 from sparkles_eval.synthetic.drawing import draw
 from sparkles_eval.synthetic.scene import Scene
-from sparkles_eval.training.mini.curriculum import Lesson
+from sparkles_eval.training.mini.curriculum import TrainingExample
 from sparkles_eval.training.mini.tiny_model import normalise_pictures
 
 _AT_ONCE = 500
 """Pictures drawn and encoded together."""
 _WINDOW = 20
-"""Batches that are sorted by length together, so that little of a batch is padding."""
+"""Batches that are sorted by length together, so that batches have little padding."""
 
 
 def pictures_of(scenes: Sequence[Scene], size: int) -> torch.Tensor:
@@ -31,7 +31,7 @@ def pictures_of(scenes: Sequence[Scene], size: int) -> torch.Tensor:
 
 @torch.no_grad()
 def features_of(model: SparklesChatForConditionalGeneration, scenes: Sequence[Scene], size: int) -> torch.Tensor:
-    """(n, queries, width): Q-Former output of every scene; lessons without pictures have none."""
+    """(n, queries, width): Q-Former output of every scene."""
     empty = torch.zeros(0, model.config.num_query_tokens, model.config.qformer.hidden_size)
     found = [
         model.encode_images(normalise_pictures(pictures_of(scenes[start : start + _AT_ONCE], size)))
@@ -41,8 +41,8 @@ def features_of(model: SparklesChatForConditionalGeneration, scenes: Sequence[Sc
 
 
 @dataclass(frozen=True, slots=True)
-class LessonBatches:
-    """Everything that batches are made from. `rows` and `pictures` stand side by side, one for each lesson."""
+class ExampleBatches:
+    """The data of all batches: `rows` and `pictures` have one entry for each example."""
 
     processor: SparklesChatProcessor
     rows: tuple[EncodedRow, ...]
@@ -52,7 +52,7 @@ class LessonBatches:
     verdict_weight: float
 
     def batches(self, size: int, seed: int) -> Iterator[list[int]]:
-        """Numbers of lessons, batch after batch without end; similar lengths together, all else random."""
+        """Yield the example numbers of endless random batches, in each of which lengths are similar."""
         rng = Random(f"batches/{seed}")  # noqa: S311 (no secret is made of it)
         everything = range(len(self.rows))
         while True:
@@ -63,7 +63,7 @@ class LessonBatches:
             yield from groups
 
     def batch(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Tensors for `Stepper`: weights of a batch sum to one, those that decide weigh more."""
+        """Tensors for `LossModule`: the weights of a batch sum to one, and deciding words weigh more."""
         used = sorted({picture for number in numbers for picture in self.pictures[number]})
         place = {picture: index for index, picture in enumerate(used)}
         indices = [[place[picture] for picture in self.pictures[number]] for number in numbers]
@@ -77,15 +77,15 @@ class LessonBatches:
         return batch
 
 
-def lesson_batches(
+def example_batches(
     processor: SparklesChatProcessor,
-    lessons: Sequence[Lesson],
+    examples: Sequence[TrainingExample],
     features: torch.Tensor,
     decisive: torch.Tensor,
     verdict_weight: float,
-) -> LessonBatches:
-    """Tokenize lessons; the pictures' numbers index `features`."""
-    rows = tuple(processor.encode_training(f"{lesson.prompt} ", lesson.answer) for lesson in lessons)
-    return LessonBatches(
-        processor, rows, tuple(lesson.pictures for lesson in lessons), features, decisive, verdict_weight
+) -> ExampleBatches:
+    """Tokenize examples; the numbers of their pictures index `features`."""
+    rows = tuple(processor.encode_training(f"{example.prompt} ", example.answer) for example in examples)
+    return ExampleBatches(
+        processor, rows, tuple(example.pictures for example in examples), features, decisive, verdict_weight
     )

@@ -1,4 +1,4 @@
-"""The lessons of the tiny models: prompts as the embedded tasks write them, with step-by-step answers."""
+"""Makes the training examples of tiny models: prompts as the embedded tasks write them, with step-by-step answers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sparkles_eval.synthetic.truth import Topic, about, caption, state
 from sparkles_eval.tasks.base import Prompt
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.training.mini.worked_answers import IMAGES, choice_steps, conclusion_drill, judgement_steps
-from sparkles_eval.training.recipes import LessonKind as Kind
+from sparkles_eval.training.recipes import ExampleKind as Kind
 
 SYSTEM = ""
-"""System text of the tiny models: none. It would cost a third of what they read."""
+"""System text of the tiny models: none, since it would be a third of their input."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingExample:
     """A prompt up to "Assistant:", the answer to learn, and the pictures at the prompt's places, in order."""
 
     kind: str
@@ -36,7 +36,7 @@ class Lesson:
 
 @dataclass(slots=True)
 class SceneAlbum:
-    """Scenes by number, each kept once however often it is shown."""
+    """Scenes by number, each kept once."""
 
     scenes: list[Scene] = field(default_factory=list)
     _numbers: dict[Scene, int] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class SceneAlbum:
         return Image("", "image/png", 256, 256, 0, "", id=str(self._numbers[scene]))
 
 
-Maker: TypeAlias = Callable[[SceneAlbum, int, int], list[Lesson]]
+Maker: TypeAlias = Callable[[SceneAlbum, int, int], list[TrainingExample]]
 
 
 @cache
@@ -57,34 +57,34 @@ def _prompt(task: str, protocol: str) -> Prompt:
     return load_task(task, protocol=protocol, args={"n": "2"}).prompt
 
 
-def _lesson(kind: str, conversation: Conversation, answer: str) -> Lesson:
+def _example(kind: str, conversation: Conversation, answer: str) -> TrainingExample:
     pictures = tuple(int(image.id) for image in conversation.images)
-    return Lesson(kind, chat_prompt(conversation, SYSTEM), answer, pictures)
+    return TrainingExample(kind, chat_prompt(conversation, SYSTEM), answer, pictures)
 
 
-def _asked(task: str, sample: Sample, steps: str, paper: bool) -> Lesson:
+def _asked(task: str, sample: Sample, steps: str, paper: bool) -> TrainingExample:
     conversation = _prompt(task, "paper" if paper else "strict").conversation(sample, ())
     if not paper:
-        return _lesson(task, conversation, f"{steps} Therefore, the answer is {sample.target}.")
+        return _example(task, conversation, f"{steps} Therefore, the answer is {sample.target}.")
     one, two = (option.upper() for option in sample.options)
     ending = f"Therefore, the answer ({one} or {two}) is {(sample.target or '').upper()}."
-    return _lesson(task, conversation, f"Let's think step by step. {steps} {ending}")
+    return _example(task, conversation, f"Let's think step by step. {steps} {ending}")
 
 
 def _sample(images: Sequence[Image], fields: Mapping[str, str], options: tuple[str, str], target: str) -> Sample:
     return Sample("lesson", (Turn(tuple(images)),), fields, options, target)
 
 
-def bison(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
-    """A choice between two scenes; one lesson in eight is asked the published way."""
+def bison(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
+    """A choice between two scenes; one example in eight has the published prompt."""
     item = choice(seed, index)
     images = [album.add(scene) for scene in item.scenes]
     sample = _sample(images, {"caption": item.caption}, IMAGES, IMAGES[item.target])
     return [_asked("bison-mini", sample, choice_steps(item), paper=index // 2 % 8 == 7)]
 
 
-def nlvr2(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
-    """A statement about two scenes; one group in eight is asked the published way."""
+def nlvr2(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
+    """A statement about two scenes; one group in eight has the published prompt."""
     item = judged(seed, index)
     images = [album.add(scene) for scene in (item.left, item.right)]
     sample = _sample(images, {"sentence": item.sentence}, ("True", "False"), str(item.truth))
@@ -92,24 +92,24 @@ def nlvr2(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
     return [_asked("nlvr2-mini", sample, steps, paper=item.group % 8 == 7)]
 
 
-def drills(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:  # noqa: ARG001 (a maker like the others)
+def drills(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:  # noqa: ARG001 (a maker like the others)
     """The last step of judging a statement, without pictures."""
     step, holds = conclusion_drill(dice("drills", seed, index))
     conversation = Conversation((Message("user", (Text(f"{step.partition(':')[0]}."),)),))
-    return [_lesson("drill", conversation, f"{step} Therefore, the answer is {holds}.")]
+    return [_example("drill", conversation, f"{step} Therefore, the answer is {holds}.")]
 
 
-def dialogues(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
+def dialogues(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
     """A dialogue over three or four scenes: its first turn, and both turns with the loss on the second answer."""
     item = dialogue(seed, index)
     images = [album.add(scene) for scene in item.scenes]
     messages: list[Message] = []
-    lessons = []
+    examples = []
     for question in item.questions:
         messages.append(_question(question, images))
-        lessons.append(_lesson("dialogue", Conversation(tuple(messages)), question.reference))
+        examples.append(_example("dialogue", Conversation(tuple(messages)), question.reference))
         messages.append(Message("assistant", (Text(question.reference),)))
-    return lessons
+    return examples
 
 
 def _question(question: DialogueQuestion, images: Sequence[Image]) -> Message:
@@ -119,15 +119,17 @@ def _question(question: DialogueQuestion, images: Sequence[Image]) -> Message:
     return Message("user", parts)
 
 
-def descriptions(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
+def descriptions(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
     """Captions of one to three scenes."""
     rng = dice("descriptions", seed, index)
     return [_described(album, rng, rng.randint(1, 3))]
 
 
-def singles(album: SceneAlbum, seed: int, index: int) -> list[Lesson]:
-    """A dialogue over one image, as a single-image model is taught: a description, a question, or a task's question
-    with one image to describe before the answer."""
+def singles(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
+    """A dialogue over one image, for single-image models.
+
+    A description, a question, or a task's question with one image to describe before the answer.
+    """
     rng = dice("singles", seed, index)
     makers = (_description_of_one, _question_on_one, _choice_of_one, _statement_on_one)
     return [makers[index % len(makers)](album, rng)]
@@ -143,11 +145,11 @@ _ASKED: Mapping[Topic, tuple[str, ...]] = {
 }
 
 
-def _description_of_one(album: SceneAlbum, rng: Random) -> Lesson:
+def _description_of_one(album: SceneAlbum, rng: Random) -> TrainingExample:
     return _described(album, rng, 1)
 
 
-def _question_on_one(album: SceneAlbum, rng: Random) -> Lesson:
+def _question_on_one(album: SceneAlbum, rng: Random) -> TrainingExample:
     topic = rng.choice(list(_ASKED))
     kind = rng.choice(KIND_NAMES)
     alone = topic in ("colour", "position", "size")
@@ -157,13 +159,13 @@ def _question_on_one(album: SceneAlbum, rng: Random) -> Lesson:
     words = rng.choice(_ASKED[topic]).replace("{nouns}", plural(kind)).replace("{noun}", kind)
     before, after = words.split("{image}")
     parts = (Text(f"{before}IMAGE#{name}"), album.add(scene), Text(after))
-    # the other way to tell a background begins like a description
+    # the other sentence about a background begins like a description
     answer = state(about(scene, name, topic, kind), 0 if topic == "background" else rng.randrange(2))
-    return _lesson("single", Conversation((Message("user", parts),)), answer)
+    return _example("single", Conversation((Message("user", parts),)), answer)
 
 
-def _choice_of_one(album: SceneAlbum, rng: Random) -> Lesson:
-    """The choice of an image where one of the two is shown: the one that is there."""
+def _choice_of_one(album: SceneAlbum, rng: Random) -> TrainingExample:
+    """A choice between two images of which only one is shown, which is the answer."""
     item = choice(-1, rng.randrange(10**9))
     place = rng.randrange(2)
     shown = item.scenes[item.target]
@@ -172,8 +174,8 @@ def _choice_of_one(album: SceneAlbum, rng: Random) -> Lesson:
     return _only(_asked("bison-mini", sample, steps, paper=rng.random() < 0.125), place)
 
 
-def _statement_on_one(album: SceneAlbum, rng: Random) -> Lesson:
-    """A caption of one image, true or false of it."""
+def _statement_on_one(album: SceneAlbum, rng: Random) -> TrainingExample:
+    """A statement on one image, true or false."""
     item = choice(-1, rng.randrange(10**9))
     place, truth = rng.randrange(2), rng.random() < 0.5
     shown = item.scenes[item.target if truth else 1 - item.target]
@@ -182,14 +184,14 @@ def _statement_on_one(album: SceneAlbum, rng: Random) -> Lesson:
     return _only(_asked("nlvr2-mini", sample, steps, paper=rng.random() < 0.125), place)
 
 
-def _only(lesson: Lesson, place: int) -> Lesson:
-    """The lesson with one of its two images left out."""
-    before, first, second = lesson.prompt.split(IMAGE)
+def _only(example: TrainingExample, place: int) -> TrainingExample:
+    """The example without one of its two images."""
+    before, first, second = example.prompt.split(IMAGE)
     texts = (before, IMAGE, first, second) if place == 0 else (before, first, IMAGE, second)
-    return replace(lesson, kind="single", prompt="".join(texts), pictures=lesson.pictures[:1])
+    return replace(example, kind="single", prompt="".join(texts), pictures=example.pictures[:1])
 
 
-def _described(album: SceneAlbum, rng: Random, number: int) -> Lesson:
+def _described(album: SceneAlbum, rng: Random, number: int) -> TrainingExample:
     scenes = [any_scene(rng) for _ in range(number)]
     names = [f"IMAGE#{place}" for place in (range(1, number + 1) if number > 1 else [rng.randint(1, 4)])]
     parts: list[Part] = [Text("Please describe ")]
@@ -197,7 +199,7 @@ def _described(album: SceneAlbum, rng: Random, number: int) -> Lesson:
         joint = "" if place == 0 else " and " if place == number - 1 else ", "
         parts += [Text(joint + name), album.add(scene)]
     answer = " ".join(f"{name} shows {_lower(caption(scene))}" for name, scene in zip(names, scenes, strict=True))
-    return _lesson("description", Conversation((Message("user", (*parts, Text("."))),)), answer)
+    return _example("description", Conversation((Message("user", (*parts, Text("."))),)), answer)
 
 
 def _lower(sentence: str) -> str:
@@ -212,14 +214,14 @@ MAKERS: Mapping[Kind, Maker] = {
     "drill": drills,
     "single": singles,
 }
-"""Every kind of lesson, by the names that recipes use."""
+"""Every kind of example by its name in recipes."""
 
 
-def make(album: SceneAlbum, numbers: Mapping[Kind, int], seed: int = 0) -> list[Lesson]:
-    """So many items of each kind; `seed` (from 0) chooses which, all of them below zero for the generators."""
+def make(album: SceneAlbum, numbers: Mapping[Kind, int], seed: int = 0) -> list[TrainingExample]:
+    """Make this many items of each kind. `seed` (from 0) becomes a negative seed, which no evaluation uses."""
     return [
-        lesson
+        example
         for kind, number in numbers.items()
         for index in range(number)
-        for lesson in MAKERS[kind](album, -1 - seed, index)
+        for example in MAKERS[kind](album, -1 - seed, index)
     ]

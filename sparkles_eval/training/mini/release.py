@@ -1,4 +1,4 @@
-"""Makes a trained tiny model ready to ship: half precision, its scores on the embedded tasks, the commit.
+"""Prepares a trained tiny model for release: half precision, its scores on the embedded tasks, the commit.
 
 python -m sparkles_eval.training.mini.release runs/mini/sparkleschat-tiny/model adapters/weights/sparkleschat-tiny"""
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100
 _LONGEST = 250
-"""New tokens of an answer at the most; the longest that is taught has about half as many."""
+"""Largest number of new tokens of an answer; the longest training answer has about half as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How a task went: items asked, answers that could be read, answers that were right."""
+    """A task's result: items asked, answers that could be read, right answers."""
 
     task: str
     asked: int
@@ -43,7 +43,7 @@ class TaskResult:
 
     @property
     def json(self) -> dict[str, JSON]:
-        """For training.json."""
+        """The result as training.json holds it."""
         return {
             "asked": self.asked,
             "valid": self.valid,
@@ -53,9 +53,9 @@ class TaskResult:
 
 
 def quick_eval(folder: Path, task: str, items: int, *, seed: int = 0, blind: bool = False) -> TaskResult:
-    """The model in `folder` on the first `items` of a task with options (bison-mini, nlvr2-mini).
+    """Evaluate the model in `folder` on the first `items` of a task with options (bison-mini, nlvr2-mini).
 
-    blind: every item is shown the pictures of another one, for what the words alone are worth.
+    blind: every item gets the pictures of another one, to measure what the words alone are worth.
     """
     model = SparklesChatForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     processor = SparklesChatProcessor.from_pretrained(folder)
@@ -94,19 +94,19 @@ def _pictures(task: Task, number: int) -> Sequence[PIL.Image.Image]:
 
 
 ITEMS = 504
-"""A multiple of 36: every type of NLVR2 statement equally often."""
+"""A multiple of 36, so that every type of NLVR2 statement occurs equally often."""
 TASKS = ("bison-mini", "nlvr2-mini")
 
 
 def pack_model(trained: Path, to: Path, commit: str, seed: int = 0) -> dict[str, JSON]:
     """Write the folder that ships and return its training.json.
 
-    commit: of the checkout that trained it. seed: of the examined items, from 0; lessons lie below 0.
+    commit: of the checkout that trained it. seed: of the evaluated items, from 0; training uses negative ones.
     """
     model = SparklesChatForConditionalGeneration.from_pretrained(trained, dtype=torch.float32)
     model.half()  # type: ignore[no-untyped-call]
     model.save_pretrained(to)
-    (to / "model.safetensors").chmod(0o644)  # written for its owner alone; a wheel keeps the mode
+    (to / "model.safetensors").chmod(0o644)  # saved as readable by its owner only, and a wheel would keep that mode
     SparklesChatProcessor.from_pretrained(trained).save_pretrained(to)
     record: dict[str, JSON] = json.loads((trained / RECORD).read_text(encoding="utf-8"))
     marks: dict[str, JSON] = {}

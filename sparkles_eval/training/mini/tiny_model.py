@@ -45,7 +45,7 @@ def recurring_sentences(texts: Sequence[str], share: float = 0.02) -> tuple[str,
 
 
 def single_spaced(text: str) -> str:
-    """The text with every run of white space as one space, as the vocabulary reads it."""
+    """The text with single spaces, as the vocabulary reads it."""
     return re.sub(r"\s+", " ", text)
 
 
@@ -126,21 +126,23 @@ VERDICTS = (": yes,", ": no,", ": first,", ": second,", ": both,")
 _DECISIONS = (*VERDICTS, " fits", " fails", " True", " False", " TRUE", " FALSE")
 _PHRASES = (" nothing,", " Therefore, the answer is", " Let's think step by step.", *VERDICTS)
 _EACH = 1500
-"""Items of every kind whose texts make the vocabulary: enough that no word is missed."""
+"""Items of every kind from which the vocabulary is made; enough to contain every word."""
 _SPREAD = 0.3
 """Standard deviation of fresh word and position embeddings: with the usual 0.02 to 0.05 they start too much alike."""
 
 
 def build_tokens() -> tuple[JsonTokens, int]:
-    """The vocabulary of all kinds of lessons and its size: the same for every recipe, so that one model can go on from
-    another."""
+    """The vocabulary of all kinds of examples and its size.
+
+    It is the same for every recipe, so that a training can start from another's model.
+    """
     album = curriculum.SceneAlbum()
     texts = curriculum.make(album, dict.fromkeys(curriculum.MAKERS, _EACH))
-    sentences = recurring_sentences([lesson.prompt for lesson in texts])
+    sentences = recurring_sentences([example.prompt for example in texts])
     whole = [sentence for sentence in sentences if not sentence.startswith(" Therefore, the answer is")]
     named = [f" {word.name}" for word in (*CELLS, *BACKGROUNDS) if " " in word.name]
     made = build_vocabulary(
-        [f"{lesson.prompt} {lesson.answer}{SEPARATOR}" for lesson in texts], [*whole, *named, *_PHRASES]
+        [f"{example.prompt} {example.answer}{SEPARATOR}" for example in texts], [*whole, *named, *_PHRASES]
     )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "tokenizer.json"
@@ -156,7 +158,7 @@ def decisive(tokens: JsonTokens) -> torch.Tensor:
 def build_model(
     sizes: TinySizes, tokens: JsonTokens, words: int
 ) -> tuple[SparklesChatForConditionalGeneration, SparklesChatProcessor]:
-    """A fresh model and its processor. words: rows of the vocabulary; the ids of an image's place lie behind them."""
+    """A fresh model and its processor. words: size of the vocabulary; image ids follow it."""
     (stop,) = tokens.encode(SEPARATOR)
     layers = {"num_attention_heads": sizes.heads, "initializer_range": 0.05}
     config = SparklesChatConfig(

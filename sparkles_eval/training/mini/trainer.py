@@ -1,4 +1,4 @@
-"""Trains a tiny model: a vision stage, then the lessons. Resumable at any step."""
+"""Trains a tiny model: a vision stage, then a language stage. A training can resume at any step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sparkles_eval.synthetic.scene import any_scene, dice
 from sparkles_eval.training import resume_state
 from sparkles_eval.training.loss import LossModule
 from sparkles_eval.training.mini import curriculum
-from sparkles_eval.training.mini.batches import LessonBatches, features_of, lesson_batches, pictures_of
+from sparkles_eval.training.mini.batches import ExampleBatches, example_batches, features_of, pictures_of
 from sparkles_eval.training.mini.tiny_model import (
     CellHeads,
     build_model,
@@ -38,7 +38,7 @@ from sparkles_eval.training.training_log import MODEL, LogTargets, Say, Training
 
 RECORD = "training.json"
 DRAWN = "drawn"
-"""Stands for a fingerprint of the data: they follow from the recipe."""
+"""Replaces the fingerprint of the data, which follow from the recipe."""
 _VISION = ("vision_model.", "qformer.", "query_tokens")
 _HELD_OUT = 500
 _BETAS, _DECAY, _CLIP = (0.9, 0.98), 0.01, 1.0
@@ -46,7 +46,7 @@ _BETAS, _DECAY, _CLIP = (0.9, 0.98), 0.01, 1.0
 
 @dataclass(slots=True)
 class _MiniRun:
-    """A model at school, and where it is."""
+    """A model in training, with its recipe, folder and log."""
 
     recipe: MiniRecipe
     model: SparklesChatForConditionalGeneration
@@ -57,12 +57,12 @@ class _MiniRun:
     say: Say
 
     def parameters(self, *, vision: bool) -> list[nn.Parameter]:
-        """What the stage trains: tower, Q-Former and heads, or projection and language model."""
+        """The parameters that a stage trains: tower, Q-Former and heads, or projection and language model."""
         own = [value for name, value in self.model.named_parameters() if name.startswith(_VISION) == vision]
         return [*own, *self.heads.parameters()] if vision else own
 
     def everything(self) -> dict[str, nn.Parameter]:
-        """All values that a checkpoint keeps."""
+        """All parameters that a checkpoint keeps."""
         heads = {f"heads.{name}": value for name, value in self.heads.named_parameters()}
         return dict(self.model.named_parameters()) | heads
 
@@ -72,8 +72,8 @@ def train_mini(
 ) -> Path:
     """Train to the last step and return the folder of the model (`out/model`), with training.json beside it.
 
-    start: folder of the model that the recipe goes on from (`recipe.starts_from`); None begins with nothing.
-    Raises UserError where a run is there already and `resume` is not asked, or where start and recipe do not agree.
+    start: folder of the model that the recipe continues (`recipe.starts_from`); None for a fresh model.
+    Raises UserError where a run exists already and `resume` is False, or where start and recipe do not agree.
     """
     if recipe.starts_from and start is None:
         raise UserError(f"this recipe goes on from {recipe.starts_from}; name the folder of that model with --model")
@@ -89,12 +89,12 @@ def train_mini(
     model.set_trainable("all")
     sight = 0 if start is not None else recipe.vision.steps
     log = TrainingLog(keeping, out, recipe, sight + recipe.language.steps, say)
-    pupil = _MiniRun(recipe, model, processor, CellHeads(model.config.qformer.hidden_size), out, log, say)
+    run = _MiniRun(recipe, model, processor, CellHeads(model.config.qformer.hidden_size), out, log, say)
     done = False
     try:
         log.begin(DRAWN, first)
-        seen = _see(pupil, first, found) if first < sight else {}
-        learned = _learn(pupil, max(first, sight), sight, found if first >= sight else None)
+        seen = _train_vision(run, first, found) if first < sight else {}
+        learned = _train_language(run, max(first, sight), sight, found if first >= sight else None)
         done = True
     finally:
         log.close(done=done)
@@ -127,36 +127,34 @@ def _load(start: Path) -> tuple[SparklesChatForConditionalGeneration, SparklesCh
     processor = SparklesChatProcessor.from_pretrained(start)
     if not isinstance(processor.tokenizer, JsonTokens):
         raise UserError(f"{start}: not a tiny model (its vocabulary is another kind); train the first recipe anew")
-    # what ships is kept in 16 bits, in which small updates vanish
+    # shipped models have 16 bits, in which small updates vanish
     return SparklesChatForConditionalGeneration.from_pretrained(start, dtype=torch.float32), processor
 
 
-def _see(pupil: _MiniRun, first: int, found: Path | None) -> dict[str, JSON]:
-    """The vision stage. Returns what it came to on pictures that were not trained on."""
-    stage, size = pupil.recipe.vision, pupil.processor.settings.image_size
+def _train_vision(run: _MiniRun, first: int, found: Path | None) -> dict[str, JSON]:
+    """Train the vision stage. Returns its results on held-out pictures."""
+    stage, size = run.recipe.vision, run.processor.settings.image_size
     scenes = [any_scene(dice("vision", -1, number)) for number in range(stage.pictures + _HELD_OUT)]
-    pupil.say(f"vision: drawing {len(scenes)} scenes")
+    run.say(f"vision: drawing {len(scenes)} scenes")
     pictures, answers = pictures_of(scenes, size), cell_classes(scenes)
-    parameters = pupil.parameters(vision=True)
+    parameters = run.parameters(vision=True)
     optimizer = torch.optim.AdamW(parameters, lr=stage.rate, betas=_BETAS, weight_decay=_DECAY)
     if found is not None:
-        resume_state.load(
-            found, resume_state.TrainedState(pupil.everything(), optimizer), pupil.recipe.fingerprint, DRAWN
-        )
-    pupil.model.train()
-    for step, numbers in islice(enumerate(_picks(stage, pupil.recipe.seed)), first, stage.steps):
+        resume_state.load(found, resume_state.TrainedState(run.everything(), optimizer), run.recipe.fingerprint, DRAWN)
+    run.model.train()
+    for step, numbers in islice(enumerate(_picks(stage, run.recipe.seed)), first, stage.steps):
         rate = _set_rate(optimizer, stage.rate, step, stage.steps, 50)
-        logits = pupil.heads(pupil.model.encode_images(normalise_pictures(pictures[numbers])))
+        logits = run.heads(run.model.encode_images(normalise_pictures(pictures[numbers])))
         loss = cell_loss(logits, answers[numbers])
         _update(optimizer, parameters, loss)
-        _note(pupil, step, stage.steps, "vision", loss, rate, (len(numbers), len(numbers)))
-        if (step + 1) % pupil.recipe.save_every == 0 and step + 1 < stage.steps:
-            _save(pupil, step + 1, optimizer, examined=False)
-    pupil.model.eval()  # type: ignore[no-untyped-call]
+        _note(run, step, stage.steps, "vision", loss, rate, (len(numbers), len(numbers)))
+        if (step + 1) % run.recipe.save_every == 0 and step + 1 < stage.steps:
+            _save(run, step + 1, optimizer, evaluate=False)
+    run.model.eval()  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        held = pupil.heads(pupil.model.encode_images(normalise_pictures(pictures[stage.pictures :])))
+        held = run.heads(run.model.encode_images(normalise_pictures(pictures[stage.pictures :])))
     values, whole = cell_accuracy(held, answers[stage.pictures :])
-    pupil.say(f"vision: of {_HELD_OUT} new scenes {values:.2%} of the attributes and {whole:.1%} of the scenes right")
+    run.say(f"vision: of {_HELD_OUT} new scenes {values:.2%} of the attributes and {whole:.1%} of the scenes right")
     return {"vision_attributes_right": round(values, 4), "vision_scenes_right": round(whole, 4)}
 
 
@@ -166,48 +164,48 @@ def _picks(stage: VisionStage, seed: int) -> Iterator[list[int]]:
         yield rng.choices(range(stage.pictures), k=stage.batch)
 
 
-def _learn(pupil: _MiniRun, first: int, before: int, found: Path | None) -> dict[str, JSON]:
-    """The lessons. Steps count on from the vision stage's `before`."""
-    recipe, stage = pupil.recipe, pupil.recipe.language
-    parameters = pupil.parameters(vision=False)
+def _train_language(run: _MiniRun, first: int, before: int, found: Path | None) -> dict[str, JSON]:
+    """Train the language stage. Its steps are counted from `before`, the last of the vision stage."""
+    recipe, stage = run.recipe, run.recipe.language
+    parameters = run.parameters(vision=False)
     optimizer = torch.optim.AdamW(parameters, lr=stage.rate, betas=_BETAS, weight_decay=_DECAY)
-    if found is not None:  # before the lessons' pictures are encoded: with the tower as it was saved
-        resume_state.load(found, resume_state.TrainedState(pupil.everything(), optimizer), recipe.fingerprint, DRAWN)
-        pupil.say(f"resumed at step {first}")
-        pupil.log.saved(first, found, examined=first > before)
+    if found is not None:  # before the examples' pictures are encoded, which needs the saved tower
+        resume_state.load(found, resume_state.TrainedState(run.everything(), optimizer), recipe.fingerprint, DRAWN)
+        run.say(f"resumed at step {first}")
+        run.log.saved(first, found, evaluate=first > before)
     elif before:
-        _save(pupil, before, optimizer, examined=False)
-    learning = _study(pupil, stage)
-    stepper = LossModule(pupil.model)
-    pupil.model.train()
+        _save(run, before, optimizer, evaluate=False)
+    learning = _language_batches(run, stage)
+    stepper = LossModule(run.model)
+    run.model.train()
     for step, numbers in islice(enumerate(learning.batches(stage.batch, recipe.seed)), first - before, stage.steps):
         rate = _set_rate(optimizer, stage.rate, step, stage.steps, stage.warmup)
         batch = learning.batch(numbers)
         loss = stepper(batch)
         _update(optimizer, parameters, loss)
         counts = int(batch["attention_mask"].sum()), int((batch["labels"] >= 0).sum())
-        _note(pupil, before + step, before + stage.steps, "language", loss, rate, counts)
+        _note(run, before + step, before + stage.steps, "language", loss, rate, counts)
         after = before + step + 1
         due = recipe.evaluate is not None and recipe.evaluate.due(after, before + stage.steps)
         if after % recipe.save_every == 0 or step + 1 == stage.steps or due:
-            _save(pupil, after, optimizer, examined=True)
-    pupil.model.eval()  # type: ignore[no-untyped-call]
-    last = pupil.log.metrics.all()[-1].loss
+            _save(run, after, optimizer, evaluate=True)
+    run.model.eval()  # type: ignore[no-untyped-call]
+    last = run.log.metrics.all()[-1].loss
     return {"steps": before + stage.steps, "lessons": len(learning.rows), "last_loss": round(last, 5)}
 
 
-def _study(pupil: _MiniRun, stage: LanguageStage) -> LessonBatches:
+def _language_batches(run: _MiniRun, stage: LanguageStage) -> ExampleBatches:
     album = curriculum.SceneAlbum()
-    made = curriculum.make(album, stage.lessons, pupil.recipe.seed)
-    pupil.say(f"language: {len(made)} lessons over {len(album.scenes)} scenes; drawing and encoding them")
-    pupil.model.eval()  # type: ignore[no-untyped-call]
-    features = features_of(pupil.model, album.scenes, pupil.processor.settings.image_size)
-    assert isinstance(pupil.processor.tokenizer, JsonTokens)
-    return lesson_batches(pupil.processor, made, features, decisive(pupil.processor.tokenizer), stage.verdict_weight)
+    made = curriculum.make(album, stage.lessons, run.recipe.seed)
+    run.say(f"language: {len(made)} examples over {len(album.scenes)} scenes; drawing and encoding them")
+    run.model.eval()  # type: ignore[no-untyped-call]
+    features = features_of(run.model, album.scenes, run.processor.settings.image_size)
+    assert isinstance(run.processor.tokenizer, JsonTokens)
+    return example_batches(run.processor, made, features, decisive(run.processor.tokenizer), stage.verdict_weight)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int, warmup: int) -> float:
-    """Warm-up, then constant, then over the last 40% down to 3% in a line."""
+    """Set the learning rate: warm-up, then constant, then linear to 3% over the last 40%."""
     done = step / steps
     rate = peak * min(1.0, (step + 1) / max(1, warmup)) * (1.0 if done < 0.6 else max(0.03, 1 - (done - 0.6) / 0.4))
     for group in optimizer.param_groups:
@@ -223,21 +221,21 @@ def _update(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], lo
 
 
 def _note(
-    pupil: _MiniRun, step: int, steps: int, stage: str, loss: torch.Tensor, rate: float, counts: tuple[int, int]
+    run: _MiniRun, step: int, steps: int, stage: str, loss: torch.Tensor, rate: float, counts: tuple[int, int]
 ) -> None:
-    measured = pupil.log.add(step, stage, loss.item(), rate, *counts)
+    measured = run.log.add(step, stage, loss.item(), rate, *counts)
     if (step + 1) % 50 == 0 or step + 1 == steps:
         left = (steps - step - 1) * measured.seconds / 60
-        pupil.say(f"{stage} step {step + 1}/{steps}  loss {measured.loss:.4f}  rate {rate:.2e}  {left:.1f} min left")
+        run.say(f"{stage} step {step + 1}/{steps}  loss {measured.loss:.4f}  rate {rate:.2e}  {left:.1f} min left")
 
 
-def _save(pupil: _MiniRun, step: int, optimizer: torch.optim.Optimizer, *, examined: bool) -> None:
-    pupil.log.metrics.flush()
-    position = resume_state.RunPosition(step=step, recipe=pupil.recipe.fingerprint, data=DRAWN)
+def _save(run: _MiniRun, step: int, optimizer: torch.optim.Optimizer, *, evaluate: bool) -> None:
+    run.log.metrics.flush()
+    position = resume_state.RunPosition(step=step, recipe=run.recipe.fingerprint, data=DRAWN)
 
     def beside(folder: Path) -> None:
-        pupil.model.save_pretrained(folder / MODEL)
-        pupil.processor.save_pretrained(folder / MODEL)
+        run.model.save_pretrained(folder / MODEL)
+        run.processor.save_pretrained(folder / MODEL)
 
-    place = resume_state.save(pupil.out, position, resume_state.TrainedState(pupil.everything(), optimizer), beside)
-    pupil.log.saved(step, place, examined=examined)
+    place = resume_state.save(run.out, position, resume_state.TrainedState(run.everything(), optimizer), beside)
+    run.log.saved(step, place, evaluate=evaluate)

@@ -1,4 +1,4 @@
-"""Step-by-step answers about two drawn scenes: what is searched, what each cell holds, how many fit, the conclusion."""
+"""Writes step-by-step answers about two drawn scenes: the search, the content of cells, the counts, the conclusion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGES = ("IMAGE#1", "IMAGE#2")
 
 @dataclass(frozen=True, slots=True)
 class StatementQuery:
-    """A statement in the form that the steps use: what to look for, on which sides, and what must hold."""
+    """A statement as the steps use it: what to look for, on which sides, and what must hold."""
 
     wanted: tuple[Description, ...]
     sides: tuple[say.Side, ...]
@@ -35,30 +35,30 @@ class StatementQuery:
 
 
 def search_step(whats: Sequence[Description], number: int | None = None) -> str:
-    """The first step: what is looked for, in fixed order of its attributes."""
-    told = [" ".join(word for word in (what.noun, what.cell) if word) for what in whats]
+    """The first step: the things to look for, with their attributes in fixed order."""
+    listed = [" ".join(word for word in (what.noun, what.cell) if word) for what in whats]
     exactly = "" if number is None else f"exactly {NUMBERS[number]} "
-    return f"Wanted: {exactly}{' and '.join(told)}."
+    return f"Wanted: {exactly}{' and '.join(listed)}."
 
 
 def scan_step(image: str, scene: Scene, whats: Sequence[Description], finds_colour: bool = False) -> str:
-    """One image: the cells that matter with what stands there and which of `whats` it fits, then how many fitted.
+    """The step of one image: its relevant cells, which of `whats` their things fit, then how many fit.
 
-    With cells named, each of `whats` is looked for in its own cell and the verdict is yes or no. Without, all cells are
-    told, and of two `whats` the verdict says which.
+    Where `whats` name cells, only these are listed and the verdict is yes or no. Otherwise all cells are listed, and of
+    two `whats` the verdict says which.
     """
     by_cell = {thing.cell: thing for thing in scene.things}
     in_place = all(what.cell for what in whats)
-    told: list[str] = []
+    listed: list[str] = []
     for place, cell in enumerate([what.cell or "" for what in whats] if in_place else CELL_NAMES):
         asked = [whats[place]] if in_place else whats
         thing = by_cell.get(cell)
         seen = "nothing" if thing is None else f"{_description(thing, asked, finds_colour)}: {_verdict(thing, asked)}"
-        told.append(f"{cell} {seen}")
+        listed.append(f"{cell} {seen}")
     found = " and ".join(NUMBERS[count(scene, what)] for what in whats)
     if finds_colour:
         found = next(thing.colour for thing in scene.things if whats[0].fits(thing))
-    return f"{image}: {', '.join(told)}, found {found}."
+    return f"{image}: {', '.join(listed)}, found {found}."
 
 
 def _description(thing: Thing, asked: Sequence[Description], colour: bool) -> str:
@@ -93,7 +93,7 @@ def judgement_steps(item: Nlvr2Item, names: Mapping[say.Side, str]) -> str:
 
 
 def _concluded(statement: say.Statement, asked: StatementQuery, scenes: Mapping[say.Side, Scene], truth: bool) -> str:
-    """The last step: what is needed, what the scans came to in the terms of the rule, and whether that fits."""
+    """The last step: what is needed, what was found, and whether that fits."""
     seen = [scenes[side] for side in asked.sides]
     match statement:
         case say.Related(first=first, second=second):
@@ -107,8 +107,8 @@ def _concluded(statement: say.Statement, asked: StatementQuery, scenes: Mapping[
 
 
 def _counted(needed: str, numbers: Sequence[int], truth: bool) -> str:
-    told = " and ".join(NUMBERS[number] for number in numbers)
-    return f"Needed {needed}, found {told}{_relation(needed, *numbers)}: {_fit(truth)}."
+    listed = " and ".join(NUMBERS[number] for number in numbers)
+    return f"Needed {needed}, found {listed}{_relation(needed, *numbers)}: {_fit(truth)}."
 
 
 def _coloured(one: str, two: str) -> str:
@@ -121,7 +121,7 @@ def _placed(needed: str, one: Thing, two: Thing) -> str:
 
 
 def _relation(needed: str, one: int, two: int = 0) -> str:
-    """How the two numbers stand to each other, in the terms of what is needed; nothing where one number is."""
+    """The relation of two numbers in the words of what is needed; "" for a single number."""
     if needed in ("both", "just one", "neither"):
         found = ("neither", "just one", "both")[(one > 0) + (two > 0)]
     elif needed in ("more", "fewer", "same"):
@@ -166,7 +166,7 @@ def _random_query(statement: say.Statement) -> StatementQuery:  # noqa: PLR0911 
 
 
 def conclusion_drill(rng: Random) -> tuple[str, bool]:
-    """The last step alone, as it stands behind the scans, and whether it fits: half of the time it does."""
+    """A last step alone, and whether it fits, which it does half of the time."""
     truth = rng.random() < 0.5
     while True:
         step, holds = _conclusion(rng)

@@ -8,11 +8,11 @@ from sparkles_eval.sparkleschat.prompts import PLACEHOLDER
 from sparkles_eval.synthetic.bison_items import choice
 from sparkles_eval.synthetic.nlvr2_items import judged
 from sparkles_eval.training.mini import curriculum
-from sparkles_eval.training.recipes import LessonKind
+from sparkles_eval.training.recipes import ExampleKind
 
 
 @pytest.mark.parametrize("kind", list(curriculum.MAKERS))
-def test_a_prompt_has_a_place_for_each_picture(kind: LessonKind) -> None:
+def test_a_prompt_has_a_place_for_each_picture(kind: ExampleKind) -> None:
     album = curriculum.SceneAlbum()
     for lesson in curriculum.make(album, {kind: 60}):
         assert lesson.prompt.count(PLACEHOLDER) == len(lesson.pictures)

@@ -13,7 +13,7 @@ from sparkles_eval.synthetic.scene import CELL_NAMES, dice
 from sparkles_eval.tasks.scorers.rules import extract
 from sparkles_eval.training.mini import curriculum
 from sparkles_eval.training.mini.worked_answers import choice_steps, conclusion_drill, judgement_steps
-from sparkles_eval.training.recipes import LessonKind
+from sparkles_eval.training.recipes import ExampleKind
 
 SIDES = {"left": "IMAGE#1", "right": "IMAGE#2"}
 
@@ -57,7 +57,7 @@ def test_drills_are_true_as_often_as_not_and_know_every_rule() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bison", "nlvr2"])
-def test_the_tasks_own_rules_read_the_answers(kind: LessonKind) -> None:
+def test_the_tasks_own_rules_read_the_answers(kind: ExampleKind) -> None:
     """In both protocols: what a lesson teaches is read as its target by the unchanged extractors."""
     album = curriculum.SceneAlbum()
     for lesson in curriculum.make(album, {kind: 80}):
