@@ -35,6 +35,9 @@ class Machine:
         self.threads: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
+        self.queued = threading.Event()
+        """Cleared by a test whose requests all have to be in the queue before the first is taken."""
+        self.queued.set()
         self._memory = memory
         self._step_s = step_s
 
@@ -52,6 +55,7 @@ class Machine:
 
     def work(self, feed: RequestQueue, replica: int) -> None:  # noqa: ARG002 - all copies are alike
         self.threads.add(threading.current_thread().name)
+        self.queued.wait(5)
         while batch := feed.take(feed.size):
             self.gate.wait(5)
             time.sleep(self._step_s)
@@ -105,8 +109,13 @@ TEXTS = [f"{number:02d}" + "." * (number * 7 % 30) for number in range(30)]
 async def test_all_are_answered_in_full_batches_of_like_length_the_longest_first() -> None:
     machine = Machine()
     assert isinstance(machine, BatchAdapter)
+    machine.queued.clear()
     with asking(machine) as (client, _):
-        assert said(await ask_all(client, TEXTS)) == TEXTS
+        replies = asyncio.create_task(ask_all(client, TEXTS))
+        for _ in TEXTS:  # turns of the loop, in which every request is queued
+            await asyncio.sleep(0)
+        machine.queued.set()
+        assert said(await replies) == TEXTS
     assert [len(batch) for batch in machine.batches] == [8, 8, 8, 6]
     assert [text for batch in machine.batches for text in batch] == sorted(TEXTS, key=len, reverse=True)
 
