@@ -78,7 +78,7 @@ check: .venv/dev ## format, lint, types, direction of imports, spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-campaign: .venv/dev ## kills, damage, odd replies and fuzzed texts in numbers: half an hour; writes benchmarks/RESULTS.md
+campaign: .venv/dev ## kills, faults, damage, forgeries and large stores in numbers: half an hour or more, 3 GB of disk; writes benchmarks/RESULTS.md
 	SPARKLES_CAMPAIGN=whole $(BIN)/python -m pytest -q -n 0 -m campaign tests/campaign
 
 bench: .venv/dev ## what it costs, beside a floor measured in the same run

@@ -85,7 +85,11 @@
     if (sent) event.preventDefault();
     sent = true;
   });
-  addEventListener("pageshow", () => { sent = false; });
+  // A page that the browser kept may show what is no longer so: the button Back gives the item as it is stored.
+  addEventListener("pageshow", (event) => {
+    sent = false;
+    if (event.persisted) location.reload();
+  });
 
   if (criteria.length) {
     const open = criteria.findIndex((one) => !one.querySelector("input:checked") && !one.querySelector("input[type=number]"));

@@ -100,11 +100,14 @@ def write_output(out: Path, data: bytes | str, fix: str = "name another place", 
 def replacing_folder(out: Path) -> Iterator[Path]:
     """Yield an empty folder for the block to fill; it replaces `out` once the block succeeds. Raises OSError.
 
-    An earlier folder is moved aside first, and moved back if the new one cannot be put in its place.
+    An earlier folder is moved aside first, and moved back if the new one cannot be put in its place. A process that is
+    killed between the two leaves it aside; the next one puts it back before anything else.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(f".{out.name}.new")
     old = out.with_name(f".{out.name}.old")
+    if old.is_dir() and not out.exists():
+        old.rename(out)
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir()

@@ -87,6 +87,22 @@ def test_a_folder_takes_the_place_of_the_old_one_or_the_old_one_stays(tmp_path: 
     assert [path.name for path in tmp_path.rglob("*")] == ["site", "b"]
 
 
+def test_a_folder_that_a_kill_left_aside_is_put_back_before_it_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    with replacing_folder(out) as fresh:
+        (fresh / "index.html").write_text("whole")
+    out.rename(tmp_path / ".site.old")  # as killed between moving the old one aside and the new one in
+
+    def fail() -> None:
+        with replacing_folder(out) as fresh:
+            (fresh / "index.html").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert (out / "index.html").read_text() == "whole" and [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
 def test_hash_and_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sha256_file(write_file(tmp_path / "abc", "abc")).startswith("ba7816bf8f01cfea")
     monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))

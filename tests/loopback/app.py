@@ -223,7 +223,7 @@ class Provider:
                 else self._error(record, status, _WORDS[status])
             )
         said = personas.answer(question, persona, behaviour.rules, attempt)
-        if question.stream and fault in (None, "stall", "cut"):
+        if question.stream and fault in (None, "stall", "drip", "cut"):
             return await self._stream(request, question, said, behaviour.pace_s, cut=fault == "cut")
         reply = self.wire.reply(question, said, len(state.records))
         if isinstance(reply, dict) and "system_fingerprint" in reply:
@@ -231,7 +231,7 @@ class Provider:
         text = json.dumps(reply).encode()
         if fault in (None, "stall"):
             return web.Response(body=text, content_type="application/json")
-        return await _break(request, fault, text)
+        return await (_drip(request, text, behaviour.stall_s) if fault == "drip" else _break(request, fault, text))
 
     async def _stream(
         self, request: web.Request, question: Question, said: personas.Answer, pace_s: float, *, cut: bool
@@ -272,6 +272,17 @@ def _check_takable(question: Question, behaviour: Behaviour, persona: Persona) -
 
 def _json(body: JsonValue, status: int, headers: dict[str, str]) -> web.Response:
     return web.Response(body=json.dumps(body).encode(), status=status, content_type="application/json", headers=headers)
+
+
+async def _drip(request: web.Request, text: bytes, within_s: float) -> web.StreamResponse:
+    """The whole reply in ten pieces, each soon enough for whoever waits for the next byte alone."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(text))})
+    await response.prepare(request)
+    size = len(text) // 10 + 1
+    for at in range(0, len(text), size):
+        await response.write(text[at : at + size])
+        await asyncio.sleep(within_s / 10)
+    return response
 
 
 async def _break(request: web.Request, fault: Fault, text: bytes) -> web.StreamResponse:

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Fault: TypeAlias = Literal["429", "500", "503", "529", "drop", "cut", "malformed", "html", "stall"]
+Fault: TypeAlias = Literal["429", "500", "503", "529", "drop", "cut", "malformed", "html", "stall", "drip"]
 """An HTTP status, or: `drop` closes the connection before a reply, `cut` in the middle of one, `malformed` replies 200
-with broken JSON, `html` 200 with a proxy's page, `stall` replies only after `stall_s`."""
+with broken JSON, `html` 200 with a proxy's page, `stall` replies only after `stall_s`, `drip` in pieces over it."""
 
 Persona: TypeAlias = Literal[
     "good", "weak", "echo", "slow", "flaky", "garbled-judge", "refuser", "filtered", "truncated", "empty", "reasoning"

@@ -212,6 +212,15 @@ def test_bundles_that_contradict_each_other_are_not_both_taken(
     assert [one.bundle for one in board.taken] == ["chance.zip", "oracle.zip"]
 
 
+def test_a_bundle_that_is_there_twice_is_said_and_counted_once(folder: Path, whole: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "oracle.zip", folder / "zz.zip")
+    board = built(folder, tmp_path)
+    assert [one.bundle for one in board.taken] == ["chance.zip", "oracle.zip"]
+    assert reasons(board, "zz.zip") == "is oracle.zip again, byte for byte"
+    assert "byte for byte" in (tmp_path / "site" / "bundles.html").read_text(encoding="utf-8")
+    assert tables(tmp_path / "site" / "downloads" / "sparkles.db") == tables(whole)
+
+
 @pytest.fixture
 def mixed_folder(folder: Path, tmp_path: Path) -> Path:
     """The honest bundles, and one on other data of the same task."""

@@ -63,9 +63,12 @@ def _results(texts: dict[str, str], out: Path | None) -> list[Path]:
     ]
 
 
+_LONGEST_NAME = 150
+
+
 def _plain_name(model: str) -> str:
-    """A model's name as a file name that leads nowhere."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "__", model).lstrip(".") or "model"
+    """A model's name as a file name that leads nowhere, cut to what every file system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "__", model).lstrip(".")[:_LONGEST_NAME] or "model"
 
 
 def _text(pieces: Iterator[str] | Sequence[str], out: Path | None) -> list[Path]:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sparkles_eval.analysis.humans.annotation_sampling import ShownTurn, shown_turns
+from sparkles_eval.core import JSON, fingerprint
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.text import visible
 from sparkles_eval.store import read_samples
@@ -70,8 +71,12 @@ class AnnotationSession(ABC):
         """What the template shows of an item."""
 
     @abstractmethod
-    def save(self, position: int, form: Mapping[str, str]) -> None:
-        """Commit what was rated. Raises errors.UserError for a form that is not ours, or is empty."""
+    def save(self, position: int, form: Mapping[str, str], seen: str | None = None) -> None:
+        """Commit what was rated. Raises errors.UserError for a form that is not ours, or is empty.
+
+        `seen` is the revision that the page showed (see `revision`): where the item was rated otherwise since, by
+        another tab, errors.UserError is raised and what stands there stays. None replaces it whatever it is.
+        """
 
     @abstractmethod
     def undo(self) -> int | None:
@@ -91,6 +96,20 @@ class AnnotationSession(ABC):
         """The store, open for writing: for one commit. Raises StoreMoved where its file is not the one of before."""
         self.pool.check_in_place()
         return Store(self.pool.path, create=False)
+
+
+def revision(given: Sequence[JSON] = ()) -> str:
+    """Twelve hex digits that stand for what is stored of an item; without arguments: that nothing is."""
+    return fingerprint([list(given)], 12)
+
+
+def check_seen(seen: str | None, stored: str, fresh: str) -> None:
+    """Raise errors.UserError where the revision that a page showed is not the stored one, unless both say the same."""
+    if seen not in (None, stored) and fresh != stored:
+        raise UserError(
+            "another tab or window has changed the rating of this answer since this page was opened, and that rating "
+            "was kept; load the page anew to see it, and change it there"
+        )
 
 
 def annotation_item(store: Store, run_id: str, sample_id: str, epoch: int) -> tuple[AnnotationItem, ...]:
@@ -153,7 +172,9 @@ class SessionPages:
             form = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_FIELDS))
         except ValueError:
             raise UserError("the form cannot be read; load the page anew") from None
-        await run_in_threadpool(self.session.save, position, form)
+        # A form that does not say what its page showed can rate what is not rated, and change nothing.
+        seen = form.pop("revision", revision())
+        await run_in_threadpool(self.session.save, position, form, seen)
         return self._to(request, await run_in_threadpool(self.session.after, position))
 
     def undo(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.ratings import Preference, PreferredSide, add_preference, preferences, withdraw_preference
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
-from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, annotation_item
+from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, annotation_item, check_seen, revision
 from sparkles_eval.viewer.annotate.rating import MOST_COMMENT
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 
@@ -101,16 +101,18 @@ class PreferenceSession(AnnotationSession):
     def item(self, position: int) -> Mapping[str, object]:
         duel = self._duels[position - 1]
         with self.lock:
-            given = self._given().get(position) or self._withdrawn.get(position)
+            stored = self._given().get(position)
+            given = stored or self._withdrawn.get(position)
         with self.pool.acquire() as store:
             left, right = (annotation_item(store, run, duel.sample_id, 0) for run in (duel.left_run, duel.right_run))
         return {
             "turns": list(zip(left, right, strict=True)),
             "chosen": given.choice if given else "",
             "comment": given.comment if given else "",
+            "revision": _revision(stored),
         }
 
-    def save(self, position: int, form: Mapping[str, str]) -> None:
+    def save(self, position: int, form: Mapping[str, str], seen: str | None = None) -> None:
         duel = self._duels[position - 1]
         choice = next((known for known in get_args(PreferredSide) if known == form.get("choice")), None)
         if choice is None or not form.keys() <= {"choice", "comment"}:
@@ -118,6 +120,7 @@ class PreferenceSession(AnnotationSession):
         comment = form.get("comment", "").strip()[:MOST_COMMENT]
         given = Preference(self.rater, duel.sample_id, 0, duel.left_run, duel.right_run, choice, comment, self._seed)
         with self.lock, self.write() as store:
+            check_seen(seen, _revision(self._given().get(position)), _revision(given))
             add_preference(store, given)
             self._withdrawn.pop(position, None)
 
@@ -131,6 +134,10 @@ class PreferenceSession(AnnotationSession):
                 withdraw_preference(store, given[position])
             self._withdrawn[position] = given[position]
             return position
+
+
+def _revision(given: Preference | None) -> str:
+    return revision([given.left_run, given.choice, given.comment] if given else [])
 
 
 def _pair(sample: str, left: str, right: str) -> tuple[str, frozenset[str]]:

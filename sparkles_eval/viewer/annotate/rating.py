@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sparkles_eval.analysis.humans.annotation_sampling import SheetConfig, draw
+from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.ratings import (
     HumanRating,
@@ -21,7 +22,13 @@ from sparkles_eval.store.ratings import (
 )
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
-from sparkles_eval.viewer.annotate.annotation_session import AnnotationSession, annotation_item, position_of
+from sparkles_eval.viewer.annotate.annotation_session import (
+    AnnotationSession,
+    annotation_item,
+    check_seen,
+    position_of,
+    revision,
+)
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 
 _FIELD = re.compile(r"r-(\d{1,4})-(.{1,100})")
@@ -65,6 +72,12 @@ def _place(row: SheetRow) -> _Place:
     return row.run_id, row.sample_id, row.epoch
 
 
+def _revision(given: Sequence[HumanRating]) -> str:
+    ordered = sorted(given, key=lambda one: (one.turn, one.criterion))
+    said: list[JSON] = [[one.turn, one.criterion, one.value, one.comment] for one in ordered]
+    return revision(said)
+
+
 class RatingSession(AnnotationSession):
     """A person and a sheet."""
 
@@ -102,7 +115,8 @@ class RatingSession(AnnotationSession):
     def item(self, position: int) -> Mapping[str, object]:
         row = self.sheet.rows[position - 1]
         with self.lock:
-            given = self._given().get(_place(row)) or self._withdrawn.get(position, [])
+            stored = self._given().get(_place(row), [])
+            given = stored or self._withdrawn.get(position, [])
         with self.pool.acquire() as store:
             turns = annotation_item(store, *_place(row))
         low, high = self.sheet.low, self.sheet.high
@@ -115,14 +129,16 @@ class RatingSession(AnnotationSession):
             "steps": [f"{step}" for step in range(int(low), int(high) + 1)] if whole else [],
             "low": f"{low:g}",
             "high": f"{high:g}",
+            "revision": _revision(stored),
         }
 
-    def save(self, position: int, form: Mapping[str, str]) -> None:
+    def save(self, position: int, form: Mapping[str, str], seen: str | None = None) -> None:
         row = self.sheet.rows[position - 1]
         found = self._read(row, form)
         if not found:
             raise UserError("nothing was rated: give a criterion a number, or skip the answer")
         with self.lock, self.write() as store:
+            check_seen(seen, _revision(self._given().get(_place(row), [])), _revision(found))
             withdraw(store, self.rater, row)
             add_ratings(store, found, replace=True)
             self._withdrawn.pop(position, None)

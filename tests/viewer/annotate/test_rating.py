@@ -256,6 +256,37 @@ def test_saving_leads_on_and_strangers_cannot_save(judged: Path) -> None:
             assert ratings(store) == []
 
 
+def _revision(served: Served, position: int) -> str:
+    found = re.search(r'name="revision" value="(\w+)"', served.ask(f"item/{position}").text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("pairwise", [False, True])
+def test_a_second_tab_does_not_overwrite_what_the_first_saved(judged: Path, pairwise: bool) -> None:
+    first, second = ({"choice": "left"}, {"choice": "right"}) if pairwise else (_form(8), _form(2))
+    with rating(judged, replace(ADA, pairwise=pairwise)) as served:
+
+        def stored() -> list[object]:
+            with served.pool.acquire() as store:
+                return [one.choice for one in preferences(store)] if pairwise else [r.value for r in ratings(store)]
+
+        seen = _revision(served, 1)  # both tabs opened it before either saved
+        assert _post(served, "item/1", {**first, "revision": seen})[0] == 303
+        kept = stored()
+        assert _post(served, "item/1", {**first, "revision": seen})[0] == 303, "the same again overwrites nothing"
+        for late in (seen, "", "x" * 900, None):
+            form = second if late is None else {**second, "revision": late}
+            answer = served.ask("item/1", "POST", urlencode(form).encode())
+            assert answer.status == 400 and "another tab or window has changed" in answer.text
+        assert stored() == kept
+        assert _post(served, "item/1", {**second, "revision": _revision(served, 1)})[0] == 303, "loaded anew it may"
+        changed = stored()
+        assert changed != kept
+        assert _post(served, "undo", {})[0] == 303 and stored() == []
+        assert _post(served, "item/1", {**first, "revision": _revision(served, 1)})[0] == 303
+
+
 def test_the_end_says_so(judged: Path) -> None:
     with rating(judged, AnnotateConfig("ada", dialogues=1)) as served:
         where = [_post(served, f"item/{position}", _form())[1] for position in (1, 2, 3)]
