@@ -10,8 +10,8 @@ import pytest
 from sparkles_eval.training.recipes import Schedule
 
 
-def test_golden_rate_of_every_step(golden: Path) -> None:
-    expected = np.load(golden / "lr_schedule_2000.npy")
+def test_golden_rate_of_every_step(root: Path) -> None:
+    expected = np.load(root / "tests" / "golden" / "model" / "lr_schedule_2000.npy")
     schedule = Schedule()
     assert np.abs(np.array([schedule.rate(step) for step in range(2000)]) - expected).max() < 1e-12
 
