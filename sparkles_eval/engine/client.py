@@ -37,6 +37,7 @@ from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.congestion import RequestOutcome
+from sparkles_eval.engine.cost_estimate import reply_cost
 from sparkles_eval.engine.limits import CostBudget, LimitChange, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
@@ -269,9 +270,12 @@ class ModelClient:
     async def _once(self, request: Request) -> Reply:
         self._budget.begin(self.name)
         usage: Usage | None = None
+        estimate: float | None = None
         try:
             reply = storable_reply(await (self._batcher or self.adapter).answer(request))
             usage = reply.usage
+            if usage.cost_usd is None:
+                estimate = reply_cost(self.adapter.model, request.conversation, reply)
         except AdapterError as error:
             usage = error.usage
             raise
@@ -282,7 +286,7 @@ class ModelClient:
             self._progress.event("fault", self.name, storable(traceback.format_exc()[-_ERROR_LENGTH:]))
             raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
         finally:
-            self._budget.end(self.name, usage)
+            self._budget.end(self.name, usage, estimate)
         return reply
 
     def _after(self, error: AdapterError, at: RequestState) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sparkles_eval.adapters.base import ModelOptions
@@ -42,6 +42,10 @@ class Provider:
     base_url: str
     base_url_env: str
     key_env: str
+    route: str
+    """What follows an address in a request's URL; taken off where it was pasted with it."""
+    version: str
+    """The path of an address that was written without one; "" where the route has it."""
     args: Mapping[str, str]
     """The kind's own arguments; they may change answers, so they are part of the model's settings."""
 
@@ -60,6 +64,8 @@ class RemoteConfig:
     reporter: ErrorMapper
     key: str | None
     same_model: bool = False
+    other_roots: Mapping[str, str] = field(default_factory=dict)
+    """For an address that was written without a path: the other way to read it."""
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +81,7 @@ class RemoteConfig:
 def read_remote_config(provider: Provider, model: Model, options: ModelOptions) -> RemoteConfig:
     """Reads arguments over the preset. Raises errors.UserError with the mend, as for a key that is not set."""
     args = ModelArguments(model.name, options, {**COMMON_ARGS, **provider.args})
-    endpoints = _endpoints(provider, model, args)
+    endpoints, other_roots = _endpoints(provider, model, args)
     native = endpoints == (provider.base_url,)
     settings = dict(model.settings)
     unknown = sorted(set(settings) - set(provider.args) - _SETTINGS)
@@ -108,7 +114,7 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
         structured = native and settings.get("structured") != "false"
     env = args.text("api_key_env")
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
-    stranger = not native and env is None and set(endpoints) != {_own(provider)}
+    stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
     key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
     key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
@@ -127,9 +133,9 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
     if stranger:
         fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
-    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix)
+    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix, keyless=key is None)
     same = args.flag("same_model") or False
-    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same)
+    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same, other_roots)
 
 
 def _own(provider: Provider) -> str:
@@ -137,22 +143,34 @@ def _own(provider: Provider) -> str:
     return (os.environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
 
 
-def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[str, ...]:
+def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The addresses in order, and for those that may be read in another way that one."""
     said = args.text("base_url") or model.settings.get("base_url") or _own(provider)
-    urls = tuple(dict.fromkeys(_endpoint(model, url.strip()) for url in said.split(",")))
+    read = dict(_endpoint(provider, model, url.strip()) for url in said.split(","))
+    urls = tuple(read)
     if len(urls) > 1 and provider.base_url in urls:
         raise UserError(f"{model.name}: base_url: {provider.base_url} is the provider's own; it stands alone")
-    return urls
+    return urls, {url: other for url, other in read.items() if other}
 
 
-def _endpoint(model: Model, said: str) -> str:
+def _endpoint(provider: Provider, model: Model, said: str) -> tuple[str, str]:
+    """The address that requests' routes are put behind, and the other way to read it ("" where there is none).
+
+    People write a server's address with its version or without, and paste it with the route.
+    """
     url = said.rstrip("/")
+    pasted = url.endswith(provider.route)
+    url = url.removesuffix(provider.route)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"{model.name}: base_url must be an http or https address such as http://localhost:8000/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UserError(f"{model.name}: base_url is stored with every run, so it may hold no user, password or query")
-    return url
+    if not provider.version:  # the SDK's own route begins with it
+        return url.removesuffix("/v1"), ""
+    if parts.path or pasted:
+        return url, ""
+    return url + provider.version, url
 
 
 def _key(who: str, env: str, *, needed: bool) -> str | None:
