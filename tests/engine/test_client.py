@@ -292,8 +292,10 @@ async def test_a_budget_stops_a_server_that_counts_nothing(server: LoopbackServe
     heard = Heard()
     budget = CostBudget(0.01)
     one = ModelClient(adapter, patience=QUICK, budget=budget, progress=heard)
-    reply = await ask(one)
-    assert reply.usage.cost_usd is None and budget.unknown == 1, "what is estimated is no known cost"
+    (attempt,) = await ask(one)
+    assert attempt.reply is not None and attempt.reply.usage.cost_usd is None and budget.unknown == 1, (
+        "what is estimated is no known cost"
+    )
     with pytest.raises(Unanswered, match=r"--max-cost 0.01 USD is reached"):
         await ask(one)
     await adapter.aclose()

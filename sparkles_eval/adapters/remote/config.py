@@ -29,7 +29,7 @@ COMMON_ARGS: Mapping[str, str] = {
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
-_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url"}
+_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url", "api_key_env"}
 """Settings that show elsewhere: in what is sent (`Request.generation`), or as `endpoint`."""
 _SETTINGS = _UNSENT | {"not_sent", "label"}
 
@@ -112,7 +112,9 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     structured = args.flag("structured")
     if structured is None:
         structured = native and settings.get("structured") != "false"
-    env = args.text("api_key_env")
+    # A preset's key and prices are for the address that it names, and for no other.
+    described = args.text("base_url") is None and "base_url" in settings
+    env = args.text("api_key_env") or (_preset_key(provider, model) if described else None)
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
     stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
     key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
@@ -128,7 +130,7 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
         name=args.text("name") or (f"{model.name}+{label}" if label else model.name),
         settings={**settings, **_image_settings(limits)},
         limits=limits,
-        prices=_prices(model, args, native=native),
+        prices=_prices(model, args, own=native or described),
     )
     fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
     if stranger:
@@ -136,6 +138,17 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix, keyless=key is None)
     same = args.flag("same_model") or False
     return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same, other_roots)
+
+
+def _preset_key(provider: Provider, model: Model) -> str | None:
+    """The key's variable that a preset names for its server. Raises errors.UserError for the provider's own."""
+    env = model.settings.get("api_key_env")
+    if env is not None and env == provider.key_env:
+        raise UserError(
+            f"{model.name}: its preset sends {env} to another server; name a variable of that server's own, or say "
+            f"--model-arg api_key_env={env}"
+        )
+    return env
 
 
 def _own(provider: Provider) -> str:
@@ -210,10 +223,10 @@ def _image_settings(limits: Limits) -> dict[str, str]:
     return found
 
 
-def _prices(model: Model, args: ModelArguments, *, native: bool) -> Prices:
+def _prices(model: Model, args: ModelArguments, *, own: bool) -> Prices:
     low, high = args.number("price_in"), args.number("price_out")
     # Somebody else's server has somebody else's prices: unknown, unless the user says them.
-    base = model.prices if native else Prices()
+    base = model.prices if own else Prices()
     if low is None and high is None:
         return base
     return replace(

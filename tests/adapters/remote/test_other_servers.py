@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sparkles_eval.core import Reply, Status
-from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, UserError
 from tests.adapters.making import Scripted, build, request
 from tests.server import LoopbackServer, Settings
 
@@ -111,3 +112,59 @@ async def test_a_filters_refusal_behind_a_gateway_is_a_refusal(kind: str, messag
     async with Scripted(status=400, body=body) as scripted:
         answer = await ask(f"{kind}/m", base_url=scripted.url)
     assert isinstance(answer, Reply) and answer.status is Status.REFUSED
+
+
+PRESET = """
+kind: openai
+model: m
+title: Theirs
+settings: {base_url: ADDRESS, api_key_env: VARIABLE}
+prices: {input: 1000, output: 2000, date: 2026-11-01, source: 'https://example.org'}
+"""
+
+
+def preset(folder: Path, address: str, variable: str = "THEIR_KEY") -> str:
+    file = folder / "theirs.yaml"
+    file.write_text(PRESET.replace("ADDRESS", address).replace("VARIABLE", variable))
+    return str(file)
+
+
+async def test_a_preset_names_the_server_its_key_and_its_prices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THEIR_KEY", "right")
+    body = json.dumps(
+        {
+            "choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 500},
+        }
+    )
+    async with Scripted(body=body) as scripted:
+        answer = await ask(preset(tmp_path, scripted.url))
+    assert isinstance(answer, Reply) and answer.usage.cost_usd == pytest.approx(2.0)
+    assert scripted.seen[0]["authorization"] == "Bearer right"
+
+
+async def test_a_presets_key_and_prices_go_to_no_other_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_KEY", "right")
+    async with Scripted(status=500) as scripted:
+        spec = preset(tmp_path, "https://example.org/v1")
+        await ask(spec, base_url=scripted.url)
+        adapter = build(spec, base_url=scripted.url)
+    assert "authorization" not in scripted.seen[0] and adapter.model.prices.input is None
+
+
+def test_where_a_preset_is_asked_and_with_which_key_is_no_part_of_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THEIR_KEY", "right")
+    named = build(preset(tmp_path, "https://example.org/v1")).model
+    assert not {"base_url", "api_key_env"} & set(named.settings)
+
+
+def test_a_preset_does_not_send_the_providers_key_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    with pytest.raises(UserError, match="another server"):
+        build(preset(tmp_path, "https://example.org/v1", "OPENAI_API_KEY"))
+    with pytest.raises(UserError, match="no key; set UNSET_KEY"):
+        build(preset(tmp_path, "https://example.org/v1", "UNSET_KEY"))
