@@ -233,14 +233,14 @@ def _listed_presets(content: Sequence[Path], plugins: Sequence[Path]) -> Iterato
             yield ModelInfo(name, "", "", "", usable=False, why_not=str(error), source=str(file))
             continue
         model = preset.record(name)
-        why_not = "" if preset.kind in kinds else _why_not(preset.kind, own_server="base_url" in preset.settings)
+        why_not = "" if preset.kind in kinds else _preset_why_not(preset)
         if not why_not and preset.kind in KINDS and KINDS[preset.kind].weights:
             why_not = presets.why_no_weights(preset.model, preset.settings)
         yield ModelInfo(
             name,
             preset.kind,
             preset.model,
-            preset.title,
+            f"{preset.title} (ends {preset.ends})" if preset.ends else preset.title,
             usable=not why_not,
             why_not=why_not,
             prices=model.prices,
@@ -248,6 +248,13 @@ def _listed_presets(content: Sequence[Path], plugins: Sequence[Path]) -> Iterato
             note=preset.note,
             source=str(file),
         )
+
+
+def _preset_why_not(preset: Preset) -> str:
+    own_server = "base_url" in preset.settings
+    env = preset.settings.get("api_key_env", "") if own_server else ""
+    missing = f"no key; set {env}" if env and not os.environ.get(env, "").strip() else ""
+    return _why_not(preset.kind, own_server=own_server) or missing
 
 
 def _why_not(kind: str, *, own_server: bool = False) -> str:

@@ -133,6 +133,8 @@ class Preset(Strict):
     """As people call it."""
     note: str = ""
     """What is worth knowing before it is used."""
+    ends: dt.date | None = None
+    """The day on which its provider stops to serve it, where one is published; `list models` says it."""
     free: bool = False
     """True for what runs without a bill, such as local weights."""
     settings: dict[str, str] = Field(default_factory=dict)

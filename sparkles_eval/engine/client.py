@@ -38,6 +38,7 @@ from sparkles_eval.engine.batching import WINDOW, Batcher
 from sparkles_eval.engine.breaker import Breaker, Failure
 from sparkles_eval.engine.config import RetryPolicy
 from sparkles_eval.engine.congestion import RequestOutcome
+from sparkles_eval.engine.cost_estimate import reply_cost
 from sparkles_eval.engine.limits import CostBudget, Limiter
 from sparkles_eval.engine.pacing import Pacing
 from sparkles_eval.engine.progress import Progress
@@ -75,8 +76,7 @@ class ModelClient:
         elsewhere: Callable[[RequestState], bool] | None = None,
         first_reply: Callable[[Reply], None] = lambda _: None,
     ) -> None:
-        """`elsewhere` makes it one address of several (endpoint_pool): it says whether a request could be asked at
-        another one now.
+        """`elsewhere` says whether a request could go to another address of the model now (endpoint_pool).
 
         `first_reply` is called with the first reply.
         """
@@ -124,17 +124,13 @@ class ModelClient:
         """Send this model nothing more; remaining requests end with `reason`."""
         if self.stopped is None:
             self.stopped = reason
-            self._halt()
-            if self._batcher:
-                self._batcher.drop(lambda: Unanswered(reason))
+            self._halt(lambda: Unanswered(reason))
             self._event(kind, reason)
 
     def interrupt(self) -> None:
         """Send nothing more; requests in flight are waited for."""
         self._interrupted = True
-        self._halt()
-        if self._batcher:
-            self._batcher.drop(Interrupted)
+        self._halt(Interrupted)
 
     async def ask(self, request: Request, record: Callable[[Attempt], None], at: RequestState | None = None) -> Reply:
         """The model's reply. `record` is called with every attempt when it ends, before anything else happens.
@@ -244,12 +240,13 @@ class ModelClient:
 
     async def _once(self, request: Request) -> Reply:
         self._budget.begin(self.name)
-        usage: Usage | None = None
+        spent: tuple[Usage | None, float | None] = (None, None)
         try:
             reply = storable_reply(await (self._batcher or self.adapter).answer(request))
-            usage = reply.usage
+            unknown = reply.usage.cost_usd is None
+            spent = reply.usage, reply_cost(self.adapter.model, request.conversation, reply) if unknown else None
         except AdapterError as error:
-            usage = error.usage
+            spent = error.usage, None
             raise
         except (Unanswered, Interrupted):
             raise
@@ -258,7 +255,7 @@ class ModelClient:
             self._progress.event("fault", self.name, storable(traceback.format_exc()[-ERROR_LENGTH:]))
             raise Rejected(f"fault in the adapter of {self.name}: {type(error).__name__}: {error}") from error
         finally:
-            self._budget.end(self.name, usage)
+            self._budget.end(self.name, *spent)
         return reply
 
     def _after(self, error: AdapterError, at: RequestState) -> float:
@@ -341,9 +338,11 @@ class ModelClient:
         if reason := self._history.gave_up(message, self._patience.failures_in_a_row):
             self.stop(reason)
 
-    def _halt(self) -> None:
+    def _halt(self, ended: Callable[[], Exception]) -> None:
         self._halted.set()
         self.breaker.halt()
+        if self._batcher:
+            self._batcher.drop(ended)
 
     def _event(self, kind: str, message: str) -> None:
         """Log an event, with the address where the model has several."""

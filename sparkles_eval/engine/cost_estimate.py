@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sparkles_eval.adapters.base import Adapter
-from sparkles_eval.core import Conversation, Model, Run, Sample, Text, Usage
+from sparkles_eval.core import Conversation, Model, Reply, Run, Sample, Text, Usage
 from sparkles_eval.engine.addresses import as_stored
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob, judge_row, scorer_row
 from sparkles_eval.judges.base import AnsweredSample
@@ -106,6 +106,15 @@ class CostEstimator:
 def _likely_answers(sample: Sample) -> tuple[str, ...]:
     filler = "word " * (REPLY_TOKENS * _CHARACTERS_PER_TOKEN // 5)
     return tuple(turn.reference or filler for turn in sample.turns)
+
+
+def reply_cost(model: Model, conversation: Conversation, reply: Reply) -> float | None:
+    """Dollars of a reply whose server does not say what was used, roughly; None where the prices are unknown."""
+    written = len(reply.text) + len(reply.reasoning or "")
+    known = reply.usage
+    asked = tokens(conversation) if known.input_tokens is None else known.input_tokens
+    output = 1 + written // _CHARACTERS_PER_TOKEN if known.output_tokens is None else known.output_tokens
+    return model.prices.cost(Usage(asked, output))
 
 
 def tokens(conversation: Conversation) -> int:

@@ -185,14 +185,18 @@ class CostBudget:
         """A request to `who` is sent."""
         self._in_flight[who] += 1
 
-    def end(self, who: str, usage: Usage | None) -> None:
-        """A request to `who` came back; `usage` is None when it failed."""
+    def end(self, who: str, usage: Usage | None, estimate_usd: float | None = None) -> None:
+        """A request to `who` came back; `usage` is None when it failed.
+
+        `estimate_usd` stands in where the server does not say what was used: it bounds what is sent, and the reply's
+        cost stays unknown.
+        """
         self._in_flight[who] -= 1
         self._ended.set()
         if usage is None:
             return
         self.unknown += usage.cost_usd is None
-        cost = usage.cost_usd or 0.0
+        cost = (estimate_usd or 0.0) if usage.cost_usd is None else usage.cost_usd
         self.spent_usd += cost
         self._dearest[who] = max(self._dearest.get(who, 0.0), cost)
 

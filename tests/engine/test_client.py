@@ -284,3 +284,19 @@ async def test_the_budget_stops_the_model_with_the_reason() -> None:
     with pytest.raises(Unanswered, match=r"--max-cost 0.0035 USD is reached"):
         await ask(one)
     assert (adapter.asked, heard.kinds()) == (3, ["budget"])
+
+
+async def test_a_budget_stops_a_server_that_counts_nothing(server: LoopbackServer) -> None:
+    server.configure(Settings(models={"good": Behaviour(usage="zero")}))
+    adapter = openai(server, "good", ("price_in", "1e6"), ("price_out", "1e6"))
+    heard = Heard()
+    budget = CostBudget(0.01)
+    one = ModelClient(adapter, patience=QUICK, budget=budget, progress=heard)
+    (attempt,) = await ask(one)
+    assert attempt.reply is not None and attempt.reply.usage.cost_usd is None and budget.unknown == 1, (
+        "what is estimated is no known cost"
+    )
+    with pytest.raises(Unanswered, match=r"--max-cost 0.01 USD is reached"):
+        await ask(one)
+    await adapter.aclose()
+    assert server.stats().requests == 1

@@ -13,7 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from email.utils import formatdate
 from typing import Protocol
 
@@ -223,6 +223,8 @@ class Provider:
                 else self._error(record, status, _WORDS[status])
             )
         said = personas.answer(question, persona, behaviour.rules, attempt)
+        if behaviour.usage == "zero":
+            said = replace(said, input_tokens=0, output_tokens=0)
         if question.stream and fault in (None, "stall", "drip", "cut"):
             return await self._stream(request, question, said, behaviour.pace_s, cut=fault == "cut")
         reply = self.wire.reply(question, said, len(state.records))
@@ -254,6 +256,8 @@ def _refused_key(request: web.Request, settings: Settings) -> str | None:
     """Why the request's key is not accepted, or None. Either provider's header will do, as for the real ones."""
     bearer = request.headers.get("Authorization", "")
     key = bearer.removeprefix("Bearer ") if bearer.startswith("Bearer ") else request.headers.get("x-api-key", "")
+    if not key and not settings.keys:
+        return None
     if not key:
         return "no API key was sent (Authorization: Bearer KEY, or x-api-key)"
     accepted = key in settings.keys if settings.keys else not key.startswith("wrong")

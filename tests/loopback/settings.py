@@ -80,6 +80,8 @@ class Behaviour(Strict):
     declines: int | None = None
     """Reply to everything with this status and `words`."""
     words: str = ""
+    usage: Literal["counted", "zero"] = "counted"
+    """"zero" names 0 tokens in every reply, as servers do that count none."""
     max_images: int | None = None
 
 

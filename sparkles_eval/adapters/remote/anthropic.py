@@ -21,12 +21,14 @@ from sparkles_eval.core.amounts import TokenCount
 from sparkles_eval.core.errors import AdapterError
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
+    from anthropic import AsyncAnthropic, Omit
 
 PROVIDER = Provider(
     kind="anthropic",
     base_url="https://api.anthropic.com",
     base_url_env="ANTHROPIC_BASE_URL",
+    route="/messages",
+    version="",
     key_env="ANTHROPIC_API_KEY",
     args={
         "api_version": "the `anthropic-version` to ask for; 2023-06-01 is the last that takes temperature",
@@ -159,13 +161,12 @@ class AnthropicAdapter(RemoteAdapter):
         return body
 
     def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
-        extra = {"anthropic-version": self._version} if self._version is not None else {}
         return self._client.post(
-            "/v1/messages", cast_to=bytes, content=content, options={"headers": {**headers, **extra}}
+            "/v1/messages", cast_to=bytes, content=content, options={"headers": {**headers, **self._own_headers}}
         )
 
     def list_models(self) -> Awaitable[bytes]:
-        return self._client.get("/v1/models", cast_to=bytes)
+        return self._client.get("/v1/models", cast_to=bytes, options={"headers": self._own_headers})
 
     def read(self, body: bytes) -> Reply:
         try:
@@ -196,12 +197,11 @@ class AnthropicAdapter(RemoteAdapter):
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
         import anthropic
 
-        extra = {"anthropic-version": self._version} if self._version is not None else {}
         return await self._client.post(
             "/v1/messages",
             cast_to=object,
             content=content,
-            options={"headers": {**headers, **extra}},
+            options={"headers": {**headers, **self._own_headers}},
             stream=True,
             stream_cls=anthropic.AsyncStream[object],
         )
@@ -214,7 +214,20 @@ class AnthropicAdapter(RemoteAdapter):
 
         if not isinstance(error, anthropic.APIStatusError):
             return self._reporter.lost(error, self.model.limits.timeout_s)
-        return self._reporter.status(error.status_code, error.response.headers, error.response.text)
+        text = error.response.text
+        if (refused := self.refused(error.status_code, self._reporter.words(text))) is not None:
+            return refused
+        return self._reporter.status(error.status_code, error.response.headers, text)
+
+    @property
+    def _own_headers(self) -> dict[str, str | Omit]:
+        """The version that is asked for, without what the SDK would add of its own: a stand-in for a key."""
+        import anthropic
+
+        own: dict[str, str | Omit] = {} if self._version is None else {"anthropic-version": self._version}
+        return own | (
+            {"X-Api-Key": anthropic.Omit(), "Authorization": anthropic.Omit()} if self._setup.key is None else {}
+        )
 
     def connect(self) -> None:
         """See http.RemoteAdapter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sparkles_eval.adapters.base import ModelOptions
@@ -29,7 +29,7 @@ COMMON_ARGS: Mapping[str, str] = {
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
-_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url"}
+_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url", "api_key_env"}
 """Settings that show elsewhere: in what is sent (`Request.generation`), or as `endpoint`."""
 _SETTINGS = _UNSENT | {"not_sent", "label"}
 
@@ -42,6 +42,10 @@ class Provider:
     base_url: str
     base_url_env: str
     key_env: str
+    route: str
+    """What follows an address in a request's URL; taken off where it was pasted with it."""
+    version: str
+    """The path of an address that was written without one; "" where the route has it."""
     args: Mapping[str, str]
     """The kind's own arguments; they may change answers, so they are part of the model's settings."""
 
@@ -60,6 +64,8 @@ class RemoteConfig:
     reporter: ErrorMapper
     key: str | None
     same_model: bool = False
+    other_roots: Mapping[str, str] = field(default_factory=dict)
+    """For an address that was written without a path: the other way to read it."""
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +81,7 @@ class RemoteConfig:
 def read_remote_config(provider: Provider, model: Model, options: ModelOptions) -> RemoteConfig:
     """Reads arguments over the preset. Raises errors.UserError with the mend, as for a key that is not set."""
     args = ModelArguments(model.name, options, {**COMMON_ARGS, **provider.args})
-    endpoints = _endpoints(provider, model, args)
+    endpoints, other_roots = _endpoints(provider, model, args)
     native = endpoints == (provider.base_url,)
     settings = dict(model.settings)
     unknown = sorted(set(settings) - set(provider.args) - _SETTINGS)
@@ -106,9 +112,11 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     structured = args.flag("structured")
     if structured is None:
         structured = native and settings.get("structured") != "false"
-    env = args.text("api_key_env")
+    # A preset's key and prices are for the address that it names, and for no other.
+    described = args.text("base_url") is None and "base_url" in settings
+    env = args.text("api_key_env") or (_preset_key(provider, model) if described else None)
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
-    stranger = not native and env is None and set(endpoints) != {_own(provider)}
+    stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
     key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
     key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
@@ -122,14 +130,25 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
         name=args.text("name") or (f"{model.name}+{label}" if label else model.name),
         settings={**settings, **_image_settings(limits)},
         limits=limits,
-        prices=_prices(model, args, native=native),
+        prices=_prices(model, args, own=native or described),
     )
     fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
     if stranger:
         fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
-    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix)
+    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix, keyless=key is None)
     same = args.flag("same_model") or False
-    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same)
+    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same, other_roots)
+
+
+def _preset_key(provider: Provider, model: Model) -> str | None:
+    """The key's variable that a preset names for its server. Raises errors.UserError for the provider's own."""
+    env = model.settings.get("api_key_env")
+    if env is not None and env == provider.key_env:
+        raise UserError(
+            f"{model.name}: its preset sends {env} to another server; name a variable of that server's own, or say "
+            f"--model-arg api_key_env={env}"
+        )
+    return env
 
 
 def _own(provider: Provider) -> str:
@@ -137,22 +156,34 @@ def _own(provider: Provider) -> str:
     return (os.environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
 
 
-def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[str, ...]:
+def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The addresses in order, and for those that may be read in another way that one."""
     said = args.text("base_url") or model.settings.get("base_url") or _own(provider)
-    urls = tuple(dict.fromkeys(_endpoint(model, url.strip()) for url in said.split(",")))
+    read = dict(_endpoint(provider, model, url.strip()) for url in said.split(","))
+    urls = tuple(read)
     if len(urls) > 1 and provider.base_url in urls:
         raise UserError(f"{model.name}: base_url: {provider.base_url} is the provider's own; it stands alone")
-    return urls
+    return urls, {url: other for url, other in read.items() if other}
 
 
-def _endpoint(model: Model, said: str) -> str:
+def _endpoint(provider: Provider, model: Model, said: str) -> tuple[str, str]:
+    """The address that requests' routes are put behind, and the other way to read it ("" where there is none).
+
+    People write a server's address with its version or without, and paste it with the route.
+    """
     url = said.rstrip("/")
+    pasted = url.endswith(provider.route)
+    url = url.removesuffix(provider.route)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"{model.name}: base_url must be an http or https address such as http://localhost:8000/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UserError(f"{model.name}: base_url is stored with every run, so it may hold no user, password or query")
-    return url
+    if not provider.version:  # the SDK's own route begins with it
+        return url.removesuffix("/v1"), ""
+    if parts.path or pasted:
+        return url, ""
+    return url + provider.version, url
 
 
 def _key(who: str, env: str, *, needed: bool) -> str | None:
@@ -192,10 +223,10 @@ def _image_settings(limits: Limits) -> dict[str, str]:
     return found
 
 
-def _prices(model: Model, args: ModelArguments, *, native: bool) -> Prices:
+def _prices(model: Model, args: ModelArguments, *, own: bool) -> Prices:
     low, high = args.number("price_in"), args.number("price_out")
     # Somebody else's server has somebody else's prices: unknown, unless the user says them.
-    base = model.prices if native else Prices()
+    base = model.prices if own else Prices()
     if low is None and high is None:
         return base
     return replace(

@@ -23,11 +23,23 @@ from sparkles_eval.core.errors import (
 LONGEST = 400
 """Characters of a provider's words that a message quotes at the most."""
 
-_QUOTA = ("insufficient_quota", "billing_error", "billing_hard_limit_reached", "credit balance is too low")
+_QUOTA = re.compile(
+    r"insufficient_quota|billing_error|billing_hard_limit_reached|credit balance is too low|exceeded your current quota"
+    r"|insufficient (?:credits?|balance|funds)|requires more credits",
+    re.IGNORECASE,
+)
+"""An account that is used up, in the words of providers; a gateway quotes them within its own message."""
+_PASSING = re.compile(r"retryDelay|(?:retry|try again) in \d", re.IGNORECASE)
+"""Words of a quota that fills again: one by the minute is named as one by the month is."""
 _BUDGET = re.compile(
     r"budget_exceeded|budget has been exceeded|exceeded (?:your|the|its) (?:\w+ )?budget", re.IGNORECASE
 )
 _REFUSALS = ("content_filter", "content_policy_violation", "moderation_blocked")
+_FILTERED = re.compile(
+    r"(?<![a-z_])(?:content_filter|content_policy_violation|moderation_blocked)(?![a-z_])"
+    r"|ContentPolicyViolation|ResponsibleAIPolicyViolation|content management policy|content filtering policy",
+)
+"""A filter's refusal in the words of providers; a gateway quotes them within its own message."""
 _ITEM = re.compile(
     r"image|picture|vision|modalit|multimodal|moderat|flagged|content polic|safety|input|file|messages?\b",
     re.IGNORECASE,
@@ -64,15 +76,23 @@ class ErrorReply:
 
     message: str
     code: str = ""
+    body: str = ""
+    """All of it: a gateway keeps its provider's error within its own."""
 
     @property
     def refusal(self) -> bool:
         """True when the provider declined to show the request to the model at all."""
-        return self.code in _REFUSALS
+        return self.code in _REFUSALS or _FILTERED.search(self.body) is not None
+
+    @property
+    def is_about_model(self) -> bool:
+        """True where a 404 speaks of the model or of what was asked, not of the path."""
+        said = f"{self.code} {self.message}"
+        return _NO_MODEL.search(said) is not None or _ITEM.search(said) is not None
 
     @property
     def out_of_quota(self) -> bool:
-        return self.code in _QUOTA or any(mark in self.message for mark in _QUOTA)
+        return _QUOTA.search(self.body) is not None and not _PASSING.search(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +103,8 @@ class ErrorMapper:
     endpoint: str
     key: str = ""
     fix: str = ""
+    keyless: bool = False
+    """True until the first reply where no key is sent: what a server says against a request may be about that."""
 
     def clean(self, text: str) -> str:
         """One line, the key blacked out, not longer than `LONGEST`."""
@@ -95,12 +117,12 @@ class ErrorMapper:
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
-            return ErrorReply(self.clean(body))
+            return ErrorReply(self.clean(body), body=body)
         error = value.get("error", value) if isinstance(value, dict) else value
         if not isinstance(error, dict):
-            return ErrorReply(self.clean(str(error)))
+            return ErrorReply(self.clean(str(error)), body=body)
         said = error.get("message") or error.get("detail") or json.dumps(error)
-        return ErrorReply(self.clean(str(said)), str(error.get("code") or error.get("type") or ""))
+        return ErrorReply(self.clean(str(said)), str(error.get("code") or error.get("type") or ""), body)
 
     def status(self, code: int, headers: Mapping[str, str], body: str) -> AdapterError:
         """The error for a reply that is none of 2xx."""
@@ -118,6 +140,8 @@ class ErrorMapper:
         if code in (400, 413, 422) and TOO_LONG.search(f"{words.code} {words.message}"):
             return TooLong(text, status_code=code)
         fix = self._fix(code, words, body)
+        if self.keyless and 400 <= code < 500:
+            text += " (no key was sent)" if fix == self.fix else f" (no key was sent: {self.fix} if it wants one)"
         return Denied(f"{text}; {fix}", status_code=code) if fix else Rejected(text, status_code=code)
 
     def _fix(self, code: int, words: ErrorReply, body: str) -> str:

@@ -19,10 +19,10 @@ from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
 from sparkles_eval.adapters.options import Field, given
 from sparkles_eval.adapters.remote.config import RemoteConfig
 from sparkles_eval.adapters.remote.endpoints import listed_model
-from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.adapters.remote.errors import ErrorMapper, ErrorReply
 from sparkles_eval.adapters.remote.rate_headers import RateLimits, read_rate_limits
 from sparkles_eval.adapters.remote.reply_bounds import HookedResponse, bound_reply, refuse_other_hosts
-from sparkles_eval.core import JSON, Generation, Model, Reply, Usage
+from sparkles_eval.core import JSON, Generation, Model, Reply, Status, Usage
 from sparkles_eval.core.errors import AdapterError, Rejected
 from sparkles_eval.core.long_texts import read_aside
 
@@ -208,6 +208,7 @@ class RemoteAdapter(ABC):
         except Exception as error:  # noqa: BLE001 - the SDKs pass on errors of three libraries below them
             return self._failed(error)
         took = monotonic() - began
+        self._accepted()
         read = partial(self._priced, partial(self.read, body))
         return replace(await read_aside(len(body), read), latency_s=took)
 
@@ -222,6 +223,7 @@ class RemoteAdapter(ABC):
                 events = await self.open(content, headers)
                 async for event in events:
                     told = True
+                    self._accepted()
                     gathered.take(event)
                     grown(gathered.text)
                     clock.reschedule(asyncio.get_running_loop().time() + seconds)
@@ -259,6 +261,15 @@ class RemoteAdapter(ABC):
         if not self._ready:
             await asyncio.to_thread(self.connect)
             self._ready = True
+
+    def _accepted(self) -> None:
+        """A server that replied takes requests as they are, without a key or with it."""
+        if self._reporter.keyless:
+            self._reporter = replace(self._reporter, keyless=False)
+
+    def refused(self, status: int, words: ErrorReply) -> Reply | None:
+        """The reply that a 4xx of a filter is, or None where the error is another one."""
+        return Reply("", Status.REFUSED, detail=words.message) if 400 <= status < 500 and words.refusal else None
 
     def _failed(self, error: Exception) -> Reply:
         """A refusal by the provider's filter is a reply; anything else is raised."""

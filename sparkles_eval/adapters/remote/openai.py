@@ -26,17 +26,19 @@ from sparkles_eval.adapters.remote.endings import (
 from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
-from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Status, Text, Usage
+from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text, Usage
 from sparkles_eval.core.amounts import tokens
 from sparkles_eval.core.errors import AdapterError, RequestAdjusted, UserError
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, Omit
 
 PROVIDER = Provider(
     kind="openai",
     base_url="https://api.openai.com/v1",
     base_url_env="OPENAI_BASE_URL",
+    route="/chat/completions",
+    version="/v1",
     key_env="OPENAI_API_KEY",
     args={
         "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
@@ -84,8 +86,6 @@ class _Step(BaseModel):
 
 
 class _Chunk(BaseModel):
-    """The part of a stream's event that is used."""
-
     choices: tuple[_Step, ...] = ()
     model: JsonValue = None
     system_fingerprint: JsonValue = None
@@ -131,6 +131,8 @@ class OpenAIAdapter(RemoteAdapter):
             self._names["top_k"] = "top_k"
         self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
         self._detail = settings.get("detail")
+        self._root = setup.endpoint
+        self._other_root = setup.other_roots.get(setup.endpoint)
 
     @cached_property
     def _client(self) -> AsyncOpenAI:
@@ -176,11 +178,14 @@ class OpenAIAdapter(RemoteAdapter):
 
     def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
         return self._client.post(
-            "/chat/completions", cast_to=bytes, content=content, options={"headers": dict(headers)}
+            f"{self._root}/chat/completions",
+            cast_to=bytes,
+            content=content,
+            options={"headers": {**headers, **self._own_headers}},
         )
 
     def list_models(self) -> Awaitable[bytes]:
-        return self._client.get("/models", cast_to=bytes)
+        return self._client.get(f"{self._root}/models", cast_to=bytes, options={"headers": self._own_headers})
 
     def read(self, body: bytes) -> Reply:
         try:
@@ -217,10 +222,10 @@ class OpenAIAdapter(RemoteAdapter):
         import openai
 
         return await self._client.post(
-            "/chat/completions",
+            f"{self._root}/chat/completions",
             cast_to=object,
             content=content,
-            options={"headers": dict(headers)},
+            options={"headers": {**headers, **self._own_headers}},
             stream=True,
             stream_cls=openai.AsyncStream[object],
         )
@@ -235,14 +240,16 @@ class OpenAIAdapter(RemoteAdapter):
             return self._reporter.lost(error, self.model.limits.timeout_s)
         text = error.response.text
         words = self._reporter.words(text)
-        if error.status_code == 400 and words.refusal:
-            return Reply("", Status.REFUSED, detail=words.message)
+        if (refused := self.refused(error.status_code, words)) is not None:
+            return refused
+        if error.status_code == 404 and not words.is_about_model and (moved := self._moved()):
+            return moved
         if error.status_code in (400, 422) and (adjusted := self._renamed(text)):
             return adjusted
         return self._reporter.status(error.status_code, error.response.headers, text)
 
     def _renamed(self, text: str) -> RequestAdjusted | None:
-        """The token limit under its other name, once, where the provider's words ask for that: it is the same limit."""
+        """The token limit under its other name, once, where the provider's words ask for that."""
         now, other = self._names["max_tokens"], self._other_name
         if other is None or not asks_for_other_name(text, now, other):
             return None
@@ -250,6 +257,23 @@ class OpenAIAdapter(RemoteAdapter):
         return RequestAdjusted(
             f"{self.model.name} takes the token limit as {other} and not as {now}: sent so from now on"
         )
+
+    def _moved(self) -> RequestAdjusted | None:
+        """The other way to read an address that was written without a path, once."""
+        other, self._other_root = self._other_root, None
+        if other is None:
+            return None
+        self._root = other
+        return RequestAdjusted(f"{self.model.name} is not at {self._setup.endpoint}: asked at {other} from now on")
+
+    @property
+    def _own_headers(self) -> dict[str, str | Omit]:
+        """Leaves out what the SDK adds of its own: a stand-in for a key, the user's organisation at the provider."""
+        import openai
+
+        names = ["Authorization"] if self._setup.key is None else []
+        names += [] if self._setup.native else ["OpenAI-Organization", "OpenAI-Project"]
+        return dict.fromkeys(names, openai.Omit())
 
     def connect(self) -> None:
         """See http.RemoteAdapter."""
