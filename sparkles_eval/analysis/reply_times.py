@@ -25,11 +25,14 @@ class ReplyTimes:
 
     @property
     def text(self) -> str:
-        """In words, such as "half within 0.2 s, 95% within 0.4 s, 120 tokens/s; 3 failed attempts"."""
+        """In words, such as "half within 0.2 s, 95% within 0.4 s, 120 tokens/s; 3 failed attempts", or "no reply"."""
+        failed = f"{self.failures:,} failed attempt{'s' * (self.failures != 1)}"
+        if not self.replies:
+            return f"no reply; {failed}"
         said = f"half within {format_duration(self.p50_s)}, 95% within {format_duration(self.p95_s)}"
         if self.tokens_per_s is not None:
             said += f", {self.tokens_per_s:.3g} tokens/s"
-        return f"{said}; {self.failures:,} failed attempt{'s' * (self.failures > 1)}" if self.failures else said
+        return f"{said}; {failed}" if self.failures else said
 
 
 def reply_times(store: Store, run_id: str) -> tuple[ReplyTimes, ...]:

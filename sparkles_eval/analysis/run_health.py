@@ -29,6 +29,7 @@ HealthKind: TypeAlias = Literal[
     "identical",
     "one_option",
     "versions",
+    "servers",
     "invalid",
     "long",
     "pictures",
@@ -126,6 +127,7 @@ def _of_run(store: Store, run: StoredRun) -> RunHealth:
         *_blind(run, replies),
         *(_identical(replies) if not _has_options(run) else _one_option(store, run)),
         *_versions(served),
+        *_servers(store, run, len(replies)),
         *_invalid(store, run),
         *_too_long(store, run),
         *_pictures(store, run),
@@ -252,6 +254,21 @@ def _one_option(store: Store, run: StoredRun) -> Iterator[HealthLine]:
         said = f"is the answer to {count:,} of {total:,} items, and right for {int(right):,} of them"
         text = f"{one_line(answer, 60)} {said}"
         yield HealthLine("one_option", "warning", int(count), total, text)
+
+
+def _servers(store: Store, run: StoredRun, replies: int) -> Iterator[HealthLine]:
+    """A warning where the servers that a run's replies came from list different models."""
+    rows = store.connection.execute(
+        "SELECT address, listing FROM addresses WHERE listing IS NOT NULL AND role = 'model' AND identity ="
+        " (SELECT m.identity FROM runs r JOIN models m ON m.id = r.model_id WHERE r.id = ?) AND address IN"
+        " (SELECT r.address FROM answers a JOIN responses r ON r.id = a.response_id WHERE a.run_id = ?)"
+        " ORDER BY address",
+        (run.id, run.id),
+    ).fetchall()
+    if len({listing for _, listing in rows}) > 1:
+        places = ", ".join(one_line(address) for address, _ in rows)
+        text = f"its servers list different models under one name ({places}); the score may be of a mixture"
+        yield HealthLine("servers", "warning", replies, replies, text)
 
 
 def _versions(served: Counter[str]) -> Iterator[HealthLine]:

@@ -24,6 +24,10 @@ def merge(
             section="Output",
         ),
     ] = None,
+    same_model: Annotated[
+        bool,
+        Option("Merge also where servers list different models under one name: they are the same.", section="Output"),
+    ] = False,
     _plugins: PluginFiles = (),
 ) -> None:
     """Merge stores, such as those of parallel jobs, into one. Equal rows are kept once.
@@ -41,7 +45,7 @@ def merge(
     from sparkles_eval.publishing.merge import refresh
     from sparkles_eval.store.store import Store
 
-    done = merge_stores(stores, into, keep_first=keep == "first")
+    done = merge_stores(stores, into, keep_first=keep == "first", same_model=same_model)
     with Store(into, create=False) as store:
         refresh(store)
     for conflict in done.conflicts:

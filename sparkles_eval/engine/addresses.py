@@ -123,6 +123,8 @@ async def check_addresses(models: Sequence[Adapter], judges: Sequence[Adapter], 
 
 
 async def _check(adapter: AddressedAdapter, role: AskedAs, store: Store) -> None:
+    if not adapter.same_model and len(adapter.endpoints) > 1:
+        await _check_pool(adapter, role)
     known = _known(adapter.model, role, store)
     places = {spelled for one in known for spelled in spellings(one.address)}
     strange = [endpoint for endpoint in adapter.endpoints if endpoint.address not in places]
@@ -133,6 +135,19 @@ async def _check(adapter: AddressedAdapter, role: AskedAs, store: Store) -> None
             if why := await _difference(endpoint, known):
                 raise UserError(_choice(adapter.model, endpoint.address, known, why, role))
     add_addresses(store, adapter.model.identity, role, [endpoint.address for endpoint in strange])
+
+
+async def _check_pool(adapter: AddressedAdapter, role: AskedAs) -> None:
+    """Raise errors.UserError where the servers of a pool list different models; one that lists none shows nothing."""
+    servers = adapter.endpoints
+    listings = await asyncio.gather(*(server.listing() for server in servers))
+    listed = {listing: server.address for listing, server in zip(listings, servers, strict=True) if listing}
+    if len(listed) > 1:
+        option = "--model-arg" if role == "model" else "--judge-arg"
+        raise UserError(
+            f"{adapter.model.name}: {' and '.join(listed.values())} list different models under this name; "
+            f"{option} same_model=true if they are the same, else give each its own {option} label=NAME"
+        )
 
 
 def _known(model: Model, role: AskedAs, store: Store) -> list[ServedModel]:

@@ -60,6 +60,18 @@ def add_evidence(store: Store, identity: str, role: AskedAs, said: ServedModel) 
         )
 
 
+def listed_apart(store: Store) -> dict[tuple[str, str], list[ServedModel]]:
+    """Models (identity, role) whose servers at several addresses list different models under the one name."""
+    rows = store.connection.execute(
+        "SELECT identity, role, address, served, fingerprint, listing FROM addresses WHERE listing IS NOT NULL"
+        " ORDER BY identity, role, since, address"
+    )
+    found: dict[tuple[str, str], list[ServedModel]] = {}
+    for identity, role, *said in rows:
+        found.setdefault((identity, role), []).append(ServedModel(*said))
+    return {key: servers for key, servers in found.items() if len({one.listing for one in servers}) > 1}
+
+
 def has_model(store: Store, identity: str) -> bool:
     """True where the store holds the model as it is identified now."""
     row = store.connection.execute("SELECT 1 FROM models WHERE identity = ? LIMIT 1", (identity,)).fetchone()

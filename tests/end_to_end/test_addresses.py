@@ -228,3 +228,32 @@ def test_a_kept_store_is_not_changed_by_being_brought_up_to_date(tmp_path: Path)
     assert here("list", "runs", "--store", str(store)).code == 0
     assert rows(store, "SELECT id, identity, settings FROM models ORDER BY id") == before
     assert rows(store, "SELECT count(*) FROM addresses") == [(0,)]
+
+
+def two_models(server: LoopbackServer, other: LoopbackServer) -> None:
+    """Two servers that list different weights under one name."""
+    server.configure(Settings(listed=SAID))
+    other.configure(Settings(listed={"good": {"owned_by": "us", "root": "/weights/eight"}}))
+
+
+def test_a_pool_of_two_models_is_refused(server: LoopbackServer, other: LoopbackServer, tmp_path: Path) -> None:
+    two_models(server, other)
+    pool = f"{server.openai_url},{other.openai_url}"
+    said = run(tmp_path / "s.db", pool, code=2)
+    assert "list different models under this name" in said and "label=NAME" in said
+    assert server.stats().requests == other.stats().requests == 0
+    shown = run(tmp_path / "s.db", pool, "--model-arg", "same_model=true", "--max-connections", "2", items=12)
+    assert "its servers list different models under one name" in " ".join(shown.split())
+
+
+def test_two_models_are_not_merged_into_one(server: LoopbackServer, other: LoopbackServer, tmp_path: Path) -> None:
+    two_models(server, other)
+    first, second, into = (tmp_path / f"{name}.db" for name in ("a", "b", "all"))
+    run(first, server)
+    run(second, other, "--task-arg", "seed=5")
+    merge = ["merge", str(first), str(second), "--into", str(into)]
+    said = " ".join(refused(*merge).split())
+    assert "nothing was merged" in said and server.openai_url in said and "--same-model" in said
+    assert not into.exists()
+    assert here(*merge, "--same-model").code == 0
+    assert here("merge", str(into), "--into", str(tmp_path / "again.db")).code == 0, "it was said already"
