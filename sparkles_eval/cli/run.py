@@ -54,6 +54,8 @@ def run(
 
     if estimate and config.again:
         raise UserError("--estimate does not count what --again requests; leave one of them out")
+    if config.again and not store.exists():
+        raise UserError(f"--again: there is no store {store} with replies to request once more; name it with --store")
     with said_while_long() as stage:
         plan = prepare(config, stage)
     if estimate:

@@ -128,6 +128,11 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if "malformed JSON" in str(error):
         return StoreError(f"{path}: a value that should be JSON is none; `sparkles-eval verify {path}` names it")
+    if code in _PASSING and not os.access(path.parent, os.W_OK):
+        return StoreError(
+            f"{path}: this command writes to the store, and its folder cannot be written ({error}); copy the store to"
+            " a folder that can"
+        )
     if code in _PASSING:
         return StoreError(
             f"{path}: cannot be read or written ({error}); free the disk, the file or its folder and run the same"

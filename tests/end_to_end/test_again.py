@@ -222,3 +222,9 @@ def test_bundles_and_merging(server: LoopbackServer, store: Path, tmp_path: Path
 def test_it_is_not_estimated(server: LoopbackServer, store: Path) -> None:
     with pytest.raises(UserError, match="--estimate does not count what --again requests"):
         here(*arguments(server, store, "--again", "cut", "--estimate"))
+
+
+def test_a_store_that_is_not_there_is_named(server: LoopbackServer, store: Path) -> None:
+    with pytest.raises(UserError, match="--again: there is no store .* with replies"):
+        here(*arguments(server, store, "--again", "cut"))
+    assert not store.exists() and server.stats().requests == 0
