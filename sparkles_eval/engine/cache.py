@@ -63,19 +63,19 @@ class ResponseCache:
 
     def __init__(self, store: Store, client: AnyClient, once: KeyedLock) -> None:
         self._store = store
-        self._asker = client
+        self._client = client
         self._once = once
 
     def known(self, request: Request) -> bool:
         """True when the store has the model's reply to this very request."""
-        return self._store.settled(request_key(self._asker.adapter.model, request)) is not None
+        return self._store.settled(request_key(self._client.adapter.model, request)) is not None
 
     async def reply(self, request: Request, again: Callable[[Response], bool] = lambda _: False) -> Response:
         """The stored reply to exactly this request, or a new one. Raises as `ModelClient.ask` does.
 
         A stored reply that `again` is true of is asked for once more, and stays where no newer one comes.
         """
-        key = request_key(self._asker.adapter.model, request)
+        key = request_key(self._client.adapter.model, request)
         async with self._once.alone(key):
             stored = self._store.settled(key)
             if stored is not None and not again(stored):
@@ -83,7 +83,7 @@ class ResponseCache:
             return await self._ask(key, request, stored)
 
     async def _ask(self, key: str, request: Request, before: Response | None) -> Response:
-        model = self._asker.adapter.model
+        model = self._client.adapter.model
         conversation = dump(conversation_json(request.conversation, upright=model.sees_upright))
         row = RequestRow(key, model, conversation, dump(request.generation.json()), request.epoch, request.draw)
         stored: list[Response] = []
@@ -92,7 +92,7 @@ class ResponseCache:
             response = _as_response(key, attempt, before.attempt if before else 0)
             stored.append(self._store.add_response(row, response, before.id if before else None))
 
-        await self._asker.ask(request, record)
+        await self._client.ask(request, record)
         return stored[-1]
 
 

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from sparkles_eval.adapters.base import Request
-from sparkles_eval.core import Run, Sample, Score, Status
+from sparkles_eval.core import Sample, Score, Status
 from sparkles_eval.core.long_texts import read_aside
 from sparkles_eval.core.reply_parts import with_reasoning
 from sparkles_eval.engine.ask_again import AskAgain, scores_by_earlier_readers
 from sparkles_eval.engine.attempts import Interrupted, Unanswered
-from sparkles_eval.engine.cache import KeyedLock, ResponseCache, reseeded
-from sparkles_eval.engine.endpoint_pool import AnyClient
+from sparkles_eval.engine.cache import ResponseCache, reseeded
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, WorkItem, judge_row, scorer_row, unscored
 from sparkles_eval.engine.limits import Work
 from sparkles_eval.engine.picture_window import WINDOW, PictureWindow
@@ -34,23 +33,21 @@ class Generator:
     def __init__(
         self,
         job: EvalJob,
-        run: Run,
         sample_ids: list[str],
         *,
         store: Store,
-        client: AnyClient,
-        once: KeyedLock,
+        replies: ResponseCache,
         progress: Progress,
         pictures: PictureWindow,
         answered: Callable[[CompletedSample], None],
         again: AskAgain,
     ) -> None:
         self.job = job
-        self.run = run
+        self.run = job.run
         self._ids = sample_ids
         self._store = store
-        self._asker = client
-        self._replies = ResponseCache(store, client, once)
+        self._model = job.adapter.model.name
+        self._replies = replies
         self._progress = progress
         self._pictures = pictures
         self._answered = answered
@@ -76,7 +73,7 @@ class Generator:
                 self._answered(CompletedSample(item, tuple(have[turn + 1].text for turn in range(len(have)))))
             else:
                 waiting.append((item, have))
-        self._progress.planned(self._asker.name, run.task, len(items), len(items) - len(waiting))
+        self._progress.planned(self._model, run.task, len(items), len(items) - len(waiting))
         for item, _ in waiting[:WINDOW]:
             self._pictures.begin(item.sample.images)
         for place, (item, answers) in enumerate(waiting):
@@ -105,11 +102,11 @@ class Generator:
             if place in self._again.first_turns:
                 self._again.in_vain.append(str(error))
             self._store.add_scores(list(self._unscored(item, str(error))))
-            self._progress.finished(self._asker.name, self.run.task, scored=False)
+            self._progress.finished(self._model, self.run.task, scored=False)
         except Interrupted:
             return
         else:
-            self._progress.finished(self._asker.name, self.run.task, scored=True)
+            self._progress.finished(self._model, self.run.task, scored=True)
             self._answered(CompletedSample(item, tuple(answer.text for answer in answers)))
 
     def _unscored(self, item: WorkItem, reason: str) -> Iterator[ScoreRow]:

@@ -61,7 +61,7 @@ class Grader:
         self._row = judge_row(bound.judge)
         self._who = f"{judge_name(self._card)} on {run.model}"
         self._store = store
-        self._asker = client
+        self._client = client
         self._once = once
         self._progress = progress
         store.add_judge(self._row)
@@ -134,7 +134,7 @@ class Grader:
                 asked = _with_reason(call, verdict.reason or "")
 
     async def _ask(self, sample: Sample, call: JudgeCall, repeat: int, attempt: int) -> Verdict:
-        client = self._asker
+        client = self._client
         if call.conversation is None or client is None:
             return replace(self._judge.read(call, ""), usage=Usage(0, 0, 0.0))  # a rule bills nobody
         prompt = _written(call)

@@ -151,11 +151,9 @@ class Session:
             graders = self._graders(_run_ref(job), job.bound_judges, chosen.first_turns)
             generator = Generator(
                 job,
-                run,
                 ids,
                 store=self._store,
-                client=lane.client,
-                once=self._once,
+                replies=ResponseCache(self._store, lane.client, self._once),
                 progress=self._progress,
                 pictures=self._pictures,
                 answered=partial(_hand_over, graders),

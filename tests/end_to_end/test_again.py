@@ -225,6 +225,6 @@ def test_it_is_not_estimated(server: LoopbackServer, store: Path) -> None:
 
 
 def test_a_store_that_is_not_there_is_named(server: LoopbackServer, store: Path) -> None:
-    with pytest.raises(UserError, match="--again: there is no store .* with replies"):
+    with pytest.raises(UserError, match=r"--again: there is no store .* with replies"):
         here(*arguments(server, store, "--again", "cut"))
     assert not store.exists() and server.stats().requests == 0
