@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import LoopbackServer
+from tests.server import LoopbackServer, Settings
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,7 @@ def _server() -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def server(_server: LoopbackServer) -> LoopbackServer:
-    """A model server that speaks both providers' formats, with nothing asked so far."""
+    """A model server that speaks both providers' formats, as it begins, with nothing asked so far."""
+    _server.configure(Settings())
     _server.reset()
     return _server
