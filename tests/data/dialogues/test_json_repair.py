@@ -60,7 +60,8 @@ def test_any_heap_of_marks_is_survived(text: str) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.dictionaries(NAMES.filter(str.strip), TEXT, min_size=1, max_size=4), st.data())
+# Cut behind a closing mark within a text, a reply reads as a whole one with a stray quotation mark: nobody can tell.
+@given(st.dictionaries(NAMES.filter(str.strip), TEXT.filter(lambda text: not {*"}]"} & {*text}), min_size=1), st.data())
 def test_what_is_cut_off_says_so(value: dict[str, str], data: st.DataObject) -> None:
     text = json.dumps([value])
     cut = text[: data.draw(st.integers(2, len(text) - 1))]
