@@ -33,6 +33,7 @@ from sparkles_eval.store.store import Store
 
 _NOTHING_SAID = frozenset({"fp_ollama"})
 """Fingerprints that are the same whatever is served."""
+_OPTIONS: dict[AskedAs, str] = {"model": "--model-arg", "judge": "--judge-arg"}
 
 
 # --- as a store of before knows them -------------------------------------------------------------------
@@ -143,7 +144,7 @@ async def _check_pool(adapter: AddressedAdapter, role: AskedAs) -> None:
     listings = await asyncio.gather(*(server.listing() for server in servers))
     listed = {listing: server.address for listing, server in zip(listings, servers, strict=True) if listing}
     if len(listed) > 1:
-        option = "--model-arg" if role == "model" else "--judge-arg"
+        option = _OPTIONS[role]
         raise UserError(
             f"{adapter.model.name}: {' and '.join(listed.values())} list different models under this name; "
             f"{option} same_model=true if they are the same, else give each its own {option} label=NAME"
@@ -187,7 +188,7 @@ def _short_question(endpoint: AddressedAdapter) -> Request:
 
 
 def _choice(model: Model, address: str, known: Sequence[ServedModel], why: str, role: AskedAs) -> str:
-    option = "--model-arg" if role == "model" else "--judge-arg"
+    option = _OPTIONS[role]
     held = "answers" if role == "model" else "verdicts"
     places = ", ".join(dict.fromkeys(one.address for one in known))
     return (
