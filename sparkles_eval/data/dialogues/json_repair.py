@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 LONGEST = 200_000
@@ -113,10 +113,24 @@ def find_json(text: str) -> Iterator[Node]:
     while vain <= _FAILED_TRIES * len(text) and (found := _OPEN.search(text, at)):
         node, end = _strict(text, found.start()) or _loose(text, found.start())
         if isinstance(node, JsonObject | JsonArray) and _holds_something(node):
-            yield node
+            yield node if node.cut or not _cut_json(text, found.start()) else replace(node, cut=True)
             at = end
         else:
             vain, at = vain + end - found.start(), found.end()
+
+
+def _cut_json(text: str, at: int) -> bool:
+    """True where the text from there on is valid JSON that ends too early.
+
+    A closing mark within a text, such as "}]", can make it read as a whole value with a stray quotation mark.
+    """
+    try:
+        _JSON.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())
+    except RecursionError:
+        pass
+    return False
 
 
 def _loose(text: str, at: int) -> tuple[Node, int]:
