@@ -13,6 +13,8 @@ LONGEST = 200_000
 DEEPEST = 40
 """Levels of nesting that are read; deeper values count as cut off."""
 _LONGEST_KEY = 80
+_ESCAPE = 5
+"""Characters of an escape such as \\u00e4 behind its backslash."""
 _FAILED_TRIES = 8
 """How often a reply may be read again after brackets that begin no value; the rest then counts as plain text."""
 
@@ -127,7 +129,13 @@ def _cut_json(text: str, at: int) -> bool:
     try:
         _JSON.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())
+        left = text[error.pos :].rstrip()
+        # Cut between two values, within a text, within or behind one of its escapes (\u12), or within a word or number.
+        return (
+            error.msg.startswith("Unterminated string")
+            or (error.msg.startswith("Invalid \\u") and len(left) <= _ESCAPE)
+            or any(word.startswith(left) for word in ("true", "false", "null", "-"))
+        )
     except RecursionError:
         pass
     return False
