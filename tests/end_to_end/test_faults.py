@@ -172,9 +172,9 @@ def test_a_judge_that_is_down_costs_no_answer(scene: Scene) -> None:
 
 def test_a_provider_that_takes_few_at_a_time_is_adapted_to(server: LoopbackServer, tmp_path: Path) -> None:
     store = tmp_path / "s.db"
-    tight = Behaviour(latency_s=0.03, max_in_flight=6, retry_after="seconds", retry_after_s=0.1)
+    tight = Behaviour(latency_s=0.15, max_in_flight=6, retry_after="seconds", retry_after_s=0.1)
     server.configure(Settings(models={"good": tight}))
-    args = ["run", "-t", "nlvr2-mini", "--task-arg", "n=240", *models(server, "openai/good")]
+    args = ["run", "-t", "nlvr2-mini", "--task-arg", "n=120", *models(server, "openai/good")]
     done = here(*args, "--store", str(store), "--no-report")
     assert done.code == 0, done.shown
     told = [str(message) for (message,) in rows(store, "SELECT message FROM events WHERE kind = 'connections'")]
