@@ -14,9 +14,9 @@ set -euo pipefail
 MODEL=${MODEL:?the name of the model that is to be served}
 TASKS=${TASKS:-"bison-mini nlvr2-mini"}
 HOME_STORE=${HOME_STORE:-$PWD/runs/${MODEL//\//_}.db}
-PORT=${PORT:-8000} # the same every time: the address is part of what a stored answer is known by
-# Any server that speaks chat completions.
-SERVER=${SERVER:-vllm serve "$MODEL" --port "$PORT" --limit-mm-per-prompt '{\"image\": 8}'}
+PORT=${PORT:-8000}
+# Any server that speaks chat completions: SERVER='sglang serve ...' as one line of shell.
+default_server=(vllm serve "$MODEL" --port "$PORT" --limit-mm-per-prompt '{"image": 8}')
 
 # SQLite's write-ahead log does not work over network file systems: write on the node, copy home.
 scratch=$(mktemp -d)
@@ -46,7 +46,11 @@ PYTHON
 trap finish EXIT
 trap 'exit 143' TERM INT
 
-bash -c "exec $SERVER" >"${HOME_STORE%.db}.server.log" 2>&1 &
+if [ -n "${SERVER:-}" ]; then
+  bash -c "exec $SERVER" >"${HOME_STORE%.db}.server.log" 2>&1 &
+else
+  "${default_server[@]}" >"${HOME_STORE%.db}.server.log" 2>&1 &
+fi
 server=$!
 
 echo "waiting for the server on port $PORT"

@@ -41,9 +41,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of the system's Chromium."""
-    pytest.importorskip("playwright", reason="playwright is not installed")
+    """Path of the system's Chromium. Without one, its tests are skipped; with SPARKLES_BROWSER=1 they fail."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if os.environ.get("SPARKLES_BROWSER") == "1":
+        assert found, "SPARKLES_BROWSER=1, and there is no Chromium on the PATH or in CHROMIUM"
+    pytest.importorskip("playwright", reason="playwright is not installed")
     if not found:
         pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium), or its path in CHROMIUM")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -131,18 +132,29 @@ def _rows(block: Block, folder: Path) -> None:
     assert found or block.note == "may be empty", f"{block.place}: the query gives no rows"
 
 
-def test_the_cluster_job_carries_its_store_home_and_goes_on(tmp_path: Path) -> None:
+def test_the_cluster_job_starts_its_server_carries_its_store_home_and_resumes(tmp_path: Path) -> None:
     port = str(_free_port())
     serve = f"{sys.executable} {ROOT / 'examples' / 'own_model' / 'serve.py'} --port {port}"
-    env = {**_environment(), "MODEL": "colours", "TASKS": "bison-mini", "PORT": port, "SERVER": serve}
-    for limit in ("4", "4", "6"):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    vllm = programs / "vllm"
+    vllm.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path / 'arguments'}\nexec {serve}\n", encoding="utf-8")
+    vllm.chmod(0o755)
+    env = {**_environment(), "MODEL": "colours", "TASKS": "bison-mini", "PORT": port}
+    env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
+    for limit, server in (("4", {}), ("4", {"SERVER": serve}), ("6", {"SERVER": serve})):
         command = ["bash", str(ROOT / "examples" / "cluster_job.sh"), "--limit", limit]
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**env, **server}, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         with sqlite3.connect(tmp_path / "runs" / "colours.db") as store:
             assert store.execute("SELECT count(*) FROM responses").fetchone()[0] == int(limit)
         store.close()
     assert (tmp_path / "runs" / "colours.html").is_file()
+    arguments = (tmp_path / "arguments").read_text(encoding="utf-8").splitlines()
+    assert arguments[:2] == ["serve", "colours"]
+    assert json.loads(arguments[arguments.index("--limit-mm-per-prompt") + 1]) == {"image": 8}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

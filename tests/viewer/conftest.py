@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,16 +58,6 @@ def judged_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def judged(judged_source: Path, tmp_path: Path) -> Path:
     """Twelve dialogues of three baselines, scored by the facts and by two judges that differ."""
     return Path(shutil.copy(judged_source, tmp_path / "judged.db"))
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the system's Chromium."""
-    pytest.importorskip("playwright", reason="playwright is not installed")
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium), or its path in CHROMIUM")
-    return found
 
 
 @pytest.fixture(scope="module")
