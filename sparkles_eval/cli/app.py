@@ -18,6 +18,7 @@ from sparkles_eval.cli import (
     checkpoints,
     compare,
     data,
+    doctor,
     export,
     human,
     import_results,
@@ -66,6 +67,7 @@ app.command("verify")(verify.verify)
 app.command("rescore")(rescore.rescore)
 app.command("export")(export.export)
 app.command("import")(import_results.import_results)
+app.command("doctor")(doctor.doctor)
 app.command("submit")(submit.submit)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(judges.app, name="judges")
