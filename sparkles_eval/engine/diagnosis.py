@@ -108,15 +108,15 @@ def _lacks(requirement: Requirement) -> str:
 def _torch() -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
         return
-    import torch
-
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
-        yield Finding("program", "GPU", "ok", f"{names}; torch {torch.__version__}")
-    else:
-        yield Finding("program", "GPU", "note", f"torch {torch.__version__} sees none: local models run on the CPU")
+    from sparkles_eval.adapters.local.device import visible_gpus
     from sparkles_eval.adapters.local.torchvision_check import require_working_torchvision
 
+    gpus = visible_gpus()
+    yield (
+        Finding("program", "GPU", "ok", f"{', '.join(gpus)}; torch {version('torch')}")
+        if gpus
+        else Finding("program", "GPU", "note", f"torch {version('torch')} sees none: local models run on the CPU")
+    )
     try:
         require_working_torchvision("transformers")
     except UserError as error:
