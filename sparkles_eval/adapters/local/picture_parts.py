@@ -74,8 +74,8 @@ class PictureParts:
 
     def __call__(self, images: Any, *args: Any, **kwargs: Any) -> Any:
         flat = list(_flat(images))
-        marks = [getattr(picture, "info", {}).get(_MARK) for picture in flat]
-        if None in marks:
+        marks = [str(getattr(picture, "info", {}).get(_MARK, "")) for picture in flat]
+        if not all(marks):
             self.prepared += len(flat)
             return self._real(images, *args, **kwargs)
         self._how = isinstance(images[0], (list, tuple)), kwargs

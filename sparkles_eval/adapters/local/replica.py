@@ -115,8 +115,8 @@ class Replica:
             if not reader.agrees(most, self.model, batch.pad):
                 raise NotSeparable("its first tokens are others")
             self._tried = bool(most.pictures)
-        for request, error in refused:
-            feed.deliver(request, error)
+        for request, reason in refused:
+            feed.deliver(request, reason)
         return rows
 
     def _read(self, feed: RequestQueue, reader: PromptReader, group: Sequence[PromptRow], batch: RowBatch) -> None:

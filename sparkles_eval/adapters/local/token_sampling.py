@@ -140,7 +140,7 @@ class AnswerDelivery:
         reply = base.reply(text.strip(), row.prompt, len(row.ids), ended=ended, opened=row.opened)
         self.feed.deliver(row.request, reply)
 
-    def _text(self, ids: Sequence[int]) -> str:
+    def _text(self, ids: list[int]) -> str:
         if self._unsaid is None:
             return str(self._tokenizer.decode(ids, skip_special_tokens=True))
         text = str(self._tokenizer.decode(ids, skip_special_tokens=False))

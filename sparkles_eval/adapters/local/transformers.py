@@ -40,7 +40,7 @@ class Transformers(base.LocalAdapter):
     def __init__(self, setup: base.LocalConfig, place: Checkpoint, template: ChatTemplate) -> None:
         super().__init__(setup)
         self._place = place
-        self._template = template
+        self.template = template
         self._replicas: dict[int, Replica] = {}
         self._loading = threading.Lock()
 
@@ -50,7 +50,7 @@ class Transformers(base.LocalAdapter):
         return words + len(conversation.images) * _TOKENS_PER_IMAGE
 
     def check(self, request: Request) -> str | None:
-        return super().check(request) or self._template.check(request.conversation)
+        return super().check(request) or self.template.check(request.conversation)
 
     def work(self, feed: RequestQueue, replica: int) -> None:
         """Answer until nothing waits."""
@@ -79,7 +79,7 @@ class Transformers(base.LocalAdapter):
         with self._loading:
             if number not in self._replicas:
                 model = load_weights(self._place, self._setup.dtype, self._setup.devices[number])
-                self._replicas[number] = Replica(model, self._template, self._place.context)
+                self._replicas[number] = Replica(model, self.template, self._place.context)
             return self._replicas[number]
 
 

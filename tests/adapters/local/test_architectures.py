@@ -114,7 +114,7 @@ def first_logits(model: Transformers, asked: Request) -> Any:
     """Of the first token of an answer, one row each: what the model makes of words and pictures."""
     import torch
 
-    template, pictures = model._template, opened(asked.conversation.images)
+    template, pictures = model.template, opened(asked.conversation.images)
     with torch.inference_mode():
         weights: Any = model.replica(0).model
         return weights(**template.encode([template.render(asked.conversation)], [pictures])).logits[0, -1]
