@@ -121,11 +121,13 @@ async def test_all_are_answered_in_full_batches_of_like_length_the_longest_first
 
 
 async def test_what_comes_next_is_shown_and_stays_in_the_queue() -> None:
+    foreseen: list[str] = []
+
     class Foresighted(Machine):
         def work(self, feed: RequestQueue, replica: int) -> None:
             self.queued.wait(5)
             assert isinstance(feed, ForeseeingRequestQueue)
-            self.foreseen = [words(one) for one in feed.coming(11)]
+            foreseen.extend(words(one) for one in feed.coming(11))
             super().work(feed, replica)
 
     machine = Foresighted()
@@ -136,7 +138,7 @@ async def test_what_comes_next_is_shown_and_stays_in_the_queue() -> None:
             await asyncio.sleep(0)
         machine.queued.set()
         assert said(await replies) == TEXTS
-    assert machine.foreseen == [text for batch in machine.batches for text in batch][:11]
+    assert foreseen == [text for batch in machine.batches for text in batch][:11]
 
 
 async def test_kinds_of_question_with_long_answers_come_first_once_that_is_known() -> None:
