@@ -36,7 +36,7 @@ class Features:
 
 
 class EncodedPictures:
-    """The features of one model's pictures, shared by its copies."""
+    """The features of the pictures that one copy of a model has seen."""
 
     def __init__(self, rows: RowEncoder, limit: int = MEMORY_BYTES) -> None:
         self._rows = rows

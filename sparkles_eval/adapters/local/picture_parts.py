@@ -57,6 +57,8 @@ class PictureParts:
         self._guard = threading.Lock()
         self._pending: dict[str, Future[Part]] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self.turn = threading.Lock()
+        """Held from `marks` to the end of the processor's call, which copies of a model share."""
         self.apart = True
         """False once pictures of one prompt have proved not to be separable."""
         self.prepared = 0

@@ -29,7 +29,7 @@ _CLOSE_ROUNDED = 0.05
 
 
 class PromptReader:
-    """The prompts of one model and its copies. Raises NotSeparable where the model takes no encoded pictures."""
+    """The prompts of one copy of a model. Raises NotSeparable where the model takes no encoded pictures."""
 
     def __init__(self, template: ChatTemplate, model: Any) -> None:
         self._template = template
@@ -64,27 +64,33 @@ class PromptReader:
         conversation = row.request.conversation
         pictures = [open_picture(image) for image in conversation.images]
         whole = self._template.encode([self._template.render(conversation)], [pictures])
-        expected = _logits(model, dict(whole.to(model.device, dtype=model.dtype)), pad, 2)
+        expected = _logits(model, dict(whole.to(model.device, dtype=model.dtype)), pad, 2).logits
+        try:
+            found = self._first_two(row, model, pad)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            return False  # it does not even take them
+        limit = _CLOSE.get(model.dtype, _CLOSE_ROUNDED)
+        return found is None or all(
+            one.shape == two.shape and float((one - two).abs().max()) <= limit * float(two.abs().max())
+            for one, two in zip(found, expected, strict=True)
+        )
+
+    def _first_two(self, row: PromptRow, model: Any, pad: int) -> list[torch.Tensor] | None:
+        """The logits of two tokens, from encoded pictures, then from the cache; None where a picture is unreadable."""
         _, inputs, faults = self.inputs([row], model, pad)
         if faults:
-            return True  # it is refused for its own reason
+            return None  # it is refused for its own reason
         past = {"past_key_values": DynamicCache()} if exchanges_rows(model) else {}
         first = _logits(model, {**inputs, **past}, pad, 1)
-        second = _logits(
-            model,
-            {
-                "input_ids": first.sequences,
-                "attention_mask": torch.ones_like(first.sequences),
-                "past_key_values": first.past_key_values,
-            },
-            pad,
-            1,
-        )
-        limit = _CLOSE.get(model.dtype, _CLOSE_ROUNDED)
-        return all(
-            one.shape == two.shape and float((one - two).abs().max()) <= limit * float(two.abs().max())
-            for one, two in zip((*first.logits, *second.logits), expected.logits, strict=True)
-        )
+        ids = first.sequences
+        going_on = {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "past_key_values": first.past_key_values,
+        }
+        return [*first.logits, *_logits(model, going_on, pad, 1).logits]
 
 
 def try_reader(template: ChatTemplate, model: Any) -> PromptReader | None:

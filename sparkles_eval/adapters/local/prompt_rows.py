@@ -67,6 +67,10 @@ class RowEncoder:
 
     def row(self, request: Request) -> PromptRow:
         """A request as a row. Raises errors.Rejected where it cannot be one, and NotSeparable."""
+        with self.parts.turn:
+            return self._row(request)
+
+    def _row(self, request: Request) -> PromptRow:
         text, images = self.template.render(request.conversation), request.conversation.images
         if images and (self.parts.apart or len(images) == 1):
             try:
@@ -119,11 +123,11 @@ def inner(model: Any) -> Any:
 def padded(rows: Sequence[PromptRow], pad: int) -> dict[str, torch.Tensor]:
     """The rows' texts, padded on the left; and what the model reads of their pictures, one after another."""
     longest, found = max(row.length for row in rows), {}
-    for key, first in rows[0].text.items():
-        fill = pad if key == "input_ids" else 0
-        out = first.new_full((len(rows), longest), fill)
+    for key in dict.fromkeys(key for row in rows for key in row.text):
+        out = rows[0].text["input_ids"].new_full((len(rows), longest), pad if key == "input_ids" else 0)
         for number, row in enumerate(rows):
-            out[number, longest - row.length :] = row.text[key][0]
+            if key in row.text:
+                out[number, longest - row.length :] = row.text[key][0]
         found[key] = out
     for key in dict.fromkeys(key for row in rows for key in row.shapes):
         found[key] = torch.cat([row.shapes[key] for row in rows if key in row.shapes])

@@ -33,7 +33,8 @@ class Replica:
         self._context = context
         self.reader: PromptReader | None = try_reader(template, model)
         """Reads prompts with each picture encoded once; None where the model reads pictures in a way of its own."""
-        self._tried = False
+        self._tried: set[bool] = set()
+        """Prompts with pictures (True) and without, once such a one has proved to be read as it should."""
         device = str(model.device)
         self._per_position = _cache_bytes(model)
         self._memory = row_memory(device)
@@ -110,11 +111,11 @@ class Replica:
                 refused.append((request, self._too_long(row.length)))
             else:
                 rows.append(row)
-        if rows and not self._tried:
-            most = max(rows, key=lambda row: len(row.request.conversation.images))
-            if not reader.agrees(most, self.model, batch.pad):
-                raise NotSeparable("its first tokens are others")
-            self._tried = bool(most.pictures)
+        for row in sorted(rows, key=lambda row: len(row.pictures), reverse=True):
+            if bool(row.pictures) not in self._tried:
+                if not reader.agrees(row, self.model, batch.pad):
+                    raise NotSeparable("its first tokens are others")
+                self._tried.add(bool(row.pictures))
         for request, reason in refused:
             feed.deliver(request, reason)
         return rows
@@ -167,7 +168,7 @@ class Replica:
     def _room(self, batch: RowBatch, size: int) -> int:
         """Rows that may enter now, by memory and by the size of a batch. One row always may: it is tried."""
         there = len(batch.rows)
-        positions = max([_EXPECTED_TOKENS * 2, *(row.prompt + row.limit for row in batch.rows)])
+        positions = max([2 * _EXPECTED_TOKENS, *(row.prompt + len(row.ids) + _EXPECTED_TOKENS for row in batch.rows)])
         fitting = self._memory // (2 * positions * self._per_position)  # a cache is copied where rows enter or leave
         return max(0 if there else 1, min(size, fitting) - there)
 
