@@ -141,6 +141,15 @@ class RequestQueue(Protocol):
 
 
 @runtime_checkable
+class ForeseeingRequestQueue(RequestQueue, Protocol):
+    """A request queue that also shows what it will give next, so that pictures are prepared meanwhile."""
+
+    def coming(self, most: int) -> Sequence[Request]:
+        """Up to so many requests that `take` would give now. They stay in the queue; others may still come first."""
+        ...
+
+
+@runtime_checkable
 class WatchedRequestQueue(RequestQueue, Protocol):
     """A request queue that also receives answers while they are written."""
 

@@ -13,7 +13,6 @@ from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.run import RunOutcome
-from sparkles_eval.reports.report import render_report
 from sparkles_eval.reports.terminal_table import print_health, print_tables
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
@@ -37,6 +36,8 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
     for warning in warnings(store, runs):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:
+        from sparkles_eval.reports.report import render_report
+
         render_report(store, summary, report)
         console.print(f"report  {report}", highlight=False)
     console.print(f"store   {store.path}", highlight=False)

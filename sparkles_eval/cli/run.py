@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Annotated
 
@@ -67,7 +68,8 @@ def run(
     with Store(store) as opened:
         plan = stored_plan(plan, opened)
         with show_progress(plain=plain) as progress:
-            outcome = execute(plan, opened, progress, limits, sys.argv, meanwhile=_ending)
+            wanted = report.path(store) is not None
+            outcome = execute(plan, opened, progress, limits, sys.argv, meanwhile=partial(_ending, report=wanted))
         if config.again:
             from sparkles_eval.publishing.stored_panels import recompute_panels
 
@@ -78,11 +80,13 @@ def run(
 
             for panel in plan.panels:
                 score_panel(opened, panel)
-        _ending().finish(opened, outcome, report.path(store))
+        _ending(report=wanted).finish(opened, outcome, report.path(store))
 
 
-def _ending() -> ModuleType:
+def _ending(*, report: bool) -> ModuleType:
     """The module that prints and writes the results. It takes a moment to import, which is done during the run."""
+    if report:
+        importlib.import_module("sparkles_eval.reports.report")
     return importlib.import_module("sparkles_eval.cli.finish")
 
 

@@ -9,6 +9,7 @@ import jinja2
 from transformers import BatchFeature, PreTrainedTokenizerBase
 
 from sparkles_eval.adapters.local.checkpoint import Checkpoint
+from sparkles_eval.adapters.local.picture_parts import PictureParts
 from sparkles_eval.adapters.local.processor import load_processor
 from sparkles_eval.core import Conversation, Image, Message, Text
 from sparkles_eval.core.errors import Rejected, UserError
@@ -70,6 +71,13 @@ class ChatTemplate:
             add_special_tokens=not (isinstance(begins, str) and all(text.startswith(begins) for text in texts)),
         )
         return encoded
+
+    def take_apart(self) -> PictureParts:
+        """Prepare pictures apart from now on; gives what prepares them."""
+        parts = self._processor.image_processor
+        if not isinstance(parts, PictureParts):
+            parts = self._processor.image_processor = PictureParts(parts)
+        return parts
 
     def pad(self, ends: frozenset[int]) -> int:
         """The id that fills rows which ended."""
