@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     compare,
+    kills,
     local_checkpoints,
     local_inference,
     rate_limits,
@@ -20,6 +21,7 @@ ROOMS = (
     startup,
     throughput,
     rate_limits,
+    kills,
     statistics,
     compare,
     reports,
