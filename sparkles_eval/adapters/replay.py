@@ -30,6 +30,7 @@ from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import Rejected, UserError
 from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.core.strict_record import Strict
+from sparkles_eval.core.suggestions import did_you_mean
 
 _Place: TypeAlias = tuple[str, int, int]
 _Located: TypeAlias = "tuple[str, _Answer]"
@@ -101,7 +102,9 @@ def make(model: Model, options: ModelOptions) -> Replay:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise UserError(f"replay: {file}: cannot be read ({error.strerror}); name a file with answers") from None
+        there = [one.name for one in file.parent.glob("*") if one.suffix.lower() in (".jsonl", ".csv", ".json")]
+        hint = did_you_mean(file.name, there)
+        raise UserError(f"replay: {file}: cannot be read ({error.strerror}){hint}; name a file with answers") from None
     answers = _collect(file, data)
     name = args.text("name") or f"replay/{file.stem}"
     settings = {"sha256": hashlib.sha256(data).hexdigest()}

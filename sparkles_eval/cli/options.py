@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from sparkles_eval.core.config_options import MinCoverage, Option
 from sparkles_eval.core.scores import MIN_COVERAGE
@@ -24,6 +25,30 @@ EstimateOnly: TypeAlias = Annotated[
         section="Cost and limits",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigOptions:
+    """A file with options of the command; `cli.commands` reads it below what the command line says."""
+
+    config: Annotated[
+        Path | None,
+        Option("Read options from this YAML file; those of the command line go over it.", section="Tasks and models"),
+    ] = None
+    set: Annotated[
+        tuple[str, ...],
+        Option(
+            "Set a key of the file, such as limit=20 or models.0.args.base_url=…; repeat for several.",
+            section="Tasks and models",
+            metavar="KEY=VALUE",
+        ),
+    ] = ()
+    write_config: Annotated[
+        Path | None,
+        Option("Write the options of this command to a file for --config.", section="Output", metavar="FILE"),
+    ] = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What the options are after all, by `OptionField.key`."""
 
 
 @dataclass(frozen=True, slots=True)

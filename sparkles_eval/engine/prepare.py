@@ -12,7 +12,7 @@ from sparkles_eval.adapters.build import build_adapter, import_early
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
-from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.engine.arguments import model_options, scoped
 from sparkles_eval.engine.config import JudgingConfig, ReplyKind, RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
@@ -39,19 +39,25 @@ class RunPlan:
             await adapter.aclose()
 
 
-def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> RunPlan:
+def prepare(
+    config: RunConfig,
+    stage: Callable[[str], None] = lambda _: None,
+    *,
+    sends: bool = True,
+) -> RunPlan:
     """Load every task, build every model and judge, and check that they fit together.
 
-    `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
+    `stage` hears what begins, for whoever shows it. `sends` is False where nothing will be asked, so that no key is
+    needed. Raises errors.UserError (ContentError, DataError, MissingExtra)
     with the fix; nothing has been asked then.
     """
     stage("models: they are made ready")
-    models = [_model(name, config) for name in dict.fromkeys(config.models)]
+    models = [_model(name, config, sends) for name in dict.fromkeys(config.models)]
     for adapter in models:
         import_early(adapter.model.kind)
     tasks = load_tasks(config, stage)
     _same_name([adapter.model for adapter in models])
-    run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
+    run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges], sends=sends)
     jobs: list[EvalJob] = []
     controls: list[Adapter] = []
     for task in tasks:
@@ -91,12 +97,8 @@ def _task(name: str, config: RunConfig, stage: Callable[[str], None]) -> Task:
     return check_first(vary(chosen, config.variation), skip_bad=config.skip_bad)
 
 
-def _model(name: str, config: RunConfig) -> Adapter:
-    options = ModelOptions(
-        args=tuple(scoped("--model-arg", config.model_args, name, config.models).items()),
-        generation=read_generation("--generation", scoped("--generation", config.generation, name, config.models)),
-        protocol=config.protocol,
-    )
+def _model(name: str, config: RunConfig, sends: bool) -> Adapter:
+    options = model_options(name, config.models, config, protocol=config.protocol, sends=sends)
     return build_adapter(name, options, content=config.content, plugins=config.plugins)
 
 
@@ -144,9 +146,9 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, config: JudgingConfig, own: Sequence[str] = ()) -> None:
+    def __init__(self, config: JudgingConfig, own: Sequence[str] = (), *, sends: bool = True) -> None:
         """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
-        self._config = config
+        self._config, self._sends = config, sends
         self._panels = {name: _panel(name, config) for name in dict.fromkeys((*config.judges, *own)) if is_panel(name)}
         selectors = self.members((*config.judges, *own))
         self._names = [*selectors, *(selector.partition("@")[0] for selector in selectors), *self._panels, _PANEL]
@@ -193,7 +195,7 @@ class RunJudges:
             # Said of the judge, but a server of one's own has to be known to take a schema, too.
             rest["structured"] = "true"
         if model_name:
-            options = ModelOptions(args=tuple(rest.items()))
+            options = ModelOptions(args=tuple(rest.items()), sends=self._sends)
             adapter = build_adapter(model_name, options, content=config.content, plugins=config.plugins)
         made = partial(
             load_judge,

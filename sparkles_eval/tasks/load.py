@@ -13,6 +13,7 @@ from sparkles_eval.core.errors import ContentError, DataError, Problem, UserErro
 from sparkles_eval.core.files import cache_dir
 from sparkles_eval.core.json import question_of, sample_json
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.suggestions import did_you_mean
 from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, Task
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
@@ -258,8 +259,7 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
     spec = folder.spec
     unknown = sorted(set(given) - set(spec.args))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], spec.args, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(unknown[0], spec.args)
         takes = f"it takes {', '.join(spec.args)}" if spec.args else "it takes none"
         raise ContentError(f"task {spec.name}: unknown --task-arg {', '.join(unknown)}{hint}; {takes}")
     for name, value in given.items():

@@ -75,7 +75,8 @@ def _described(command: Callable[..., object]) -> list[str]:
 
 def _table(command: Callable[..., object]) -> list[str]:
     hints = get_type_hints(command, include_extras=True)
-    rows = [_row(name, hints[name], given.default) for name, given in inspect.signature(command).parameters.items()]
+    parameters = inspect.signature(command).parameters.items()
+    rows = [_row(name, hints[name], given.default) for name, given in parameters if hints[name] is not typer.Context]
     return ["| option | what | default |", "|---|---|---|", *rows] if rows else []
 
 
