@@ -5,18 +5,37 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from sparkles_eval.analysis.run_health import run_health
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.analysis.warnings import warnings
+from sparkles_eval.api.frames import leaderboard_rows
+from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.report import render_report
 from sparkles_eval.reports.terminal_table import print_health, print_tables
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
+
+
+def _result(store: Store, outcome: RunOutcome, report: Path | None) -> dict[str, Any]:
+    """The result as JSON has it."""
+    return {
+        "store": str(store.path),
+        "report": None if report is None else str(report),
+        "ending": outcome.ending,
+        "runs": list(outcome.run_ids),
+        "unscored": outcome.unscored,
+        "spent_usd": outcome.spent_usd,
+        "replies_of_unknown_cost": outcome.unknown_costs,
+        "stopped": [{"model": one.model, "reason": one.reason, "unasked": one.unasked} for one in outcome.stopped],
+        "leaderboard": leaderboard_rows(store, outcome.run_ids),
+    }
+
 
 EXIT_UNSCORED = 3
 EXIT_INTERRUPTED = 130
@@ -27,10 +46,11 @@ def typed_command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
+def finish(store: Store, outcome: RunOutcome, report: Path | None, json: Path | None = None) -> None:
     """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored."""
-    console = make_console()
     summary = summarise(store, outcome.run_ids)
+    # With the JSON on standard output, people read the rest on standard error.
+    console = make_console(stderr=write_json(json, _result(store, outcome, report)))
     print_tables(summary, console)
     runs = read_runs.runs(store, outcome.run_ids)
     print_health(run_health(store, runs), console)

@@ -51,11 +51,21 @@ class ConfigOptions:
     """What the options are after all, by `OptionField.key`."""
 
 
+STDOUT = Path("-")
+"""Stands for standard output where a file is named."""
+JsonFile: TypeAlias = Annotated[
+    Path | None,
+    Option("Write the result as JSON; - prints it instead of text.", "--json", section="Output", metavar="FILE"),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class TableFiles:
     """Files that tables are written to besides the screen."""
 
-    json: Annotated[Path | None, Option("Write all tables as JSON.", section="Output", metavar="FILE")] = None
+    json: Annotated[
+        Path | None, Option("Write all tables as JSON; - prints it instead of text.", section="Output", metavar="FILE")
+    ] = None
     csv: Annotated[
         Path | None,
         Option("Write CSV; several tables go to FILE-NAME.csv each.", section="Output", metavar="FILE"),

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.long_wait import said_while_long
-from sparkles_eval.cli.options import ConfigOptions, EstimateOnly, Plain, ReportOutput
+from sparkles_eval.cli.options import ConfigOptions, EstimateOnly, JsonFile, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import make_console
-from sparkles_eval.engine.config import RunConfig, RunLimits, Shard
+from sparkles_eval.engine.config import RunConfig, RunLimits
 
 
 @command
@@ -28,6 +28,7 @@ def run(
     ] = False,
     store: StorePath = DEFAULT_STORE,
     plain: Plain = False,
+    json: JsonFile = None,
 ) -> None:
     """Evaluate models on tasks: generate answers, score them, and write a report.
 
@@ -50,10 +51,10 @@ def run(
         _show_prompts(config)
         return
 
-    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.api.evaluate import evaluate
+    from sparkles_eval.api.run_progress import show_progress
     from sparkles_eval.engine.addresses import stored_plan
     from sparkles_eval.engine.prepare import check_prices, prepare
-    from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
     if estimate and config.again:
@@ -64,26 +65,16 @@ def run(
         plan = prepare(config, stage, sends=not estimate)
     _write_config(source)
     if estimate:
-        from sparkles_eval.cli.run_display import print_cost_estimate
+        from sparkles_eval.cli.cost_table import print_cost_estimate
 
-        print_cost_estimate(plan.jobs, store, limits.connections)
+        print_cost_estimate(plan.jobs, store, limits.connections, json)
         return
     check_prices(plan.adapters, limits.max_cost_usd)
     with Store(store) as opened:
         plan = stored_plan(plan, opened)
         with show_progress(plain=plain) as progress:
-            outcome = execute(plan, opened, progress, limits, _command(source), meanwhile=_ending)
-        if config.again:
-            from sparkles_eval.publishing.stored_panels import recompute_panels
-
-            with opened.transaction():  # votes on replies that are not the newest count no more
-                recompute_panels(opened)
-        if plan.panels and config.shard == Shard():  # a panel needs all votes: merging the parts' stores scores it
-            from sparkles_eval.analysis.judges.panel_scores import score_panel
-
-            for panel in plan.panels:
-                score_panel(opened, panel)
-        _ending().finish(opened, outcome, report.path(store))
+            outcome = evaluate(plan, opened, config, limits, progress, _command(source), meanwhile=_ending)
+        _ending().finish(opened, outcome, report.path(store), json)
 
 
 def _write_config(source: ConfigOptions) -> None:

@@ -188,7 +188,7 @@ def _scalar(value: object) -> str:
 
 def _checked(one: OptionField, value: object, place: str) -> Any:
     """The option's value, of its type and within its bounds. Raises errors.UserError with the key."""
-    kind = one.option.given or one.kind
+    kind: Any = one.option.given or one.kind
     if get_origin(kind) is tuple:
         value = [_as_text(item, get_args(kind)[0]) for item in (value if isinstance(value, list) else [value])]
     else:

@@ -57,13 +57,17 @@ def prepare(
         import_early(adapter.model.kind)
     tasks = load_tasks(config, stage)
     _same_name([adapter.model for adapter in models])
-    run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges], sends=sends)
+    own = [judge for task in tasks for judge in task.judges]
+    # Judges that are named are for tasks that judges score; where there is none among them, for all.
+    everywhere = not any(task.judges or task.protocol.scorer is None for task in tasks)
+    run_judges = RunJudges(config, own, sends=sends, everywhere=everywhere)
     jobs: list[EvalJob] = []
     controls: list[Adapter] = []
     for task in tasks:
         stage(f"task {task.name}: the questions of {len(task.samples):,} samples are written once, to check them")
         _fit(task, models)
         bound_judges = run_judges.bound_judges(task)
+        _judgeable(task, bound_judges)
         known = make_controls(task.samples, task.data_hash) if config.controls else ()
         controls += known
         jobs += [
@@ -132,6 +136,26 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
             raise UserError(f"{name} can take no sample of {task.name}: {problems[0]}")
 
 
+def _judgeable(task: Task, bound_judges: Sequence[BoundJudge]) -> None:
+    """Check that something scores the task, and that each judge can judge some sample of it.
+
+    A judge that cannot judge some (they lack captions, say) leaves those unscored with the reason.
+    """
+    if not bound_judges and task.protocol.scorer is None:
+        raise UserError(
+            f"task {task.name}: judges score it, and it names none; name one with --judge (`sparkles-eval list judges` "
+            "shows them), or under `judges` in its task.yaml"
+        )
+    for bound in bound_judges:
+        problem: str | None = None
+        for sample in task.samples:
+            problem = bound.judge.check(sample)
+            if problem is None:
+                break
+        if problem is not None:
+            raise UserError(f"judge {bound.judge.card.name} can judge no sample of {task.name}: {problem}")
+
+
 def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> None:
     """Raise errors.UserError where a budget is set and a model's price is unknown, naming the models."""
     models = [adapter.model for adapter in adapters]
@@ -146,9 +170,14 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, config: JudgingConfig, own: Sequence[str] = (), *, sends: bool = True) -> None:
-        """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
-        self._config, self._sends = config, sends
+    def __init__(
+        self, config: JudgingConfig, own: Sequence[str] = (), *, sends: bool = True, everywhere: bool = False
+    ) -> None:
+        """`own` are the judges that the tasks name themselves; `everywhere`: the named ones are for every task.
+
+        Raises errors.UserError for a panel that cannot be.
+        """
+        self._config, self._sends, self._everywhere = config, sends, everywhere
         self._panels = {name: _panel(name, config) for name in dict.fromkeys((*config.judges, *own)) if is_panel(name)}
         selectors = self.members((*config.judges, *own))
         self._names = [*selectors, *(selector.partition("@")[0] for selector in selectors), *self._panels, _PANEL]
@@ -174,7 +203,7 @@ class RunJudges:
 
     def bound_judges(self, task: Task) -> tuple[BoundJudge, ...]:
         """The judges of a task: those that the user named, else the task's own; none where only a rule scores."""
-        if not task.judges:
+        if not task.judges and task.protocol.scorer is not None and not self._everywhere:
             return ()
         return tuple(self.bound(name) for name in self.members(self._config.judges or task.judges))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from sparkles_eval.tasks.placeholders import left_over
 from sparkles_eval.tasks.prompts import JinjaPrompt
 from sparkles_eval.tasks.scorers import BoundScorer, Question
 from sparkles_eval.tasks.scorers.registry import make_scorer
-from sparkles_eval.tasks.spec import FILE, ProtocolSpec
+from sparkles_eval.tasks.spec import FILE, ProtocolSpec, valid_name
 from sparkles_eval.tasks.validation import read_text
 
 
@@ -205,7 +206,7 @@ def load_task(
         prompt=prompt,
         protocol=record,
         metrics=spec.metrics,
-        judges=spec.judges,
+        judges=tuple(_judge_of(folder, name) for name in spec.judges),
         skipped=tuple(problems),
         total=len(samples),
         root=loaded.root,
@@ -270,6 +271,15 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
     return {name: arg.default for name, arg in spec.args.items() if arg.default is not None} | dict(given)
 
 
+def _judge_of(folder: TaskFolder, name: str) -> str:
+    """A judge as a run finds it: a folder's path is relative to the task's folder, where there is one."""
+    path, at, model = name.partition("@")
+    if valid_name(path) or Path(path).expanduser().is_absolute():
+        return name
+    place = Path(os.path.normpath(folder.path / path))
+    return f"{place}{at}{model}" if place.is_dir() else name
+
+
 def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shuffle_seed: int | None = None) -> Task:
     """The task with some of its samples: picks those of `ids`, shuffles them, then keeps the first `limit`.
 
@@ -279,6 +289,8 @@ def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shu
     samples: Sequence[Sample] = task.samples
     if ids:
         known = {sample.id for sample in samples}
+        # "17,18" is two samples, unless one is called so.
+        ids = [part for name in ids for part in ([name] if name in known else name.split(","))]
         unknown = [name for name in dict.fromkeys(ids) if name not in known]
         if unknown:
             raise UserError(_unknown_ids(task, unknown, known))
