@@ -11,7 +11,7 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sparkles_eval.api.named import Named
+from sparkles_eval.api.named import NamedContent
 from sparkles_eval.core.config_options import default_store
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.option_fields import build_record
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sparkles_eval.engine.prepare import RunPlan
     from sparkles_eval.engine.progress import Progress
 
-Given: TypeAlias = "str | Path | Named"
+Given: TypeAlias = "str | Path | NamedContent"
 """A task, model or judge: its name, or what `task`, `model` and `judge` make."""
 
 
@@ -186,7 +186,7 @@ _EXAMPLES = {"task": "bison-mini", "model": "baseline/chance"}
 
 
 def _entry(part: object, role: str, plugins: list[Path]) -> dict[str, Any] | str:
-    if not isinstance(part, Named):
+    if not isinstance(part, NamedContent):
         if not isinstance(part, str | Path):
             raise UserError(f"run: {role} are names or what `{role[:-1]}(...)` makes, not {type(part).__name__}")
         return str(part)

@@ -20,7 +20,7 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Named:
+class NamedContent:
     """A task, model or judge as `se.run` takes it: a name with its own arguments."""
 
     role: str
@@ -50,7 +50,7 @@ def model(
     version: str | None = None,
     generation: Mapping[str, Any] | None = None,
     **args: object,
-) -> Named:
+) -> NamedContent:
     """A model for `se.run`: a name such as "openai/qwen" with its arguments, or a function that answers.
 
     A function is `answer(images, text)`, `answer(conversation)`, or one of several conversations at once (see
@@ -61,7 +61,7 @@ def model(
     """
     if isinstance(source, str):
         own = {key: value for key, value in {"name": name, "version": version}.items() if value is not None}
-        return Named("model", source, {**own, **args}, generation or {})
+        return NamedContent("model", source, {**own, **args}, generation or {})
     from sparkles_eval.adapters.base import Adapter, ModelOptions
     from sparkles_eval.adapters.function import function_adapter, read_function
     from sparkles_eval.core import Model
@@ -77,7 +77,7 @@ def model(
     # A kind of its own: two functions of one run are two models.
     kind = f"{KIND}-{title}"
     plugin = register_plugin(f"model-{title}", adapters={kind: make})
-    return Named("model", f"{kind}/{title}", args, generation or {}, plugin)
+    return NamedContent("model", f"{kind}/{title}", args, generation or {}, plugin)
 
 
 def _identity(function: Callable[..., object], version: str | None) -> dict[str, str]:
@@ -131,7 +131,7 @@ def judge(
     high: float = 1,
     version: int = 1,
     **args: object,
-) -> Named:
+) -> NamedContent:
     """A judge for `se.run`: a name such as "facts" or "sparkles" (with `model`), or a function that rates.
 
     A function is `rate(sample, answers)` and gives a number from `low` to `high` for each turn's answer (one number
@@ -139,7 +139,7 @@ def judge(
     comes to rate otherwise. Raises errors.UserError for a scale without extent.
     """
     if isinstance(source, str):
-        return Named("judge", f"{source}@{model}" if model else source, args)
+        return NamedContent("judge", f"{source}@{model}" if model else source, args)
     if not low < high:
         raise UserError(f"judge: a scale from {low:g} to {high:g} has no extent; give low below high")
     from sparkles_eval.api.function_judge import FunctionJudge
@@ -148,7 +148,9 @@ def judge(
     code = hashlib.sha256()
     _read_code(source, code, set())
     made = FunctionJudge(source, title, version, low, high, code.hexdigest()[:16])
-    return Named("judge", title, args, plugin=register_plugin(f"judge-{title}", judges={title: made.for_arguments}))
+    return NamedContent(
+        "judge", title, args, plugin=register_plugin(f"judge-{title}", judges={title: made.for_arguments})
+    )
 
 
 def task(
@@ -159,7 +161,7 @@ def task(
     prompt: str | None = None,
     metrics: Sequence[str] | None = None,
     **args: object,
-) -> Named:
+) -> NamedContent:
     """A task for `se.run`: a name or folder with its arguments, or a new one of `samples`.
 
     Each sample is an object as a line of samples.jsonl: `id`, `text` with `<image>` where each picture stands, `images`
@@ -168,7 +170,9 @@ def task(
     name that no task can have.
     """
     if samples is None:
-        return Named("task", str(source), args)
+        return NamedContent("task", str(source), args)
     from sparkles_eval.api.task_folder import write_task
 
-    return Named("task", str(write_task(str(source), samples, title=title, prompt=prompt, metrics=metrics)), args)
+    return NamedContent(
+        "task", str(write_task(str(source), samples, title=title, prompt=prompt, metrics=metrics)), args
+    )

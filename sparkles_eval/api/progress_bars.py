@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from sparkles_eval.api.run_progress import Count, Counting, with_name
+from sparkles_eval.api.run_progress import Counting, ProgressCount, with_name
 from sparkles_eval.core.text import one_line, shorten
 
 _PER_SECOND = 5
@@ -28,7 +28,7 @@ _EDGE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProgressRow:
     """One line: who does what task, its numbers and its note."""
 
     who: str
@@ -67,11 +67,11 @@ class Bars(Counting):
         if self.cost:
             yield Text(shorten(f"spent {self.cost}", width), style="dim")
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[ProgressRow]:
         counts = list(self.counts.items())
         total = max((len(f"{count.total:,}") for _, count in counts), default=1)
         return [
-            Row(
+            ProgressRow(
                 one_line(who),
                 one_line(task),
                 _numbers(count, total),
@@ -82,7 +82,7 @@ class Bars(Counting):
         ]
 
 
-def _numbers(count: Count, width: int) -> str:
+def _numbers(count: ProgressCount, width: int) -> str:
     """ " 12/60   3.4/s   0:14": done of total, rate, and the time left or, once done, the time it took."""
     done = f"{count.done:>{width},}/{count.total:<{width},}"
     if count.done == count.before and count.done < count.total:
@@ -99,7 +99,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
-def layout(rows: list[Row], width: int, most: int | None = None) -> Iterator[Text]:
+def layout(rows: list[ProgressRow], width: int, most: int | None = None) -> Iterator[Text]:
     """The lines of `rows`, none longer than `width`; at most `most` lines, those that are not done first."""
     if not rows:
         return

@@ -58,7 +58,7 @@ def with_name(who: str, message: str) -> str:
 
 
 @dataclass
-class Count:
+class ProgressCount:
     """Progress of one model or judge on one task."""
 
     total: int
@@ -86,7 +86,7 @@ class Counting:
 
     def __init__(self, missing: str = "unscored") -> None:
         self.missing = missing
-        self.counts: dict[tuple[str, str], Count] = {}
+        self.counts: dict[tuple[str, str], ProgressCount] = {}
         self.usd = 0.0
         self.unknown = 0
 
@@ -102,7 +102,7 @@ class Counting:
         self.usd, self.unknown = usd, unknown
 
     def planned(self, who: str, task: str, total: int, done: int) -> None:
-        self.counts[who, task] = Count(total, done, done)
+        self.counts[who, task] = ProgressCount(total, done, done)
 
     def finished(self, who: str, task: str, *, scored: bool) -> None:
         count = self.counts[who, task]
@@ -116,7 +116,7 @@ class Counting:
             if name == who:
                 count.waits_until = until
 
-    def note(self, count: Count) -> str:
+    def note(self, count: ProgressCount) -> str:
         """What a row says beside its numbers: unscored items, a wait, or that all was in the store."""
         parts = []
         if count.unscored:
@@ -170,7 +170,7 @@ class Lines(Counting):
             if count.done < count.total:
                 self._line(who, task, count)
 
-    def _line(self, who: str, task: str, count: Count) -> None:
+    def _line(self, who: str, task: str, count: ProgressCount) -> None:
         parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
         if count.unscored:
             parts.append(f"{count.unscored} {self.missing}")

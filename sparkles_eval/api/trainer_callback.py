@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from sparkles_eval.api.evaluate import Given, run
 from sparkles_eval.api.frames import leaderboard_rows
-from sparkles_eval.api.named import Named, model
+from sparkles_eval.api.named import NamedContent, model
 from sparkles_eval.api.run_results import Results
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.store.reading import open_to_read
@@ -100,7 +100,7 @@ class EvaluationCallback(TrainerCallback):
         if self._report is not None:
             self._report(found)
 
-    def _named(self, network: Any, processor: Any, step: int) -> Named:
+    def _named(self, network: Any, processor: Any, step: int) -> NamedContent:
         def answer(images: list[Any], text: str) -> str:
             return self._answer(network, processor, images, text)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from sparkles_eval.api.progress_bars import Bars, Row, layout
+from sparkles_eval.api.progress_bars import Bars, ProgressRow, layout
 from sparkles_eval.core.text import shorten
 from tests.terminal import Screen, run_in_terminal
 
@@ -18,8 +18,10 @@ NAMES = ("openai/qwen2.5-vl-7b-instruct-fp8", "openai/qwen2.5-vl-7b-instruct-awq
 NUMBERS = " 12/60    13.4/s    0:14"
 
 
-def rows(note: str = "") -> list[Row]:
-    return [Row(name, task, NUMBERS, note, 0.2) for name in NAMES for task in ("bison-mini", "sparkleseval-mini")]
+def rows(note: str = "") -> list[ProgressRow]:
+    return [
+        ProgressRow(name, task, NUMBERS, note, 0.2) for name in NAMES for task in ("bison-mini", "sparkleseval-mini")
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 60, 76, 96, 116, 200])
@@ -41,7 +43,7 @@ def test_names_are_shortened_in_the_middle() -> None:
 
 
 def test_more_bars_than_the_screen_has_lines_keep_those_at_work() -> None:
-    many = [Row(f"model-{n}", "t", NUMBERS, "", 1.0 if n < 30 else 0.5) for n in range(40)]
+    many = [ProgressRow(f"model-{n}", "t", NUMBERS, "", 1.0 if n < 30 else 0.5) for n in range(40)]
     lines = [line.plain for line in layout(many, 80, most=12)]
     assert len(lines) == 12 and lines[-1] == "… and 29 more"
     assert all(f"model-{n} " in "\n".join(lines) for n in range(30, 40))
