@@ -19,7 +19,12 @@ def judge(
     report: ReportOutput,
     run_ids: Annotated[
         tuple[str, ...],
-        Option("Run ids (`list runs`). Default: every run that judges score.", metavar="[RUN]...", argument=True),
+        Option(
+            "Run ids (`list runs`). Default: every run that judges score.",
+            metavar="[RUN]...",
+            argument=True,
+            completes="run",
+        ),
     ] = (),
     repeats: Annotated[
         int | None,

@@ -11,7 +11,7 @@ from sparkles_eval.core.config_options import MinCoverage, Option
 from sparkles_eval.core.scores import MIN_COVERAGE
 
 RunIds: TypeAlias = Annotated[
-    tuple[str, ...], Option("Run ids (`list runs`). Default: all.", metavar="[RUN]...", argument=True)
+    tuple[str, ...], Option("Run ids (`list runs`). Default: all.", metavar="[RUN]...", argument=True, completes="run")
 ]
 Plain: TypeAlias = Annotated[
     bool,

@@ -172,7 +172,7 @@ class RunConfig(JudgingConfig):
 class AuditConfig:
     """Which judge is audited, on the dialogues of which task, for how many judgements."""
 
-    judge: Annotated[str, Option("Judge to audit: NAME, NAME@MODEL or a folder.", argument=True)]
+    judge: Annotated[str, Option("Judge to audit: NAME, NAME@MODEL or a folder.", argument=True, completes="judge")]
     task: Annotated[
         str, Option("Task whose dialogues have exact facts or references.", "--task -t", section="Tasks and models")
     ] = "sparkleseval-mini"
