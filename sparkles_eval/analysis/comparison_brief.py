@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sparkles_eval.analysis.comparison import Comparison
+from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.pair_details import POWER
 from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.ranking import RankedRun
@@ -78,7 +78,12 @@ def _pair(comparison: Comparison, first: str, second: str) -> tuple[Tested | Non
 
 
 def conclusion(comparison: Comparison) -> tuple[str, ...]:
-    """Who leads and how sure that is, and the smallest difference that so many items can detect."""
+    """Who leads and how sure that is, and the smallest difference that so many items can detect.
+
+    Of two models it is what a paper can quote.
+    """
+    if len(comparison.pairs) == 1 and comparison.details:
+        return tuple(sentences(comparison))
     return tuple(_sentences(comparison))
 
 

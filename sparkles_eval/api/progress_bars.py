@@ -65,7 +65,7 @@ class Bars(Counting):
         most = None if self._ended else max(1, console.height - 3)
         yield from layout(self._rows(), width, most)
         if self.cost:
-            yield Text(shorten(f"spent {self.cost}", width), style="dim")
+            yield Text(shorten(f"{'spent ' if self.usd else ''}{self.cost}", width), style="dim")
 
     def _rows(self) -> list[ProgressRow]:
         counts = list(self.counts.items())

@@ -35,6 +35,7 @@ def compare(
     from sparkles_eval.cli.table_output import present
 
     found = compare_models(store, config)
-    present(found.tables, files, shown=found.tables if full else found.brief)
-    if not full:
+    whole = full or config.margin is not None  # a margin asks about every pair
+    present(found.tables, files, shown=found.tables if whole else found.brief)
+    if not whole:
         say("--full prints every pair, effect sizes and further tests; --json, --csv and --latex write them", dim=True)

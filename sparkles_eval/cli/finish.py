@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,18 @@ def typed_command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def finish(store: Store, outcome: RunOutcome, report: Path | None, json: Path | None = None) -> None:
-    """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored."""
+def finish(
+    store: Store,
+    outcome: RunOutcome,
+    report: Path | None,
+    json: Path | None = None,
+    *,
+    final: Collection[str] = (),
+) -> None:
+    """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored.
+
+    `final` are reasons for missing scores that the same command again does not change.
+    """
     summary = summarise(store, outcome.run_ids)
     # With the JSON on standard output, people read the rest on standard error.
     console = make_console(stderr=write_json(json, _result(store, outcome, report)))
@@ -67,8 +78,7 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None, json: Path | 
         console.print("[yellow]interrupted; run the same command again to resume[/]")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unscored:
-        console.print(
-            f"[yellow]{outcome.unscored} items are unscored (reasons above); "
-            "run the same command again to retry what failed[/]"
-        )
+        found = {reason for panel in summary.panels for one in panel.entries for reason, _ in one.coverage.reasons}
+        advice = "; run the same command again to retry what failed" if found - set(final) else ""
+        console.print(f"[yellow]{outcome.unscored} items are unscored (reasons above){advice}[/]")
         raise typer.Exit(EXIT_UNSCORED)

@@ -74,7 +74,7 @@ def run(
         plan = stored_plan(plan, opened)
         with show_progress(plain=plain) as progress:
             outcome = evaluate(plan, opened, config, limits, progress, _command(source), meanwhile=_ending)
-        _ending().finish(opened, outcome, report.path(store), json)
+        _ending().finish(opened, outcome, report.path(store), json, final=plan.unjudgeable)
 
 
 def _write_config(source: ConfigOptions) -> None:

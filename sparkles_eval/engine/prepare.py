@@ -33,6 +33,8 @@ class RunPlan:
     """Judges that are worked out of the cells' judges once those have scored."""
     again: tuple[ReplyKind, ...] = ()
     """Kinds of stored replies that are asked for once more."""
+    unjudgeable: frozenset[str] = frozenset()
+    """Why judges cannot judge some samples, whatever is answered: asking again does not help."""
 
     async def aclose(self) -> None:
         for adapter in self.adapters:
@@ -62,12 +64,13 @@ def prepare(
     everywhere = not any(task.judges or task.protocol.scorer is None for task in tasks)
     run_judges = RunJudges(config, own, sends=sends, everywhere=everywhere)
     jobs: list[EvalJob] = []
+    unjudgeable: set[str] = set()
     controls: list[Adapter] = []
     for task in tasks:
         stage(f"task {task.name}: the questions of {len(task.samples):,} samples are written once, to check them")
         _fit(task, models)
         bound_judges = run_judges.bound_judges(task)
-        _judgeable(task, bound_judges)
+        unjudgeable |= _unjudgeable(task, bound_judges)
         known = make_controls(task.samples, task.data_hash) if config.controls else ()
         controls += known
         jobs += [
@@ -77,7 +80,7 @@ def prepare(
             for adapter in (*models, *known)
         ]
     adapters = (*models, *controls, *run_judges.adapters)
-    return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again)
+    return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again, frozenset(unjudgeable))
 
 
 def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> list[Task]:
@@ -136,24 +139,23 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
             raise UserError(f"{name} can take no sample of {task.name}: {problems[0]}")
 
 
-def _judgeable(task: Task, bound_judges: Sequence[BoundJudge]) -> None:
+def _unjudgeable(task: Task, bound_judges: Sequence[BoundJudge]) -> set[str]:
     """Check that something scores the task, and that each judge can judge some sample of it.
 
-    A judge that cannot judge some (they lack captions, say) leaves those unscored with the reason.
+    Returns why judges cannot judge the others (they lack captions, say), which they leave unscored with that reason.
     """
     if not bound_judges and task.protocol.scorer is None:
         raise UserError(
             f"task {task.name}: judges score it, and it names none; name one with --judge (`sparkles-eval list judges` "
             "shows them), or under `judges` in its task.yaml"
         )
+    reasons: set[str] = set()
     for bound in bound_judges:
-        problem: str | None = None
-        for sample in task.samples:
-            problem = bound.judge.check(sample)
-            if problem is None:
-                break
-        if problem is not None:
-            raise UserError(f"judge {bound.judge.card.name} can judge no sample of {task.name}: {problem}")
+        problems = [problem for sample in task.samples if (problem := bound.judge.check(sample))]
+        if len(problems) == len(task.samples):
+            raise UserError(f"judge {bound.judge.card.name} can judge no sample of {task.name}: {problems[0]}")
+        reasons |= set(problems)
+    return reasons
 
 
 def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> None:
