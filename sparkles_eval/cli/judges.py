@@ -30,7 +30,9 @@ def audit(
     limits: Annotated[RunLimits, Without("embed_images")],
     files: TableFiles,
     estimate: EstimateOnly = False,
-    store: StorePath = AUDIT_STORE,
+    store: Annotated[
+        Path, Option("Store of the audits' own, whatever SPARKLES_EVAL_STORE names.", section="Output")
+    ] = AUDIT_STORE,
     out: Annotated[Path | None, Option("Write the page as Markdown.", "--out -o", section="Output")] = None,
     plain: Plain = False,
 ) -> None:
