@@ -17,6 +17,8 @@ from sparkles_eval.store.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sparkles_eval.analysis.summary import Summary
+
 FrameName: TypeAlias = Literal["runs", "scores", "samples", "responses", "verdicts", "leaderboard"]
 _TEXT, _WHOLE, _REAL, _FLAG, _TIME, _LIST = "string", "Int64", "Float64", "boolean", "datetime64[ns, UTC]", "object"
 
@@ -145,7 +147,9 @@ COLUMNS: Mapping[FrameName, Mapping[str, FrameColumn]] = {
 def read_frame(store: Store, name: FrameName, run_ids: Sequence[str] | None = None) -> pd.DataFrame:
     """A frame of the store, or of those of its runs. Its columns and types are those of `COLUMNS`."""
     if name == "leaderboard":
-        return typed(name, leaderboard_rows(store, run_ids))
+        from sparkles_eval.analysis.summary import summarise
+
+        return typed(name, leaderboard_rows(summarise(store, run_ids)))
     chosen = None if run_ids is None else dump(list(run_ids))
     rows = [dict(row) for row in store.connection.execute(QUERIES[name], (chosen, chosen))]
     return typed(name, [_OF_ROWS.get(name, dict)(row) for row in rows])
@@ -194,15 +198,14 @@ _OF_ROWS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def leaderboard_rows(store: Store, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def leaderboard_rows(summary: Summary) -> list[dict[str, Any]]:
     """The rows of the frame `leaderboard`, as JSON can hold them."""
     from sparkles_eval.analysis.comparison_brief import rank_text
     from sparkles_eval.analysis.ranking import panel_ranks
-    from sparkles_eval.analysis.summary import summarise
     from sparkles_eval.core.names import judge_name
 
     rows = []
-    for panel in summarise(store, run_ids).panels:
+    for panel in summary.panels:
         ranks = panel_ranks(panel).by_run
         for entry in panel.entries:
             ranked = ranks.get(entry.run.id)

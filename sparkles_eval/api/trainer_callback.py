@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.api.evaluate import Given, run
 from sparkles_eval.api.frames import leaderboard_rows
 from sparkles_eval.api.named import NamedContent, model
@@ -90,7 +91,7 @@ class EvaluationCallback(TrainerCallback):
             network.train(trains)
         self.results.append((step, results))
         with open_to_read(results.store) as store:
-            rows = [row for row in leaderboard_rows(store, results.run_ids) if row["headline"]]
+            rows = [row for row in leaderboard_rows(summarise(store, results.run_ids)) if row["headline"]]
         found = {
             f"eval_sparkles/{row['task']}/{row['metric']}": float(row["value"])
             for row in rows

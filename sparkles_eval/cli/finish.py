@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from sparkles_eval.analysis.run_health import run_health
-from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.api.frames import leaderboard_rows
 from sparkles_eval.cli.json_output import write_json
@@ -23,10 +23,10 @@ from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 
-def _result(store: Store, outcome: RunOutcome, report: Path | None) -> dict[str, Any]:
+def _result(summary: Summary, outcome: RunOutcome, report: Path | None) -> dict[str, Any]:
     """The result as JSON has it."""
     return {
-        "store": str(store.path),
+        "store": str(summary.store),
         "report": None if report is None else str(report),
         "ending": outcome.ending,
         "runs": list(outcome.run_ids),
@@ -34,7 +34,7 @@ def _result(store: Store, outcome: RunOutcome, report: Path | None) -> dict[str,
         "spent_usd": outcome.spent_usd,
         "replies_of_unknown_cost": outcome.unknown_costs,
         "stopped": [{"model": one.model, "reason": one.reason, "unasked": one.unasked} for one in outcome.stopped],
-        "leaderboard": leaderboard_rows(store, outcome.run_ids),
+        "leaderboard": leaderboard_rows(summary),
     }
 
 
@@ -61,7 +61,7 @@ def finish(
     """
     summary = summarise(store, outcome.run_ids)
     # With the JSON on standard output, people read the rest on standard error.
-    console = make_console(stderr=write_json(json, _result(store, outcome, report)))
+    console = make_console(stderr=write_json(json, _result(summary, outcome, report)))
     print_tables(summary, console)
     runs = read_runs.runs(store, outcome.run_ids)
     print_health(run_health(store, runs), console)

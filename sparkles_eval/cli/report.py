@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import STDOUT, JsonFile, ReportFilter
@@ -14,6 +14,7 @@ from sparkles_eval.reports.config import SiteOptions
 
 if TYPE_CHECKING:
     from sparkles_eval.analysis.summary import Summary
+    from sparkles_eval.reports.report_data import WrittenReport
     from sparkles_eval.store.store import Store
 
 
@@ -64,7 +65,6 @@ def report(
       sparkles-eval report --judge sparkles@openai/gpt-4o --protocol strict --figures figures
     """
     from sparkles_eval.analysis.summary import narrow, summarise
-    from sparkles_eval.api.frames import leaderboard_rows
     from sparkles_eval.cli.json_output import write_json
     from sparkles_eval.reports.report import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
@@ -82,14 +82,19 @@ def report(
         print_tables(summary, console)
         written = (render_site if folder else render_file)(opened, summary, path, options)
         drawn = _save_figures(opened, summary, figures) if figures else 0
-        rows = leaderboard_rows(opened, shown.runs or None) if json is not None else []
-    result = {"report": str(written.index), "left_out": list(written.left_out), "figures": drawn, "leaderboard": rows}
-    write_json(json, result)
+    write_json(json, _result(written, drawn, summary))
     for text in written.left_out:
         console.print(text, style="yellow", markup=False, highlight=False)
     if figures:
         console.print(f"figures {figures} ({drawn} files)", highlight=False, markup=False)
     console.print(f"{'site' if folder else 'report':7} {written.index}", highlight=False, markup=False)
+
+
+def _result(written: WrittenReport, figures: int, summary: Summary) -> dict[str, Any]:
+    from sparkles_eval.api.frames import leaderboard_rows
+
+    about = {"report": str(written.index), "left_out": list(written.left_out), "figures": figures}
+    return {**about, "leaderboard": leaderboard_rows(summary)}
 
 
 def _save_figures(store: Store, summary: Summary, folder: Path) -> int:
