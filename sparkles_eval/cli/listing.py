@@ -61,7 +61,7 @@ def listing(
             tables = _scorers(plugins)
         case ListedKind.RUNS:
             tables = _runs(store)
-        case ListedKind.TRAININGS:
+        case _:  # trainings
             tables = _trainings(store)
     first, *others = tables
     if write_json(json, [dict(zip(map(_key, first.headings), row, strict=True)) for row in first.rows]):

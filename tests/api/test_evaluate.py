@@ -160,9 +160,9 @@ def test_options_files_and_arguments_are_those_of_the_command(tmp_path: Path) ->
         (lambda: se.run("bison-mini", "baseline/chance", limt=3), r"unknown key 'limt' \(did you mean 'limit'\?\)"),
         (lambda: se.run("bison-mini"), "name a model"),
         (lambda: se.run(se.model("a/b"), "a/b"), "stands among the tasks"),
-        (lambda: se.run("bison-mini", 3), "names or what `model"),
+        (lambda: se.run("bison-mini", 3), "names or what `model"),  # type: ignore[arg-type]
         (lambda: se.model(lambda x: x), r"its parameters are \(x\)"),
-        (lambda: se.model(3), "int is no function"),
+        (lambda: se.model(3), "int is no function"),  # type: ignore[arg-type]
         (lambda: se.judge(yes, low=1, high=1), "no extent"),
         (lambda: se.task("Not A Name", SAMPLES), "lower case"),
         (lambda: se.task("empty", []), "no samples"),

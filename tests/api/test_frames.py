@@ -48,7 +48,8 @@ def test_numbers_are_those_of_the_store(file: Path) -> None:
     assert board["model"].tolist()[0] == "baseline/oracle" and board["value"].tolist()[0] == 1.0
     assert board["graded"].tolist() == [12, 12] and board["reference"].all()
     assert results.samples["options"].map(len).tolist()[:6] == [2] * 6
-    assert results.samples.loc[0, "text"].count("<image>") == len(results.samples.loc[0, "images"])
+    first = results.samples.to_dict("records")[0]
+    assert str(first["text"]).count("<image>") == len(first["images"]) == 2
     assert len(results.responses) == 12 * 2 + len(results.responses.query("task == 'sparkleseval-mini'"))
 
 
