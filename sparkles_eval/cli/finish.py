@@ -44,7 +44,10 @@ EXIT_INTERRUPTED = 130
 
 def typed_command() -> str:
     """The command line that this process was started with."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    if program == "__main__.py":
+        return f"python -m sparkles_eval {shlex.join(sys.argv[1:])}"
+    return shlex.join([program, *sys.argv[1:]])
 
 
 def finish(
