@@ -190,6 +190,8 @@ class ModelOptions:
     args: tuple[tuple[str, str], ...] = ()
     generation: Generation = Generation()
     protocol: str = "strict"
+    sends: bool = True
+    """False where nothing will be asked (a cost estimate): a key that is not set is then no error."""
 
 
 class AdapterFactory(Protocol):

@@ -22,6 +22,7 @@ from sparkles_eval.adapters.presets import Preset, preset_files, read_preset
 from sparkles_eval.core import Model, Prices
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.suggestions import did_you_mean
 
 GROUP = "sparkles_eval.adapters"
 """Entry-point group in which an installed package offers kinds: name = kind, value = an `AdapterFactory`."""
@@ -116,8 +117,18 @@ def build_adapter(
     `kind/model id` uses the preset of that kind and model where there is one. Raises errors.UserError with the fix:
     unknown name or argument, missing key, optional part not installed.
     """
-    model = _find(spec, content)
+    model = _find(spec, content, plugins)
     return _factory(model, plugins)(model, options)
+
+
+def kind_of(spec: str, *, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> str:
+    """The kind of a model that `--model` names, without building it. Raises errors.UserError for an unknown name."""
+    return _find(spec, content, plugins).kind
+
+
+def known_kinds(plugins: Sequence[Path] = ()) -> list[str]:
+    """Every kind of adapter: ours, of installed packages and of plugin files."""
+    return sorted({*KINDS, *_outside(), *(kind for path in plugins for kind in load_plugin(path).adapters)})
 
 
 def import_early(kind: str) -> None:
@@ -137,7 +148,7 @@ def list_models(*, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -
 # --- from a name to a model -------------------------------------------------------------------------
 
 
-def _find(spec: str, content: Sequence[Path]) -> Model:
+def _find(spec: str, content: Sequence[Path], plugins: Sequence[Path] = ()) -> Model:
     if spec.endswith((".yaml", ".yml")) and Path(spec).is_file():
         return _record(Path(spec).stem, read_preset(Path(spec)))
     if names_function(spec):
@@ -146,14 +157,30 @@ def _find(spec: str, content: Sequence[Path]) -> Model:
     kind, slash, model_id = spec.partition("/")
     if not slash:
         if spec not in files:
-            close = difflib.get_close_matches(spec, [*files], n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else "see `sparkles-eval list models`"
-            raise UserError(f"--model {spec}: no preset of that name, and not of the form kind/model; {hint}")
+            raise UserError(
+                f"--model {spec}: no preset of that name, and not of the form kind/model; {_hint(spec, files)}"
+            )
         return _record(spec, read_preset(files[spec]))
     if not model_id:
         raise UserError(f"--model {spec}: the model's name is missing after {kind}/")
+    if kind not in (kinds := known_kinds(plugins)):
+        raise UserError(f"--model {spec}: {_unknown(kind, kinds)}")
     found = _matching(kind, model_id, files)
     return _record(*found) if found else Model(name=spec, kind=kind, model_id=model_id)
+
+
+def _hint(spec: str, presets: Mapping[str, Path]) -> str:
+    """What was probably meant by a name that is no preset."""
+    from sparkles_eval.adapters.baselines import TITLES
+
+    if Path(spec).suffix.lower() in (".csv", ".jsonl", ".json"):
+        return f"answers in a file are replay/{spec}"
+    if spec in known_kinds():
+        return f"a model of that kind is {KINDS[spec].example or f'{spec}/MODEL' if spec in KINDS else f'{spec}/MODEL'}"
+    names = [*presets, *(f"baseline/{name}" for name in TITLES)]
+    close = difflib.get_close_matches(spec, names, n=3)
+    close += [name for name in names if name.partition("/")[2] == spec]
+    return f"did you mean {' or '.join(close)}?" if close else "see `sparkles-eval list models`"
 
 
 def _matching(kind: str, model_id: str, files: Mapping[str, Path]) -> tuple[str, Preset] | None:
@@ -199,7 +226,7 @@ def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
     point = _outside().get(model.kind)
     if point is not None:
         return _load(point)
-    raise UserError(f"{model.name}: {_unknown(model.kind)}")
+    raise UserError(f"{model.name}: {_unknown(model.kind, known_kinds(plugins))}")
 
 
 def _outside() -> dict[str, EntryPoint]:
@@ -216,9 +243,8 @@ def _load(point: EntryPoint) -> AdapterFactory:
     return cast("AdapterFactory", factory)
 
 
-def _unknown(kind: str) -> str:
-    known = ", ".join(sorted([*KINDS, *_outside()]))
-    return f"adapter kind {kind!r} is not part of this version; there are {known}"
+def _unknown(kind: str, known: Sequence[str]) -> str:
+    return f"adapter kind {kind!r} is not part of this version{did_you_mean(kind, known)}; there are {', '.join(known)}"
 
 
 # --- listing ----------------------------------------------------------------------------------------
@@ -260,7 +286,7 @@ def _preset_why_not(preset: Preset) -> str:
 def _why_not(kind: str, *, own_server: bool = False) -> str:
     known = KINDS.get(kind)
     if known is None:
-        return "" if kind in _outside() else _unknown(kind)
+        return "" if kind in _outside() else _unknown(kind, known_kinds())
     if _lacks(known):
         return str(MissingExtra(f"kind {kind}", known.extra or "all"))
     if known.key_env and not own_server and not os.environ.get(known.key_env, "").strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from sparkles_eval.core.errors import ContentError, DataError, Problem, UserErro
 from sparkles_eval.core.files import cache_dir
 from sparkles_eval.core.json import question_of, sample_json
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.suggestions import did_you_mean
 from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, Task
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
@@ -22,7 +24,7 @@ from sparkles_eval.tasks.placeholders import left_over
 from sparkles_eval.tasks.prompts import JinjaPrompt
 from sparkles_eval.tasks.scorers import BoundScorer, Question
 from sparkles_eval.tasks.scorers.registry import make_scorer
-from sparkles_eval.tasks.spec import FILE, ProtocolSpec
+from sparkles_eval.tasks.spec import FILE, ProtocolSpec, valid_name
 from sparkles_eval.tasks.validation import read_text
 
 
@@ -204,7 +206,7 @@ def load_task(
         prompt=prompt,
         protocol=record,
         metrics=spec.metrics,
-        judges=spec.judges,
+        judges=tuple(_judge_of(folder, name) for name in spec.judges),
         skipped=tuple(problems),
         total=len(samples),
         root=loaded.root,
@@ -258,8 +260,7 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
     spec = folder.spec
     unknown = sorted(set(given) - set(spec.args))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], spec.args, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(unknown[0], spec.args)
         takes = f"it takes {', '.join(spec.args)}" if spec.args else "it takes none"
         raise ContentError(f"task {spec.name}: unknown --task-arg {', '.join(unknown)}{hint}; {takes}")
     for name, value in given.items():
@@ -268,6 +269,15 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
                 f"task {spec.name}: --task-arg {name}={value}: {name} is one of {', '.join(spec.args[name].choices)}"
             )
     return {name: arg.default for name, arg in spec.args.items() if arg.default is not None} | dict(given)
+
+
+def _judge_of(folder: TaskFolder, name: str) -> str:
+    """A judge as a run finds it: a folder's path is relative to the task's folder, where there is one."""
+    path, at, model = name.partition("@")
+    if valid_name(path) or Path(path).expanduser().is_absolute():
+        return name
+    place = Path(os.path.normpath(folder.path / path))
+    return f"{place}{at}{model}" if place.is_dir() else name
 
 
 def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shuffle_seed: int | None = None) -> Task:
@@ -279,6 +289,8 @@ def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shu
     samples: Sequence[Sample] = task.samples
     if ids:
         known = {sample.id for sample in samples}
+        # "17,18" is two samples, unless one is called so.
+        ids = [part for name in ids for part in ([name] if name in known else name.split(","))]
         unknown = [name for name in dict.fromkeys(ids) if name not in known]
         if unknown:
             raise UserError(_unknown_ids(task, unknown, known))

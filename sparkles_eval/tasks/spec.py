@@ -220,8 +220,6 @@ class TaskSpec(Strict):
                         f"metric {metric.name!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}, "
                         "or a `scorer`"
                     )
-            if "judge" in needs and not self.judges:
-                raise ValueError(f"metric {metric.name!r} needs a judge under `judges`, such as sparkles")
         return self
 
     def scorer_of(self, protocol: str) -> ScorerSpec | None:

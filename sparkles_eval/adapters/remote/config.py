@@ -117,7 +117,9 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     env = args.text("api_key_env") or (_preset_key(provider, model) if described else None)
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
     stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
-    key = _key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
+    key = _key(
+        model.name, env or provider.key_env, needed=options.sends and not stranger and (native or env is not None)
+    )
     key = None if stranger else key
     settings = {k: v for k, v in settings.items() if k not in _UNSENT}
     label = args.text("label") or settings.pop("label", "")
