@@ -229,6 +229,12 @@ def accuracy(scores: SampleScores) -> float | None:
     return scores.mean()
 
 
+@metric(title="Macro accuracy", needs=("options", "groups"), aggregate="group_mean")
+def macro_accuracy(scores: SampleScores) -> float | None:
+    """Mean over groups of each group's own accuracy: a large group counts no more than a small one."""
+    return scores.mean()
+
+
 @metric(title="Consistency", needs=("options", "groups"), aggregate="group_all", level="main", chance=_one_of)
 def consistency(scores: SampleScores) -> float | None:
     """Share of groups in which every sample is answered rightly (Suhr et al. 2019)."""
