@@ -81,7 +81,11 @@ class RunConfig(JudgingConfig):
 
     tasks: Annotated[
         tuple[str, ...],
-        Option("Name or folder of a task; repeat for several.", "--task -t", section="Tasks and models"),
+        Option(
+            "Name or folder of a task, or a group; repeat for several.",
+            "--task -t",
+            section="Tasks and models",
+        ),
     ]
     models: Annotated[
         tuple[str, ...],
@@ -92,6 +96,10 @@ class RunConfig(JudgingConfig):
         ),
     ]
     data_root: DataRoot = None
+    download: Annotated[
+        bool,
+        Option("Fetch data sets of the Hub that are not in its cache; without it nothing is fetched.", section="Data"),
+    ] = False
     task_args: Annotated[
         tuple[str, ...],
         Option(

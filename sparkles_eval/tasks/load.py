@@ -184,7 +184,7 @@ def load_task(
     spec = folder.spec
     chosen = _protocol_spec(folder, protocol)
     prompt = _prompt(folder, chosen)
-    settings = _args(folder, args or {})
+    settings = arguments(folder, args or {})
     scorer = _scorer(folder, protocol, plugins)
     loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root, first)
     generation = chosen.generation.record()
@@ -265,8 +265,8 @@ def _prompt(folder: TaskFolder, protocol: ProtocolSpec) -> JinjaPrompt:
     return JinjaPrompt(read_text(file), name=str(file), system=protocol.system)
 
 
-def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
-    """The user's arguments over the defaults of task.yaml."""
+def arguments(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
+    """The user's arguments over the defaults of task.yaml. Raises errors.ContentError for an unknown name or value."""
     spec = folder.spec
     unknown = sorted(set(given) - set(spec.args))
     if unknown:

@@ -241,6 +241,12 @@ def consistency(scores: SampleScores) -> float | None:
     return scores.mean()
 
 
+@metric(title="Task completion", needs="options", level="main")
+def completion(scores: SampleScores) -> float | None:
+    """Share of samples whose every scored turn is answered rightly."""
+    return float(all(value == 1.0 for value in scores.values.values())) if scores.complete else None
+
+
 @metric(title="Validity", needs="options", level="main")
 def validity(scores: SampleScores) -> float | None:
     """Share of samples whose first answer can be read; it separates poor form from poor sight."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.strict_record import Strict
 
 HUB_NAME = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}")
@@ -78,6 +79,16 @@ class RowSource(Strict):
         if self.hub is None and not self.files:
             raise ValueError("name a data set of the Hub (`hub: ORG/NAME`) or `files`")
         return self
+
+    def with_args(self, args: Mapping[str, str]) -> RowSource:
+        """The source with what `--task-arg` says of it. Raises errors.ContentError for a wrong value."""
+        given = {name: args[name] for name in ("config", "split", "revision", "files") if name in args}
+        try:
+            return RowSource.model_validate(self.model_dump() | given) if given else self
+        except ValidationError as error:
+            raise ContentError(
+                "; ".join(f"--task-arg {one['loc'][0]}: {one['msg']}" for one in error.errors())
+            ) from None
 
     def patterns(self) -> Iterator[tuple[str, str]]:
         """(configuration, pattern of row files) in order; empty where `files` is."""

@@ -25,9 +25,8 @@ from sparkles_eval.tasks.columns.row_samples import RowSamples, Unusable, spread
 from sparkles_eval.tasks.columns.row_shapes import shown_rows
 from sparkles_eval.tasks.loaders.common import find_path, nothing_loadable
 
-_ARGS = ("config", "split", "revision", "files")
-"""The keys of `source` that a `--task-arg` of the same name replaces."""
 _SHARING = (".tsv",)
+"""Files whose picture cells may name another row, as VLMEvalKit's do."""
 
 
 def load(source: Source) -> Loaded:
@@ -35,7 +34,7 @@ def load(source: Source) -> Loaded:
     rows_of, columns = source.rows, source.columns
     if rows_of is None or columns is None:
         raise ContentError(f"task {source.task}: the loader `table` needs the keys `source` and `columns` in task.yaml")
-    rows_of = _with_args(rows_of, source)
+    rows_of = rows_of.with_args(source.args)
     root, files, revision = _files(source, rows_of)
     archives = [path for pattern in rows_of.archives for path in _matching(root, pattern)]
     if rows_of.archives and not archives:
@@ -50,11 +49,6 @@ def load(source: Source) -> Loaded:
         problems.append(Problem("", shown_rows(islice(_rows(files, rows_of.split), 2))))
     place = source.cache / "row-pictures" if kept else root
     return Loaded(tuple(samples), tuple(problems), place, revision)
-
-
-def _with_args(rows_of: RowSource, source: Source) -> RowSource:
-    given = {name: source.args[name] for name in _ARGS if name in source.args}
-    return RowSource.model_validate(rows_of.model_dump() | given) if given else rows_of
 
 
 def _files(source: Source, rows_of: RowSource) -> tuple[Path, list[tuple[str, Path, str]], str]:

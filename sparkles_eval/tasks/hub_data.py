@@ -1,0 +1,34 @@
+"""Fetches the data of a task that comes from the Hub; nothing is fetched unless a person asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from sparkles_eval.tasks.columns.hub_fetch import fetch_hub
+from sparkles_eval.tasks.folders import TaskFolder, find_task
+from sparkles_eval.tasks.load import arguments
+
+
+def from_hub(folder: TaskFolder) -> bool:
+    """True for a task whose data come from the Hub."""
+    return folder.spec.source is not None and folder.spec.source.hub is not None
+
+
+def fetch_task_data(
+    name_or_path: str,
+    *,
+    args: Mapping[str, str],
+    say: Callable[[str], None],
+    content: Sequence[Path] = (),
+    first: int | None = None,
+    agree: Callable[[str], None] | None = None,
+) -> str | None:
+    """Fetch what a task needs of its Hub data set; returns the commit, None for a task whose data come from elsewhere.
+
+    `args` are the `--task-arg` pairs; see `fetch_hub` for the others. Raises errors.UserError with the fix.
+    """
+    folder = find_task(name_or_path, content)
+    if not from_hub(folder) or folder.spec.source is None:
+        return None
+    return fetch_hub(folder.spec.source.with_args(arguments(folder, args)), say, first=first, agree=agree)
