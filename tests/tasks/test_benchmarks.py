@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.core import Response, Sample, Status, Text
+from sparkles_eval.core import Sample, Text
 from sparkles_eval.core.errors import DataError
 from sparkles_eval.judges.base import AnsweredSample
 from sparkles_eval.judges.load import load_judge
@@ -14,6 +14,7 @@ from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.columns.column_spec import RowSource
 from sparkles_eval.tasks.folders import expand_groups, find_task
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.scorers import Question
 from tests.end_to_end.running import here, rows
 from tests.tasks.published_layouts import LAYOUTS
 
@@ -28,9 +29,10 @@ def words(sample: Sample, turn: int = 0) -> str:
     return "".join(part.text if isinstance(part, Text) else "▣" for part in sample.turns[turn].content)
 
 
-def score(task: Task, sample: Sample, text: str, turn: int = 1) -> float | None:
-    assert task.protocol.scorer is not None
-    return task.protocol.scorer.score(Response(text, Status.OK), sample, turn).value
+def score(task: Task, sample: Sample, text: str, turn: int = 1) -> float:
+    bound = task.protocol.scorer
+    assert bound is not None
+    return bound.scorer(text, Question.of(sample, turn), **bound.options).value
 
 
 @pytest.mark.parametrize("name", sorted(set(LAYOUTS) - {"mmdu", "multiverse"}))
@@ -38,15 +40,14 @@ def test_the_oracle_has_all_points_and_the_lazy_model_fewer(name: str, own_cache
     (tmp_path / "data").mkdir()
     root, store = LAYOUTS[name](tmp_path / "data"), tmp_path / "s.db"
     baselines = ("-m", "baseline/oracle", "-m", "baseline/constant")
-    done = here(
-        "run", "-t", name, *baselines, "--data-root", str(root), "--store", str(store), "--no-report", "--skip-bad"
-    )
+    places = ("--data-root", str(root), "--store", str(store), "--no-report")
+    done = here("run", "-t", name, *baselines, *places, "--skip-bad")
     assert done.code == 0, done.shown
     found = dict(
         rows(
             store,
-            "SELECT m.name, AVG(s.value) FROM scores s JOIN runs r ON r.id = s.run_id JOIN models m ON m.id = r.model_id"
-            " GROUP BY 1",
+            "SELECT m.name, AVG(s.value) FROM scores s JOIN runs r ON r.id = s.run_id"
+            " JOIN models m ON m.id = r.model_id GROUP BY 1",
         )
     )
     assert found["baseline/oracle"] == 1.0
@@ -73,14 +74,8 @@ def test_blink_asks_its_own_prompt_and_refuses_hidden_labels(own_cache: Path, tm
     with pytest.raises(DataError, match="label is not published"):
         load_task("blink", data_root=tmp_path, args={"split": "test"})
     paper = load_task("blink", data_root=tmp_path, protocol="paper", args={"config": "Jigsaw"})
-    said = {
-        "(B)": 1.0,
-        "B": 1.0,
-        "It is (B), I think": 1.0,
-        "(A) or (B)\n\n(B)": 1.0,
-        "The third": 0.0,
-        "B: the third": 0.0,
-    }
+    right = ("(B)", "B", "It is (B), I think", "(A) or (B)\n\n(B)")
+    said = dict.fromkeys(right, 1.0) | dict.fromkeys(("The third", "B: the third"), 0.0)
     assert {text: score(paper, paper.samples[0], text) for text in said} == said
 
 
@@ -132,9 +127,9 @@ def test_mmdu_spreads_pictures_over_the_dialogue_and_its_judge_sees_reference_an
     calls = judge.calls(AnsweredSample(sample, ("One.", "Two.", "Three.")))
     assert len(calls) == 3 and [len(call.expects) for call in calls] == [6, 6, 6]
     last = calls[-1].conversation
-    assert (
-        last is not None and "It is greener." in last.messages[0].text and "The red one." not in last.messages[0].text
-    )
+    assert last is not None
+    shown = last.messages[0].text
+    assert "It is greener." in shown and "The red one." not in shown
 
 
 def test_vischainbench_offers_the_pictures_of_each_turn_as_options(own_cache: Path, tmp_path: Path) -> None:
