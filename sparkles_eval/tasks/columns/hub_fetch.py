@@ -18,14 +18,15 @@ from sparkles_eval.tasks.columns.column_spec import COMMIT, RowSource
 from sparkles_eval.tasks.columns.hub_files import (
     CARD,
     HubListing,
-    card_header,
     chosen_files,
     hub_cache,
     keep_listing,
     known_commit,
+    likely_split,
     partial_folder,
     read_listing,
     repo_folder,
+    splits_of,
     wanted,
 )
 
@@ -42,6 +43,7 @@ def fetch_hub(
     say: Callable[[str], None],
     *,
     first: int | None = None,
+    large: int | None = None,
     agree: Callable[[str], None] | None = None,
 ) -> str:
     """Fetch what a task needs of its data set; returns the commit. `first`: so many samples are asked.
@@ -73,7 +75,11 @@ def fetch_hub(
         if agree is not None:
             agree(listing.licence)
         keep_listing(rows_of.hub, listing)
-        if first is not None and size > LARGE and all(name.endswith(".parquet") for name in needed):
+        if (
+            first is not None
+            and size > (LARGE if large is None else large)
+            and all(name.endswith(".parquet") for name in needed)
+        ):
             _fetch_first(api, rows_of, listing, needed, first)
             say(f"fetched  the first {first} rows of {len(needed)} files, {size / 1e9:.1f} GB in all")
             return listing.commit
@@ -82,6 +88,22 @@ def fetch_hub(
             _download(rows_of.hub, name, listing.commit)
         _keep_ref(rows_of, listing.commit)
     return listing.commit
+
+
+def fetch_first_rows(rows_of: RowSource, say: Callable[[str], None], rows: int = 8) -> RowSource:
+    """Fetch the first rows of a data set, for a guess of its columns; returns it pinned to its commit, with a split.
+
+    Raises errors.UserError as `fetch_hub`, and where the data set is large and not in parquet.
+    """
+    assert rows_of.hub is not None
+    if not rows_of.split:
+        with _plain_errors(rows_of):
+            api = _api(rows_of)
+            listing = _listing(api, rows_of, known_commit(rows_of.hub, rows_of.revision))
+            splits = splits_of(_card(api, rows_of, listing), rows_of.config)
+        rows_of = rows_of.model_copy(update={"split": likely_split(splits)})
+    commit = fetch_hub(rows_of, say, first=rows, large=0)
+    return rows_of.model_copy(update={"revision": commit})
 
 
 def _listing(api: HfApi, rows_of: RowSource, commit: str | None) -> HubListing:
@@ -202,9 +224,3 @@ def _plain_errors(rows_of: RowSource) -> Iterator[None]:
     except (httpx.HTTPError, OSError) as error:
         what = str(error).partition("\n")[0][:200] or type(error).__name__
         raise UserError(f"{who}: the download stopped ({what}); the same command again goes on there") from None
-
-
-def licence_of(card: str) -> str:
-    """The licence that a data set's card states, "" where it states none."""
-    found = card_header(card).get("license")
-    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")

@@ -23,6 +23,7 @@ from sparkles_eval.tasks.columns.column_spec import COMMIT, RowSource
 from sparkles_eval.tasks.columns.row_files import SUFFIXES
 
 CARD = "README.md"
+_LIKELY = ("test", "validation", "val", "dev", "train")
 _SHARD = re.compile(r"^(.*)-(\d{5})-of-(\d{5})(\.\w+)$")
 
 
@@ -213,6 +214,18 @@ def card_header(card: str) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def licence_of(card: str) -> str:
+    """The licence that a data set's card states, "" where it states none."""
+    found = card_header(card).get("license")
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+
+
+def read_card(name: str, revision: str) -> str:
+    """The card of a data set that is in the cache; "" where it is not or has none."""
+    commit = known_commit(name, revision)
+    return _card(repo_folder(name) / "snapshots" / commit) if commit else ""
+
+
 def card_configs(card: str) -> dict[str, dict[str, list[str]]]:
     """The configurations of a card: name -> split -> patterns of its files."""
     found: dict[str, dict[str, list[str]]] = {}
@@ -221,6 +234,18 @@ def card_configs(card: str) -> dict[str, dict[str, list[str]]]:
         if isinstance(entry, dict) and (files := entry.get("data_files")) is not None:
             found[str(entry.get("config_name", "default"))] = _splits(files)
     return found
+
+
+def likely_split(splits: Sequence[str]) -> str:
+    """The split that evaluations use: test, else validation, else the first."""
+    return next((name for name in _LIKELY if name in splits), splits[0] if splits else "")
+
+
+def splits_of(card: str, config: Sequence[str]) -> list[str]:
+    """The splits that a data set's card lists for a configuration."""
+    configs = card_configs(card)
+    name = config[0] if config else "default" if "default" in configs else next(iter(configs), "")
+    return list(configs.get(name, {}))
 
 
 def _splits(files: object) -> dict[str, list[str]]:
