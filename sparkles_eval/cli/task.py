@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +52,7 @@ TaskPlace = Annotated[Path, Option("Folder to create it in.", "--in")]
 @app.command("from-hub")
 @command
 def from_hub(
-    name: Annotated[str, Option("Data set of the Hub, as ORG/NAME.", metavar="ORG/NAME", argument=True)],
+    data_set: Annotated[str, Option("Data set of the Hub, as ORG/NAME.", metavar="ORG/NAME", argument=True)],
     config: Annotated[str | None, Option("Configuration of the data set, where it has several.")] = None,
     split: Annotated[str | None, Option("Split. Default: test, else validation, else the only one.")] = None,
     revision: Annotated[str, Option("Commit, tag or branch.")] = "main",
@@ -71,13 +70,14 @@ def from_hub(
     """
     from sparkles_eval.tasks.columns.column_spec import HUB_NAME, RowSource
     from sparkles_eval.tasks.columns.hub_fetch import fetch_first_rows
+    from sparkles_eval.tasks.columns.key_columns import key_columns
     from sparkles_eval.tasks.columns.table_folder import hub_task
 
-    if not HUB_NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no data set of the Hub; write it as ORG/NAME")
-    asked = RowSource(hub=name, config=(config,) if config else (), split=split or "", revision=revision)
+    if not HUB_NAME.fullmatch(data_set):
+        raise UserError(f"{data_set!r} is no data set of the Hub; write it as ORG/NAME")
+    asked = RowSource(hub=data_set, config=(config,) if config else (), split=split or "", revision=revision)
     rows_of = fetch_first_rows(asked, say)
-    _done(hub_task(rows_of, task_name or name.partition("/")[2].lower(), where, _pairs(mapping)), None)
+    _done(hub_task(rows_of, task_name or data_set.partition("/")[2].lower(), where, key_columns(mapping)))
 
 
 @app.command("from-table")
@@ -94,9 +94,10 @@ def from_table(
 
       sparkles-eval task from-table quiz.csv --map question=Q --map answer=Gold
     """
+    from sparkles_eval.tasks.columns.key_columns import key_columns
     from sparkles_eval.tasks.columns.table_folder import file_task
 
-    _done(file_task(file, task_name or file.stem.lower(), where, _pairs(mapping)), file.parent)
+    _done(file_task(file, task_name or file.stem.lower(), where, key_columns(mapping)))
 
 
 @app.command("check")
@@ -133,17 +134,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
-        key, equals, column = text.partition("=")
-        if not equals or not column:
-            raise UserError(f"--map {text}: write it as KEY=COLUMN, such as question=Q")
-        found[key.strip()] = column.strip()
-    return found
-
-
-def _done(folder: Path, data: Path | None) -> None:
-    root = f" --data-root {data}" if data is not None else ""
+def _done(folder: Path) -> None:
     say(f"task    {folder}  (its columns are guessed: look at task.yaml)")
-    say(f"next    sparkles-eval task check {folder}{root}")
+    place = folder if folder.is_absolute() else f"./{folder}"  # a plain name could be that of another task
+    say(f"next    sparkles-eval task check {place}")

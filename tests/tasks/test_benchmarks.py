@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkles_eval.core import Sample, Text
+from sparkles_eval.core import Model, Sample, Text
 from sparkles_eval.core.errors import DataError
 from sparkles_eval.judges.base import AnsweredSample
 from sparkles_eval.judges.load import load_judge
@@ -19,6 +19,7 @@ from tests.end_to_end.running import here, rows
 from tests.tasks.published_layouts import LAYOUTS
 
 pytest.importorskip("pyarrow")
+MODEL = Model("openai/gpt-4o", "openai", "gpt-4o")
 
 
 def loaded(name: str, root: Path, **more: object) -> Task:
@@ -99,7 +100,8 @@ def test_mantis_eval_mixes_choices_and_short_answers(own_cache: Path, tmp_path: 
     assert [score(task, choice, text) for text in ("B", "the second.", "Answer: (A)")] == [1.0, 1.0, 0.0]
     assert [score(task, bare, text) for text in ("An anvil", "It is an anvil.")] == [1.0, 1.0]
     assert [score(task, short, text) for text in ("Yes.", "Answer: yes", "No")] == [1.0, 1.0, 0.0]
-    assert [score(paper, choice, text) for text in ("Final Answer: B", "Better: the first", "The second")] == [1, 1, 0]
+    assert [score(paper, choice, text) for text in ("Final Answer: B", "Better: A", "the second")] == [1, 1, 1]
+    assert [score(paper, choice, text) for text in ("It is the second.", "final answer: a", "")] == [0, 0, 0]
     assert [score(paper, short, text) for text in ("Final Answer: yes", "Yes, it is")] == [1.0, 0.0]
 
 
@@ -122,7 +124,7 @@ def test_mmdu_spreads_pictures_over_the_dialogue_and_its_judge_sees_reference_an
         "Which is older?",
         "Compare them with ▣.",
     ]
-    judge = load_judge("mmdu")
+    judge = load_judge("mmdu", adapter_model=MODEL)
     assert judge.check(sample) is None and len(judge.card.criteria) == 6
     calls = judge.calls(AnsweredSample(sample, ("One.", "Two.", "Three.")))
     assert len(calls) == 3 and [len(call.expects) for call in calls] == [6, 6, 6]
@@ -143,7 +145,7 @@ def test_vischainbench_offers_the_pictures_of_each_turn_as_options(own_cache: Pa
 def test_multiverse_gives_the_judge_each_answers_checklist(own_cache: Path, tmp_path: Path) -> None:
     (sample,) = loaded("multiverse", tmp_path).samples
     assert [turn.reference for turn in sample.turns] == ["A cup.", "To drink."]
-    judge = load_judge("checklist")
+    judge = load_judge("checklist", adapter_model=MODEL)
     assert judge.check(sample) is None
     one, two = (call.conversation for call in judge.calls(AnsweredSample(sample, ("It is a cup.", "To drink."))))
     assert (

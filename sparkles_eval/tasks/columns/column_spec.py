@@ -57,6 +57,8 @@ class RowSource(Strict):
     """
     archives: Patterns = ()
     """Zip files in which pictures lie that the rows name by path."""
+    folder: str = ""
+    """The folder of the data, from the task's folder, where no `--data-root` is given. Left out: the task's folder."""
     images: str = ""
     """The folder, inside the data, from which the rows' picture paths count."""
 

@@ -1,25 +1,24 @@
 """Fetches the files that a task needs of a Hub data set into the Hub's cache, by huggingface_hub.
 
-A download that stopped goes on where it was. A large data set of which few samples are asked gives its first rows only,
-read out of the remote files.
+Of a large data set of which few samples are asked only the first rows are read, out of the remote files.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkles_eval.core.errors import MissingExtra, UserError
 from sparkles_eval.core.files import replacing
 from sparkles_eval.tasks.columns.column_spec import COMMIT, RowSource
+from sparkles_eval.tasks.columns.hub_download import download, endpoint
 from sparkles_eval.tasks.columns.hub_files import (
     CARD,
     HubListing,
     chosen_files,
-    hub_cache,
     keep_listing,
     known_commit,
     likely_split,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 LARGE = 500_000_000
 """Bytes above which only the first rows are fetched where only few samples are asked."""
-_HOST = "https://huggingface.co"
 
 
 def fetch_hub(
@@ -85,7 +83,7 @@ def fetch_hub(
             return listing.commit
         say(f"fetching {len(needed)} files, {size / 1e6:,.1f} MB")
         for name in needed:
-            _download(rows_of.hub, name, listing.commit)
+            download(rows_of.hub, name, listing.commit)
         _keep_ref(rows_of, listing.commit)
     return listing.commit
 
@@ -129,19 +127,11 @@ def _card(api: HfApi, rows_of: RowSource, listing: HubListing) -> str:  # noqa: 
     assert rows_of.hub is not None
     if CARD not in listing.files:
         return ""
-    path = _download(rows_of.hub, CARD, listing.commit)
+    path = download(rows_of.hub, CARD, listing.commit)
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return ""
-
-
-def _download(name: str, file: str, commit: str) -> str:
-    import huggingface_hub
-
-    return huggingface_hub.hf_hub_download(
-        name, file, repo_type="dataset", revision=commit, cache_dir=hub_cache(), endpoint=_endpoint()
-    )
 
 
 def _keep_ref(rows_of: RowSource, commit: str) -> None:
@@ -155,10 +145,10 @@ def _keep_ref(rows_of: RowSource, commit: str) -> None:
 def _fetch_first(api: HfApi, rows_of: RowSource, listing: HubListing, needed: list[str], first: int) -> None:
     """Keep the first rows of remote parquet files, read by ranges, as files of the same names in the cache."""
     from huggingface_hub import HfFileSystem
-    from pyarrow import Table, parquet
+    from pyarrow import concat_tables, parquet
 
     assert rows_of.hub is not None
-    files = HfFileSystem(endpoint=_endpoint(), token=api.token)
+    files = HfFileSystem(endpoint=endpoint(), token=api.token)
     place = partial_folder(rows_of.hub, listing.commit, first)
     left = first
     for name in needed:
@@ -166,14 +156,14 @@ def _fetch_first(api: HfApi, rows_of: RowSource, listing: HubListing, needed: li
             break
         with files.open(f"datasets/{rows_of.hub}@{listing.commit}/{name}", "rb", block_size=2**20) as remote:
             source = parquet.ParquetFile(remote)
-            batches, here = [], 0
-            for batch in source.iter_batches(batch_size=min(left, 64)):
-                batches.append(batch.slice(0, left - here))
-                here += batches[-1].num_rows
+            groups, here = [], 0
+            for number in range(source.num_row_groups):  # one at a time: a reader of all reads ahead
+                groups.append(source.read_row_group(number).slice(0, left - here))
+                here += groups[-1].num_rows
                 if here >= left:
                     break
             with replacing(place / name) as part:
-                parquet.write_table(Table.from_batches(batches, source.schema_arrow), part)
+                parquet.write_table(concat_tables(groups) if groups else source.schema_arrow.empty_table(), part)
             left -= here
     _keep_ref(rows_of, listing.commit)
 
@@ -185,15 +175,11 @@ def _api(rows_of: RowSource) -> HfApi:
         raise MissingExtra("fetching a data set of the Hub", "hub") from None
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         raise UserError(f"data set {rows_of.hub}: HF_HUB_OFFLINE is set, so that nothing is fetched; unset it first")
-    return HfApi(endpoint=_endpoint())
-
-
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", _HOST).rstrip("/")
+    return HfApi(endpoint=endpoint())
 
 
 def _page(name: str) -> str:
-    return f"{_endpoint()}/datasets/{name}"
+    return f"{endpoint()}/datasets/{name}"
 
 
 @contextmanager
@@ -203,6 +189,7 @@ def _plain_errors(rows_of: RowSource) -> Iterator[None]:
         from huggingface_hub import errors
     except ImportError:
         raise MissingExtra("fetching a data set of the Hub", "hub") from None
+
     import httpx
 
     who = f"data set {rows_of.hub}"
@@ -213,14 +200,12 @@ def _plain_errors(rows_of: RowSource) -> Iterator[None]:
             f"{who} is gated: agree to its conditions at {_page(str(rows_of.hub))}, then set HF_TOKEN"
         ) from None
     except errors.RepositoryNotFoundError:
-        raise UserError(f"{who}: there is none at {_endpoint()}, or it is private and HF_TOKEN is not set") from None
+        raise UserError(f"{who}: there is none at {endpoint()}, or it is private and HF_TOKEN is not set") from None
     except errors.RevisionNotFoundError:
         raise UserError(
             f"{who}: no revision {rows_of.revision} (any more); see {_page(str(rows_of.hub))}/commits/main"
         ) from None
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.EntryNotFoundError) as error:
-        what = str(error).partition("\n")[0][:200]
-        raise UserError(f"{who}: {what}; the same command again goes on where it stopped") from None
-    except (httpx.HTTPError, OSError) as error:
-        what = str(error).partition("\n")[0][:200] or type(error).__name__
+    except (httpx.HTTPError, *errors.HfHubHTTPError.__bases__, errors.EntryNotFoundError, OSError) as error:
+        # Addresses of files carry a signature, which is nobody's to read.
+        what = re.sub(r"https?://\S+", "the Hub", str(error).partition("\n")[0])[:200] or type(error).__name__
         raise UserError(f"{who}: the download stopped ({what}); the same command again goes on there") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -52,9 +53,9 @@ def file_task(file: Path, name: str, where: Path, given: Mapping[str, str]) -> P
     rows = [row.values for row in islice(open_rows(file), _FIRST)]
     if not rows:
         raise UserError(f"{file}: holds no rows")
-    folder = file.expanduser().resolve()
-    source: dict[str, object] = {"files": folder.name}
-    return _write(rows, source, name, where, given, "", f"The table {file.name}.", data=folder.parent)
+    data = os.path.relpath(file.expanduser().resolve().parent, (where.expanduser() / name).resolve())
+    source: dict[str, object] = {"folder": data, "files": file.name}
+    return _write(rows, source, name, where, given, "", f"The table {file.name}.")
 
 
 def _write(
@@ -65,7 +66,6 @@ def _write(
     given: Mapping[str, str],
     licence: str,
     about: str,
-    data: Path | None = None,
 ) -> Path:
     if not valid_name(name):
         raise UserError(f"{name!r} cannot be a task's name; use lower case letters, digits, '.', '_' and '-' (--name)")
@@ -99,8 +99,6 @@ def _write(
         "# Guessed from the first rows; correct what is wrong, then look at it:  sparkles-eval task check\n"
         "# Every key is explained in docs/reference/task-yaml.md.\n"
     )
-    if data is not None:
-        head += f"# The data lie in {data}; runs name it with --data-root.\n"
     write_output(folder / FILE, (head + yaml.safe_dump(spec, sort_keys=False, allow_unicode=True)).encode())
     prompt = _CHOICE if choices else _SHORT if answered else "{{ content }}\n"
     write_output(folder / "prompt.md.j2", prompt.encode())

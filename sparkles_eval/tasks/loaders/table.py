@@ -56,7 +56,7 @@ def _files(source: Source, rows_of: RowSource) -> tuple[Path, list[tuple[str, Pa
     revision = ""
     patterns = list(rows_of.patterns())
     if source.data_root is not None or rows_of.hub is None:
-        root = (source.data_root or source.folder).expanduser()
+        root = (source.data_root or source.folder / Path(rows_of.folder).expanduser()).expanduser()
         if not patterns:
             patterns = [("", f"**/{rows_of.split or '*'}*.parquet")]
     else:

@@ -16,7 +16,7 @@ from sparkles_eval.tasks.scorers.base import Outcome, Question, invalid, scorer
 from sparkles_eval.tasks.scorers.lettered import LETTERS, option_words
 
 _SEED = 42
-_MARKS = ("final answer:", "the answer is", "answer:")
+_MARK = "final answer:"
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -41,7 +41,8 @@ def published_choice(
 
     `muirbench`: letters in brackets, else alone, else the words of an option in a longer reply; the last counts.
     `blink`: a reply that is one letter, or the only letter in brackets (of its last paragraph). `mmiu`: a reply that is
-    one letter. `mantis`: the first letter behind "Final Answer:"; questions without options word for word. `unread:
+    one letter. `mantis`: the first letter behind "Final Answer:" where
+    it is an option's, else an option's exact words; questions without options word for word. `unread:
     random` draws an option where none is read, as MuirBench's code does (by the sample here, so that it is repeatable).
     """
     text = take_apart(answer).answer
@@ -88,18 +89,17 @@ def _mmiu(text: str, letters: str, _: tuple[str, ...]) -> int | None:
 
 def _mantis(text: str, letters: str, words: tuple[str, ...]) -> int | None:
     said = _behind_mark(text)
-    same = [place for place, word in enumerate(words) if word.casefold() == said.casefold()]
-    if same:
-        return same[0]
-    first = next((character for character in said if character.isalpha()), "")
-    return _place(first.upper(), letters)
+    marked = re.match(r"Answer: ([A-Z])", said)
+    first = marked[1] if marked else next((c for c in said if c.isalpha()), "").upper()
+    if (place := _place(first, letters)) is not None:
+        return place
+    return next((place for place, word in enumerate(words) if word == text.strip()), None)
 
 
 def _behind_mark(text: str) -> str:
-    """What stands behind the last of the published marks, without blanks and a full stop."""
-    lower = text.lower()
-    ends = [lower.rfind(mark) + len(mark) for mark in _MARKS if mark in lower]
-    return text[max(ends, default=0) :].strip().rstrip(".").strip()
+    """What stands behind the first "final answer:", else the whole reply."""
+    place = text.lower().find(_MARK)
+    return (text[place + len(_MARK) :] if place >= 0 else text).strip()
 
 
 def _place(letter: str, letters: str) -> int | None:
