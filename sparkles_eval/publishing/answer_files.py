@@ -14,7 +14,7 @@ from pathlib import Path
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.publishing.sheets import sheet_rows
 from sparkles_eval.tasks.columns.cell_values import as_list, cell, is_empty, text_of
-from sparkles_eval.tasks.columns.row_files import Row, Values, open_rows
+from sparkles_eval.tasks.columns.row_files import RowValues, TableRow, open_rows
 from sparkles_eval.tasks.validation import parse_json
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -73,10 +73,10 @@ def read_answers(path: Path, mapping: Mapping[str, str], name: str | None = None
     return list(_table(path, rows, mapping, model))
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> Iterator[TableRow]:
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         for number, values in enumerate(sheet_rows(path), 2):
-            yield Row(f"{path.name} row {number}", values)
+            yield TableRow(f"{path.name} row {number}", values)
     else:
         yield from open_rows(path)
 
@@ -84,7 +84,7 @@ def _rows(path: Path) -> Iterator[Row]:
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
-def _table(path: Path, rows: Sequence[Row], mapping: Mapping[str, str], model: str) -> Iterator[ForeignAnswer]:
+def _table(path: Path, rows: Sequence[TableRow], mapping: Mapping[str, str], model: str) -> Iterator[ForeignAnswer]:
     columns = list(rows[0].values)
     found = _found(path, columns, mapping)
     wide = [name.strip() for name in mapping.get("response", "").split(",") if name.strip()]
@@ -134,7 +134,7 @@ def _found(path: Path, columns: Sequence[str], mapping: Mapping[str, str]) -> di
     return found
 
 
-def _number(path: Path, row: Row, found: Mapping[str, str], key: str, default: int) -> int:
+def _number(path: Path, row: TableRow, found: Mapping[str, str], key: str, default: int) -> int:
     said = text_of(cell(row.values, found[key])) if key in found else ""
     if not said:
         return default
@@ -167,7 +167,7 @@ def claimed(value: object) -> float | None:
 # --- lm-eval and lmms-eval ----------------------------------------------------------------------------------------
 
 
-def _harness(row: Row, model: str) -> ForeignAnswer:
+def _harness(row: TableRow, model: str) -> ForeignAnswer:
     """A line of `--log_samples`: the reply is in `resps`, or cut down in `filtered_resps`."""
     values = row.values
     text = _innermost(values.get("resps"))
@@ -190,7 +190,7 @@ def _innermost(value: object) -> str | None:
     return _said(value)
 
 
-def _harness_claim(values: Values) -> float | None:
+def _harness_claim(values: RowValues) -> float | None:
     listed = as_list(values.get("metrics")) or []
     names = [str(name) for name in listed] or [
         name for name, value in values.items() if name not in _NO_SCORE and isinstance(value, bool | int | float)
@@ -224,7 +224,7 @@ def _inspect(path: Path, name: str | None) -> Iterator[ForeignAnswer]:
         yield from _inspect_samples(header, [_member(path, member)], name)
 
 
-def _member(path: Path, member: str) -> Values:
+def _member(path: Path, member: str) -> RowValues:
     """A JSON object of a log; empty where the log has no such member."""
     try:
         with zipfile.ZipFile(path) as opened:
@@ -238,7 +238,7 @@ def _member(path: Path, member: str) -> Values:
     return value if isinstance(value, dict) else {}
 
 
-def _inspect_samples(header: Values, samples: Sequence[object], name: str | None) -> Iterator[ForeignAnswer]:
+def _inspect_samples(header: RowValues, samples: Sequence[object], name: str | None) -> Iterator[ForeignAnswer]:
     model = name or text_of(cell(header, "eval.model")) or "inspect"
     for sample in samples:
         if not isinstance(sample, Mapping):
@@ -253,7 +253,7 @@ def _inspect_samples(header: Values, samples: Sequence[object], name: str | None
         yield ForeignAnswer(model, text_of(sample.get("id")), text, epoch=number, claim=claim)
 
 
-def _message(sample: Values) -> str:
+def _message(sample: RowValues) -> str:
     """The words of the first choice of an inspect sample, whose content may be a list of parts."""
     choices = as_list(cell(sample, "output.choices")) or []
     content = cell(choices[0], "message.content") if choices else None

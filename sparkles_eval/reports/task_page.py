@@ -31,7 +31,7 @@ class PictureView:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleView:
+class TaskSampleView:
     """A sample: what each message shows, in order, and what the data say about it."""
 
     id: str
@@ -62,7 +62,7 @@ def write_task_page(task: Task, out: Path, *, count: int = 3, content: Sequence[
     return len(shown)
 
 
-def _view(task: Task, sample: Sample) -> SampleView:
+def _view(task: Task, sample: Sample) -> TaskSampleView:
     history = [turn.reference or "(the model's own answer)" for turn in sample.turns[:-1]]
     conversation = task.prompt.conversation(sample, history)
     messages = [("system", (visible(conversation.system),))] if conversation.system else []
@@ -82,7 +82,7 @@ def _view(task: Task, sample: Sample) -> SampleView:
     if sample.turns[-1].reference:
         facts.append(("reference", sample.turns[-1].reference))
     told = tuple((name, one_line(text, 400)) for name, text in facts if text)
-    return SampleView(one_line(sample.id), (*messages, *rendered), told)
+    return TaskSampleView(one_line(sample.id), (*messages, *rendered), told)
 
 
 def _picture(image: Image) -> PictureView:

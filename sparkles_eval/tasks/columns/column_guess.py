@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.columns.cell_values import as_list, cell, entries, is_empty, listed_options, text_of
-from sparkles_eval.tasks.columns.row_files import Values
+from sparkles_eval.tasks.columns.row_files import RowValues
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "idx", "index", "question_id", "sample_id", "qid", "uid", "__key__"),
@@ -26,7 +26,7 @@ KEYS = ("id", "question", "images", "options", "answer", "reference", "turns", "
 """What `--map` may say a column is."""
 
 
-def guess_columns(rows: Sequence[Values], given: Mapping[str, str] | None = None) -> dict[str, object]:
+def guess_columns(rows: Sequence[RowValues], given: Mapping[str, str] | None = None) -> dict[str, object]:
     """The `columns` of a task.yaml for these rows. `given` are the `--map` pairs, which are not guessed.
 
     Raises errors.UserError, with the columns that there are, where no question can be found.

@@ -128,7 +128,7 @@ class AnswerColumn(Strict):
     first: Literal[0, 1] = 0
     """Where `index` begins."""
     hidden: Names = ()
-    """Values that stand for a label that is not published; such a sample is asked and not scored as right or wrong."""
+    """Values that stand for a label that is not published; such a row is refused with that reason."""
 
 
 class TurnColumns(Strict):

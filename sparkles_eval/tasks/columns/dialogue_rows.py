@@ -14,7 +14,7 @@ _SYSTEM = ("system", "developer")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RowQuestion:
     """What a user says in a turn. `images` are cells, each at a mark of the text; `answer` is a cell as well."""
 
     text: str
@@ -27,7 +27,7 @@ class Question:
     fields: Mapping[str, object] = field(default_factory=dict)
 
 
-def questions_of(values: Mapping[str, object], columns: SampleColumns) -> list[Question]:
+def questions_of(values: Mapping[str, object], columns: SampleColumns) -> list[RowQuestion]:
     """The questions of a row, at least one. Raises ValueError with the reason where it has none."""
     found = _messages(values, columns.turns) if columns.turns is not None else _texts(values, columns)
     if not found:
@@ -38,7 +38,7 @@ def questions_of(values: Mapping[str, object], columns: SampleColumns) -> list[Q
     return found
 
 
-def _texts(values: Mapping[str, object], columns: SampleColumns) -> list[Question]:
+def _texts(values: Mapping[str, object], columns: SampleColumns) -> list[RowQuestion]:
     assert columns.question is not None
     said = cell(values, columns.question)
     good = cell(values, columns.reference) if columns.reference else None
@@ -46,14 +46,14 @@ def _texts(values: Mapping[str, object], columns: SampleColumns) -> list[Questio
     if several is None:
         if is_empty(said):
             raise ValueError(f"no question in the column {columns.question!r}")
-        return [Question(text_of(said), reference=text_of(good) or None)]
+        return [RowQuestion(text_of(said), reference=text_of(good) or None)]
     references = as_list(good) or [None] * len(several)
     if len(references) != len(several):
         raise ValueError(f"{len(several)} questions and {len(references)} references")
-    return [Question(text_of(q), reference=text_of(r) or None) for q, r in zip(several, references, strict=True)]
+    return [RowQuestion(text_of(q), reference=text_of(r) or None) for q, r in zip(several, references, strict=True)]
 
 
-def _messages(values: Mapping[str, object], turns: TurnColumns) -> list[Question]:
+def _messages(values: Mapping[str, object], turns: TurnColumns) -> list[RowQuestion]:
     value = cell(values, turns.column)
     if is_empty(value):
         raise ValueError(f"no messages in the column {turns.column!r}")
@@ -61,7 +61,7 @@ def _messages(values: Mapping[str, object], turns: TurnColumns) -> list[Question
     if messages is None:
         raise ValueError(f"the column {turns.column!r} is no list of messages: {text_of(value)[:60]!r}")
     user, assistant = ([name.casefold() for name in names] for names in (turns.user, turns.assistant))
-    found: list[Question] = []
+    found: list[RowQuestion] = []
     system = ""
     for number, message in enumerate(messages, 1):
         role = user[0] if turns.role is None else text_of(cell(message, turns.role)).casefold()
@@ -83,7 +83,7 @@ def _messages(values: Mapping[str, object], turns: TurnColumns) -> list[Question
     return [replace(found[0], system=system), *found[1:]] if found and system else found
 
 
-def _question(message: Mapping[str, object], turns: TurnColumns, number: int) -> Question:
+def _question(message: Mapping[str, object], turns: TurnColumns, number: int) -> RowQuestion:
     text, images = _parts(cell(message, turns.text), number)
     own = [one for column in turns.images for one in flat(cell(message, column))]
     offered = [one for column in turns.image_options for one in flat(cell(message, column))]
@@ -91,7 +91,7 @@ def _question(message: Mapping[str, object], turns: TurnColumns, number: int) ->
         text = PLACEHOLDER * len(own) + text
     options = [one for column in turns.options for one in as_list(cell(message, column)) or ()]
     answer = cell(message, turns.answer.column) if turns.answer else None
-    return Question(
+    return RowQuestion(
         text,
         (*images, *own, *offered),
         options=tuple(options),

@@ -54,7 +54,7 @@ def fetch_hub(
     with _plain_errors(rows_of):
         api = _api(rows_of)
         listing = _listing(api, rows_of, before)
-        card = _card(api, rows_of, listing)
+        card = _card(rows_of.hub, listing)
         _, needed = chosen_files(listing.files, card, rows_of)
         if not needed:
             raise UserError(
@@ -98,7 +98,7 @@ def fetch_first_rows(rows_of: RowSource, say: Callable[[str], None], rows: int =
         with _plain_errors(rows_of):
             api = _api(rows_of)
             listing = _listing(api, rows_of, known_commit(rows_of.hub, rows_of.revision))
-            splits = splits_of(_card(api, rows_of, listing), rows_of.config)
+            splits = splits_of(_card(rows_of.hub, listing), rows_of.config)
         rows_of = rows_of.model_copy(update={"split": likely_split(splits)})
     commit = fetch_hub(rows_of, say, first=rows, large=0)
     return rows_of.model_copy(update={"revision": commit})
@@ -123,11 +123,10 @@ def _listing(api: HfApi, rows_of: RowSource, commit: str | None) -> HubListing:
     )
 
 
-def _card(api: HfApi, rows_of: RowSource, listing: HubListing) -> str:  # noqa: ARG001 - the same signature
-    assert rows_of.hub is not None
+def _card(name: str, listing: HubListing) -> str:
     if CARD not in listing.files:
         return ""
-    path = download(rows_of.hub, CARD, listing.commit)
+    path = download(name, CARD, listing.commit)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -22,7 +22,7 @@ from sparkles_eval.core.errors import ContentError, MissingExtra
 from sparkles_eval.tasks.images import MAX_BYTES
 from sparkles_eval.tasks.validation import parse_json
 
-Values: TypeAlias = Mapping[str, object]
+RowValues: TypeAlias = Mapping[str, object]
 
 _BATCH = 64
 """Rows of a columnar file that are in memory at a time: pictures can lie in them."""
@@ -31,17 +31,17 @@ SUFFIXES = (".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", 
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row with its place ("test.tsv line 3") and, where it lies in an archive, the folder of its file there."""
 
     place: str
-    values: Values
+    values: RowValues
     config: str = ""
     archive: Path | None = None
     folder: str = ""
 
 
-def open_rows(path: Path, split: str = "") -> Iterator[Row]:
+def open_rows(path: Path, split: str = "") -> Iterator[TableRow]:
     """The rows of a file or `save_to_disk` folder. Raises errors.ContentError for what is no such file."""
     if path.is_dir():
         yield from _saved(path, split)
@@ -54,7 +54,7 @@ def open_rows(path: Path, split: str = "") -> Iterator[Row]:
     yield from _named(path.name, reader, path)
 
 
-def open_member_rows(archive: Path, member: str) -> Iterator[Row]:
+def open_member_rows(archive: Path, member: str) -> Iterator[TableRow]:
     """The rows of a JSON, CSV or TSV file inside a zip archive."""
     suffix = PurePosixPath(member).suffix.lower()
     if suffix not in _TEXT:
@@ -64,15 +64,15 @@ def open_member_rows(archive: Path, member: str) -> Iterator[Row]:
         with zipfile.ZipFile(archive) as opened, opened.open(member) as raw:
             rows = _TEXT[suffix](_decoded(raw, f"{archive.name}!{member}"), member)
             for place, values in rows:
-                yield Row(f"{member} {place}", values, archive=archive, folder="" if folder == "." else folder)
+                yield TableRow(f"{member} {place}", values, archive=archive, folder="" if folder == "." else folder)
     except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
         raise ContentError(f"{archive}: {member}: cannot be read ({error}); fetch it again") from None
 
 
-def _named(name: str, reader: Callable[[Path], Iterator[tuple[str, Values]]], path: Path) -> Iterator[Row]:
+def _named(name: str, reader: Callable[[Path], Iterator[tuple[str, RowValues]]], path: Path) -> Iterator[TableRow]:
     try:
         for place, values in reader(path):
-            yield Row(f"{name} {place}", values)
+            yield TableRow(f"{name} {place}", values)
     except OSError as error:
         raise ContentError(f"{path}: cannot be read ({error.strerror or error})") from None
 
@@ -90,16 +90,16 @@ def _decoded(raw: IO[bytes], name: str) -> Iterator[str]:
 
 
 def _text_file(
-    inner: Callable[[Iterator[str], str], Iterator[tuple[str, Values]]],
-) -> Callable[[Path], Iterator[tuple[str, Values]]]:
-    def read(path: Path) -> Iterator[tuple[str, Values]]:
+    inner: Callable[[Iterator[str], str], Iterator[tuple[str, RowValues]]],
+) -> Callable[[Path], Iterator[tuple[str, RowValues]]]:
+    def read(path: Path) -> Iterator[tuple[str, RowValues]]:
         with path.open("rb") as raw:
             yield from inner(_decoded(raw, str(path)), str(path))
 
     return read
 
 
-def _json_lines(text: Iterator[str], name: str) -> Iterator[tuple[str, Values]]:
+def _json_lines(text: Iterator[str], name: str) -> Iterator[tuple[str, RowValues]]:
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
@@ -110,7 +110,7 @@ def _json_lines(text: Iterator[str], name: str) -> Iterator[tuple[str, Values]]:
         yield f"line {number}", _mapping(value, f"{name}: line {number}")
 
 
-def _json(text: Iterator[str], name: str) -> Iterator[tuple[str, Values]]:
+def _json(text: Iterator[str], name: str) -> Iterator[tuple[str, RowValues]]:
     """A list of rows, an object of rows, a list under `data`, or one row."""
     try:
         value = parse_json("".join(text))
@@ -126,14 +126,14 @@ def _json(text: Iterator[str], name: str) -> Iterator[tuple[str, Values]]:
         yield f"entry {number}", _mapping(row, f"{name}: entry {number}")
 
 
-def _mapping(value: object, where: str) -> Values:
+def _mapping(value: object, where: str) -> RowValues:
     if not isinstance(value, dict):
         raise ContentError(f"{where}: a row is an object with named values, this is {type(value).__name__}")
     return value
 
 
-def _separated(delimiter: str) -> Callable[[Iterator[str], str], Iterator[tuple[str, Values]]]:
-    def read(text: Iterator[str], name: str) -> Iterator[tuple[str, Values]]:
+def _separated(delimiter: str) -> Callable[[Iterator[str], str], Iterator[tuple[str, RowValues]]]:
+    def read(text: Iterator[str], name: str) -> Iterator[tuple[str, RowValues]]:
         before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a cell may hold several pictures
         try:
             rows = csv.DictReader(text, delimiter=delimiter, strict=True)
@@ -166,7 +166,7 @@ _TEXT = {
 # --- columnar -----------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Values]]:
+def _parquet(path: Path) -> Iterator[tuple[str, RowValues]]:
     pyarrow = _pyarrow()
     from pyarrow import parquet
 
@@ -181,7 +181,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Values]]:
         raise ContentError(f"{path}: is no whole parquet file ({error}); fetch it again") from None
 
 
-def _arrow(path: Path) -> Iterator[tuple[str, Values]]:
+def _arrow(path: Path) -> Iterator[tuple[str, RowValues]]:
     pyarrow = _pyarrow()
     ipc = import_module("pyarrow.ipc")
     try:
@@ -209,7 +209,7 @@ def _pyarrow() -> ModuleType:
         raise MissingExtra("reading parquet and Arrow files", "hub") from None
 
 
-def _saved(folder: Path, split: str) -> Iterator[Row]:
+def _saved(folder: Path, split: str) -> Iterator[TableRow]:
     """A folder that `save_to_disk` wrote: of one split, or of several under their names."""
     state, several = folder / "state.json", folder / "dataset_dict.json"
     if several.is_file():
@@ -229,7 +229,7 @@ def _saved(folder: Path, split: str) -> Iterator[Row]:
 # --- webdataset ---------------------------------------------------------------------------------------------------
 
 
-def _tar(path: Path) -> Iterator[tuple[str, Values]]:
+def _tar(path: Path) -> Iterator[tuple[str, RowValues]]:
     """Members that share the name before the first dot form a row; their endings are its columns."""
     key, values = "", dict[str, object]()
     try:
@@ -270,7 +270,7 @@ def _member(opened: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> obj
         raise ContentError(f"{path}: {member.name}: {error}") from None
 
 
-_READERS: Mapping[str, Callable[[Path], Iterator[tuple[str, Values]]]] = {
+_READERS: Mapping[str, Callable[[Path], Iterator[tuple[str, RowValues]]]] = {
     **{suffix: _text_file(inner) for suffix, inner in _TEXT.items()},
     ".parquet": _parquet,
     ".arrow": _arrow,

@@ -18,8 +18,8 @@ from sparkles_eval.tasks.columns.cell_values import (
     without_letters,
 )
 from sparkles_eval.tasks.columns.column_spec import AnswerColumn, OptionColumns, SampleColumns
-from sparkles_eval.tasks.columns.dialogue_rows import Question, questions_of
-from sparkles_eval.tasks.columns.row_files import Row
+from sparkles_eval.tasks.columns.dialogue_rows import RowQuestion, questions_of
+from sparkles_eval.tasks.columns.row_files import TableRow
 from sparkles_eval.tasks.columns.row_pictures import RowPictures, flat
 from sparkles_eval.tasks.placeholders import PLACEHOLDER, count_marks, places
 
@@ -49,20 +49,20 @@ class RowSamples:
         self._shared = shared
         self._by_id: dict[str, list[Image | str]] = {}
 
-    def wanted(self, row: Row) -> bool:
+    def wanted(self, row: TableRow) -> bool:
         """True where the row has the values that `where` asks for."""
         return all(text_of(cell(row.values, column)) in values for column, values in self._columns.where.items())
 
-    def id_of(self, row: Row, number: int) -> str:
+    def id_of(self, row: TableRow, number: int) -> str:
         """The sample's id: that of the row, else its number."""
         return text_of(cell(row.values, self._columns.id)) if self._columns.id else f"{number}"
 
-    def waits(self, row: Row) -> bool:
+    def waits(self, row: TableRow) -> bool:
         """True where the row takes its pictures from a row that has not been read yet."""
         name = self._reference(row)
         return name is not None and name not in self._by_id
 
-    def sample(self, row: Row, name: str) -> Sample:
+    def sample(self, row: TableRow, name: str) -> Sample:
         """The sample of a row. Raises Unusable with every reason where it cannot be made."""
         columns, values = self._columns, row.values
         if not name:
@@ -71,10 +71,10 @@ class RowSamples:
         asked = self._questions(row)
         options = self._options(asked[0].text, values) if len(asked) == 1 else _Options()
         own = [self._turn_options(question) for question in asked]
-        inside = [one for question in asked for one in self._read(question.images, row, "")]
+        inside = [one for question in asked for one in self._read(question.images, row)]
         if images and inside:
             raise Unusable("pictures in the messages and in the columns of `images`; name one of them")
-        offered = self._read([v for c in columns.image_options for v in flat(cell(values, c))], row, "")
+        offered = self._read([v for c in columns.image_options for v in flat(cell(values, c))], row)
         if offered:
             options = _by_letter(["<image>"] * len(offered), "{letter}. {text}")
         texts = [question.text + part.lines for question, part in zip(asked, own, strict=True)]
@@ -99,7 +99,7 @@ class RowSamples:
 
     # --- pictures -------------------------------------------------------------------------------------------------
 
-    def _reference(self, row: Row) -> str | None:
+    def _reference(self, row: TableRow) -> str | None:
         """The id of the row whose pictures this one takes over, or None."""
         if not self._shared or len(self._columns.images) != 1 or self._columns.id is None:
             return None
@@ -108,7 +108,7 @@ class RowSamples:
             return None
         return said.strip() or None
 
-    def _images(self, row: Row, name: str) -> list[Image]:
+    def _images(self, row: TableRow, name: str) -> list[Image]:
         other = self._reference(row)
         if other is not None:
             if other not in self._by_id:
@@ -124,12 +124,12 @@ class RowSamples:
             images = [replace(image, caption=text_of(said)) for image, said in zip(images, captions, strict=True)]
         return images
 
-    def _read(self, values: Sequence[object], row: Row, _what: str) -> list[Image]:
+    def _read(self, values: Sequence[object], row: TableRow) -> list[Image]:
         return _sound(self._pictures.read(list(values), beside=_beside(row)))
 
     # --- words ----------------------------------------------------------------------------------------------------
 
-    def _questions(self, row: Row) -> list[Question]:
+    def _questions(self, row: TableRow) -> list[RowQuestion]:
         columns = self._columns
         try:
             return questions_of(row.values, columns)
@@ -143,12 +143,12 @@ class RowSamples:
         texts = _option_texts(wanted, question, values)
         return _chosen(texts, wanted.shown)
 
-    def _turn_options(self, question: Question) -> _Options:
+    def _turn_options(self, question: RowQuestion) -> _Options:
         if question.image_options:
             return _by_letter([PLACEHOLDER] * question.image_options, "{letter}. {text}")
         return _chosen(without_letters([text_of(o) for o in question.options]), "{letter}. {text}")
 
-    def _turn_answer(self, question: Question, options: _Options) -> tuple[str, ...]:
+    def _turn_answer(self, question: RowQuestion, options: _Options) -> tuple[str, ...]:
         turns = self._columns.turns
         if turns is None or turns.answer is None or is_empty(question.answer):
             return ()
@@ -172,7 +172,7 @@ class RowSamples:
         return _target(wanted, said, options)
 
     def _fields(
-        self, values: Mapping[str, object], asked: Sequence[Question], options: _Options
+        self, values: Mapping[str, object], asked: Sequence[RowQuestion], options: _Options
     ) -> Iterator[tuple[str, str]]:
         for name, column in self._columns.fields.items():
             yield name, _joined(cell(values, column))
@@ -203,7 +203,7 @@ def spread(column: str, columns: Sequence[str]) -> list[str]:
     return sorted(numbered, key=lambda name: int(name[len(start) :]))
 
 
-def _beside(row: Row) -> tuple[Path, str] | None:
+def _beside(row: TableRow) -> tuple[Path, str] | None:
     return (row.archive, row.folder) if row.archive is not None else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sparkles_eval.core.text import one_line
 from sparkles_eval.tasks.columns.cell_values import as_list, is_empty
-from sparkles_eval.tasks.columns.row_files import Row
+from sparkles_eval.tasks.columns.row_files import TableRow
 from sparkles_eval.tasks.image_headers import read_header
 
 _WIDTH = 60
@@ -30,7 +30,7 @@ def shown_value(value: object) -> str:
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}... ({len(text):,} characters)"
 
 
-def shown_rows(rows: Iterable[Row]) -> str:
+def shown_rows(rows: Iterable[TableRow]) -> str:
     """The columns of the first rows with their values, a line for each."""
     found = list(rows)
     if not found:

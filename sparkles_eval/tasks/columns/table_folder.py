@@ -15,7 +15,7 @@ from sparkles_eval.tasks.base import Source
 from sparkles_eval.tasks.columns.column_guess import guess_columns
 from sparkles_eval.tasks.columns.column_spec import RowSource
 from sparkles_eval.tasks.columns.hub_files import hub_folder, licence_of, read_card
-from sparkles_eval.tasks.columns.row_files import Values, open_rows
+from sparkles_eval.tasks.columns.row_files import RowValues, open_rows
 from sparkles_eval.tasks.spec import FILE, valid_name
 
 _FIRST = 8
@@ -30,7 +30,7 @@ Reason briefly if you need to, then end with a line "Answer: " and the answer al
 """
 
 
-def hub_rows(rows_of: RowSource) -> list[Values]:
+def hub_rows(rows_of: RowSource) -> list[RowValues]:
     """The first rows of a Hub data set that is in the cache."""
     found = hub_folder(rows_of, Source(str(rows_of.hub), {}, Path(), None, cache_dir(), rows_of, None, _FIRST))
     first = next(name for _, name in found.patterns if (found.folder / name).is_file())
@@ -59,7 +59,7 @@ def file_task(file: Path, name: str, where: Path, given: Mapping[str, str]) -> P
 
 
 def _write(
-    rows: Sequence[Values],
+    rows: Sequence[RowValues],
     source: Mapping[str, object],
     name: str,
     where: Path,

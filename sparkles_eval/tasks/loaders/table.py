@@ -19,7 +19,7 @@ from sparkles_eval.tasks.base import Loaded, Source
 from sparkles_eval.tasks.columns.cell_values import has_column
 from sparkles_eval.tasks.columns.column_spec import RowSource, SampleColumns
 from sparkles_eval.tasks.columns.hub_files import hub_folder
-from sparkles_eval.tasks.columns.row_files import Row, open_member_rows, open_rows
+from sparkles_eval.tasks.columns.row_files import TableRow, open_member_rows, open_rows
 from sparkles_eval.tasks.columns.row_pictures import RowPictures
 from sparkles_eval.tasks.columns.row_samples import RowSamples, Unusable, spread
 from sparkles_eval.tasks.columns.row_shapes import shown_rows
@@ -79,7 +79,7 @@ def _matching(root: Path, pattern: str) -> list[Path]:
     return sorted(path for path in root.glob(pattern) if not path.name.startswith("."))
 
 
-def _rows(files: Sequence[tuple[str, Path, str]], split: str) -> Iterator[Row]:
+def _rows(files: Sequence[tuple[str, Path, str]], split: str) -> Iterator[TableRow]:
     for config, path, inner in files:
         if not inner:
             yield from (replace(row, config=config) for row in open_rows(path, split))
@@ -93,7 +93,7 @@ def _rows(files: Sequence[tuple[str, Path, str]], split: str) -> Iterator[Row]:
             yield from (replace(row, config=config) for row in open_member_rows(path, name))
 
 
-def _checked(source: Source, columns: SampleColumns, rows: Iterator[Row]) -> Iterator[Row]:
+def _checked(source: Source, columns: SampleColumns, rows: Iterator[TableRow]) -> Iterator[TableRow]:
     """The rows; before the first, every column that the task names and the data lack is told."""
     for number, row in enumerate(rows):
         if number == 0:
@@ -112,13 +112,13 @@ def _checked(source: Source, columns: SampleColumns, rows: Iterator[Row]) -> Ite
         yield replace(row, values={**row.values, "config": row.config}) if row.config else row
 
 
-def _samples(maker: RowSamples, rows: Iterator[Row]) -> tuple[list[Sample], list[Problem]]:
+def _samples(maker: RowSamples, rows: Iterator[TableRow]) -> tuple[list[Sample], list[Problem]]:
     """The samples in the data's order, and a problem for each row of which none can be made."""
     made: list[Sample | None] = []
     problems: list[Problem] = []
-    waiting: list[tuple[int, Row, str]] = []
+    waiting: list[tuple[int, TableRow, str]] = []
 
-    def make(place: int, row: Row, name: str) -> None:
+    def make(place: int, row: TableRow, name: str) -> None:
         try:
             made[place] = maker.sample(row, name)
         except Unusable as error:
