@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sparkles_eval.tasks.columns.hub_fetch import fetch_hub
 from sparkles_eval.tasks.folders import TaskFolder, find_task
 from sparkles_eval.tasks.load import arguments
 
@@ -31,4 +30,6 @@ def fetch_task_data(
     folder = find_task(name_or_path, content)
     if not from_hub(folder) or folder.spec.source is None:
         return None
+    from sparkles_eval.tasks.columns.hub_fetch import fetch_hub  # loads a client for the network
+
     return fetch_hub(folder.spec.source.with_args(arguments(folder, args)), say, first=first, agree=agree)
