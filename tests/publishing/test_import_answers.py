@@ -117,7 +117,7 @@ def test_a_sheet_of_vlmevalkit_with_its_own_hits_and_a_failed_request(quiz: Path
         tmp_path / "Qwen_Quiz.xlsx",
         [
             ["index", "question", "prediction", "hit"],
-            [1, "Colour?", "Based on it, green", 0],
+            [1, "Colour?", "Based on the picture, it is green.", 0],
             [2, "Form?", "Failed to obtain answer via API.", 0],
             [3, None, "A", 1],
         ],

@@ -80,6 +80,9 @@ def _messages(values: Mapping[str, object], turns: TurnColumns) -> list[RowQuest
             raise ValueError(
                 f"message {number}: the role {role!r} is none of {', '.join([*user, *assistant, *_SYSTEM])}"
             )
+    for number, question in enumerate(found, 1):
+        if lacking := next((name for name in turns.fields if name not in question.fields), None):
+            raise ValueError(f"turn {number} has no {lacking}, which `turns.fields` names")
     return [replace(found[0], system=system), *found[1:]] if found and system else found
 
 
