@@ -81,8 +81,8 @@ def _view(task: Task, sample: Sample) -> TaskSampleView:
     facts += [(f"field {name}", text) for name, text in sample.fields.items()]
     if sample.turns[-1].reference:
         facts.append(("reference", sample.turns[-1].reference))
-    told = tuple((name, one_line(text, 400)) for name, text in facts if text)
-    return TaskSampleView(one_line(sample.id), (*messages, *rendered), told)
+    labels = tuple((name, one_line(text, 400)) for name, text in facts if text)
+    return TaskSampleView(one_line(sample.id), (*messages, *rendered), labels)
 
 
 def _picture(image: Image) -> PictureView:

@@ -81,7 +81,7 @@ def _named(name: str, reader: Callable[[Path], Iterator[tuple[str, RowValues]]],
 
 
 def _decoded(raw: IO[bytes], name: str) -> Iterator[str]:
-    """The lines of a file in UTF-8; a byte that is none is told with the file's name."""
+    """The lines of a file in UTF-8; a byte that is none is an error with the file's name."""
     try:
         with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
             yield from text

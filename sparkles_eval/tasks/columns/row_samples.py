@@ -275,7 +275,7 @@ def _option_texts(wanted: OptionColumns, question: str, values: Mapping[str, obj
 
 
 def _chosen(texts: Sequence[str], shown: str | None) -> _Options:
-    """Options by their words where these tell them apart, else by their letters. Raises Unusable."""
+    """Options by their words where all of these differ, else by their letters. Raises Unusable."""
     if not texts:
         return _Options()
     if len(texts) > len(LETTERS):

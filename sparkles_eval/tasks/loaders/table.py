@@ -1,7 +1,7 @@
 """Loads any table of questions by the keys `source` and `columns` of its task.yaml, without code.
 
 Rows come from the Hub's cache, from `--data-root` or from the task's folder. A column that is not there, and
-columns that fit no row, are told together with the columns that are there and with the first rows.
+a mapping that fits no row, are refused with the columns that are there and the first rows.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _rows(files: Sequence[tuple[str, Path, str]], split: str) -> Iterator[TableR
 
 
 def _checked(source: Source, columns: SampleColumns, rows: Iterator[TableRow]) -> Iterator[TableRow]:
-    """The rows; before the first, every column that the task names and the data lack is told."""
+    """The rows; before the first, every column that the task names and the data lack is refused."""
     for number, row in enumerate(rows):
         if number == 0:
             there = [*row.values, "config"]

@@ -175,6 +175,23 @@ def test_openai_messages_with_pictures_in_parts_by_path_and_data_address(table_t
     )
 
 
+def test_messages_as_text_with_numbered_marks_and_a_column_for_each_picture(table_task: Write) -> None:
+    said = [
+        {"role": "user", "content": "Compare <image 2> with <image 1>."},
+        {"role": "assistant", "content": "Lighter."},
+        {"role": "user", "content": "And <image 3>?"},
+    ]
+    row = {"messages": json.dumps(said), "image_1": "1.png", "image_2": "2.png", "image_3": "3.png", "answer": "dark"}
+    folder = table_task(
+        {"files": "chat.jsonl"}, {"turns": "messages", "images": "image_*", "answer": "answer"}, scorer="contains"
+    )
+    (folder / "chat.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    for number in (1, 2, 3):
+        (folder / f"{number}.png").write_bytes(drawn(number))
+    (sample,) = load_task(str(folder)).samples
+    assert [[i.relpath for i in turn.images] for turn in sample.turns] == [["2.png", "1.png"], ["3.png"]]
+
+
 def test_webdataset_arrow_and_saved_folders(table_task: Write, tmp_path: Path) -> None:
     import pyarrow as pa
 
