@@ -73,7 +73,7 @@ def test_from_the_hub_to_scores(hub: LoopbackHub, tmp_path: Path) -> None:
         "question": "question",
         "images": "image_*",
         "options": "choices",
-        "answer": {"column": "answer", "as": "index"},
+        "answer": {"column": "answer", "kind": "index"},
         "tags": ["category"],
     }
     run = ("run", "-t", str(folder), "-m", "baseline/oracle", "--store", str(tmp_path / "s.db"), "--no-report")

@@ -153,7 +153,9 @@ def place_of_answer(
     letter = _letter_place(said, count) if kind != "text" else None
     same = [place for place, text in enumerate(texts) if _plain(text) == _plain(said)] if kind != "letter" else []
     if len(same) == 1 and letter is not None and letter != same[0]:
-        raise ValueError(f"the answer {said!r} is a letter and another option's text; say `as: letter` or `as: text`")
+        raise ValueError(
+            f"the answer {said!r} is a letter and another option's text; say `kind: letter` or `kind: text`"
+        )
     return letter if letter is not None else _place_by_words(said, texts, same, labels=kind == "auto")
 
 
@@ -167,10 +169,10 @@ def _place_by_words(said: str, texts: Sequence[str], same: Sequence[int], *, lab
         return same[0]
     if same:
         raise ValueError(
-            f"the answer {said[:60]!r} is the text of {len(same)} options; say `as: letter` or `as: index`"
+            f"the answer {said[:60]!r} is the text of {len(same)} options; say `kind: letter` or `kind: index`"
         )
     shown = ", ".join(repr(text[:40]) for text in texts[:8])
-    fix = "; for a position say `as: index`" if re.fullmatch(r"\d{1,3}", said) else ""
+    fix = "; for a position say `kind: index`" if re.fullmatch(r"\d{1,3}", said) else ""
     raise ValueError(f"the answer {said[:60]!r} is none of the {len(texts)} options {shown}{fix}")
 
 

@@ -123,7 +123,7 @@ def _options(first: Mapping[str, object], question: str) -> dict[str, object]:
 def _answer(name: str, value: object, *, choices: bool) -> object:
     """The answer's column, with what it holds where that is not plain to see."""
     if choices and isinstance(value, int) and not isinstance(value, bool):
-        return {"column": name, "as": "index"}
+        return {"column": name, "kind": "index"}
     if choices and re.fullmatch(r"\d", text_of(value)):
-        return {"column": name, "as": "index"}
-    return {"column": name, "as": "list"} if not choices and as_list(value) is not None else name
+        return {"column": name, "kind": "index"}
+    return {"column": name, "kind": "list"} if not choices and as_list(value) is not None else name

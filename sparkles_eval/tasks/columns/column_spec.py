@@ -122,7 +122,7 @@ class AnswerColumn(Strict):
     """The answer that counts as right."""
 
     column: str
-    kind: Literal["auto", "letter", "index", "text", "list", "flags"] = Field(default="auto", alias="as")
+    kind: Literal["auto", "letter", "index", "text", "list", "flags"] = "auto"
     """`auto` takes a letter or an option's words and refuses what could be either; `index` counts from `first`;
     `list` holds several accepted texts; `flags` has true at the right option."""
     first: Literal[0, 1] = 0

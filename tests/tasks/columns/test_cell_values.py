@@ -81,7 +81,7 @@ def test_the_right_option_in_every_spelling(value: object, kind: str, first: int
 @pytest.mark.parametrize(
     ("value", "texts", "kind", "says"),
     [
-        ("1", ["red", "blue"], "auto", "as: index"),
+        ("1", ["red", "blue"], "auto", "kind: index"),
         ("D", ["red", "blue"], "letter", "none of the 2 options"),
         ("B", ["B", "A"], "auto", "another option's text"),
         ("same", ["same", "Same"], "text", "text of 2 options"),

@@ -38,7 +38,7 @@ PICTURE = {"bytes": drawn(1), "path": None}
         ),
         (
             {"question": "How many?", "answers": ["3", "three"]},
-            {"question": "question", "answer": {"column": "answers", "as": "list"}},
+            {"question": "question", "answer": {"column": "answers", "kind": "list"}},
         ),
     ],
 )  # fmt: skip
@@ -49,7 +49,7 @@ def test_usual_shapes(row: dict[str, object], found: dict[str, object]) -> None:
 def test_what_is_said_is_not_guessed_and_wrong_names_are_refused() -> None:
     row = {"Q": "?", "Gold": 1, "opts": ["a", "b"]}
     found = guess_columns([row], {"question": "Q", "answer": "Gold", "options": "opts"})
-    assert found == {"question": "Q", "options": "opts", "answer": {"column": "Gold", "as": "index"}}
+    assert found == {"question": "Q", "options": "opts", "answer": {"column": "Gold", "kind": "index"}}
     with pytest.raises(UserError, match="no column of questions among Q, Gold, opts"):
         guess_columns([row])
     with pytest.raises(UserError, match="a column can be id, question, images"):

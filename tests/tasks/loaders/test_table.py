@@ -67,7 +67,7 @@ def test_options_by_columns_or_text_and_answers_by_index_text_or_list(table_task
         {"q": "Shape?", "A": "round", "B": "square", "C": "flat", "ix": 0, "t": "round"},
     ]
     file = {"files": "rows.jsonl"}
-    for answer in ({"column": "ix", "as": "index"}, {"column": "t", "as": "text"}, "t"):
+    for answer in ({"column": "ix", "kind": "index"}, {"column": "t", "kind": "text"}, "t"):
         folder = table_task(file, {"question": "q", "options": ["A", "B", "C"], "answer": answer})
         (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         one, two = load_task(str(folder)).samples
@@ -78,7 +78,7 @@ def test_options_by_columns_or_text_and_answers_by_index_text_or_list(table_task
     (folder / "rows.jsonl").write_text(json.dumps(inside), encoding="utf-8")
     (one,) = load_task(str(folder)).samples
     assert (one.options, one.target, words(one)) == (("a cat", "a dog"), "a dog", inside["q"])
-    folder = table_task(file, {"question": "q", "answer": {"column": "t", "as": "list"}}, scorer="exact_match")
+    folder = table_task(file, {"question": "q", "answer": {"column": "t", "kind": "list"}}, scorer="exact_match")
     (folder / "rows.jsonl").write_text(json.dumps({"q": "How many?", "t": ["5", "five"]}), encoding="utf-8")
     (one,) = load_task(str(folder)).samples
     assert (one.target, one.accepted) == ("5", ("five",))
@@ -88,8 +88,8 @@ def test_options_by_columns_or_text_and_answers_by_index_text_or_list(table_task
     ("answer", "says"),
     [
         ({"column": "t"}, "is a letter and another option's text"),
-        ({"column": "n"}, "for a position say `as: index`"),
-        ({"column": "n", "as": "index"}, "no index of 2 options"),
+        ({"column": "n"}, "for a position say `kind: index`"),
+        ({"column": "n", "kind": "index"}, "no index of 2 options"),
         ({"column": "none"}, "no answer in the column"),
     ],
 )
