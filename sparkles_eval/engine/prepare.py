@@ -20,7 +20,7 @@ from sparkles_eval.judges.load import default_model, load_judge, split_judge_arg
 from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.folders import expand_groups
-from sparkles_eval.tasks.hub_data import fetch_task_data
+from sparkles_eval.tasks.hub_data import fetch_task_data, is_there
 from sparkles_eval.tasks.load import load_task, select
 from sparkles_eval.tasks.picture_checks import check_first
 from sparkles_eval.tasks.variants import vary
@@ -82,7 +82,8 @@ def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None)
 def _task(name: str, config: RunConfig, names: Sequence[str], stage: Callable[[str], None]) -> Task:
     args = scoped("--task-arg", config.task_args, name, names)
     few = config.limit if not config.sample_ids and config.shuffle_seed is None else None
-    if config.download and config.data_root is None:
+    here = not config.download or config.data_root is not None
+    if not here and not is_there(name, args=args, content=config.content, first=few):
         stage(f"task {name}: its data are fetched")
         fetch_task_data(name, args=args, content=config.content, first=few, say=partial(say, err=True))
     stage(f"task {name}: its data are read, or drawn on first use")

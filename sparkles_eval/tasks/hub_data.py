@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sparkles_eval.core.errors import DataError
+from sparkles_eval.core.files import cache_dir
+from sparkles_eval.tasks.base import Source
+from sparkles_eval.tasks.columns.hub_files import hub_folder
 from sparkles_eval.tasks.folders import TaskFolder, find_task
 from sparkles_eval.tasks.load import arguments
 
@@ -12,6 +16,20 @@ from sparkles_eval.tasks.load import arguments
 def from_hub(folder: TaskFolder) -> bool:
     """True for a task whose data come from the Hub."""
     return folder.spec.source is not None and folder.spec.source.hub is not None
+
+
+def is_there(name_or_path: str, *, args: Mapping[str, str], content: Sequence[Path], first: int | None) -> bool:
+    """True where the data of a task are in the Hub's cache already, or come from elsewhere. Uses no network."""
+    folder = find_task(name_or_path, content)
+    source = folder.spec.source
+    if not from_hub(folder) or source is None:
+        return True
+    rows_of = source.with_args(arguments(folder, args))
+    try:
+        hub_folder(rows_of, Source(folder.spec.name, args, folder.path, None, cache_dir(), rows_of, None, first))
+    except DataError:
+        return False
+    return True
 
 
 def fetch_task_data(

@@ -81,6 +81,8 @@ def test_from_the_hub_to_scores(hub: LoopbackHub, tmp_path: Path) -> None:
     assert not (tmp_path / "s.db").exists()
     done = here(*run, "--download")
     assert done.code == 0 and "100.0" in done.shown, done.shown
+    before = len(hub.asked)
+    assert here(*run, "--download").code == 0 and len(hub.asked) == before, "what is there is not fetched again"
     page = tmp_path / "page.html"
     checked = here("task", "check", str(folder), "--out", str(page))
     assert checked.code == 0 and "12 samples, 0 problems" in checked.shown

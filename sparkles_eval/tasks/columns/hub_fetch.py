@@ -110,7 +110,7 @@ def _listing(api: HfApi, rows_of: RowSource, commit: str | None) -> HubListing:
     if commit == rows_of.revision and (known := read_listing(rows_of.hub, commit)) is not None:
         return known
     info = api.dataset_info(rows_of.hub, revision=rows_of.revision, files_metadata=True)
-    siblings = info.siblings or []
+    siblings = [one for one in info.siblings or () if _plain(one.rfilename)]
     data = info.card_data
     licence = getattr(data, "license", None) if data is not None else None
     names = licence if isinstance(licence, list) else [licence] if licence else []
@@ -121,6 +121,11 @@ def _listing(api: HfApi, rows_of: RowSource, commit: str | None) -> HubListing:
         ", ".join(str(name) for name in names),
         str(info.gated) if info.gated else "",
     )
+
+
+def _plain(name: str) -> bool:
+    """True for a path inside the data set; a Hub that is not to be trusted could list others."""
+    return not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
 
 
 def _card(name: str, listing: HubListing) -> str:
