@@ -121,8 +121,8 @@ def _found(path: Path, columns: Sequence[str], mapping: Mapping[str, str]) -> di
             raise UserError(f"{path}: --map {key}={column}: {what}; the columns are {', '.join(columns)}")
     lower = {name.lower(): name for name in reversed(columns)}
     found = {key: column.split(",")[0].strip() for key, column in mapping.items()}
-    for key, names in _COLUMNS.items():
-        usual = next((lower[name] for name in names if name in lower), None)
+    for key, likely in _COLUMNS.items():
+        usual = next((lower[name] for name in likely if name in lower), None)
         if usual is not None:
             found.setdefault(key, usual)
     for key in ("id", "response"):

@@ -157,7 +157,7 @@ class SampleColumns(Strict):
     id: str | None = None
     """Left out: the row's number, from 0."""
     question: str | None = None
-    """The words, with a mark such as <image> where each picture stands; without marks pictures come first. A list is
+    """The words, with a mark such as `<image>` where each picture stands; without marks pictures come first. A list is
     a dialogue of several questions."""
     images: Names = ()
     """One column with a list of pictures, or several in order (`image_*` takes image_1, image_2, ...)."""

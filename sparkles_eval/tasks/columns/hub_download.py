@@ -43,7 +43,7 @@ def download(name: str, file: str, commit: str) -> Path:
 def _fetch_blob(name: str, file: str, commit: str) -> None:
     """Put a large file's bytes where huggingface_hub looks for them; small files are left to it."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers, tqdm
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers, tqdm  # type: ignore[attr-defined]
 
     url = hf_hub_url(name, file, repo_type="dataset", revision=commit, endpoint=endpoint())
     found = get_hf_file_metadata(url)
@@ -58,7 +58,7 @@ def _fetch_blob(name: str, file: str, commit: str) -> None:
             return
         have = part.stat().st_size if part.is_file() else 0
         headers = build_hf_headers() | ({"Range": f"bytes={have}-"} if 0 < have < size else {})
-        with tqdm(total=size, initial=have, unit="B", unit_scale=True, desc=file) as bar:
+        with tqdm(total=size, initial=have, unit="B", unit_scale=True, desc=file) as bar:  # type: ignore[no-untyped-call]
             _stream(url, headers, part, bar.update, whole=have >= size)
         _check(part, size, etag, f"data set {name}: {file}")
         part.replace(blob)

@@ -197,6 +197,8 @@ def _plain_errors(rows_of: RowSource) -> Iterator[None]:
     import httpx
 
     who = f"data set {rows_of.hub}"
+    # Which client for HTTP the library has differs by its version; its own error names it.
+    network: tuple[type[Exception], ...] = (httpx.HTTPError, *errors.HfHubHTTPError.__bases__, OSError)
     try:
         yield
     except errors.GatedRepoError:
@@ -209,7 +211,7 @@ def _plain_errors(rows_of: RowSource) -> Iterator[None]:
         raise UserError(
             f"{who}: no revision {rows_of.revision} (any more); see {_page(str(rows_of.hub))}/commits/main"
         ) from None
-    except (httpx.HTTPError, *errors.HfHubHTTPError.__bases__, errors.EntryNotFoundError, OSError) as error:
+    except network as error:
         # Addresses of files carry a signature, which is nobody's to read.
         what = re.sub(r"https?://\S+", "the Hub", str(error).partition("\n")[0])[:200] or type(error).__name__
         raise UserError(f"{who}: the download stopped ({what}); the same command again goes on there") from None
