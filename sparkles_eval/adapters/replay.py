@@ -229,6 +229,14 @@ def _published(file: Path, text: str) -> Iterator[_Located]:
 
 
 def _wrong(file: Path, where: str, error: ValidationError) -> UserError:
+    """The first fault in words; a name that is missing is said together with those that are there."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
+    lacking = next((one for one in error.errors() if one["type"] == "missing"), None)
+    if lacking is not None and isinstance(lacking["input"], dict):
+        needed, there = str(lacking["loc"][0]), ", ".join(map(str, lacking["input"]))
+        return UserError(
+            f"{file}: {where}: {needed} is missing; there are {there or 'none'} (`sparkles-eval import FILE "
+            "--task TASK --map KEY=COLUMN` reads other names)"
+        )
     return UserError(f"{file}: {where}: {field + ': ' if field else ''}{first['msg']}")

@@ -88,7 +88,7 @@ class RunConfig(JudgingConfig):
     tasks: Annotated[
         tuple[str, ...],
         Option(
-            "Name or folder of a task; several with commas or by repeating it.",
+            "Name or folder of a task, or a group of tasks; several with commas or by repeating it.",
             "--task -t",
             section="Tasks and models",
             read=split_names,
@@ -106,6 +106,10 @@ class RunConfig(JudgingConfig):
         ),
     ]
     data_root: DataRoot = None
+    download: Annotated[
+        bool,
+        Option("Fetch data sets of the Hub that are not in its cache; without it nothing is fetched.", section="Data"),
+    ] = False
     task_args: Annotated[
         tuple[str, ...],
         Option(

@@ -12,12 +12,15 @@ from sparkles_eval.adapters.build import build_adapter, import_early
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.printing import say
 from sparkles_eval.engine.arguments import model_options, scoped
 from sparkles_eval.engine.config import JudgingConfig, ReplyKind, RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
 from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
 from sparkles_eval.tasks.base import Task
+from sparkles_eval.tasks.folders import expand_groups
+from sparkles_eval.tasks.hub_data import fetch_task_data, is_there
 from sparkles_eval.tasks.load import load_task, select
 from sparkles_eval.tasks.picture_checks import check_first
 from sparkles_eval.tasks.variants import vary
@@ -85,15 +88,23 @@ def prepare(
 
 def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> list[Task]:
     """Load the tasks, each with the samples that the user picked."""
-    return [_task(name, config, stage) for name in dict.fromkeys(config.tasks)]
+    names = expand_groups(config.tasks, config.content)
+    return [_task(name, config, names, stage) for name in names]
 
 
-def _task(name: str, config: RunConfig, stage: Callable[[str], None]) -> Task:
+def _task(name: str, config: RunConfig, names: Sequence[str], stage: Callable[[str], None]) -> Task:
+    args = scoped("--task-arg", config.task_args, name, names)
+    few = config.limit if not config.sample_ids and config.shuffle_seed is None else None
+    here = not config.download or config.data_root is not None
+    if not here and not is_there(name, args=args, content=config.content, first=few):
+        stage(f"task {name}: its data are fetched")
+        fetch_task_data(name, args=args, content=config.content, first=few, say=partial(say, err=True))
     stage(f"task {name}: its data are read, or drawn on first use")
     task = load_task(
         name,
         protocol=config.protocol,
-        args=scoped("--task-arg", config.task_args, name, config.tasks),
+        args=args,
+        first=few,
         data_root=config.data_root,
         content=config.content,
         skip_bad=config.skip_bad,

@@ -171,12 +171,14 @@ def load_task(
     content: Sequence[Path] = (),
     skip_bad: bool = False,
     plugins: Sequence[Path] = (),
+    first: int | None = None,
 ) -> Task:
     """Load the task of that name or folder with all its usable samples.
 
     `args` are the `--task-arg` pairs and `plugins` the `--plugin` files. Raises errors.ContentError for a mistake in
     the task's folder or in these arguments, and errors.DataError with every problem of the data; with `skip_bad` the
-    bad items are left out and listed in `Task.skipped`, as long as one usable sample remains.
+    bad items are left out and listed in `Task.skipped`, as long as one usable sample remains. `first`: no more samples
+    than these will be asked, so that of a large data set no more need be at hand.
     """
     for path in plugins:  # a task may list metrics that plugins register
         load_plugin(path)
@@ -184,9 +186,9 @@ def load_task(
     spec = folder.spec
     chosen = _protocol_spec(folder, protocol)
     prompt = _prompt(folder, chosen)
-    settings = _args(folder, args or {})
+    settings = arguments(folder, args or {})
     scorer = _scorer(folder, protocol, plugins)
-    loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root)
+    loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root, first)
     generation = chosen.generation.record()
     record = Protocol(protocol, chosen.version, generation, prompt.hash, scorer, chosen.draws, chosen.judging)
     samples, wrong = check_samples(loaded.samples, record, spec.metrics, prompt)
@@ -213,22 +215,32 @@ def load_task(
         card=read_text(card) if card else "",
         citation=spec.citation.strip(),
         licence=spec.licence,
-        args=settings,
+        args=settings | ({"revision": loaded.revision} if loaded.revision else {}),
         orders=spec.orders.record() if spec.orders else None,
     )
 
 
-def _load(folder: TaskFolder, loader: Loader, args: Mapping[str, str], root: Path | None) -> Loaded:
+def _load(folder: TaskFolder, loader: Loader, args: Mapping[str, str], root: Path | None, first: int | None) -> Loaded:
     """What the loader reads. If it can read nothing, the error says how to get the data."""
     spec = folder.spec
-    source = Source(spec.name, args, folder.path, root.expanduser() if root else None, cache_dir())
+    source = Source(
+        spec.name,
+        args,
+        folder.path,
+        root.expanduser() if root else None,
+        cache_dir(),
+        spec.source,
+        spec.columns,
+        first,
+        named=bool(folder.name),
+    )
     try:
         if spec.needs_data_root or source.data_root:
             find_root(source)
         return loader(source)
     except DataError as error:
-        if not spec.get_data:
-            raise
+        if not spec.get_data or (spec.source is not None and spec.source.hub is not None):
+            raise  # the loader says which command fetches them
         raise DataError(f"task {spec.name}", error.problems, f"How to get the data: {spec.get_data.strip()}") from None
 
 
@@ -255,8 +267,8 @@ def _prompt(folder: TaskFolder, protocol: ProtocolSpec) -> JinjaPrompt:
     return JinjaPrompt(read_text(file), name=str(file), system=protocol.system)
 
 
-def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
-    """The user's arguments over the defaults of task.yaml."""
+def arguments(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
+    """The user's arguments over the defaults of task.yaml. Raises errors.ContentError for an unknown name or value."""
     spec = folder.spec
     unknown = sorted(set(given) - set(spec.args))
     if unknown:

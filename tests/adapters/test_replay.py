@@ -95,7 +95,7 @@ def test_the_content_is_the_model(tmp_path: Path) -> None:
             "line 3 answers item 7, turn 1",
         ),
         ("a.jsonl", '{"sample_id": "7", "text": "x", "mood": 1}', "line 1: mood: Extra"),
-        ("a.jsonl", '{"sample_id": "7"}', "line 1: text: Field required"),
+        ("a.jsonl", '{"sample_id": "7"}', "line 1: text is missing; there are sample_id"),
         ("a.jsonl", '{"sample_id": "7", "turn": 0, "text": "x"}', "line 1: turn"),
         ("a.jsonl", "\n[1\n", "line 2: Invalid JSON"),
         ("a.jsonl", "\n\n", "holds no answers"),
@@ -107,7 +107,7 @@ def test_the_content_is_the_model(tmp_path: Path) -> None:
         ("a.json", "{}", "a list of items"),
         ("a.json", "[" * 100000, "not JSON"),
         ("a.json", '[{"evaluation_id": 1}]', "item 1: neither a response nor a dialogue"),
-        ("a.json", '[{"response": "x"}]', "item 1: evaluation_id: Field required"),
+        ("a.json", '[{"response": "x"}]', "item 1: evaluation_id is missing; there are response"),
         (
             "a.json",
             '[{"evaluation_id": 1, "response": "x"}, {"evaluation_id": 1, "response": "y"}]',
