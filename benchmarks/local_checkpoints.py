@@ -77,7 +77,8 @@ def write_model(folder: Path) -> Path:
 
     write_checkpoint("gemma3", ASKED["gemma3"], folder)
     config = json.loads((folder / "config.json").read_text())
-    text = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 8}
+    text: dict[str, Any] = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 8}
+    text["num_attention_heads"] = 8
     text |= {"num_key_value_heads": 4, "head_dim": 64, "sliding_window": 512, "layer_types": None}
     config["text_config"] |= text | {"query_pre_attn_scalar": 64, "initializer_range": 0.05}
     vision = {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 8}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,8 @@ def test_the_oracle_has_all_points_and_the_lazy_model_fewer(name: str, own_cache
     places = ("--data-root", str(root), "--store", str(store), "--no-report")
     done = here("run", "-t", name, *baselines, *places, "--skip-bad")
     assert done.code == 0, done.shown
-    found = dict(
-        rows(
+    found: dict[Any, Any] = dict(
+        rows(  # type: ignore[arg-type]
             store,
             "SELECT m.name, AVG(s.value) FROM scores s JOIN runs r ON r.id = s.run_id"
             " JOIN models m ON m.id = r.model_id GROUP BY 1",
