@@ -72,7 +72,7 @@ class ProgressCount:
 
     @property
     def rate(self) -> float:
-        """Items a second of this session."""
+        """Items a second since this process began."""
         return (self.done - self.before) / max(1e-9, (self.ended or monotonic()) - self.began)
 
     @property
