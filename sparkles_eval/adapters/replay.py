@@ -197,6 +197,8 @@ def _csv_rows(file: Path, text: str, column: str = "") -> Iterator[_Located]:
             where = f"line {rows.line_num}"
             if None in row or None in row.values():
                 raise UserError(f"{file}: {where}: not as many fields as the heading has")
+            if column and not row[column].strip():
+                continue  # a row is there for the other models: this one did not answer
             try:
                 # An empty cell means "not said", except for the text: an empty answer is an answer.
                 given = {ours: row[head] for head, ours in named.items() if row[head] or ours == "text"}

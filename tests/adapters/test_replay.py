@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.adapters.replay import Replay
 from sparkles_eval.core import Generation, Sample, Text, Turn
 from sparkles_eval.core.errors import Rejected, UserError
 from tests.adapters.making import build, request
@@ -136,6 +137,7 @@ def test_a_column_for_each_model_and_the_names_that_people_use(tmp_path: Path) -
     gpt, qwen = (build(f"replay/{wide}:{name}") for name in ("gpt", "qwen"))
     assert (gpt.model.name, qwen.model.name) == ("replay/gpt", "replay/qwen")
     assert gpt.model.identity != qwen.model.identity
+    assert isinstance(gpt, Replay) and len(gpt._answers) == 1, "an empty cell is no answer of this model"
     plain = tmp_path / "plain.csv"
     plain.write_text("id,prediction\n7,yes\n", encoding="utf-8")
     assert build(f"replay/{plain}").model.name == "replay/plain"

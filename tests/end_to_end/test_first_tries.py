@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -33,20 +34,20 @@ FEW = ["--task-arg", "n=12"]
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder in which all of it happens."""
     folder = tmp_path_factory.mktemp("desk")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARKLES_CACHE", str(folder / "cache"))
-        patch.delenv("OPENAI_API_KEY", raising=False)
-        patch.setenv("COLUMNS", "100")
-        patch.chdir(folder)
+    with pytest.MonkeyPatch.context() as place:
+        place.setenv("SPARKLES_CACHE", str(folder / "cache"))
+        place.delenv("OPENAI_API_KEY", raising=False)
+        place.setenv("COLUMNS", "100")
+        place.chdir(folder)
         yield folder
 
 
 def sparkles(*args: str, code: int = 0, env: dict[str, str] | None = None) -> Result:
-    """A command as `sparkles-eval ARGS`; a user's error has exit code 2 and its message as output."""
-    result = CliRunner().invoke(app, args, env=env)
+    """A command as `sparkles-eval ARGS`; a user's error has exit code 2."""
+    with patch.object(sys, "argv", ["sparkles-eval", *args]):  # what the store keeps
+        result = CliRunner().invoke(app, args, env=env)
     if isinstance(result.exception, UserError):
         assert code == 2, result.exception
-        result.stdout_bytes += str(result.exception).encode()
         return result
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -55,8 +56,9 @@ def sparkles(*args: str, code: int = 0, env: dict[str, str] | None = None) -> Re
 
 
 def said(result: Result) -> str:
-    """All of its words on one line."""
-    return " ".join(result.output.split())
+    """All of its words on one line, a user's error included."""
+    error = f"\n{result.exception}" if isinstance(result.exception, UserError) else ""
+    return " ".join(f"{result.output}{error}".split())
 
 
 def runs(store: str = "runs/sparkles.db") -> list[read_runs.StoredRun]:
