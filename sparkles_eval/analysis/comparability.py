@@ -217,3 +217,25 @@ class Conditions:
         if self.judge:
             parts.append(f"judged by {judge_name(self.judge)} {self.judge.id[:8]}")
         return ", ".join(parts)
+
+    @property
+    def title(self) -> str:
+        """The same by names alone: "strict protocol, judged by sparkles (gpt-4o)"."""
+        parts = [f"{self.protocol} protocol"]
+        if self.variant:
+            parts.append(f"altered on purpose: {self.variant}")
+        if self.judge:
+            parts.append(f"judged by {judge_name(self.judge)}")
+        return ", ".join(parts)
+
+
+def view_titles(conditions: Sequence[Conditions]) -> list[str]:
+    """A title for each view; a version or the start of a hash stands only where the names of two are the same."""
+    found = []
+    for one in conditions:
+        alike = [other for other in conditions if other.title == one.title]
+        versions = [f"version {other.version}" for other in alike]
+        hashes = [other.judge.id[:8] if other.judge else "" for other in alike]
+        more = distinct_titles([versions, hashes], len(alike))[alike.index(one)]
+        found.append(f"{one.title}, {more}" if more else one.title)
+    return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sparkles_eval.analysis.comparability import Comparability, Conditions
+from sparkles_eval.analysis.comparability import Comparability, Conditions, view_titles
+from sparkles_eval.analysis.conclusions import Conclusion, conclusion
 from sparkles_eval.analysis.metrics import Measure, extracts
 from sparkles_eval.analysis.published import Published
 from sparkles_eval.analysis.ranking import PanelRanks, RankedRun, panel_ranks
@@ -41,6 +42,30 @@ class PanelColumn:
     def checked(self) -> bool:
         """True where a rule reads options, so that an answer can be invalid."""
         return self.panel.judge is not None and extracts(self.panel.judge)
+
+    @property
+    def some_invalid(self) -> bool:
+        """True where some answer is invalid, so that a column of it says anything."""
+        rates = [invalid_rate(entry) for entry in self.panel.entries] if self.checked else []
+        return any(rate.estimate.value for rate in rates if rate is not None)
+
+    @property
+    def any_rank(self) -> bool:
+        """True where some model has a rank, or a reason of its own for having none."""
+        return bool(self.ranks.by_run) and not (
+            self.ranks.note and not any(r.unranked for r in self.ranks.by_run.values())
+        )
+
+    @property
+    def same_count(self) -> tuple[int, int] | None:
+        """Graded items and all items where they are equal for every row; None where each row has its own."""
+        counts = {(entry.coverage.graded, entry.coverage.asked) for entry in self.panel.entries}
+        return counts.pop() if len(counts) == 1 else None
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """Who leads, in one sentence."""
+        return conclusion(self.panel, self.ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,8 @@ class View:
     references: tuple[Line, ...]
     """What guessing gets, baselines, controls."""
     published: tuple[Line, ...]
+    title: str = ""
+    """The protocol and the judge by name, with a hash only where names are not enough."""
 
     @property
     def id(self) -> str:
@@ -116,7 +143,8 @@ def leaderboard(summary: Summary, content: Sequence[Path] = ()) -> Leaderboard:
         own = tuple(head for _, panel in one.panels if (head := heads[panel.id]) is not None)
         if own:
             made.append(_view(one.conditions, own))
-    return Leaderboard(tuple(made))
+    titles = view_titles([view.conditions for view in made])
+    return Leaderboard(tuple(replace(view, title=title) for view, title in zip(made, titles, strict=True)))
 
 
 def _head(task: TaskSummary, panel: Panel, content: Sequence[Path]) -> PanelColumn | None:

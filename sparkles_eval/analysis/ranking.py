@@ -56,6 +56,8 @@ class PanelRanks:
     by_run: Mapping[str, RankedRun] = field(default_factory=dict)
     pairs: int = 0
     note: str = ""
+    ranking: Ranking | None = None
+    """Every pair as it was tested; None where nothing was."""
 
 
 def ranking(columns: Sequence[RunValues]) -> Ranking:
@@ -83,7 +85,7 @@ def panel_ranks(panel: Panel) -> PanelRanks:
     ids = {column.run.label: column.run.run.id for column in columns}
     ranked = any(ranked_run.rank_low is not None for ranked_run in found.ranked_runs)
     by_run = {ids[s.label]: s for s in found.ranked_runs} | apart
-    return PanelRanks(by_run, len(found.pairs), "" if ranked else _FEW)
+    return PanelRanks(by_run, len(found.pairs), "" if ranked else _FEW, found)
 
 
 def ranked_entries(panel: Panel) -> list[Entry]:

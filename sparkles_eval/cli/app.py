@@ -34,6 +34,7 @@ from sparkles_eval.cli import (
     rescore,
     run,
     submit,
+    table,
     task,
     train,
     variance,
@@ -71,6 +72,7 @@ app.command("export")(export.export)
 app.command("import")(import_results.import_results)
 app.command("doctor")(doctor.doctor)
 app.command("submit")(submit.submit)
+app.command("table")(table.table)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(judges.app, name="judges")
 app.add_typer(human.app, name="human")

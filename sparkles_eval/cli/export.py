@@ -9,6 +9,7 @@ from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import RunIds
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say
+from sparkles_eval.publishing.config import HubOptions
 from sparkles_eval.publishing.exports import ExportFormat
 
 
@@ -17,12 +18,15 @@ def export(
     form: Annotated[
         ExportFormat,
         Option(
-            "model-index: YAML for a Hugging Face model card; results-json: results of lm-eval; jsonl: samples; "
-            "inspect-jsonl: samples as in Inspect's logs; parquet: one row per score.",
+            "eval-results: YAML for .eval_results/ of a model on the Hugging Face Hub; eval-yaml: eval.yaml of a "
+            "data set; every-eval-ever: its JSON schema; model-index: the older YAML for a model card; results-json: "
+            "results of lm-eval; jsonl: samples; inspect-jsonl: samples as Inspect logs them; parquet: a row a score; "
+            "wandb, mlflow: a run a model in the tracker.",
             "--as",
             section="Output",
         ),
     ],
+    hub: HubOptions,
     run_ids: RunIds = (),
     out: Annotated[
         Path | None, Option("File or folder to write. Default: printed.", "--out -o", section="Output")
@@ -34,7 +38,7 @@ def export(
 
     [bold]Examples[/bold]
 
-      sparkles-eval export 3f2a9c11d0e4 --as model-index >> README.md
+      sparkles-eval export 3f2a9c11d0e4 --as eval-results --dataset muirbench=MUIRBENCH/MUIRBENCH --out muirbench.yaml
 
       sparkles-eval export --as parquet --out scores.parquet
     """
@@ -42,5 +46,5 @@ def export(
     from sparkles_eval.store.reading import open_to_read
 
     with open_to_read(store) as opened:
-        for path in write(opened, run_ids or None, form, out):
+        for path in write(opened, run_ids or None, form, out, hub):
             say(f"written {path}")

@@ -48,6 +48,10 @@ def report(
         Path | None,
         Option("Also write each figure as SVG, PDF and PNG into this folder.", section="Output", metavar="DIR"),
     ] = None,
+    push: Annotated[
+        str | None,
+        Option("Also upload the site to this Hugging Face Space.", section="Output", metavar="OWNER/SPACE"),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     _plugins: PluginFiles = (),
     json: JsonFile = None,
@@ -66,6 +70,8 @@ def report(
     """
     from sparkles_eval.analysis.summary import narrow, summarise
     from sparkles_eval.cli.json_output import write_json
+    from sparkles_eval.core.errors import UserError
+    from sparkles_eval.publishing.hub import check_repository, push_site
     from sparkles_eval.reports.report import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
     from sparkles_eval.reports.terminal_table import print_tables
@@ -74,6 +80,10 @@ def report(
     console = make_console(stderr=json == STDOUT)
     path = out or (store.with_suffix("") if site else store.with_suffix(".html"))
     folder = site or path.is_dir() or path.suffix.lower() not in (".html", ".htm")
+    if push:
+        check_repository(push)
+        if not folder:
+            raise UserError("--push: a Space shows a site; add --site, or name a folder with --out")
     if samples is not None or not folder:
         options = replace(options, samples=SAMPLES if samples is None else samples)
     with open_to_read(store) as opened:
@@ -88,6 +98,8 @@ def report(
     if figures:
         console.print(f"figures {figures} ({drawn} files)", highlight=False, markup=False)
     console.print(f"{'site' if folder else 'report':7} {written.index}", highlight=False, markup=False)
+    if push:
+        console.print(f"pushed  {push_site(path, push)}", highlight=False, markup=False)
 
 
 def _result(written: WrittenReport, figures: int, summary: Summary) -> dict[str, Any]:

@@ -23,6 +23,10 @@ def submit(
     thumbnails: Annotated[
         bool, Option("Include small previews of the images.", "--thumbnails/--no-thumbnails", section="Contents")
     ] = True,
+    push: Annotated[
+        str | None,
+        Option("Also upload the bundle to this Hugging Face data set.", section="Output", metavar="OWNER/DATASET"),
+    ] = None,
     store: StorePath = DEFAULT_STORE,
     _plugins: PluginFiles = (),
     json: JsonFile = None,
@@ -38,7 +42,11 @@ def submit(
     """
     from sparkles_eval.core.errors import UserError
     from sparkles_eval.publishing.bundle import LONGEST_LINE, LONGEST_NOTE, BundleNotes
+    from sparkles_eval.publishing.hub import check_repository, push_bundle
     from sparkles_eval.publishing.make_bundle import submit as write_bundle
+
+    if push:
+        check_repository(push)
 
     if max(len(contact), len(licence)) > LONGEST_LINE or len(note) > LONGEST_NOTE:
         raise UserError(f"--contact and --licence are a line ({LONGEST_LINE} characters), --note {LONGEST_NOTE}")
@@ -60,3 +68,5 @@ def submit(
     for low in made.unranked:
         say_warning(f"leaderboards show it unranked, below the others: {low}")
     say(f"bundle  {made.path} ({made.size / 1e6:.1f} MB)")
+    if push:
+        say(f"pushed  {push_bundle(made.path, push)}")

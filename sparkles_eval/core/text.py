@@ -62,6 +62,11 @@ def visible_json(text: str) -> str:
 # --- text inside other formats ----------------------------------------------------------------------------------
 
 _LONGEST_CELL = 2_000
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho varsigma sigma tau upsilon phi "
+    "chi psi omega"
+)
+_CAPITALS = "gamma delta theta lambda xi pi sigma phi psi omega"
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -78,12 +83,44 @@ _LATEX = {
     "⟦": "[",
     "⟧": "]",
     "\N{EN DASH}": "--",
+    "\N{EM DASH}": "---",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    **{
+        char: f"$\\{command}$"
+        for char, command in {
+            "\N{MULTIPLICATION SIGN}": "times",
+            "\N{PLUS-MINUS SIGN}": "pm",
+            "\N{LESS-THAN OR EQUAL TO}": "le",
+            "\N{GREATER-THAN OR EQUAL TO}": "ge",
+            "\N{NOT EQUAL TO}": "ne",
+            "\N{ALMOST EQUAL TO}": "approx",
+            "\N{RIGHTWARDS ARROW}": "to",
+            "\N{INFINITY}": "infty",
+            "\N{MIDDLE DOT}": "cdot",
+            "\N{MICRO SIGN}": "mu",
+        }.items()
+    },
+    "\N{MINUS SIGN}": "$-$",
+    **{char: f"$\\{name}$" for char, name in zip("αβγδεζηθικλμνξπρςστυφχψω", _GREEK.split(), strict=True)},
+    **{char: f"$\\{name.title()}$" for char, name in zip("ΓΔΘΛΞΠΣΦΨΩ", _CAPITALS.split(), strict=True)},
 }
+_LATIN = re.compile("[\x20-\x7e\u00a1-\u00ac\u00ae-\u017e]")
+"""Characters that pdflatex prints without a package."""
+_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 
 
 def escape_latex(text: str) -> str:
-    """Escape text for LaTeX, as one line in which nothing is a command."""
-    return "".join(_LATEX.get(char, char) for char in one_line(text, _LONGEST_CELL))
+    """Escape text for LaTeX, as one line in which nothing is a command and which pdflatex takes without a package.
+
+    Mathematical signs and Greek letters become formulas, other scripts "[U+4E2D]"; long hashes may be broken.
+    """
+    flat = one_line(text, _LONGEST_CELL)
+    escaped = "".join(_LATEX.get(char) or (char if _LATIN.fullmatch(char) else f"[U+{ord(char):04X}]") for char in flat)
+    return _HASH.sub(lambda found: r"\allowbreak{}".join(re.findall(".{1,8}", found[0])), escaped)
 
 
 def escape_markdown(text: str) -> str:

@@ -76,3 +76,29 @@ class ImportOptions:
     def columns(self) -> dict[str, str]:
         """The `--map` pairs by key. Raises errors.UserError for what is no pair."""
         return key_columns(self.mapping)
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """What results that are published elsewhere belong to."""
+
+    datasets: Annotated[
+        tuple[str, ...],
+        Option(
+            "Benchmark on the Hub that a task is (eval-results): TASK=OWNER/SET, with :TASK_ID and @REVISION where "
+            "needed; repeat for several.",
+            "--dataset",
+            section="Contents",
+            metavar="TASK=OWNER/SET",
+        ),
+    ] = ()
+    source: Annotated[
+        str | None,
+        Option("Address of the report, shown as the source (eval-results).", section="Contents", metavar="URL"),
+    ] = None
+    framework: Annotated[
+        str, Option("Name of the evaluation framework on the Hub's list (eval-yaml).", section="Contents")
+    ] = "sparkles-eval"
+    organization: Annotated[str | None, Option("Who evaluated (every-eval-ever).", section="Contents")] = None
+    project: Annotated[str, Option("Project or experiment of the tracker (wandb, mlflow).", section="Contents")] = (
+        "sparkles-eval"
+    )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.analysis.judges import comparison as judges_tables
-from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
+from sparkles_eval.analysis.judges.judge_scores import HUMAN, WHOLE, read_marks
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Entry, Panel, Summary
 from sparkles_eval.analysis.tables import Cell, Head, Table
+from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import format_plain
+from sparkles_eval.core.text import format_plain, format_with_ends
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.reports.toolkit.table_files import read_tables
 from sparkles_eval.store.ratings import ratings
@@ -40,6 +41,8 @@ class Section:
     note: str
     tables: tuple[Table, ...] = ()
     audit: bool = False
+    short: tuple[str, ...] = ()
+    """What the tables come to, a sentence a pair of judges."""
 
 
 def judging(store: Store, summary: Summary, audits: Sequence[Path] = ()) -> tuple[Section, ...]:
@@ -135,9 +138,41 @@ def _comparison(store: Store, id_: str, title: str, panels: Sequence[Panel]) -> 
         return Section(id_, title, "One judge has scored it: there is nothing to compare it with.")
     try:
         marks = read_marks(store, names, run_ids=runs)
-        return Section(id_, title, "", tuple(judges_tables.compare(store, marks, largest=_LARGEST)))
+        tables = tuple(judges_tables.compare(store, marks, largest=_LARGEST))
+        return Section(id_, title, "", tables, short=tuple(_short(tables)))
     except UserError as error:
         return Section(id_, title, f"They cannot be compared: {error}.")
+
+
+def _short(tables: Sequence[Table]) -> Iterator[str]:
+    """A sentence for each pair of judges, of the numbers in the tables of order and of marks."""
+    found = {table.name: table.records() for table in tables}
+    for order, marks in zip(found.get("judges-order", ()), found.get("judges-marks", ()), strict=False):
+        if order["measure"] != WHOLE or (order["first"], order["second"]) != (marks["first"], marks["second"]):
+            continue
+        first, second = order["first"], order["second"]
+        parts = [f"{first} and {second} on {order['n']:,} answers"]
+        within, low, high = (_number(order[f"within{end}"]) for end in ("", "_low", "_high"))
+        if within is not None:
+            ends = format_with_ends(within, low, high, "number")
+            parts.append(f"order of one model's answers \N{GREEK SMALL LETTER RHO} = {ends}")
+        system = _number(order["system"])
+        if system is not None:
+            parts.append(f"order of {order['models']} models \N{GREEK SMALL LETTER TAU} = {system:.2f}")
+        bias, low, high = (_number(marks[f"bias{end}"]) for end in ("", "_low", "_high"))
+        if bias is not None and bias >= 0:
+            parts.append(f"{first} gives {format_with_ends(bias, low, high, 'points')} points more")
+        elif bias is not None:
+            parts.append(f"{second} gives {format_with_ends(-bias, _minus(high), _minus(low), 'points')} points more")
+        yield "; ".join(parts)
+
+
+def _number(value: JSON) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _audits(files: Sequence[Path]) -> Iterator[Section]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sparkles_eval.analysis.leaderboard import Leaderboard, Line, PanelColumn, View, by_panel, leaderboard
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.models import ModelView, models
+from sparkles_eval.analysis.pair_lines import PairLine, pair_lines
 from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.reference_rows import invalid_rate
 from sparkles_eval.analysis.run_health import RunHealth, run_health
@@ -22,8 +23,10 @@ from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core.names import judge_name, slug
 from sparkles_eval.core.text import format_count, format_time, one_line, visible
 from sparkles_eval.reports.config import SiteOptions
+from sparkles_eval.reports.figure_groups import figure_groups
+from sparkles_eval.reports.groups import asked
 from sparkles_eval.reports.judging import Section, judging
-from sparkles_eval.reports.toolkit.links import task_slug
+from sparkles_eval.reports.toolkit.links import RunPlace, task_slug
 from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text, markdown_text
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric
@@ -257,6 +260,10 @@ class ReportData:
     judging: tuple[Section, ...]
     downloads: tuple[Download, ...]
     figures: tuple[Figure, ...]
+    pairs: Mapping[str, tuple[PairLine, ...]]
+    """Every pair of a panel's models, by `Panel.id`; panels without any are left out."""
+    places: Mapping[str, RunPlace]
+    """Where a run stands in the lists of samples, by run id."""
     figures_note: str
     """Why there are no figures; "" where there are some, or none was asked for."""
 
@@ -273,9 +280,12 @@ class ReportData:
             "models": self.models,
             "health": self.health,
             "judging": self.judging,
+            "pairs": self.pairs,
+            "places": self.places,
             "downloads": self.downloads,
             "panel_downloads": {one.panel: one for one in self.downloads if one.panel},
             "figures": self.figures,
+            "figure_groups": figure_groups(self.summary, self.figures),
             "figures_note": self.figures_note,
         }
 
@@ -293,8 +303,20 @@ def collect_report(store: Store, summary: Summary, options: SiteOptions) -> Repo
         judging(store, summary, options.audits),
         downloads(board, summary),
         drawn,
+        {key: lines for key, head in by_panel(board).items() if (lines := pair_lines(head.ranks))},
+        _places(store, summary),
         note,
     )
+
+
+def _places(store: Store, summary: Summary) -> dict[str, RunPlace]:
+    groups = [group for task in summary.tasks for group in asked(store, task)]
+    return {
+        entry.run.id: RunPlace(group.id, entry.run.id, one_line(entry.label))
+        for group in groups
+        for entry in group.entries
+        if entry.run.epochs == 1
+    }
 
 
 def _figures(store: Store, summary: Summary) -> tuple[tuple[Figure, ...], str]:

@@ -6,12 +6,13 @@ A thread keeps them up to date, with the search index and the flags.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -20,11 +21,14 @@ from sparkles_eval import __version__
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core import JSON, fingerprint
-from sparkles_eval.core.names import slug
+from sparkles_eval.core.names import judge_name, slug
+from sparkles_eval.core.text import one_line
 from sparkles_eval.reports.config import SiteOptions
-from sparkles_eval.reports.report_data import collect_report
+from sparkles_eval.reports.figure_groups import figure_groups
+from sparkles_eval.reports.report_data import ReportData, collect_report
 from sparkles_eval.reports.toolkit import pages
 from sparkles_eval.reports.toolkit.links import task_slug
+from sparkles_eval.reports.toolkit.numbers import format_headline
 from sparkles_eval.store import read_runs, sample_flags, search, viewer_index
 from sparkles_eval.store.mapping import now
 from sparkles_eval.store.store import Store
@@ -50,6 +54,38 @@ class CachedPage:
     at: str
     fresh: bool
     """False where the store has changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptScores:
+    """Headlines by run id, each with who scored it, and conclusions by the slug of their task."""
+
+    runs: Mapping[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """(judge or rule, "85.3% [80.9, 88.9]") of each scoring."""
+    tasks: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: ReportData) -> KeptScores:
+        """Those of a report."""
+        runs: dict[str, list[tuple[str, str]]] = {}
+        for panel in parts.summary.panels:
+            for entry in panel.entries:
+                if entry.headline and entry.judge:
+                    runs.setdefault(entry.run.id, []).append((judge_name(entry.judge), format_headline(entry.headline)))
+        tasks: dict[str, list[str]] = {}
+        for head in parts.heads.values():
+            label = f"{one_line(head.panel.label)}: " if head.panel.label else ""
+            tasks.setdefault(task_slug(head.task), []).append(f"{label}{head.conclusion.words}")
+        return cls(runs, tasks)
+
+    def written(self) -> str:
+        return json.dumps({"runs": self.runs, "tasks": self.tasks})
+
+    @classmethod
+    def read(cls, text: str) -> KeptScores:
+        """Of what `written` gave."""
+        found = json.loads(text)
+        return cls(found["runs"], found["tasks"])
 
 
 class Refresher:
@@ -181,7 +217,13 @@ def _draw(store: Store, *, content: tuple[Path, ...]) -> dict[str, str]:
     template = pages.environment(content).get_template("figures.html.j2")
     drawn = () if note else figures(store, summary)
     made = template.render(
-        summary=summary, figures=drawn, figures_note=note, files=False, site=True, root="", links=ViewLinks()
+        summary=summary,
+        figure_groups=figure_groups(summary, drawn),
+        figures_note=note,
+        files=False,
+        site=True,
+        root="",
+        links=ViewLinks(),
     )
     return {"figures": made}
 
@@ -204,6 +246,7 @@ def _make(store: Store, *, content: tuple[Path, ...]) -> dict[str, str]:
         return templates.get_template(template).render(root=root, links=ViewLinks(root), **names, **own)
 
     made = {
+        "scores": KeptScores.of(parts).written(),
         "leaderboard": fill("index.html.j2", ""),
         "judges": fill("judges.html.j2", ""),
         "methods": fill("methods.html.j2", ""),

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.summary import Coverage, Entry, TaskSummary, arrange
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import visible
@@ -21,7 +22,7 @@ from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.store.spending import Spending, Sum
 from sparkles_eval.store.store import Store
 from sparkles_eval.viewer import running_commands
-from sparkles_eval.viewer.cached_pages import LATER, Refresher
+from sparkles_eval.viewer.cached_pages import LATER, KeptScores, Refresher
 from sparkles_eval.viewer.connection_pool import ConnectionPool
 from sparkles_eval.viewer.running_commands import CostCounter
 from sparkles_eval.viewer.templates import PageTemplates, whole_number
@@ -120,6 +121,11 @@ class StorePages:
         with self.pool.acquire() as store:
             yield store, store_index(store)
 
+    def scores(self) -> KeptScores:
+        """The scores of runs and the conclusions of tasks, as the refresher last worked them out."""
+        kept = self.refresher.kept("scores")
+        return KeptScores.read(kept.body) if kept else KeptScores()
+
     def overview(self, request: Request) -> Response:
         """What runs now, and what there is."""
         with self.catalogue() as (store, found):
@@ -133,6 +139,7 @@ class StorePages:
                 endings=running_commands.ended_commands(store),
                 found=found,
                 counts=counts,
+                scores=self.scores(),
             )
 
     def live(self, request: Request) -> Response:
@@ -167,6 +174,7 @@ class StorePages:
                 page=page,
                 asked=asked,
                 size=RUNS,
+                scores=self.scores(),
             )
 
     def run(self, request: Request) -> Response:
@@ -184,6 +192,7 @@ class StorePages:
                 title=run.model.name,
                 here="runs",
                 run=run,
+                scores=self.scores(),
                 group=found.group_of(run.id),
                 entries=[entry for entry in found.marked if entry.run_id == run.id],
                 judges=found.judges,
@@ -266,8 +275,11 @@ def _names(store: Store, hits: search.SearchPage) -> list[tuple[str, str]]:
 
 
 def _counts(store: Store) -> dict[str, int]:
+    """What the store holds; models and baselines are counted by their names, as reports count them."""
     row = store.connection.execute(
-        "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM samples), (SELECT count(*) FROM answers),"
-        " (SELECT count(*) FROM verdicts)"
+        "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM answers), (SELECT count(*) FROM verdicts)"
     ).fetchone()
-    return dict(zip(("models", "samples", "answers", "verdicts"), row, strict=True))
+    models = {run.model.name: is_reference(run.model) for run in read_runs.runs(store)}
+    baselines = sum(models.values())
+    counts = {"models": len(models) - baselines, "baselines": baselines}
+    return counts | dict(zip(("samples", "answers", "verdicts"), row, strict=True))

@@ -16,7 +16,7 @@ from sparkles_eval.analysis.summary import TaskSummary
 from sparkles_eval.core.names import slug
 from sparkles_eval.reports.samples.sample_views import ImageView
 from sparkles_eval.reports.toolkit import pages
-from sparkles_eval.reports.toolkit.links import PageName, SiteLinks, sample_slug, task_slug
+from sparkles_eval.reports.toolkit.links import PageName, RunPlace, SiteLinks, sample_slug, task_slug
 from sparkles_eval.reports.toolkit.page_images import ImageSource
 
 
@@ -41,6 +41,10 @@ class ViewLinks(SiteLinks):
 
     def sample(self, group_id: str, sample_id: str) -> str:
         return f"{self.root}samples/{group_id}/{sample_slug(sample_id)}"
+
+    def better(self, first: RunPlace, second: RunPlace) -> str:
+        named = {"show": "first-better", "run": first.run_id, "second": second.run_id}
+        return f"{self.group(first.group)}{query(named)}"
 
     def run(self, run_id: str) -> str:
         return f"{self.root}runs/{run_id}"

@@ -47,7 +47,9 @@ def test_only_what_was_merged_and_checked_is_published(workflow: dict[str, objec
     assert publish["needs"] == "check" and "refs/heads/main" in str(publish["if"])
 
 
-def test_its_commands_exist_and_nothing_of_strangers_stands_in_them(workflow: dict[str, object]) -> None:
+@pytest.mark.parametrize("example", ["leaderboard_action/leaderboard.yml", "checkpoint_action/evaluate.yml"])
+def test_its_commands_exist_and_nothing_of_strangers_stands_in_them(root: Path, example: str) -> None:
+    workflow = yaml.safe_load((root / "examples" / example).read_text(encoding="utf-8"))
     runs = [str(step["run"]) for job in jobs(workflow).values() for step in steps(job) if "run" in step]
     assert not any("${{" in line for line in runs), "an expression in a command would let its value be run"
     ours = [shlex.split(line)[1:] for line in runs if line.startswith("sparkles-eval ")]

@@ -36,6 +36,9 @@ def test_the_comparison_is_that_of_judges_compare(crowded: Store) -> None:
     assert (stern[-1] == STERN.id and stern[-2] == "$0.2840") or stern[-2] == "$0.3560"
     marks = read_marks(crowded, [RATER.id, STERN.id], "sparkleseval-mini")
     assert compared.tables == tuple(compare(crowded, marks, largest=10))
+    (short,) = compared.short
+    assert short.startswith("careful-reader and stern-reader@maker/large on ") and "order of 4 models" in short
+    assert short.endswith("points more") and "; careful-reader gives 1.49 [1.39, 1.59] points" in short
     order = compared.tables[0]
     assert (order.name == "judges-order" and order.rows[0][3] == 178 * 2) or order.rows[0][3]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.analysis.leaderboard import by_panel, leaderboard
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.text import format_number
 from sparkles_eval.reports.toolkit import numbers
@@ -67,6 +68,23 @@ def test_the_leaderboard_has_every_number_of_the_summary_with_its_interval(serve
     for address in _links(served, "leaderboard", r"downloads/[\w.-]+"):
         answer = served.ask(address)
         assert answer.status == 200 and answer.headers["content-disposition"].startswith("attachment"), address
+
+
+def test_scores_stand_wherever_a_run_is_named_and_models_are_counted_as_in_reports(served: Served) -> None:
+    with Store(served.pool.path, read_only=True) as store:
+        summary = summarise(store)
+    runs, overview = served.ask("runs").text, served.ask("").text
+    for panel in summary.panels:
+        for entry in panel.entries:
+            assert entry.headline is not None
+            said = numbers.format_headline(entry.headline)
+            assert said in runs and said in served.ask(f"runs/{entry.run.id}").text
+    for head in by_panel(leaderboard(summary)).values():
+        assert html.escape(head.conclusion.words, quote=False) in overview
+    names = {entry.run.model.name: entry.reference for panel in summary.panels for entry in panel.entries}
+    for kind, reference in (("models", False), ("baselines", True)):
+        count = sum(found is reference for found in names.values())
+        assert f"<dt>{kind}</dt><dd>{count}</dd>" in overview
 
 
 def test_runs_are_filtered_and_each_has_its_page(served: Served) -> None:

@@ -21,14 +21,19 @@ from sparkles_eval.store.store import Store
 
 def harness_results(store: Store, summary: Summary) -> dict[str, str]:
     """The JSON texts by model name; `reply_times` in them are those of the run health, in seconds."""
+    texts = {
+        name: visible_json(json.dumps(_harness_file(store, entries), indent=2, ensure_ascii=False))
+        for name, entries in by_model(summary).items()
+    }
+    return {name: f"{text}\n" for name, text in texts.items()}
+
+
+def by_model(summary: Summary) -> dict[str, list[Entry]]:
+    """Every entry of a summary by the name of its model."""
     models: dict[str, list[Entry]] = {}
     for entry in (entry for panel in summary.panels for entry in panel.entries):
         models.setdefault(entry.run.model.name, []).append(entry)
-    texts = {
-        name: visible_json(json.dumps(_harness_file(store, entries), indent=2, ensure_ascii=False))
-        for name, entries in models.items()
-    }
-    return {name: f"{text}\n" for name, text in texts.items()}
+    return models
 
 
 def _harness_file(store: Store, entries: Sequence[Entry]) -> dict[str, JSON]:

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import replacing
 from sparkles_eval.core.printing import write_stdout
+from sparkles_eval.publishing.config import HubOptions
 from sparkles_eval.publishing.exports import ExportFormat
+from sparkles_eval.publishing.exports.every_eval_ever import every_eval_ever
+from sparkles_eval.publishing.exports.hub_results import eval_results, eval_yaml, hub_datasets
 from sparkles_eval.publishing.exports.results import harness_results, model_index
 from sparkles_eval.publishing.exports.sample_rows import (
     inspect_form,
@@ -20,14 +23,18 @@ from sparkles_eval.publishing.exports.sample_rows import (
     sample_records,
     write_parquet,
 )
+from sparkles_eval.publishing.trackers import log_to_mlflow, log_to_wandb
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 
-def export(store: Store, run_ids: Sequence[str] | None, form: ExportFormat, out: Path | None) -> list[Path]:
+def export(
+    store: Store, run_ids: Sequence[str] | None, form: ExportFormat, out: Path | None, hub: HubOptions | None = None
+) -> list[Path]:
     """Write runs (all, where none is named) in a form; gives the files, [] where it went to the screen.
 
-    `out` None prints what is one text. `results-json` is one file a model: of several models `out` is a folder.
+    `out` None prints what is one text. `results-json` and `eval-results` are one file a model, `eval-yaml` one a task:
+    of several `out` is a folder.
     Raises errors.UserError for a run that is not there, an empty store, and a file that cannot be written.
     """
     ids = [run.id for run in read_runs.runs(store, run_ids)]
@@ -39,27 +46,49 @@ def export(store: Store, run_ids: Sequence[str] | None, form: ExportFormat, out:
         with _whole(out) as part:
             write_parquet(sample_records(store, ids), part)
         return [out]
-    if form is ExportFormat.RESULTS:
-        return _results(harness_results(store, summarise(store, ids)), out)
-    if form is ExportFormat.MODEL_INDEX:
-        return _text([model_index(summarise(store, ids))], out)
-    return _text(
-        json_lines(sample_records(store, ids), plain_form if form is ExportFormat.JSONL else inspect_form), out
-    )
+    if form in (ExportFormat.JSONL, ExportFormat.INSPECT):
+        shape = plain_form if form is ExportFormat.JSONL else inspect_form
+        return _text(json_lines(sample_records(store, ids), shape), out)
+    return _numbers(store, summarise(store, ids), form, out, hub or HubOptions())
 
 
-def _results(texts: dict[str, str], out: Path | None) -> list[Path]:
+def _numbers(
+    store: Store, summary: Summary, form: ExportFormat, out: Path | None, hub: HubOptions
+) -> list[Path]:
+    """The forms that hold metrics."""
+    match form:
+        case ExportFormat.WANDB | ExportFormat.MLFLOW:
+            if out is not None:
+                raise UserError(f"--as {form.value}: goes to the tracker; leave --out away")
+            log = log_to_wandb if form is ExportFormat.WANDB else log_to_mlflow
+            log(summary, hub.project)
+            return []
+        case ExportFormat.RESULTS:
+            return _each(form, harness_results(store, summary), out, "results_{}.json")
+        case ExportFormat.EVERY_EVAL_EVER:
+            return _each(form, every_eval_ever(summary, hub.organization), out, "{}.json")
+        case ExportFormat.EVAL_RESULTS:
+            return _each(form, eval_results(summary, hub_datasets(hub.datasets), hub.source), out, "{}.yaml")
+        case ExportFormat.EVAL_YAML:
+            texts = {task.name: eval_yaml(task, hub.framework) for task in summary.tasks}
+            return _each(form, texts, out, "{}-eval.yaml", what="task")
+        case _:
+            return _text([model_index(summary)], out)
+
+
+def _each(form: ExportFormat, texts: dict[str, str], out: Path | None, name: str, what: str = "model") -> list[Path]:
+    """One text a model (or task): printed or a file where there is one, else files of a folder."""
     if len(texts) == 1 and (out is None or not out.is_dir()):
         return _text(list(texts.values()), out)
-    if out is None or out.suffix or (out.exists() and not out.is_dir()):
-        files = f"{len(texts)} models make {len(texts)} files"
-        raise UserError(f"--as results-json: {files}; name a folder with --out, or one model's runs")
-    names = {model: _plain_name(model) for model in texts}
+    if out is None or out.suffix in (".json", ".yaml", ".yml") or (out.exists() and not out.is_dir()):
+        files = f"{len(texts)} {what}s make {len(texts)} files"
+        raise UserError(f"--as {form.value}: {files}; name a folder with --out, or one {what}'s runs")
+    names = {key: _plain_name(key) for key in texts}
     twice = len(set(names.values())) < len(names)
     return [
         path
-        for number, (model, text) in enumerate(texts.items(), 1)
-        for path in _text([text], out / f"results_{names[model]}{f'_{number}' if twice else ''}.json")
+        for number, (key, text) in enumerate(texts.items(), 1)
+        for path in _text([text], out / name.format(f"{names[key]}{f'_{number}' if twice else ''}"))
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+from urllib.parse import urlencode
 
 from sparkles_eval.analysis.summary import Panel, TaskSummary
 from sparkles_eval.core import fingerprint
@@ -17,6 +18,15 @@ PageName: TypeAlias = Literal["index", "samples", "judges", "figures", "methods"
 """The pages of which there is one."""
 
 _HASH = re.compile(r"[0-9a-f]{12,}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """Where a run stands in the lists of samples: its group (`groups.TaskGroup.id`) and its label there."""
+
+    group: str
+    run_id: str
+    label: str
 
 
 class Links(Protocol):
@@ -44,6 +54,10 @@ class Links(Protocol):
         """One sample; `sample_id` is its content address in the store."""
         ...
 
+    def better(self, first: RunPlace, second: RunPlace) -> str:
+        """The samples that the first run has right, or more points for, and the second has not."""
+        ...
+
     def download(self, name: str) -> str:
         """A file of `downloads/`; in the one file the place where its text stands."""
         ...
@@ -57,6 +71,11 @@ def task_slug(task: TaskSummary) -> str:
 def sample_slug(sample_id: str) -> str:
     """The part of a sample's content address that distinguishes it from all others. An id that is no hash is hashed."""
     return sample_id[:12] if _HASH.fullmatch(sample_id) else fingerprint([sample_id])[:12]
+
+
+def _better(first: RunPlace, second: RunPlace) -> str:
+    """The filter of samples as an address holds it (reports/samples.js)."""
+    return urlencode({"s-show": "beats", "s-a": first.label, "s-b": second.label, "s-by": "0.5"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,9 @@ class FileLinks:
 
     def sample(self, group_id: str, sample_id: str) -> str:
         return f"#{group_id}-{sample_slug(sample_id)}"
+
+    def better(self, first: RunPlace, second: RunPlace) -> str:
+        return f"#{_better(first, second)}"
 
     def download(self, name: str) -> str:
         return f"#download-{slug(name)}"
@@ -108,6 +130,9 @@ class SiteLinks:
 
     def sample(self, group_id: str, sample_id: str) -> str:
         return f"{self.root}samples/{group_id}/{sample_slug(sample_id)}.html"
+
+    def better(self, first: RunPlace, second: RunPlace) -> str:
+        return f"{self.group(first.group)}#{_better(first, second)}"
 
     def download(self, name: str) -> str:
         return f"{self.root}downloads/{name}"

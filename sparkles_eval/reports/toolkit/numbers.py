@@ -22,6 +22,14 @@ def format_measure(measure: Measure | None) -> str:
     return format_with_ends(estimate.value, estimate.low, estimate.high, measure.column.unit)
 
 
+def format_headline(measure: Measure) -> str:
+    """The same where no column says the unit: "56.7% [48.7, 64.3]"."""
+    value, space, ends = format_measure(measure).partition(" ")
+    return (
+        f"{value}{'%' if measure.column.unit == 'percent' and measure.estimate.value is not None else ''}{space}{ends}"
+    )
+
+
 def format_range(low: Measure | None, high: Measure | None) -> str:
     """The two ends of a range, such as "53.3 to 61.3"; one number where they are the same."""
     if low is None or high is None:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table, cell_text, column_title
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.names import slug
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.core.text import escape_cell, escape_latex, escape_markdown
 
@@ -52,25 +53,31 @@ def csv_text(table: Table) -> str:
 
 
 def latex_text(table: Table) -> str:
-    """A table environment with booktabs rules, notes below; every text is escaped."""
+    """A table environment with booktabs rules and a label, notes below; every text is escaped.
+
+    A table that is wider than the line is scaled to it, with the package graphicx.
+    """
     columns = "".join("l" if head.unit == "text" else "r" for head in table.heads)
     rows = [
         " & ".join(escape_latex(cell_text(cell, head)) for cell, head in zip(row, table.heads, strict=True)) + r" \\"
         for row in table.rows
     ]
-    notes = [f"\\par\\footnotesize {escape_latex(note)}" for note in table.notes]
+    notes = [f"\\par\\footnotesize\\raggedright {escape_latex(note)}" for note in table.notes]
     return "\n".join(
         [
+            r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
-            r"\centering",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             f"\\caption{{{escape_latex(table.title)}}}",
+            f"\\label{{tab:{slug(table.name)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             f"\\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             " & ".join(escape_latex(column_title(head)) for head in table.heads) + r" \\",
             r"\midrule",
             *rows,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *notes,
             r"\end{table}",
         ]
