@@ -77,6 +77,7 @@ class ImportOptions:
         """The `--map` pairs by key. Raises errors.UserError for what is no pair."""
         return key_columns(self.mapping)
 
+
 @dataclass(frozen=True, slots=True)
 class HubOptions:
     """What results that are published elsewhere belong to."""

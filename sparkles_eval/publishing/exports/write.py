@@ -52,9 +52,7 @@ def export(
     return _numbers(store, summarise(store, ids), form, out, hub or HubOptions())
 
 
-def _numbers(
-    store: Store, summary: Summary, form: ExportFormat, out: Path | None, hub: HubOptions
-) -> list[Path]:
+def _numbers(store: Store, summary: Summary, form: ExportFormat, out: Path | None, hub: HubOptions) -> list[Path]:
     """The forms that hold metrics."""
     match form:
         case ExportFormat.WANDB | ExportFormat.MLFLOW:
