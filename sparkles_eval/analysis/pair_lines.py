@@ -72,5 +72,5 @@ def _words(matrix: ScoreMatrix, pair: Tested, sign: int) -> str:
     if pair.p_holm is None:
         return f"{said}; {pair.note or 'not tested'}"
     p = format_number(pair.p_holm, "p")
-    verdict = "significant" if pair.significant() else "not significant"
+    verdict = "significant" if pair.significant else "not significant"
     return f"{said}, {f'p {p[0]} {p[1:]}' if p.startswith('<') else f'p = {p}'} after Holm: {verdict}"

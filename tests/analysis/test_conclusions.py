@@ -74,7 +74,7 @@ def test_only_a_rank_set_of_1_alone_is_a_lead(
         assert line.first_better + line.second_better + line.equal == 60
         assert ("not significant" in line.words) == (
             not next(
-                pair.significant()
+                pair.significant
                 for pair in head.ranks.ranking.pairs  # type: ignore[union-attr]
                 if {head.ranks.ranking.matrix.labels[side] for side in (pair.first, pair.second)}  # type: ignore[union-attr]
                 == {line.first, line.second}
