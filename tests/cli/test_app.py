@@ -100,22 +100,6 @@ def test_runs_are_listed_with_how_far_they_are(tmp_path: Path) -> None:
     assert "nlvr2-mini baseline/chance strict 4/4 strict" in text
 
 
-def test_runs_with_long_names_have_one_line_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """On every terminal; in a pipe they are whole."""
-    store, answers = str(tmp_path / "s.db"), tmp_path / "a.jsonl"
-    name = "organisation/a-model-with-a-long-name-32b-instruct-2026"
-    answers.write_text('{"sample_id": "none", "text": "True"}\n', encoding="utf-8")
-    args = ["-t", "nlvr2-mini", "--task-arg", "n=2", "-m", f"replay/{answers}", "--model-arg", f"name={name}"]
-    runner = CliRunner()
-    assert runner.invoke(app, ["run", *args, "--store", store, "--no-report"]).exit_code in (0, 3)
-    for width in (80, 100, 120):
-        listed = runner.invoke(app, ["list", "runs", "--store", store], env={"COLUMNS": str(width)}).stdout
-        assert len(listed.splitlines()) == 2 and "organ" in listed and "2026" in listed, listed
-        assert max(map(len, listed.splitlines())) <= width
-    piped = runner.invoke(app, ["list", "runs", "--store", store], env={"COLUMNS": None}).stdout
-    assert name in piped and len(piped.splitlines()) == 2
-
-
 def test_an_unknown_verb_or_option_is_the_users_error() -> None:
     assert invoke("rum")[0] == 2
     assert invoke("run", "--modle", "x")[0] == 2
