@@ -88,6 +88,7 @@ class Replies:
 
     def __init__(self, seed: int, texts: tuple[str, ...] = TEXTS) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - no cryptography
+        self._pace = random.Random(seed)  # noqa: S311 - no cryptography
         self._texts = texts
 
     def one(self, wire: str) -> tuple[int, bytes]:  # noqa: PLR0911 - one kind a line
@@ -113,6 +114,10 @@ class Replies:
         return 200, json.dumps(
             {"error": draw.choice((*ODD, {"message": draw.choice(self._texts), "code": 500}))}
         ).encode()
+
+    def pace(self) -> dict[str, str]:
+        """Headers of a reply about limits and waits, as odd as its body."""
+        return {name: self._pace.choice(_PACES) for name in self._pace.sample(_PACE, self._pace.randrange(5))}
 
     def _whole(self, wire: str) -> dict[str, object]:
         draw = self._draw
@@ -149,9 +154,22 @@ class Replies:
         return draw.choice(ODD)
 
 
+_PACE = (
+    *("Retry-After", "retry-after-ms", "x-should-retry", "ratelimit", "ratelimit-policy", "openai-processing-ms"),
+    *(f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
+    *(f"ratelimit-{what}" for what in ("limit", "remaining", "reset")),
+    *(f"anthropic-ratelimit-{of}-{what}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
+)
+_PACES = (
+    *("0", "-1", "-5000000", "1e400", "NaN", "inf", "-inf", str(2**64), "9" * 400, "", "\xff\xfe", "many", "1,2"),
+    *("1;w=60", "6m0s", "-6m", "99999999999d", "12ms", "0x10", "1_000", "Fri, 31 Dec 9999 23:59:59 GMT", "1 2 3"),
+    *("Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 Foo 2026", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "[1]"),
+)
+
+
 @contextmanager
 def fuzzed(replies: Replies) -> Iterator[str]:
-    """A server whose every reply is drawn; gives its address, for both formats."""
+    """A server whose every reply is drawn, with headers about its pace; gives its address, for both formats."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -161,10 +179,13 @@ def fuzzed(replies: Replies) -> Iterator[str]:
             asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with lock:
                 status, body = replies.one("anthropic" if self.path.endswith("/messages") else "openai")
+                pace = replies.pace()
             if word := _CANARY.search(asked):
                 body = body.replace(b"CANARY", word[1])
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            for name, value in pace.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(0 if status == 204 else len(body)))
             self.end_headers()
             if status != 204:

@@ -27,6 +27,7 @@ from sparkles_eval.core.errors import OutOfMemory, Rejected, UserError
 from sparkles_eval.core.files import sha256_file
 from sparkles_eval.core.plugins import error_place, run_file
 from sparkles_eval.core.reply_parts import take_apart
+from sparkles_eval.core.text import quantity
 
 DEFAULT = "answer"
 """The function's name where `--model` names a file alone."""
@@ -104,8 +105,8 @@ class _Function:
         found = said if self.several else [said]
         wanted = len(conversations)
         if not isinstance(found, list | tuple) or len(found) != wanted:
-            kind = f"{len(found)} answers" if isinstance(found, list | tuple) else type(found).__name__
-            raise Rejected(f"{self._who} gave {kind} for {wanted} conversations, not a list of texts")
+            kind = quantity(len(found), "answer") if isinstance(found, list | tuple) else type(found).__name__
+            raise Rejected(f"{self._who} gave {kind} for {quantity(wanted, 'conversation')}, not a list of texts")
         for text in found:
             if not isinstance(text, str):
                 raise Rejected(f"{self._who} gave {type(text).__name__} as an answer, not text")

@@ -16,7 +16,7 @@ from sparkles_eval.analysis.published import TotalsOnly
 from sparkles_eval.analysis.ranking import RankedRun
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
 from sparkles_eval.analysis.verdicts import MarginTest
-from sparkles_eval.core.text import format_number
+from sparkles_eval.core.text import format_number, quantity
 from sparkles_eval.stats.estimates import FEW
 from sparkles_eval.tasks.metrics import Unit
 
@@ -61,7 +61,7 @@ def _sentence(comparison: Comparison, pair: Tested, known: Detail | None) -> str
         return f"{task}: {a} and {b} cannot be compared ({pair.note})."
     if pair.difference is None:
         return f"{task}: {a} and {b} have no scored item in common."
-    what = f"{pair.n:,} items" if not matrix.metric.by_group else f"{pair.n:,} groups"
+    what = quantity(pair.n, "group" if matrix.metric.by_group else "item")
     clusters = f" in {pair.clusters:,} clusters" if pair.clusters < pair.n else ""
     mean_a, mean_b = _means(comparison, pair)
     said = f"On {task} ({what}{clusters}), {a} reaches {mean_a} and {b} {mean_b}"

@@ -15,6 +15,7 @@ import numpy as np
 
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.plugins import own_place
 from sparkles_eval.core.samples import Cluster
 from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.consistency import chance_consistency
@@ -277,7 +278,8 @@ def applied(metric: Metric, values: Sequence[float]) -> float:
     try:
         found = float(metric.aggregate(values))
     except Exception as error:
-        raise UserError(f"metric {metric.name!r}: its aggregate failed: {type(error).__name__}: {error}") from error
+        said = f"its aggregate failed{own_place(error, metric.aggregate)}: {type(error).__name__}: {error}"
+        raise UserError(f"metric {metric.name!r}: {said}") from error
     if not np.isfinite(found):
         raise UserError(f"metric {metric.name!r}: its aggregate gave {found} for {len(values)} samples")
     return found

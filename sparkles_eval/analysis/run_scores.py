@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sparkles_eval.analysis.metrics import Measure, Rows, chance_level, estimate, headline, metrics_of
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.plugins import own_place
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import RunSample, ScoreLine, StoredRun
 from sparkles_eval.store.rows import JudgeRow
@@ -119,8 +120,9 @@ class RunScores:
     def _by_sample(self, metric: Metric, attempts: Sequence[ScoredAttempt]) -> list[float | None]:
         """One number a sample: the mean over its attempts that have one."""
         found: dict[str, list[float]] = {}
+        names = {place.sample_id: place.name for place in self.places}
         for attempt in attempts:
-            value = sample_value(metric, attempt)
+            value = sample_value(metric, attempt, names.get(attempt.sample_id))
             if value is not None:
                 found.setdefault(attempt.sample_id, []).append(value)
         means = {sample: sum(values) / len(values) for sample, values in found.items()}
@@ -178,19 +180,21 @@ def read_scores(store: Store, run: StoredRun, judge: JudgeRow, label: str = "") 
     )
 
 
-def sample_value(metric: Metric, attempt: ScoredAttempt) -> float | None:
+def sample_value(metric: Metric, attempt: ScoredAttempt, name: str | None = None) -> float | None:
     """What a metric makes of one attempt; None where it has no value, or a score is missing that the metric needs.
 
-    Raises errors.UserError where its function fails or gives a number that is not on its scale.
+    `name` is what errors call the sample (its id in the data). Raises errors.UserError where the function fails, or
+    gives a number that is not on its scale.
     """
     if not metric.partial and not attempt.scores.complete:
         return None
-    where = f"metric {metric.name!r}, sample {attempt.sample_id}"
+    where = f"metric {metric.name!r}, sample {name or attempt.sample_id}"
     try:
         value = metric.per_sample(attempt.scores)
         number = None if value is None else float(value)
     except Exception as error:
-        raise UserError(f"{where}: its function failed: {type(error).__name__}: {error}") from error
+        place = own_place(error, metric.per_sample)
+        raise UserError(f"{where}: its function failed{place}: {type(error).__name__}: {error}") from error
     if number is None or metric.low <= number <= metric.high:
         return number
     slack = 1e-9 * (metric.high - metric.low)  # a mean of numbers at the end of the scale may be rounded past it

@@ -185,5 +185,15 @@ def _refusal(task: str, columns: list[ScoredRun], choice: CompareConfig) -> str:
     factors = "\n".join(f"  {factor}" for factor in differing(latest))
     return (
         f"task {task}: the runs differ in more than the model, so a difference would not be the model's:\n{factors}\n"
-        "run them again under the same conditions, or go on with --allow-mixed (every output is then marked)"
+        f"{_fix(latest)}, or go on with --allow-mixed (every output is then marked)"
     )
+
+
+def _fix(columns: Sequence[ScoredRun]) -> str:
+    """What makes the runs comparable: scores by the current version of their rule where only that differs."""
+    others = {found.factor for found in differences([(c.label, _record(c)) for c in columns])} - {"judge"}
+    if not others and len({column.judge.name for column in columns}) == 1:
+        if all(column.run.answer_rule for column in columns):
+            return "have all of them read by one version of their rule with `sparkles-eval rescore STORE`"
+        return "have one judge score all of them with `sparkles-eval judge --judge NAME`"
+    return "run them again under the same conditions"

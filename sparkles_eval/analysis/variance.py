@@ -76,7 +76,8 @@ def variance(
 def _budget(store: Store, column: ScoredRun) -> Budget:
     metric = rating_metric(column.run, column.judge)
     read = read_scores(store, column.run, column.judge)
-    tried = ((attempt, sample_value(metric, attempt)) for attempt in read.attempts)
+    names = {place.sample_id: place.name for place in read.places}
+    tried = ((attempt, sample_value(metric, attempt, names.get(attempt.sample_id))) for attempt in read.attempts)
     scored = [(attempt.sample_id, attempt.epoch, value) for attempt, value in tried if value is not None]
     items: dict[str, list[float]] = {}
     for sample_id, _, value in scored:

@@ -10,6 +10,7 @@ from sparkles_eval.analysis.answer_flags import Scan, scan_answers
 from sparkles_eval.analysis.comparability import is_reference
 from sparkles_eval.analysis.metrics import extracts, find_metric, rating_metric
 from sparkles_eval.analysis.run_scores import read_scores
+from sparkles_eval.core.text import quantity
 from sparkles_eval.judges.answer_ratings import COPIED
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
@@ -59,8 +60,8 @@ def copied_ratings(store: Store, run_id: str) -> int:
 def copied_warnings(store: Store, runs: Iterable[StoredRun]) -> list[str]:
     """One line for every run whose answers hold ratings that could not be distinguished from the judge's own."""
     return [
-        f"{run.model.name} on {run.task.name}: {count:,} judgements are left out, because the answers hold ratings of "
-        "their own; a rubric that prints {{ canary }} distinguishes them"
+        f"{run.model.name} on {run.task.name}: {quantity(count, 'judgement is', 'judgements are')} left out, "
+        "because the answers hold ratings of their own; a rubric that prints {{ canary }} distinguishes them"
         for run in runs
         if (count := copied_ratings(store, run.id))
     ]

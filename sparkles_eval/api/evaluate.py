@@ -47,7 +47,7 @@ def evaluate(
 
         with store.transaction():  # votes on replies that are not the newest count no more
             recompute_panels(store)
-    if plan.panels and config.shard == Shard():  # a panel needs all votes: merging the parts' stores scores it
+    if plan.panels and config.shard == Shard():  # a part has not all votes: `judge --judge panel:...` later
         from sparkles_eval.analysis.judges.panel_scores import score_panel
 
         for panel in plan.panels:

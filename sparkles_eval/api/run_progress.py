@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from datetime import datetime
 from time import monotonic
 
 from sparkles_eval.core.printing import make_console, say
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import one_line, quantity
 from sparkles_eval.engine.progress import Progress
 
-_LINE_EVERY_S = 10.0
+_FIRST_LINE_S, _LAST_LINE_S = 10.0, 300.0
+"""Pause before the first line of progress in a file, and the longest: each is twice the one before."""
 _LONGEST_LINE = 2_000
 _QUIET = ("connections",)
 """Events that go to the store only, since there are many of them."""
@@ -66,7 +68,7 @@ class ProgressCount:
     before: int
     """Done when the session began: from the store."""
     unscored: int = 0
-    began: float = field(default_factory=monotonic)
+    began: float = field(default_factory=lambda: monotonic())  # noqa: PLW0108 - looked up when called: tests set the clock
     ended: float | None = None
     waits_until: datetime | None = None
 
@@ -74,6 +76,13 @@ class ProgressCount:
     def rate(self) -> float:
         """Items a second since this process began."""
         return (self.done - self.before) / max(1e-9, (self.ended or monotonic()) - self.began)
+
+    @property
+    def rate_text(self) -> str:
+        """Items a second, or a minute where that is few; "" where none was done, or nothing is known yet."""
+        if (self.ended or monotonic()) - self.began < 0.1 or self.rate * 60 < 0.05:
+            return ""
+        return f"{self.rate:.1f}/s" if self.rate >= 0.5 else f"{self.rate * 60:.1f}/min"
 
     @property
     def left_s(self) -> float | None:
@@ -94,8 +103,7 @@ class Counting:
     def cost(self) -> str:
         """What the whole session has spent, such as "$0.0123 + 3 replies of unknown cost"; "" for nothing."""
         known = [f"${self.usd:.4f}"] if self.usd else []
-        replies = "reply" if self.unknown == 1 else "replies"
-        unknown = [f"{self.unknown} {replies} of unknown cost"] if self.unknown else []
+        unknown = [f"{quantity(self.unknown, 'reply', 'replies')} of unknown cost"] if self.unknown else []
         return " + ".join(known + unknown)
 
     def spent(self, usd: float, unknown: int) -> None:
@@ -130,27 +138,33 @@ class Counting:
 
 
 class Lines(Counting):
-    """A line when work begins, every ten seconds, and when a model ends a task."""
+    """A line when work begins, now and then while it goes on, and when a model ends a task.
+
+    A file is read later: pauses grow from ten seconds to five minutes, only what has moved is printed, and a message
+    that comes again is counted.
+    """
 
     def __init__(self, missing: str = "unscored") -> None:
         super().__init__(missing)
-        self._last = monotonic()
+        self._last, self._pause = monotonic(), _FIRST_LINE_S
         self._waits: dict[str, datetime] = {}
+        self._messages: Counter[str] = Counter()
+        self._printed: dict[tuple[str, str], int] = {}
 
     def planned(self, who: str, task: str, total: int, done: int) -> None:
         super().planned(who, task, total, done)
         before = f", {done} from the store" if done else ""
-        self._say(f"{who} on {task}: {total} items{before}")
+        self._say(f"{who} on {task}: {quantity(total, 'item')}{before}")
 
     def finished(self, who: str, task: str, *, scored: bool) -> None:
         super().finished(who, task, scored=scored)
         count = self.counts[who, task]
         if count.done >= count.total:
             self._line(who, task, count)
-        elif monotonic() - self._last >= _LINE_EVERY_S:
-            self._last = monotonic()
+        elif monotonic() - self._last >= self._pause:
+            self._last, self._pause = monotonic(), min(2 * self._pause, _LAST_LINE_S)
             for (name, about), going in self.counts.items():
-                if going.before < going.done < going.total:
+                if going.before < going.done < going.total and self._printed.get((name, about)) != going.done:
                     self._line(name, about, going)
 
     def waiting(self, who: str, until: datetime) -> None:
@@ -161,17 +175,25 @@ class Lines(Counting):
             self._say(f"waiting on {who} until {until:%H:%M:%S}")
 
     def event(self, kind: str, who: str, message: str) -> None:
-        if kind not in _QUIET:
-            self._say(with_name(who, message))
+        if kind in _QUIET:
+            return
+        said = with_name(who, message)
+        self._messages[said] += 1
+        if self._messages[said] == 1:
+            self._say(said)
 
     def close(self) -> None:
-        """Print the counts of what is unfinished."""
+        """Print the counts of what is unfinished, and of messages that came again."""
+        for said, times in self._messages.items():
+            if times > 1:
+                self._say(f"{said} ({times:,} times)")
         for (who, task), count in self.counts.items():
             if count.done < count.total:
                 self._line(who, task, count)
 
     def _line(self, who: str, task: str, count: ProgressCount) -> None:
-        parts = [f"{who} on {task}: {count.done}/{count.total}", f"{count.rate:.1f}/s"]
+        self._printed[who, task] = count.done
+        parts = [f"{who} on {task}: {count.done}/{count.total}", *filter(None, [count.rate_text])]
         if count.unscored:
             parts.append(f"{count.unscored} {self.missing}")
         if self.cost:

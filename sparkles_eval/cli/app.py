@@ -33,6 +33,7 @@ from sparkles_eval.cli import (
     report,
     rescore,
     run,
+    show,
     submit,
     table,
     task,
@@ -43,6 +44,7 @@ from sparkles_eval.cli import (
 )
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import say, say_error
+from sparkles_eval.core.streams import use_safe_streams
 
 app = typer.Typer(
     name="sparkles-eval",
@@ -57,6 +59,7 @@ app.command("run")(run.run)
 app.command("judge")(judge.judge)
 app.command("report")(report.report)
 app.command("list")(listing.listing)
+app.command("show")(show.show)
 app.command("view")(view.view)
 app.command("compare")(compare.compare)
 app.command("ablations")(ablations.ablations)
@@ -98,6 +101,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. The user's errors are one message in red and exit code 2; ours are a traceback."""
+    use_safe_streams()
     try:
         app()
     except UserError as error:

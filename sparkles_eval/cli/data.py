@@ -14,6 +14,7 @@ from sparkles_eval.cli.commands import command
 from sparkles_eval.core.config_options import ContentFolders, Option, SkipBad
 from sparkles_eval.core.errors import DataError, UserError
 from sparkles_eval.core.printing import make_console, say, say_json, say_warning
+from sparkles_eval.core.text import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,7 @@ def _print(checked: CheckedData, console: Console) -> None:
     from sparkles_eval.core.errors import problem_lines
 
     count = len(checked.problems)
-    counts = f"{checked.sound:,} sound, {count:,} problem{'' if count == 1 else 's'}, {checked.images:,} pictures"
+    counts = f"{checked.sound:,} sound, {quantity(count, 'problem')}, {quantity(checked.images, 'picture')}"
     console.print(Text.assemble((checked.label, "bold"), f"  {counts}"))
     if checked.labels:
         console.print(

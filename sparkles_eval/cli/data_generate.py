@@ -13,6 +13,7 @@ from sparkles_eval.cli.long_wait import said_while_long
 from sparkles_eval.cli.options import EstimateOnly, Plain
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.printing import make_console, say, say_warning
+from sparkles_eval.core.text import quantity
 from sparkles_eval.data.dialogues.config import GenerateConfig
 from sparkles_eval.engine.config import RunLimits
 
@@ -117,12 +118,11 @@ def _print_left_out(plan: GenerationPlan) -> None:
         say(note, err=True)
     for what, problems in (("cannot be used", plan.left_out), ("an evaluation asks about", plan.leaked)):
         if problems:
-            images = f"{len(problems)} image{'' if len(problems) == 1 else 's'}"
-            say(f"left out (left_out.jsonl): {images} that {what}", err=True)
+            say(f"left out (left_out.jsonl): {quantity(len(problems), 'image')} that {what}", err=True)
             for problem in problems[:5]:
                 say(f"  {problem.item}: {problem.what}", err=True)
     if plan.demonstrated:
-        say(f"left out: {len(plan.demonstrated)} images of demonstrations", err=True)
+        say(f"left out: {quantity(len(plan.demonstrated), 'image')} of demonstrations", err=True)
 
 
 def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Path) -> None:
@@ -133,8 +133,7 @@ def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Pat
     present(result.tables[:2], TableFiles())
     say("")
     for group in result.groups:
-        images = f"{group.images} image{'' if group.images == 1 else 's'}"
-        say(f"turn {group.turn}, {images}: {group.records:,} in {out / group.file}")
+        say(f"turn {group.turn}, {quantity(group.images, 'image')}: {group.records:,} in {out / group.file}")
     for note in result.notes:
         say_warning(note)
     say(f"folder  {out}")
@@ -145,6 +144,6 @@ def _report(outcome: GenerationOutcome, result: SetResult, out: Path, store: Pat
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unanswered:
         for reason, count in sorted(outcome.unanswered.items(), key=lambda pair: (-pair[1], pair[0]))[:10]:
-            say_warning(f"{count} requests have no reply: {reason}")
+            say_warning(f"{quantity(count, 'request has', 'requests have')} no reply: {reason}")
         say_warning("run the same command again to retry them")
         raise typer.Exit(EXIT_UNANSWERED)

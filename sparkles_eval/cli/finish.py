@@ -16,6 +16,7 @@ from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.api.frames import leaderboard_rows
 from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.core.printing import make_console
+from sparkles_eval.core.text import quantity
 from sparkles_eval.engine.run import RunOutcome
 from sparkles_eval.reports.terminal_table import print_health, print_tables
 from sparkles_eval.store import read_runs
@@ -84,5 +85,7 @@ def finish(
     if outcome.unscored:
         found = {reason for panel in summary.panels for one in panel.entries for reason, _ in one.coverage.reasons}
         advice = "; run the same command again to retry what failed" if found - set(final) else ""
-        console.print(f"[yellow]{outcome.unscored} items are unscored (reasons above){advice}[/]")
+        console.print(
+            f"[yellow]{quantity(outcome.unscored, 'item is', 'items are')} unscored (reasons above){advice}[/]"
+        )
         raise typer.Exit(EXIT_UNSCORED)

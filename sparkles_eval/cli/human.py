@@ -12,6 +12,7 @@ from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import TableFiles
 from sparkles_eval.core.config_options import DEFAULT_STORE, ContentFolders, ImageRoot, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say
+from sparkles_eval.core.text import quantity
 
 app = typer.Typer(
     help="Human ratings: write rating sheets, import them, estimate scores on the human scale.", no_args_is_help=True
@@ -57,9 +58,10 @@ def export(
             pages = shown(opened, sheet)
             pictures = find_pictures(opened, pages.values(), data_root)
             path = write_sheet(sheet, pages, pictures, out, form)
-            say(f"{sheet.rater}: {len(sheet.rows)} conversations  {path}")
+            say(f"{sheet.rater}: {quantity(len(sheet.rows), 'conversation')}  {path}")
             if pictures.small:
-                say(f"  {pictures.small} images are small previews; --data-root DIR takes the images themselves")
+                previews = quantity(pictures.small, "image is a small preview", "images are small previews")
+                say(f"  {previews}; --data-root DIR takes the images themselves")
     for name in config.raters:
         if name not in {sheet.rater for sheet in sheets}:
             say(f"{name}: has rated all of these {config.dialogues} dialogues; ask for more with --dialogues")
@@ -85,8 +87,8 @@ def import_sheet(
         for file in files:
             done = import_ratings(opened, file, replace=replace)
             say(
-                f"{file}: {done.new} new ratings by {done.sheet.rater}, {done.known} known; "
-                f"{done.answers} answers rated, {done.empty} still empty"
+                f"{file}: {quantity(done.new, 'new rating')} by {done.sheet.rater}, {done.known} known; "
+                f"{quantity(done.answers, 'answer')} rated, {done.empty} still empty"
             )
 
 

@@ -41,7 +41,7 @@ def import_results(
       sparkles-eval import answers/*.csv --task ./quiz --map id=No --map response=Reply
     """
     from sparkles_eval.analysis.summary import summarise
-    from sparkles_eval.core.text import one_line
+    from sparkles_eval.core.text import one_line, quantity
     from sparkles_eval.publishing.import_answers import import_answers
     from sparkles_eval.publishing.import_results import import_results
     from sparkles_eval.publishing.results_file import is_result_file
@@ -55,7 +55,8 @@ def import_results(
             published = is_result_file(file) or (file.suffix.lower() == ".json" and options.task in _PUBLISHED)
             for made in [import_results(opened, file, options)] if published else import_answers(opened, file, options):
                 done.append(made)
-                say(f"{file}: {made.model} on {made.task}, {made.answers} answers, {made.verdicts} judgements")
+                counts = f"{quantity(made.answers, 'answer')}, {quantity(made.verdicts, 'judgement')}"
+                say(f"{file}: {made.model} on {made.task}, {counts}")
                 for claim in made.claims[:_MOST_NAMED]:
                     say_warning(f"  {one_line(claim)}", err=True)
                 if len(made.claims) > _MOST_NAMED:

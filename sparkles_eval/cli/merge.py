@@ -10,6 +10,7 @@ from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_warning
+from sparkles_eval.core.text import quantity
 
 
 @command
@@ -59,7 +60,7 @@ def merge(
         say_warning(f"left out: {conflict}", err=True)
     for note in done.notes:
         say_warning(f"note: {note}", err=True)
-    shown = ("runs", "samples", "responses", "answers", "verdicts", "scores", "ratings")
-    added = ", ".join(f"{done.added[name]:,} {name}" for name in shown if done.added.get(name))
+    shown = ("run", "sample", "response", "answer", "verdict", "score", "rating")
+    added = ", ".join(quantity(count, name) for name in shown if (count := done.added.get(f"{name}s", 0)))
     say(f"added   {added or 'nothing new'}")
     say(f"store   {into}")

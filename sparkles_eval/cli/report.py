@@ -10,6 +10,7 @@ from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import STDOUT, JsonFile, ReportFilter
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import make_console
+from sparkles_eval.core.text import quantity
 from sparkles_eval.reports.config import SiteOptions
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def report(
     for text in written.left_out:
         console.print(text, style="yellow", markup=False, highlight=False)
     if figures:
-        console.print(f"figures {figures} ({drawn} files)", highlight=False, markup=False)
+        console.print(f"figures {figures} ({quantity(drawn, 'file')})", highlight=False, markup=False)
     console.print(f"{'site' if folder else 'report':7} {written.index}", highlight=False, markup=False)
     if push:
         console.print(f"pushed  {push_site(path, push)}", highlight=False, markup=False)

@@ -10,6 +10,7 @@ from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.printing import say
+from sparkles_eval.core.text import quantity
 
 
 @command
@@ -45,7 +46,7 @@ def rescore(
         if row.before == row.now:
             say(f"{who}: is read by {row.now} already")
         else:
-            what = f"{row.changed:,} of {row.items:,} items are read differently"
+            what = f"{row.changed:,} of {quantity(row.items, 'item is', 'items are')} read differently"
             say(f"{who}: {row.before or 'nothing'} -> {row.now}, {what}")
     if not done:
         say(f"{store}: no run whose answers a rule reads")

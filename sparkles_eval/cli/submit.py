@@ -10,7 +10,7 @@ from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.cli.options import JsonFile, RunIds
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say, say_warning
-from sparkles_eval.core.text import one_line
+from sparkles_eval.core.text import one_line, quantity
 
 
 @command
@@ -62,7 +62,7 @@ def submit(
     if write_json(json, result):
         return
     for one in made.manifest.runs:
-        say(one_line(f"{one.id}  {one.model} on {one.task}, {one.samples} samples"))
+        say(one_line(f"{one.id}  {one.model} on {one.task}, {quantity(one.samples, 'sample')}"))
     for why in made.unchecked:
         say_warning(f"this cannot be recomputed, so leaderboards refuse it: {why}")
     for low in made.unranked:

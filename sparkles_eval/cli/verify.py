@@ -10,6 +10,7 @@ import typer
 from sparkles_eval.cli.commands import command
 from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_json, say_warning
+from sparkles_eval.core.text import quantity
 
 if TYPE_CHECKING:
     from sparkles_eval.publishing.discrepancies import Verification
@@ -56,12 +57,12 @@ def _print(found: Verification) -> None:
     for why in found.unchecked:
         say_warning(f"not recomputed: {why}")
     if found.checked:
-        say(f"checked {', '.join(f'{count:,} {name}' for name, count in found.checked.items())}")
+        say(f"checked {', '.join(quantity(count, name.removesuffix('s')) for name, count in found.checked.items())}")
     if found.sound:
         say("everything follows from what was asked and said", color="green")
     else:
-        count = f"{len(found.findings):,}{' or more' if found.cut else ''}"
-        say(f"{count} finding{'s' if len(found.findings) != 1 else ''}", color="red")
+        count = f"{len(found.findings):,} or more findings" if found.cut else quantity(len(found.findings), "finding")
+        say(count, color="red")
 
 
 def _write(found: Verification, out: Path) -> None:

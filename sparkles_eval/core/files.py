@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -20,11 +21,34 @@ from sparkles_eval.core.errors import UserError
 def cache_dir(*parts: str) -> Path:
     """A folder of the cache, not created here.
 
-    The cache is the folder named by the environment variable SPARKLES_CACHE, else the user's cache folder.
+    The cache is the folder named by the environment variable SPARKLES_CACHE, else the user's cache folder, else (where
+    that cannot be written: no home, a read-only one) a folder of the user's own among the temporary files.
     """
     named = os.environ.get("SPARKLES_CACHE")
-    root = Path(named).expanduser() if named else platformdirs.user_cache_path("sparkles-eval")
-    return root.joinpath(*parts)
+    if named:
+        return Path(named).expanduser().joinpath(*parts)
+    root = platformdirs.user_cache_path("sparkles-eval")
+    return (root if _can_be_written(root) else _temporary_cache()).joinpath(*parts)
+
+
+def _can_be_written(folder: Path) -> bool:
+    """True where a folder, or the nearest one above it that is there, takes files."""
+    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+@cache
+def _temporary_cache() -> Path:
+    """A folder that nobody else can write to: compiled templates are run from it. Another one where it is another's."""
+    user = getattr(os, "getuid", lambda: "user")()
+    folder = Path(tempfile.gettempdir()) / f"sparkles-eval-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        own = stat.S_ISDIR(found.st_mode) and (user == "user" or (found.st_uid == user and not found.st_mode & 0o022))
+    except OSError:
+        own = False
+    return folder if own else Path(tempfile.mkdtemp(prefix="sparkles-eval-"))
 
 
 def sha256_file(path: Path) -> str:

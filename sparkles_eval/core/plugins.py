@@ -117,6 +117,7 @@ class Plugin:
     """The file's decorated functions, by kind and name."""
 
 
+_PLUGIN = "sparkles_plugin_"
 _loaded: dict[Path, Plugin] = {}
 
 
@@ -181,8 +182,17 @@ def error_place(error: BaseException, file: Path) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
+def own_place(error: BaseException, function: Callable[..., object]) -> str:
+    """ " in my_metric.py, line 12" for an error in a function of a `--plugin` file; "" for one of a package."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    if module is None or not module.__name__.startswith(_PLUGIN) or not module.__file__:
+        return ""
+    file = Path(module.__file__)
+    return f" in {file.name}{error_place(error, file)}"
+
+
 def _module_name(file: Path) -> str:
-    return f"sparkles_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    return f"{_PLUGIN}{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
 
 
 def _run(file: Path) -> Plugin:

@@ -6,10 +6,12 @@ file calls `print` or `typer.echo`, or makes a `rich.console.Console` (a test ch
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sparkles_eval.core.streams import reader_left
 from sparkles_eval.core.text import visible, visible_json
 
 if TYPE_CHECKING:
@@ -21,10 +23,15 @@ def say(
     end: bool = True,
 ) -> None:  # fmt: skip
     """Print text, with a line end unless `end` is False; to standard error with `err`. Colours only on a terminal."""
-    import typer
+    stream, shown = sys.stderr if err else sys.stdout, visible(str(text))
+    if stream.isatty():
+        import typer
 
-    # typer takes an unset style for "switch it off", so only the styles in use are passed.
-    typer.secho(visible(str(text)), fg=color, bold=bold or None, dim=dim or None, err=err, nl=end)
+        # typer takes an unset style for "switch it off", so only the styles in use are passed.
+        typer.secho(shown, fg=color, bold=bold or None, dim=dim or None, err=err, nl=end)
+    else:
+        stream.write(f"{shown}\n" if end else shown)
+        stream.flush()
 
 
 def say_warning(text: str, *, err: bool = False) -> None:
@@ -38,16 +45,23 @@ def say_error(text: str) -> None:
 
 
 def say_json(text: str) -> None:
-    """Print JSON. Hidden characters become escapes, so that it reads back as the same value."""
-    import typer
-
-    typer.echo(visible_json(text))
+    """Print JSON. Hidden characters and those that the stream lacks become escapes: it reads back as the same value."""
+    sys.stdout.write(f"{visible_json(text, getattr(sys.stdout, 'encoding', None) or 'utf-8')}\n")
+    sys.stdout.flush()
 
 
 def write_stdout(pieces: Iterable[str]) -> None:
-    """Write an export to standard output: as it is into a pipe or file, hidden characters shown on a terminal."""
-    shown = map(visible, pieces) if sys.stdout.isatty() else pieces
-    sys.stdout.writelines(shown)
+    """Write an export to standard output: as it is into a pipe or file, hidden characters shown on a terminal.
+
+    A pipe or file gets UTF-8 whatever the locale is, as an export to a file does. Ends early where nobody reads on.
+    """
+    is_terminal = sys.stdout.isatty()
+    if not is_terminal and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    for piece in pieces:
+        sys.stdout.write(visible(piece) if is_terminal else piece)
+        if reader_left(sys.stdout):
+            return
 
 
 def make_console(*, stderr: bool = False, width: int | None = None) -> Console:

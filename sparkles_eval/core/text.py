@@ -49,14 +49,19 @@ def shorten(text: str, most: int) -> str:
     return f"{text[: most - 1 - end]}…{text[len(text) - end :]}" if end else text[:most]
 
 
-def visible_json(text: str) -> str:
-    """JSON with every hidden character as an escape, which reads back as the same value."""
+def visible_json(text: str, encoding: str = "utf-8") -> str:
+    """JSON with every hidden character, and every one that the encoding lacks, as an escape: the value is the same."""
 
-    def escaped(found: re.Match[str]) -> str:
-        units = found[0].encode("utf-16-be", "surrogatepass")
+    def escaped(char: str) -> str:
+        units = char.encode("utf-16-be", "surrogatepass")
         return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
-    return _HIDDEN.sub(escaped, text)
+    shown = _HIDDEN.sub(lambda found: escaped(found[0]), text)
+    try:
+        shown.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(char if char.isascii() else escaped(char) for char in shown)
+    return shown
 
 
 # --- text inside other formats ----------------------------------------------------------------------------------
@@ -180,6 +185,11 @@ def format_with_ends(value: float | None, low: float | None, high: float | None,
 def format_count(n: int, total: int) -> str:
     """Write how many samples were graded of those asked, such as "148 of 150"."""
     return f"{n:,} of {total:,}"
+
+
+def quantity(count: int, one: str, many: str = "") -> str:
+    """Write how many things there are: "1 reply", "2,000 replies". `many` is `one` with an s where it is not given."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def format_usd(value: float) -> str:

@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias
 from sparkles_eval import __version__
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.json import sample_key
+from sparkles_eval.core.text import quantity
 from sparkles_eval.engine.addresses import as_stored, check_addresses, judge_adapters, judges_as_stored
 from sparkles_eval.engine.config import RunLimits
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, EvalJob, RunRef, judge_row, scorer_row
@@ -258,7 +259,9 @@ def until_done(
                 return
             session.interrupt()
             progress.event(
-                "interrupted", "", f"finishing {session.in_flight} items in flight; press Ctrl-C again to end at once"
+                "interrupted",
+                "",
+                f"finishing {quantity(session.in_flight, 'item')} in flight; press Ctrl-C again to end at once",
             )
 
         # Windows has no signal handlers on its event loop, and only the main thread may set any.

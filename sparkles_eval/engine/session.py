@@ -12,6 +12,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter, AddressedAdapter
 from sparkles_eval.core import Image, Model, Run
+from sparkles_eval.core.text import quantity
 from sparkles_eval.engine.addresses import AddressRecorder, models_before
 from sparkles_eval.engine.ask_again import AskAgain, AskedItem, choose
 from sparkles_eval.engine.attempts import RequestState
@@ -139,7 +140,7 @@ class Session:
 
     def _store_moved(self, error: StoreMoved) -> None:
         """Send nothing more once the store's file is gone; replies in flight are saved, then the error ends the run."""
-        self._progress.note("store", "", f"{error}; finishing {self.in_flight} items in flight")
+        self._progress.note("store", "", f"{error}; finishing {quantity(self.in_flight, 'item')} in flight")
         self.interrupt()
 
     async def work(self, jobs: Sequence[EvalJob], again: Collection[ReplyKind] = ()) -> list[Run]:

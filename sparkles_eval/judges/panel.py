@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import quantity
 from sparkles_eval.judges.base import JudgeCard
 
 PREFIX = "panel:"
@@ -169,7 +170,7 @@ def combine(
     on the scale. Fewer votes than the quorum give no score. Source: Verga et al. 2024, "Replacing Judges with Juries".
     """
     if len(votes) < quorum:
-        count = f"{len(votes)} vote{'s' if len(votes) != 1 else ''}"
+        count = quantity(len(votes), "vote")
         return CombinedScore(None, f"{count}, the panel's quorum is {quorum}")
     if rule == "median":
         return CombinedScore(float(median(votes.values())))

@@ -13,6 +13,7 @@ from pathlib import Path
 from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import Criterion, Sample, Score, Text, Verdict, VerdictStatus, fingerprint
+from sparkles_eval.core.text import quantity
 from sparkles_eval.engine.cache import verdict_key
 from sparkles_eval.engine.config import RetryPolicy, RunLimits
 from sparkles_eval.engine.jobs import CompletedSample, EvalJob, unscored
@@ -43,9 +44,12 @@ def check_claims(store: Store, run_id: str, samples: Sequence[Sample], file: Res
 def _other_items(samples: Sequence[Sample], file: ResultFile) -> Iterator[str]:
     known, answered = {sample.id for sample in samples}, {item.id for item in file.items}
     if strange := sorted(answered - known):
-        yield f"{len(strange)} items of the file are not in the data: {', '.join(strange[:5])}"
+        count = quantity(len(strange), "item of the file is", "items of the file are")
+        yield f"{count} not in the data: {', '.join(strange[:5])}"
     if missing := sorted(known - answered):
-        yield f"{len(missing)} items of the data are not in the file and stay unscored: {', '.join(missing[:5])}"
+        count = quantity(len(missing), "item of the data is", "items of the data are")
+        stay = "stays" if len(missing) == 1 else "stay"
+        yield f"{count} not in the file and {stay} unscored: {', '.join(missing[:5])}"
 
 
 def _other_words(samples: Sequence[Sample], items: Mapping[str, ResultItem]) -> Iterator[str]:

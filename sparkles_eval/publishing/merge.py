@@ -12,6 +12,7 @@ from pathlib import Path
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import StoreError
 from sparkles_eval.core.files import sha256_file
+from sparkles_eval.core.text import quantity
 from sparkles_eval.publishing.merge_rows import Conflict, MergeResult, merge_rows
 from sparkles_eval.publishing.open_store import open_readonly
 from sparkles_eval.publishing.stored_panels import PanelRun, recompute_panels
@@ -97,11 +98,10 @@ def _same_files(sources: Sequence[Path]) -> Iterator[str]:
 
 
 def _conflict_text(conflicts: Sequence[Conflict], into: Path) -> str:
-    many = f"{len(conflicts)} conflicts" if len(conflicts) > 1 else "1 conflict"
     more = [f"  ... and {len(conflicts) - _MOST_NAMED} more"] if len(conflicts) > _MOST_NAMED else []
     return "\n".join(
         [
-            f"{into}: {many}, nothing was merged:",
+            f"{into}: {quantity(len(conflicts), 'conflict')}, nothing was merged:",
             *(f"  {conflict}" for conflict in conflicts[:_MOST_NAMED]),
             *more,
             "keep what the first store has with --keep first (what rests on the other is asked for again by `run`)",

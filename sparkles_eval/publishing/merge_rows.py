@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkles_eval.core.errors import StoreError
-from sparkles_eval.publishing.discrepancies import row_address
+from sparkles_eval.core.text import one_line
+from sparkles_eval.publishing.merge_renewed import take_newer_replies
+from sparkles_eval.publishing.row_places import row_in_words
 from sparkles_eval.publishing.stored_panels import PanelRun, find_panel, is_panel
 from sparkles_eval.publishing.table_keys import LEDGER, TABLES, WORKED_OUT, TableKeys
 from sparkles_eval.store import read_runs
@@ -33,7 +35,7 @@ class Conflict:
     differs: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.table} ({self.row}): another {', '.join(self.differs)}"
+        return f"{self.source}: {self.table} ({one_line(self.row, 400)}): another {', '.join(self.differs)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,10 @@ class _RowMerger:
                 f"UPDATE temp.incoming SET {column} = (SELECT new FROM temp.new_{other} WHERE old = {column})"
                 f" WHERE {column} IS NOT NULL"
             )
+        self._fresh("left", "row INTEGER PRIMARY KEY")
+        if table.name == "responses":
+            rows = take_newer_replies(self._source.connection, self._db, table.key)
+            self._db.executemany("INSERT INTO temp.left VALUES (?)", [(row,) for row in rows])
         self._find_conflicts(table)
         self._fill(table)
         self._insert(table)
@@ -208,7 +214,7 @@ class _RowMerger:
         ).fetchall()
         for row in found:
             which = tuple(name for name, other in zip(names, row[1:], strict=False) if other)
-            place = row_address(table.key, row[1 + len(names) :])
+            place = row_in_words(self._source.connection, table.name, table.key, row[1 + len(names) :])
             self._conflicts.append(Conflict(self._source.path, table.name, place, which))
         self._db.executemany("INSERT OR IGNORE INTO temp.clash VALUES (?)", [(row[0],) for row in found])
         clashing = "rowid IN (SELECT row FROM temp.clash)"
@@ -258,7 +264,8 @@ class _RowMerger:
     def _number(self, table: TableKeys) -> None:
         """Under which number each row of the source stands in the target now, and whether another stands there."""
         self._run(
-            f"INSERT INTO temp.new_{table.name} SELECT s.id, min(t.id), s.rowid IN (SELECT row FROM temp.clash)"
+            f"INSERT INTO temp.new_{table.name} SELECT s.id, min(t.id), "
+            " s.rowid IN (SELECT row FROM temp.clash UNION SELECT row FROM temp.left)"
             f" FROM temp.incoming s CROSS JOIN main.{table.name} t ON {_same(table)} GROUP BY s.id"
         )
 

@@ -18,7 +18,7 @@ from sparkles_eval.analysis.run_health import HealthLevel, RunHealth
 from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
 from sparkles_eval.core.console_table import Column, fits, table
 from sparkles_eval.core.names import judge_name
-from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line
+from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line, quantity
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.tasks.metrics import Metric
 
@@ -46,7 +46,7 @@ def print_tables(summary: Summary, console: Console) -> None:
 
 def _heading(task: TaskSummary, panel: Panel) -> Text:
     run = panel.run
-    parts = [f"{run.protocol} protocol", f"{run.total:,} samples"]
+    parts = [f"{run.protocol} protocol", quantity(run.total, "sample")]
     if run.variant:
         parts.append(f"altered: {run.variant}")
     if run.epochs > 1:
@@ -156,7 +156,7 @@ def unscored(coverage: Coverage) -> list[str]:
     lines = [f"{count:,} unscored: {reason}" for reason, count in coverage.reasons[:REASONS]]
     rest = coverage.reasons[REASONS:]
     if rest:
-        lines.append(f"{sum(count for _, count in rest):,} unscored for {len(rest)} other reasons")
+        lines.append(f"{sum(count for _, count in rest):,} unscored for {quantity(len(rest), 'other reason')}")
     return lines
 
 
@@ -167,13 +167,14 @@ def print_health(health: Sequence[RunHealth], console: Console) -> None:
     """Print how each address of a model did, where it has several, and the block; that only where a run has a line."""
     for one in health:
         for part in one.times[1:]:
-            console.print(Text(f"{one.who} at {part.address}: {part.replies:,} replies, {part.text}", style="dim"))
+            said = f"{one.who} at {part.address}: {quantity(part.replies, 'reply', 'replies')}, {part.text}"
+            console.print(Text(said, style="dim"))
     ill = [one for one in health if one.lines]
     if not ill:
         return
     console.print()
     console.print(Text("Run health", style="bold"))
     for one in ill:
-        console.print(Text.assemble(" ", one.who, (f"  {one.replies:,} replies", "dim")))
+        console.print(Text.assemble(" ", one.who, (f"  {quantity(one.replies, 'reply', 'replies')}", "dim")))
         for line in one.lines:
             console.print(Padding(Text(line.text, style=_STYLES[line.level]), (0, 0, 0, 3)))

@@ -119,6 +119,8 @@ class Store:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError) or (isinstance(error, sqlite3.Error) and damaged(error)):
+                if self.file is not None:
+                    self.file.check()  # SQLite may refuse to write to a file that is no longer in its place
                 raise store_error(self.path, error) from error
             raise
         if self.file is not None:

@@ -15,6 +15,7 @@ from sparkles_eval.core.files import cache_dir
 from sparkles_eval.core.json import question_of, sample_json
 from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.core.suggestions import did_you_mean
+from sparkles_eval.core.text import quantity
 from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, Task
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
@@ -130,7 +131,8 @@ def repeated(samples: Iterable[Sample]) -> Iterator[str]:
     names = ", ".join(sample.id for sample in twice[0][:3])
     items = sum(map(len, twice))
     yield (
-        f"{items:,} items hold only {len(twice):,} questions: the same question under several ids, such as {names}; "
+        f"{items:,} items hold only {quantity(len(twice), 'question')}: the same question under several ids, such as "
+        f"{names}; "
         "in intervals and tests each question counts once"
     )
     apart = [group for group in twice if len({sample.target for sample in group}) > 1]

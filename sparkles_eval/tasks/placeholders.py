@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sparkles_eval.core.text import quantity
+
 PLACEHOLDER = "<image>"
 
 _NAME = r"(?:image|img|picture|photo)(?:[ _-]?(?:token|pad|placeholder|here|context))?"
@@ -44,7 +46,7 @@ def places(text: str, count: int) -> Places:
     ours = text.count(PLACEHOLDER)
     if ours:
         if ours != count:
-            raise ValueError(f"{ours} {PLACEHOLDER} in the text for {count} images")
+            raise ValueError(f"{ours} {PLACEHOLDER} in the text for {quantity(count, 'image')}")
         other = left_over([text.replace(PLACEHOLDER, "")])
         if other:
             raise ValueError(f"{other} stands beside {PLACEHOLDER} in the text; write {PLACEHOLDER} at each image")
@@ -63,7 +65,7 @@ def _order(marks: list[re.Match[str]], count: int) -> tuple[int, ...]:
     fix = f"write {PLACEHOLDER} once where each image stands"
     numbers = [next((int(n) for n in mark.groups() if n is not None), None) for mark in marks]
     if len(marks) != count:
-        raise ValueError(f"{len(marks)} marks ({shown}) in the text for {count} images; {fix}")
+        raise ValueError(f"{quantity(len(marks), 'mark')} ({shown}) in the text for {quantity(count, 'image')}; {fix}")
     if all(number is None for number in numbers):
         return tuple(range(count))
     given = [number for number in numbers if number is not None]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from sparkles_eval.core import Conversation, Image, Message, Part, Sample, Text, Turn
 from sparkles_eval.core.errors import Problem, UserError
+from sparkles_eval.core.text import quantity
 from sparkles_eval.tasks.base import Orders, Prompt, Task
 from sparkles_eval.tasks.variation import ImageVariant, Variation
 
@@ -209,7 +210,7 @@ def _check_references(task: Task) -> None:
     if lacking:
         raise UserError(
             f"task {task.name}: --history reference needs a reference answer to every turn but the last; "
-            f"{len(lacking)} items have none (the first: {lacking[0]})"
+            f"{quantity(len(lacking), 'item has', 'items have')} none (the first: {lacking[0]})"
         )
 
 

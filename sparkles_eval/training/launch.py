@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sparkles_eval.core.errors import DataError, MissingExtra, Problem, UserError
 from sparkles_eval.core.files import cache_dir
+from sparkles_eval.core.text import quantity
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.validation import parse_json
 from sparkles_eval.training.config import TrainConfig
@@ -148,7 +149,7 @@ def _prepare(recipe: ProjectionRecipe, config: TrainConfig, keeping: LogTargets,
         say(f"{subset.name}: {len(subset.rows)} samples, weight {subset.weight:g}")
     if prepared.dropped:
         say(
-            f"dropped {prepared.dropped} samples: cut at {processor.settings.max_length} positions, "
+            f"dropped {quantity(prepared.dropped, 'sample')}: cut at {processor.settings.max_length} positions, "
             "nothing of their answer is left"
         )
     return prepared

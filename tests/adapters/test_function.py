@@ -79,8 +79,8 @@ def test_one_that_fails_in_a_batch_costs_its_own_item_and_names_file_and_line(
     [
         ("def answer(images, text): return 7", "gave int as an answer, not text"),
         ("def answer(images, text): pass", "gave NoneType as an answer, not text"),
-        ("def answer(images, texts): return 'one text'", "gave str for 1 conversations, not a list of texts"),
-        ("def answer(images, texts): return []", "gave 0 answers for 1 conversations"),
+        ("def answer(images, texts): return 'one text'", "gave str for 1 conversation, not a list of texts"),
+        ("def answer(images, texts): return []", "gave 0 answers for 1 conversation"),
     ],
 )
 def test_what_is_no_text_is_no_answer(tmp_path: Path, images: list[Image], code: str, says: str) -> None:

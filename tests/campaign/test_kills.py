@@ -17,7 +17,7 @@ from sparkles_eval.training.launch import launch_training
 from tests.campaign.conftest import WHOLE, Tally, size
 from tests.data.dialogues.test_generate import args as generating
 from tests.data.dialogues.test_generate import written
-from tests.end_to_end.running import here, kill, rows, sound, start
+from tests.end_to_end.running import here, judged, kill, rows, sound, start, tables
 from tests.server import Behaviour, LoopbackServer, Settings
 from tests.training.test_loop import STORE, projection, train_config
 
@@ -44,6 +44,31 @@ def dialogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
     args = ("run", "-t", "sparkleseval-mini", "--task-arg", "n=40", *models, "--no-report", "--store", str(store))
     assert here(*args).code == 0
     return store
+
+
+def test_kills_of_judge(server: LoopbackServer, dialogues: Path, tmp_path: Path, tally: Tally) -> None:
+    """Verdicts that were read are kept; the same command ends in the scores of an undisturbed one."""
+    draw, store, beside = random.Random(9), tmp_path / "s.db", tmp_path / "beside.db"  # noqa: S311
+    for copy in (store, beside):
+        shutil.copy(dialogues, copy)
+    command = ["judge", *judged(server), "--no-report", "--max-connections", "4", "--store"]
+    server.configure(Settings(models={"good-judge": Behaviour(latency_s=0.3)}))
+    for _ in size(10, 1):
+        before = server.stats().requests
+        process = start(*command, str(store))
+        until = time.monotonic() + 60
+        while process.poll() is None and server.stats().requests < before + 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.5))
+        process.kill()
+        process.communicate()
+        sound(store)
+        tally.note("SIGKILL of `judge`: store whole", kept=True)
+    server.configure(Settings())
+    assert here(*command, str(store)).code == here(*command, str(beside)).code == 0
+    kept = tables(store) == tables(beside)
+    tally.note("the killed `judge` finished: scores as of an undisturbed one", kept=kept)
+    assert kept
 
 
 def _pages(out: Path) -> dict[str, bytes]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sparkles_eval.core import files
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import cache_dir, replacing, replacing_folder, sha256_file, write_file, write_output
 
@@ -118,3 +121,45 @@ def test_nobody_else_replaces_files_by_hand() -> None:
         if any(mark in path.read_text(encoding="utf-8") for mark in ('.part"', "mkstemp", "os.replace"))
     }
     assert found == by_hand
+
+
+@pytest.fixture
+def _new_cache() -> Iterator[None]:
+    files._temporary_cache.cache_clear()
+    yield
+    files._temporary_cache.cache_clear()
+
+
+@pytest.mark.usefixtures("_new_cache")
+def test_without_a_home_that_can_be_written_the_cache_is_temporary(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    no_folder = write_file(tmp_path / "home", "a file")
+    monkeypatch.delenv("SPARKLES_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(no_folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    place = cache_dir("scenes")
+    assert place.parent.parent == tmp_path / "tmp" and place.parent.stat().st_mode & 0o777 == 0o700
+    write_file(place / "a", "kept")
+    assert cache_dir("scenes") == place
+
+
+@pytest.mark.usefixtures("_new_cache")
+def test_a_temporary_folder_that_somebody_laid_out_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is in the cache is run, and everybody can make names among the temporary files."""
+    monkeypatch.delenv("SPARKLES_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(write_file(tmp_path / "home", "a file")))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    named = tmp_path / f"sparkles-eval-{os.getuid()}"
+    named.symlink_to(theirs)
+    assert theirs not in cache_dir().resolve().parents and cache_dir().resolve() != theirs
+    named.unlink()
+    named.mkdir()
+    named.chmod(0o777)
+    files._temporary_cache.cache_clear()
+    assert cache_dir() != named

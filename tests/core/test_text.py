@@ -16,6 +16,8 @@ from sparkles_eval.core.text import (
     format_number,
     format_with_ends,
     one_line,
+    quantity,
+    shorten,
     visible,
     visible_json,
 )
@@ -76,3 +78,13 @@ def test_a_number_is_written_as_its_unit_reads(value: float | None, unit: str, t
 def test_an_interval_stands_only_where_both_ends_are_known() -> None:
     assert format_ends(0.487, 0.643, "percent") == "[48.7, 64.3]" and not format_ends(None, 0.6, "percent")
     assert format_with_ends(0.5, 0.4, None, "percent") == "50.0"
+
+
+def test_quantities_agree_with_their_number() -> None:
+    assert [quantity(n, "reply", "replies") for n in (0, 1, 2_000)] == ["0 replies", "1 reply", "2,000 replies"]
+    assert quantity(1, "item") == "1 item" and quantity(3, "item") == "3 items"
+
+
+def test_a_name_is_shortened_in_its_middle() -> None:
+    assert shorten("abcdefghij", 10) == "abcdefghij" and shorten("abcdefghij", 7) == "ab…ghij"
+    assert [len(shorten("abcdefghij", most)) for most in range(2, 12)] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 10]

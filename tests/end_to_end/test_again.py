@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -228,3 +230,24 @@ def test_a_store_that_is_not_there_is_named(server: LoopbackServer, store: Path)
     with pytest.raises(UserError, match=r"--again: there is no store .* with replies"):
         here(*arguments(server, store, "--again", "cut"))
     assert not store.exists() and server.stats().requests == 0
+
+
+@pytest.mark.parametrize("order", ["newer first", "older first"])
+def test_merging_with_an_older_copy_of_itself(server: LoopbackServer, store: Path, tmp_path: Path, order: str) -> None:
+    """What was asked for again stays the newest, and verdicts and scores follow it, whatever the order."""
+    older, into = tmp_path / "older.db", tmp_path / "all.db"
+    become(server, "empty")
+    here(*arguments(server, store))
+    with closing(sqlite3.connect(store)) as db:
+        db.execute("VACUUM INTO ?", (str(older),))
+    become(server, "good")
+    assert here(*arguments(server, store, "--again", "empty")).code == 0
+    sources = [store, older] if order == "newer first" else [older, store]
+    done = here("merge", *map(str, sources), "--into", str(into))
+    assert done.code == 0, done.shown
+    assert values(into) == values(store) and values(older) != values(store)
+    assert standing(into) == standing(store) == ITEMS
+    verified(into)
+    assert here("merge", str(older), "--into", str(into)).code == 0
+    assert values(into) == values(store)
+    verified(into)

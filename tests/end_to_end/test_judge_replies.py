@@ -92,5 +92,5 @@ def test_what_a_rubric_without_a_canary_loses_is_counted(server: LoopbackServer,
     bare = ["--judge", f"{folder}@openai/rater", "--judge-arg", f"base_url={server.openai_url}"]
     done = here(*args, "-m", f"replay/{answers}", *bare, "--judge-arg", "structured=false")
     assert done.code == 3
-    assert "1 judgements are left out, because the answers hold ratings of their own" in " ".join(done.shown.split())
+    assert "1 judgement is left out, because the answers hold ratings of their own" in " ".join(done.shown.split())
     assert rows(store, "SELECT canary, reader FROM judges WHERE name = 'bare'") == [(0, "strict@2")]

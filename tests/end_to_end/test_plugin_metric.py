@@ -118,7 +118,11 @@ def test_a_function_that_fails_or_leaves_its_scale_stops_with_metric_and_sample(
         "@metric(title='H', needs='judge')\ndef faulty_nan(s):\n    'D'\n    return float('nan')\n"
     )
     load_plugin(file)
-    for name, why in (("faulty_key", "KeyError"), ("faulty_scale", "between 1 and 10"), ("faulty_nan", "gave nan")):
-        with pytest.raises(UserError, match=f"metric '{name}', sample .*{why}"):
+    for name, why in (
+        ("faulty_key", r"failed in faulty\.py, line 6: KeyError"),
+        ("faulty_scale", "between 1 and 10"),
+        ("faulty_nan", "gave nan"),
+    ):
+        with pytest.raises(UserError, match=f"metric '{name}', sample sparkleseval-mini-0-[0-9]+: .*{why}"):
             here("compare", *MODELS, "--store", str(store), "--metric", name, "--plugin", str(file))
     METRICS.forget(METRICS.modules()["faulty_key"])

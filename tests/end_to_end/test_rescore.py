@@ -79,7 +79,8 @@ def test_two_readings_of_one_task_are_not_compared(old: Path, tmp_path: Path) ->
     with ScriptedServer(lambda *_: completion("True")) as server:
         task = ["-t", "nlvr2-mini", "--task-arg", "n=6", "--no-report", "--store", str(old)]
         here("run", *task, *server.model("name=other", "same_model=true"))
-    with pytest.raises(UserError, match=r"judge: strict strict@1 \(openai/m\); strict strict@2 \(other\)"):
+    said = r"judge: strict strict@1 \(openai/m\); strict strict@2 \(other\)\n.*`sparkles-eval rescore"
+    with pytest.raises(UserError, match=said):
         here("compare", "--store", str(old))
     here("rescore", str(old))
     assert here("compare", "--store", str(old)).code == 0

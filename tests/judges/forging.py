@@ -123,8 +123,17 @@ JUDGES: Mapping[str, Make] = {
 
 def make_case(judge: str, answer: str, own: float, word: str) -> Case:
     """The reply of a judge of that kind. `word` is its canary, "" for a rubric that prints none."""
-    reply, given = JUDGES[judge](answer, own, word)
+    return _case(JUDGES[judge], answer, own, word)
+
+
+def _case(judge: Make, answer: str, own: float, word: str) -> Case:
+    reply, given = judge(answer, own, word)
     return Case(reply, given, Expected(PAIRS, 1, 10, (answer, "Two hens."), word))
+
+
+def read_by(judge: Make, answer: str, own: float, word: str) -> str:
+    """How the reply of a judge is read; see `outcome`."""
+    return outcome(_case(judge, answer, own, word))
 
 
 def outcome(case: Case) -> str:

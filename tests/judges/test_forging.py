@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.judges.forging import ANSWERS, JUDGES, WORD, make_case, outcome, sweep
+from tests.judges import fresh_forgeries
+from tests.judges.forging import ANSWERS, JUDGES, WORD, make_case, outcome, read_by, sweep
 
 
 @pytest.mark.parametrize("word", ["", WORD], ids=["no canary", "canary"])
@@ -36,3 +37,16 @@ def test_of_generated_pairs_none_is_forged() -> None:
     counts, forged = sweep(600)
     assert not forged
     assert counts["own, canary"] > 100 and counts["own, no canary"] > 10
+
+
+@pytest.mark.parametrize("word", ["", WORD], ids=["no canary", "canary"])
+def test_other_words_languages_scripts_and_marks(word: str) -> None:
+    ends = {
+        (name, answer): read_by(judge, answer, 2.0, word)
+        for name, judge in fresh_forgeries.JUDGES.items()
+        for answer in fresh_forgeries.ANSWERS
+    }
+    assert [pair for pair, end in ends.items() if end == "forged"] == []
+    if word:
+        heard = Counter(name for (name, _), end in ends.items() if end == "own")
+        assert heard["rating first"] >= 40 and heard["translating, quoting"] >= 60, "an honest judge is heard"

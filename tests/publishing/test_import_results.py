@@ -173,7 +173,7 @@ def test_items_that_the_file_lacks_are_unscored_and_do_not_stop_the_others(root:
     items = [pair(2, "Therefore, the answer is IMAGE#1."), pair(77, "Therefore, the answer is IMAGE#1.")]
     done, store = brought_in(root, write(root, "BISON_x.json", items))
     assert done.answers == 1
-    assert "1 items of the file are not in the data: 77" in done.claims
+    assert "1 item of the file is not in the data: 77" in done.claims
     assert "2 items of the data are not in the file and stay unscored: 0, 1" in done.claims
     (row,) = rows(store, "SELECT value, n, total FROM leaderboard WHERE metric = 'accuracy'")
     assert row == (1.0, 1, 3)

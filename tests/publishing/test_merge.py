@@ -136,8 +136,15 @@ def test_a_contradiction_names_file_and_row_and_nothing_is_merged(whole: Path, t
     a, b = contradicting(whole, tmp_path)
     with pytest.raises(StoreError, match=r"1 conflict, nothing was merged") as told:
         merge([a, b], tmp_path / "all.db")
-    key = rows(b, "SELECT key FROM responses WHERE text = 'Hm. IMAGE#1?'")[0][0]
-    assert f"{b}: responses (key {key}" in str(told.value) and "another text" in str(told.value)
+    key, name, model, task = rows(
+        b,
+        "SELECT o.key, s.name, m.name, t.name FROM responses o JOIN answers a ON a.response_id = o.id JOIN samples s"
+        " ON s.id = a.sample_id JOIN runs r ON r.id = a.run_id JOIN models m ON m.id = r.model_id"
+        " JOIN tasks t ON t.id = r.task_id WHERE o.text = 'Hm. IMAGE#1?'",
+    )[0]
+    said = f"{b}: responses ({model} on {task}, sample {name}, turn 1, key {str(key)[:12]}…, attempt 1"
+    assert said in str(told.value) and "another text" in str(told.value)
+    assert str(key) not in str(told.value)
     assert "--keep first" in str(told.value)
     assert not list(tmp_path.glob("all.db*")), "what was made for nothing is gone"
 
@@ -172,7 +179,7 @@ def test_another_reading_of_one_verdict_is_a_contradiction(judged: Path, tmp_pat
     with edited(b) as db:
         db.execute("UPDATE verdicts SET raw = raw || ' ', prompt = 'asked in other words' WHERE raw IS NOT NULL")
     count = rows(b, "SELECT count(*) FROM verdicts WHERE status = 'graded' AND raw IS NOT NULL")[0][0]
-    with pytest.raises(StoreError, match=rf"(?s){count} conflicts.*verdicts.*another raw"):
+    with pytest.raises(StoreError, match=rf"(?s){count} conflicts.*verdicts \(judge .*, sample .* on .*another raw"):
         merge([a, b], tmp_path / "all.db")
     done = merge([a, b], tmp_path / "all.db", keep_first=True)
     assert len(done.conflicts) == count and content(tmp_path / "all.db") == content(a)

@@ -71,6 +71,19 @@ def test_the_whole_folder_gone(tmp_path: Path) -> None:
     assert _environments(path.with_name("s.rescued.db")) == 2
 
 
+def test_a_folder_in_its_place(tmp_path: Path) -> None:
+    """SQLite then refuses to write: what was committed is saved all the same."""
+    path = tmp_path / "s.db"
+
+    def replace_it() -> None:
+        path.unlink()
+        path.mkdir()
+
+    error = _opened(path, replace_it)
+    assert error.saved == tmp_path / "s.rescued.db" and "was replaced by another file" in str(error)
+    assert _environments(tmp_path / "s.rescued.db") >= 1
+
+
 def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     path, taken = tmp_path / "s.db", tmp_path / "s.rescued.db"
     taken.write_bytes(b"an earlier one")

@@ -150,5 +150,5 @@ def test_the_reference_as_history(dialogues: Task, bison: Task) -> None:
         vary(bison, Variation(history="reference"))
     (sample, *_) = dialogues.samples
     silent = replace(sample, turns=(replace(sample.turns[0], reference=None), *sample.turns[1:]))
-    with pytest.raises(UserError, match=rf"1 items have none \(the first: {sample.id}\)"):
+    with pytest.raises(UserError, match=rf"1 item has none \(the first: {sample.id}\)"):
         vary(replace(dialogues, samples=(silent, *dialogues.samples[1:])), Variation(history="reference"))

@@ -292,4 +292,4 @@ def test_samples_without_an_answer_left_are_counted(
     (data / "turn1_1img.json").write_text(json.dumps(records))
     said: list[str] = []
     launch_training(train_config(recipe_file, tmp_path / "run", model_folder, data), said.append)
-    assert any("dropped 1 samples" in line for line in said)
+    assert any("dropped 1 sample:" in line for line in said)

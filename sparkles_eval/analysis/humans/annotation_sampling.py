@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sparkles_eval.analysis.comparability import KNOWN_KINDS
 from sparkles_eval.core import Criterion, Image, fingerprint
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.text import quantity
 from sparkles_eval.judges.base import AnsweredSample
 from sparkles_eval.judges.rubric import prompt_context
 from sparkles_eval.store import read_runs, read_samples
@@ -111,7 +112,7 @@ def draw(store: Store, runs: Sequence[StoredRun], config: SheetConfig) -> list[S
     if len(order) < config.dialogues:
         raise UserError(
             f"--dialogues {config.dialogues}: only {len(order)} dialogues are answered whole by "
-            f"{len(runs)} run{'s' if len(runs) > 1 else ''}; ask for fewer, or finish the runs"
+            f"{quantity(len(runs), 'run')}; ask for fewer, or finish the runs"
         )
     done = {(r.rater, r.run_id, r.sample_id) for r in ratings(store, [run.id for run in runs]) if r.epoch == 0}
     sheets = []

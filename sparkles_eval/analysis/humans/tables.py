@@ -6,6 +6,7 @@ from sparkles_eval.analysis.humans.estimate import HumanReport, OneModel, Pair
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.analysis.verdicts import above, level_of
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.core.text import quantity
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.human import FEW_LABELS, PredictionPowered
 
@@ -140,7 +141,8 @@ def _next(report: HumanReport) -> Table:
     if not report.left:
         notes = ("every dialogue is labelled", notes[1])
     elif report.left > len(rows):
-        notes = (f"{report.left} dialogues are not labelled for every model", *notes)
+        left = quantity(report.left, "dialogue is", "dialogues are")
+        notes = (f"{left} not labelled for every model", *notes)
     return Table(
         "human-next", "To be labelled next", (Head("place", "", "count"), Head("dialogue", "dialogue")), rows, notes
     )

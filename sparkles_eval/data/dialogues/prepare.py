@@ -9,6 +9,7 @@ from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import JSON, Generation, fingerprint
 from sparkles_eval.core.errors import DataError, Problem, UserError
+from sparkles_eval.core.text import quantity
 from sparkles_eval.data.dialogues.config import GenerateConfig
 from sparkles_eval.data.dialogues.inputs import (
     CandidateImages,
@@ -223,9 +224,9 @@ def _identity(
 
 
 def _no_captions(without: Sequence[CandidateImage]) -> str:
-    names = ", ".join(candidate.id for candidate in without[:5])
+    names = ", ".join([*(candidate.id for candidate in without[:5]), *(["…"] if len(without) > 5 else [])])
     return (
-        f"{len(without)} images have no caption ({names}{', …' if len(without) > 5 else ''}); name a file that has "
-        "them with --captions, let a vision model write them (--caption-with MODEL), or give the images themselves to "
-        "a vision model (--see-images)"
+        f"{quantity(len(without), 'image has', 'images have')} no caption ({names}); "
+        "name a file that has them with --captions, let a vision model write them (--caption-with MODEL), or give the "
+        "images themselves to a vision model (--see-images)"
     )

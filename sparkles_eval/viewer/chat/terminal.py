@@ -16,7 +16,7 @@ from pathlib import Path
 from sparkles_eval.core import Part, Status, Text
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import say, say_error
-from sparkles_eval.core.text import one_line, visible
+from sparkles_eval.core.text import one_line, quantity, visible
 from sparkles_eval.tasks.images import SUFFIXES
 from sparkles_eval.viewer.chat.chat_models import ChatModels
 from sparkles_eval.viewer.chat.conversation import Chat, ChatAnswer, Stage
@@ -137,7 +137,7 @@ class _Talk:
     def _say(self, line: str) -> None:
         if files := _files_alone(line):
             self._next += [self._album.read(Path(file)) for file in files]
-            _note(f"{len(self._next)} picture{'s' if len(self._next) > 1 else ''} for the next message")
+            _note(f"{quantity(len(self._next), 'picture')} for the next message")
             return
         parts = [*self._next, *read_message(line, self._album)]
         self._next = []

@@ -134,7 +134,7 @@ def test_every_problem_is_told_with_line_and_id(lines: Callable[..., Path], draw
     told = {(problem.item, problem.what) for problem in caught.value.problems}
     assert told == {
         ("line 2", "not JSON: Expecting ':' delimiter (column 24)"),
-        ("count (line 3)", "2 <image> in the text for 1 images"),
+        ("count (line 3)", "2 <image> in the text for 1 image"),
         ("option", "label not an option: 'Maybe' is none of Yes, No"),
         ("notarget", "options but no target (the right one)"),
         ("nooptions", "target 'Yes' but no options"),
