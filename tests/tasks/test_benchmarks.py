@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -45,13 +44,12 @@ def test_the_oracle_has_all_points_and_the_lazy_model_fewer(name: str, own_cache
     places = ("--data-root", str(root), "--store", str(store), "--no-report")
     done = here("run", "-t", name, *baselines, *places, "--skip-bad")
     assert done.code == 0, done.shown
-    found: dict[Any, Any] = dict(
-        rows(  # type: ignore[arg-type]
-            store,
-            "SELECT m.name, AVG(s.value) FROM scores s JOIN runs r ON r.id = s.run_id"
-            " JOIN models m ON m.id = r.model_id GROUP BY 1",
-        )
+    averages = rows(
+        store,
+        "SELECT m.name, AVG(s.value) FROM scores s JOIN runs r ON r.id = s.run_id"
+        " JOIN models m ON m.id = r.model_id GROUP BY 1",
     )
+    found = {str(name): value for name, value in averages}
     assert found["baseline/oracle"] == 1.0
     assert float(str(found["baseline/constant"])) < 1.0
 
