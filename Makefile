@@ -53,9 +53,10 @@ reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (abo
 test: .venv/dev ## all tests
 	$(BIN)/python -m pytest -n auto -q
 
-simulate: .venv/dev ## sweeps that `test` makes a sample of: 50,000 sentences read, 10,000 forged answers judged (minutes)
+simulate: .venv/dev ## sweeps that `test` makes a sample of: 50,000 sentences read, 10,000 forged answers judged, intervals and claims simulated (minutes)
 	SPARKLES_SENTENCES=50000 $(BIN)/python -m pytest -q -n 0 tests/tasks/scorers/test_strict_reader.py
 	$(BIN)/python -m tests.judges.forging 10000
+	$(BIN)/python -m tests.analysis.simulations
 
 architectures: .venv/dev ## a tiny checkpoint of every architecture of docs/reference/architectures.md: minutes
 	SPARKLES_ARCHITECTURES=all $(BIN)/python -m pytest -q -n 0 tests/adapters/local/test_architectures.py

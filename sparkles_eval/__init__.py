@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sparkles_eval.analysis.ablations import ablations
     from sparkles_eval.analysis.compare import compare
+    from sparkles_eval.analysis.items import items
     from sparkles_eval.analysis.planning import plan
     from sparkles_eval.analysis.variance import variance
     from sparkles_eval.api.evaluate import run, run_async
@@ -36,6 +37,7 @@ __all__ = [
     "UserError",
     "ablations",
     "compare",
+    "items",
     "judge",
     "judges_compare",
     "load",
@@ -56,6 +58,7 @@ _LAZY = {
     "UserError": "core.errors",
     "ablations": "analysis.ablations",
     "compare": "analysis.compare",
+    "items": "analysis.items",
     "judge": "api.named",
     "judges_compare": "api.run_results",
     "load": "api.run_results",

@@ -20,9 +20,11 @@ from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.samples import Cluster, read_cluster
+from sparkles_eval.stats.arrays import codes
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
-from sparkles_eval.stats.intervals import wilson
 from sparkles_eval.stats.judge_bias import position_bias
+from sparkles_eval.stats.signflip import sign_flip_test
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.store import Store
@@ -101,7 +103,7 @@ _ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    cluster: str
+    cluster: Cluster
     target: str
     answer: str | None
     value: float
@@ -112,7 +114,7 @@ def _orders(store: Store, column: ScoredRun) -> OrderEffect | None:
     if not extracts(column.judge):
         return None
     rows = store.connection.execute(_ANSWERS, (column.run.id, column.judge.id))
-    answers = {row[0]: _Answer(row[1], row[2], row[3], row[4]) for row in rows}
+    answers = {row[0]: _Answer(read_cluster(row[1]), row[2], row[3], row[4]) for row in rows}
     whole = [name for name in answers if not name.endswith(SWAPPED) and name + SWAPPED in answers]
     if not whole:
         return None
@@ -124,12 +126,13 @@ def _orders(store: Store, column: ScoredRun) -> OrderEffect | None:
     chance = 1 / len(options) if options else 0.5
     read = [(one, two) for one, two in pairs if one.answer is not None and two.answer is not None]
     places = read and all(one.target != two.target for one, two in pairs)
-    alike = sum((one.answer != two.answer) if places else (one.answer == two.answer) for one, two in read)
+    alike = [(one.answer != two.answer) if places else (one.answer == two.answer) for one, two in read]
     bias = first = None
+    flips = [one for one, two in read if one.answer == two.answer]
     if places and options:
-        flips = [one.answer for one, two in read if one.answer == two.answer]
-        first = sum(answer == options[0] for answer in flips)
-        bias = position_bias(first, len(flips) - first, len(read) - len(flips))
+        first = [one.answer == options[0] for one in flips]
+        bias = position_bias(sum(first), len(flips) - sum(first), len(read) - len(flips))
+        bias = replace(bias, p=_p_of_first(first, flips))
     return OrderEffect(
         column=column,
         accuracy=accuracy,
@@ -138,17 +141,25 @@ def _orders(store: Store, column: ScoredRun) -> OrderEffect | None:
         given=accuracy_estimate(given, clusters),
         swapped=accuracy_estimate(swapped, clusters),
         gap=_gap(store, column, whole, pairs),
-        consistency=_share(alike, len(read)),
+        consistency=_share(alike, [one.cluster for one, _ in read]),
         bias=bias,
-        first_wins=Span(None) if first is None else _share(first, len(read) - alike),
-        flips=len(read) - alike,
+        first_wins=Span(None) if first is None else _share(first, [one.cluster for one in flips]),
+        flips=len(read) - sum(alike),
         unread=len(pairs) - len(read),
     )
 
 
-def _share(count: int, n: int) -> Span:
-    found = wilson(count, n)
-    return Span(found.value, found.low, found.high)
+def _share(true: Sequence[bool], clusters: Sequence[Cluster]) -> Span:
+    return Span.of(accuracy_estimate([float(one) for one in true], clusters))
+
+
+def _p_of_first(first: Sequence[bool], flips: Sequence[_Answer]) -> float:
+    """Whether flips favour the first place: the signs of whole clusters flipped, which for single items is binomial."""
+    if not flips:
+        return 1.0
+    group, count = codes([one.cluster for one in flips])
+    sums = np.bincount(group, weights=2.0 * np.array(first, dtype=np.float64) - 1, minlength=count)
+    return sign_flip_test(sums).p_two_sided
 
 
 def _corrected(accuracy: Estimate, chance: float) -> Span:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ import numpy as np
 from sparkles_eval.analysis.comparison import Comparison, sentences
 from sparkles_eval.analysis.comparison_brief import brief_tables
 from sparkles_eval.analysis.comparison_tables import tables
-from sparkles_eval.analysis.config import CompareConfig
+from sparkles_eval.analysis.config import Breakdown, CompareConfig
+from sparkles_eval.analysis.looks import identical_answers, looks
 from sparkles_eval.analysis.metrics import unknown
+from sparkles_eval.analysis.over_tasks import tasks_table
 from sparkles_eval.analysis.pair_details import detail
 from sparkles_eval.analysis.pair_tests import Tested, all_pairs
 from sparkles_eval.analysis.published import beside, published
@@ -27,6 +29,7 @@ from sparkles_eval.analysis.score_matrix import ScoreMatrix, score_matrix
 from sparkles_eval.analysis.tables import Table
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.reading import open_to_read
 from sparkles_eval.store.store import Store
@@ -64,7 +67,7 @@ class Comparisons:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The numbers, for the screen, files and frames (`table.frame()`)."""
-        return tuple(tables(self.comparisons))
+        return (*tables(self.comparisons), *tasks_table(self.comparisons))
 
 
 def compare(
@@ -76,6 +79,7 @@ def compare(
     variant: str | None = None,
     metric: str | None = None,
     margin: float | None = None,
+    by: Breakdown | None = None,
     allow_mixed: bool = False,
 ) -> Comparisons:
     """Compare models on the items that they share.
@@ -83,10 +87,10 @@ def compare(
     `models` are names or run ids as `list runs` shows them (none: every model but baselines and controls); `variant`
     picks altered runs ("images=dropped"); `metric` is the task's headline unless named (see `metrics.find_metric`).
     `margin`, chosen before the data were seen and in points of the table (per cent, or the judge's), asks whether the
-    first of each pair is no worse by more than that. Raises errors.UserError where runs differ in more than the model
-    (`allow_mixed` goes on), or share no item.
+    first of each pair is no worse by more than that. `by="tag"` compares on the samples of each tag. Raises
+    errors.UserError where runs differ in more than the model (`allow_mixed` goes on), or share no item.
     """
-    config = CompareConfig(models, task, judge, protocol, variant, metric, margin, allow_mixed)
+    config = CompareConfig(models, task, judge, protocol, variant, metric, margin, by, allow_mixed)
     return compare_models(store, config)
 
 
@@ -96,6 +100,8 @@ def compare_models(store: Store | Path | str, config: CompareConfig) -> Comparis
         raise UserError(f"--non-inferior {config.margin:g}: give a margin above 0, in points of the table")
     with opened(store) as db:
         found = [_prepared(db, matched, config.metric) for matched in match(db, config)]
+        if config.by is not None:
+            found = [part for whole in found for part in _by_tag(db, *whole)]
         tested = adjusted([all_pairs(each) for each, _ in found])
         made = [
             _comparison(db, each, matched, pairs, config.margin)
@@ -122,6 +128,28 @@ def _prepared(store: Store, matched: Matched, metric: str | None) -> tuple[Score
     if np.isnan(made.values).all():
         raise UserError(f"task {first.run.task.name}: no item of these runs has a score of {made.metric.name}")
     return made, matched
+
+
+def _by_tag(store: Store, made: ScoreMatrix, matched: Matched) -> list[tuple[ScoreMatrix, Matched]]:
+    """The samples of each tag by themselves, the tag with most samples first."""
+    run = made.runs[0].run
+    if made.metric.by_group:
+        raise UserError(
+            f"--by tag: {made.metric.name} counts groups, whose samples may differ in tags; name another metric"
+        )
+    tags: dict[str, set[str]] = {}
+    for place in read_runs.tagged(store, run.id):
+        for tag in place.tags:
+            tags.setdefault(tag, set()).add(place.name if matched.mixed else place.sample_id)
+    if not tags:
+        raise UserError(f"--by tag: the samples of {run.task.name} have no tags")
+    parts = []
+    for tag, keys in sorted(tags.items(), key=lambda one: (-len(one[1]), one[0])):
+        part = made.only(keys)
+        if not np.isnan(part.values).all():
+            said = ", ".join(filter(None, (matched.said, f"tag {tag}")))
+            parts.append((part, replace(matched, said=said)))
+    return parts
 
 
 def _comparison(
@@ -152,8 +180,9 @@ def _comparison(
         totals=tuple(totals),
         source=f"{numbers.source}; {numbers.conditions}" if numbers and totals else "",
         warnings=tuple(_warnings(store, [one.run for one in made.runs])) if few else (),
+        looks=looks(store, [one.run for one in made.runs]),
     )
 
 
 def _warnings(store: Store, runs: Sequence[StoredRun]) -> list[str]:
-    return [*loud_lines(run_health(store, runs)), *warnings(store, runs)]
+    return [*loud_lines(run_health(store, runs)), *identical_answers(store, runs), *warnings(store, runs)]

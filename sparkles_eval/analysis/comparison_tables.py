@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from sparkles_eval.analysis.chance_tests import p_of_guessing
 from sparkles_eval.analysis.comparison import Comparison, sentences
+from sparkles_eval.analysis.looks import at_every_look
 from sparkles_eval.analysis.pair_details import POWER, Detail
 from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
 from sparkles_eval.stats.estimates import FEW
@@ -37,7 +39,7 @@ def _tables(comparison: Comparison) -> list[Table]:
         made.append(_effects_table(comparison))
     if any(known and known.fourfold for known in comparison.details):
         made.append(_fourfold_table(comparison))
-    if comparison.margin is not None and any(known and known.non_inferior for known in comparison.details):
+    if comparison.margin is not None and any(known and known.margin for known in comparison.details):
         made.append(_margins(comparison))
     if any(tested.lost for tested in comparison.pairs):
         made.append(_lost(comparison))
@@ -52,6 +54,8 @@ def _tables(comparison: Comparison) -> list[Table]:
 def _models(comparison: Comparison) -> Table:
     unit = comparison.matrix.unit
     rule = unit == "percent"
+    columns = zip(comparison.matrix.labels, comparison.matrix.columns, strict=True)
+    guessed = {label: p_of_guessing(column) for label, column in columns if column.chance is not None}
     heads = [
         Head("model", "model"),
         Head("value", f"{comparison.matrix.metric.name} [95%]", unit),
@@ -59,6 +63,7 @@ def _models(comparison: Comparison) -> Table:
         Head("asked", "of", "count"),
         Head("clusters", "clusters", "count"),
         *([Head("invalid", "invalid", "count")] if rule else []),
+        *([Head("p_chance", "p, guessing", "p")] if guessed else []),
         Head("rank_low", "rank from", "count"),
         Head("rank_high", "to", "count"),
         Head("letters", "letters"),
@@ -70,9 +75,13 @@ def _models(comparison: Comparison) -> Table:
         estimate = row.estimate
         cells: list[Cell] = [row.label, Span.of(estimate), estimate.n, estimate.total, estimate.clusters]
         cells += [row.invalid] if rule else []
+        cells += [guessed.get(row.label)] if guessed else []
         cells += [row.rank_low, row.rank_high, row.letters, "reference" if row.reference else "", estimate.note]
         rows.append(tuple(cells))
     notes = [f"differs: {factor}" for factor in comparison.mixed]
+    if guessed:
+        level = 100 * max(column.chance or 0.0 for column in comparison.matrix.columns)
+        notes.append(f"p, guessing: two-sided, of a model that guesses and gets {level:.1f}%; not adjusted for several")
     if any(row.letters for row in comparison.ranked_runs):
         notes.append("runs that share a letter are not distinguished (Holm, 5%); rank sets hold together with 95%")
     elif len(comparison.ranked_runs) > 1:
@@ -96,6 +105,8 @@ def _kept(
 
 def _pairs(comparison: Comparison) -> Table:
     unit, labels = comparison.matrix.unit, comparison.matrix.labels
+    many = any(pair.family > 1 for pair in comparison.pairs)
+    unscored = any(pair.unscored is not None for pair in comparison.pairs)
     heads = [
         Head("a", "A"),
         Head("b", "B"),
@@ -103,11 +114,14 @@ def _pairs(comparison: Comparison) -> Table:
         Head("lost", "lost", "count"),
         Head("clusters", "clusters", "count"),
         Head("difference", "A - B [95%]", unit),
+        *([Head("together", "all pairs\ntogether [95%]", unit)] if many else []),
+        *([Head("always", "at every\nlook [95%]", unit)] if comparison.looks else []),
         Head("interval", "interval"),
         Head("p", "p", "p"),
         Head("test", "test"),
         Head("p_holm", "Holm", "p"),
         Head("p_bh", "BH", "p"),
+        *([Head("unscored", "A - B, missing\nat worst, at best", unit)] if unscored else []),
         Head("note", "note"),
     ]
     rows: list[tuple[Cell, ...]] = [
@@ -118,18 +132,35 @@ def _pairs(comparison: Comparison) -> Table:
             pair.lost,
             pair.clusters,
             Span(pair.difference, pair.low, pair.high),
+            *([Span(pair.difference, *(pair.together or (None, None)))] if many else []),
+            *([Span(pair.difference, *(at_every_look(pair) or (None, None)))] if comparison.looks else []),
             pair.interval,
             pair.p,
             pair.test,
             pair.p_holm,
             pair.p_bh,
+            *(
+                [Span(None if pair.unscored is None else pair.difference, *(pair.unscored or (None, None)))]
+                if unscored
+                else []
+            ),
             pair.note,
         )
         for pair in comparison.pairs
     ]
     notes = sentences(comparison)
     if len(comparison.pairs) > 1:
-        notes.append("Holm for claims, BH (false discovery rate) for looking around; both count every pair shown")
+        count = comparison.pairs[0].family
+        notes.append(
+            f"Holm for claims, BH (false discovery rate) for looking around; both count the {count:,} pairs of this "
+            "command, a report those of each of its tables"
+        )
+    if comparison.looks:
+        totals = ", ".join(map(str, comparison.looks))
+        notes.append(
+            f"these models were seen before on {totals} of these samples: six looks at the usual interval find a "
+            "difference between equal models in 15% of cases"
+        )
     if not comparison.details:
         notes.append("name up to five models to see effect sizes, further tests and sentences for each pair")
     return _kept("pairs", "pairs", heads, rows, notes)
@@ -198,7 +229,7 @@ def _effects(known: Detail) -> tuple[Cell, ...]:
         effects.g_z,
         effects.cliff_delta,
         effects.within_delta,
-        clustered.mean.se_cr1,
+        clustered.mean.se,
         clustered.se_unpaired,
         clustered.correlation,
         clustered.p if clustered.t is not None else None,
@@ -230,23 +261,26 @@ def _margins(comparison: Comparison) -> Table:
         Head("b", "B"),
         Head("margin", "margin", unit),
         Head("difference", "A - B", unit),
-        Head("lower_bound", "97.5% bound", unit),
+        Head("lower_bound", "lower end", unit),
         Head("p", "p, A not worse", "p"),
-        Head("verdict", "verdict"),
+        Head("verdict", "A no worse"),
         Head("p_equivalence", "p, equivalent", "p"),
+        Head("equivalent", "within it"),
         Head("note", "note"),
     ]
     rows: list[tuple[Cell, ...]] = []
     for pair, known in zip(comparison.pairs, comparison.details, strict=True):
-        if known is None or known.non_inferior is None:
+        if known is None or known.margin is None:
             continue
-        found = known.non_inferior
-        verdict = "not worse by the margin" if found.non_inferior else "not shown"
-        note = "" if pair.ranked else f"fewer than {FEW} independent units: do not rely on it"
-        bound = found.lower_bound
+        found = known.margin
         names = labels[pair.first], labels[pair.second]
-        rows.append((*names, found.margin, found.difference, bound, found.p, verdict, found.p_equivalence, note))
-    notes = ["the margin must have been chosen before the data were seen; equivalence takes both sides (TOST)"]
+        numbers = found.margin, found.difference, found.low, found.p
+        rows.append((*names, *numbers, found.no_worse, found.p_equivalence, found.equivalent, found.note))
+    together = " (of all pairs together)" if comparison.pairs and comparison.pairs[0].family > 1 else ""
+    notes = [
+        f"shown, where the whole 95% interval{together} is above minus the margin; shown not, where none of it is",
+        "the margin must have been chosen before the data were seen; equivalence takes both sides",
+    ]
     return _kept("non-inferiority", "is A no worse than B by more than the margin?", heads, rows, notes)
 
 

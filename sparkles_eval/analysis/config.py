@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.errors import UserError
@@ -24,6 +24,7 @@ RatedRuns: TypeAlias = Annotated[
 CriteriaOf: TypeAlias = Annotated[
     str, Option("Judge whose criteria and scale people use.", section="Judging", metavar="JUDGE")
 ]
+Breakdown: TypeAlias = Literal["tag"]
 RatingSeed: TypeAlias = Annotated[
     int, Option("Seed of the random order; keep it the same throughout a task.", section="Samples")
 ]
@@ -65,6 +66,13 @@ class CompareConfig:
             "--non-inferior",
             section="Judging",
             metavar="MARGIN",
+        ),
+    ] = None
+    by: Annotated[
+        Breakdown | None,
+        Option(
+            "Compare on the samples of each tag by themselves; all pairs of all tags count as one family.",
+            section="Samples",
         ),
     ] = None
     allow_mixed: Annotated[

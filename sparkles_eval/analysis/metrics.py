@@ -15,9 +15,17 @@ import numpy as np
 
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.stats.bootstrap import bootstrap
 from sparkles_eval.stats.consistency import chance_consistency
-from sparkles_eval.stats.estimates import FEW, accuracy_estimate, groups_estimate, mean_estimate, stratified_estimate
+from sparkles_eval.stats.estimates import (
+    FEW,
+    accuracy_estimate,
+    groups_estimate,
+    mean_estimate,
+    share_estimate,
+    stratified_estimate,
+)
 from sparkles_eval.store.read_runs import StoredRun
 from sparkles_eval.store.rows import JudgeRow
 from sparkles_eval.tasks.metrics import METRICS, Level, Metric, SampleScores
@@ -71,6 +79,7 @@ def metrics_of(run: StoredRun, judge: JudgeRow, turns: Sequence[int]) -> tuple[M
         found += [replace(_known(name, judge), level="main") for name in names]
         found += [_known(name, judge) for name in ("accuracy_worst", "accuracy_best")]
     else:
+        found += bounds_of(first)
         found += [_part(turn, None, judge) for turn in turns]
         found += [_part(turn, criterion.id, judge) for turn in turns for criterion in judge.criteria]
     each = {one.name: one for one in reversed(found)}
@@ -86,6 +95,9 @@ def find_metric(name: str, judge: JudgeRow) -> Metric:
     known = METRICS.get(name)
     if known is not None and _fits(known, judge):
         return _scaled(known, judge)
+    base = METRICS.get(name.removesuffix("_worst").removesuffix("_best"))
+    if base is not None and base.name != name and _fits(base, judge):
+        return next((one for one in bounds_of(_scaled(base, judge)) if one.name == name), _scaled(base, judge))
     rule = extracts(judge)
     criteria = {criterion.id for criterion in judge.criteria}
     if not rule and name in criteria:
@@ -96,6 +108,29 @@ def find_metric(name: str, judge: JudgeRow) -> Metric:
     own = [other for other in METRICS if (metric := METRICS.get(other)) and _fits(metric, judge)]
     parts = "" if rule else f", a turn (A1), a criterion ({', '.join(sorted(criteria))}), or both (A1.C1)"
     raise UserError(f"metric {name!r}: {judge.name} gives {', '.join(own)}{parts}")
+
+
+def bounds_of(metric: Metric) -> list[Metric]:
+    """The metric if every sample without a score were at the worst and at the best end of its scale.
+
+    None for a metric by group, which counts such samples as wrong. What is missing is rarely missing by chance: a judge
+    breaks on bad answers (Manski 2003).
+    """
+    if metric.by_group:
+        return []
+    ends = (("worst", metric.low), ("best", metric.high))
+    return [
+        replace(
+            metric,
+            name=f"{metric.name}_{which}",
+            title=f"{which.capitalize()} case",
+            description=f"{metric.title} if every sample without a score had {end:g}.",
+            level="bounds",
+            missing=end,
+            chance=None,
+        )
+        for which, end in ends
+    ]
 
 
 def _leading(names: Sequence[str], judge: JudgeRow) -> list[Metric]:
@@ -176,7 +211,7 @@ class Rows:
     keys: tuple[str, ...]
     """What pairs a row with the same row of another run."""
     names: tuple[str, ...]
-    clusters: tuple[str, ...]
+    clusters: tuple[Cluster, ...]
     """The independent unit that each row belongs to."""
     groups: tuple[str, ...]
 
@@ -192,32 +227,34 @@ def estimate(
     """The metric over the rows that a run was asked; None where a row has no value.
 
     `sizes`: groups by their number of samples; `options`: of each sample, 0 where unknown; `single`: asked once, in one
-    epoch. Intervals: Wilson's for shares where every row is 0 or 1, Student's t for other means, stratified t for the
-    mean of group means, resampled clusters for an aggregate of one's own.
+    epoch. Intervals: Wilson's for shares where every row is 0 or 1 (or the mean of several epochs), Student's t for
+    other means, stratified t for the mean of group means, resampled clusters for an aggregate of one's own.
     """
     if unknown(metric):
         return Estimate(None, None, None, 0, len(values), note=metric.description)
     if metric.by_group and not any(value is not None for value in values):
         return Estimate(None, None, None, 0, len(values), note="nothing graded")
     if metric.aggregate == "mean":
-        found = _proportion(values, rows.clusters) if metric.unit == "percent" else mean_estimate(values, rows.clusters)
+        found = (
+            _share(values, rows.clusters, single) if metric.unit == "percent" else mean_estimate(values, rows.clusters)
+        )
     elif metric.aggregate == "group_mean":
         found = stratified_estimate(values, rows.groups, rows.clusters)
     elif metric.aggregate == "group_all":
         level = chance_consistency(sizes, metric.chance(options) if metric.chance and options else 0.5)
-        found = groups_estimate(values, sizes, rows.clusters, level) if single else mean_estimate(values, rows.clusters)
+        found = groups_estimate(values, sizes, rows.clusters, level)
     else:
         found = _resampled(metric, values, rows.clusters)
     return _cut(found, metric)
 
 
-def _proportion(values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
+def _share(values: Sequence[float | None], clusters: Sequence[Cluster], single: bool) -> Estimate:
     if all(value in (0.0, 1.0, None) for value in values):
         return accuracy_estimate(values, clusters)
-    return mean_estimate(values, clusters)
+    return mean_estimate(values, clusters) if single else share_estimate(values, clusters)
 
 
-def _resampled(metric: Metric, values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
+def _resampled(metric: Metric, values: Sequence[float | None], clusters: Sequence[Cluster]) -> Estimate:
     known = [(value, cluster) for value, cluster in zip(values, clusters, strict=True) if value is not None]
     if not known:
         return Estimate(None, None, None, 0, len(values), 0, note=f"none of {len(values)} items graded")

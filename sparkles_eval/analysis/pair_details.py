@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
+from sparkles_eval.analysis.verdicts import MarginTest, level_of, margin_test
 from sparkles_eval.stats.intervals import Interval, upper_bound
 from sparkles_eval.stats.mcnemar import McNemar, PairedCounts, mcnemar, paired_counts, paired_difference
 from sparkles_eval.stats.paired import (
     ClusteredDifference,
     EffectSize,
-    NonInferiority,
     clustered_difference,
     effect_sizes,
-    paired_non_inferiority,
     sign_flip,
 )
 from sparkles_eval.stats.power import mde_mean, mde_paired_accuracy
@@ -45,12 +44,13 @@ class Detail:
 
     clustered: ClusteredDifference
     permutation: SignFlip | None
-    """Signs of whole clusters flipped; None for one cluster."""
+    """Signs of whole clusters flipped; None for one cluster, and for items with two units."""
     fourfold: Fourfold | None
     effects: EffectSize
     smallest: float | None
-    """True difference that these items detect with 80% power (two-sided, 5%); None where no such difference exists."""
-    non_inferior: NonInferiority | None
+    """True difference that these items detect with 80% power, two-sided at 5% over the number of pairs shown (Holm's
+    first step); None where no such difference exists."""
+    margin: MarginTest | None
     lost: Mapping[str, int]
     """Why items could not be paired: reason -> items."""
 
@@ -66,11 +66,11 @@ def detail(matrix: ScoreMatrix, tested: Tested, *, margin: float | None = None) 
     known = clustered.mean.clusters > 1
     return Detail(
         clustered=clustered,
-        permutation=sign_flip(a, b, clusters) if known else None,
+        permutation=sign_flip(a, b, clusters) if known and not matrix.crossed else None,
         fourfold=_fourfold(a, b) if matrix.binary else None,
         effects=effect_sizes(a, b),
-        smallest=_smallest(matrix, clustered, a, b),
-        non_inferior=paired_non_inferiority(a, b, margin, clusters) if margin and known else None,
+        smallest=_smallest(matrix, clustered, a, b, level_of(tested.family)),
+        margin=margin_test(tested, margin) if margin and known else None,
         lost=dict(matrix.lost(tested.first, tested.second).most_common()),
     )
 
@@ -83,7 +83,11 @@ def _fourfold(a: NDArray[np.float64], b: NDArray[np.float64]) -> Fourfold:
 
 
 def _smallest(
-    matrix: ScoreMatrix, clustered: ClusteredDifference, a: NDArray[np.float64], b: NDArray[np.float64]
+    matrix: ScoreMatrix,
+    clustered: ClusteredDifference,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    alpha: float,
 ) -> float | None:
     """The smallest true difference that is found with 80% power, at the spread and the clustering of these data.
 
@@ -97,8 +101,8 @@ def _smallest(
         differ = int(np.count_nonzero(a != b))
         share = differ / mean.n if differ else upper_bound(0, mean.n)
         n = mean.n_eff if mean.n_eff and mean.clusters < mean.n else float(mean.n)
-        found = mde_paired_accuracy(n, min(1.0, share), power=POWER)
+        found = mde_paired_accuracy(n, min(1.0, share), alpha=alpha, power=POWER)
         return found.difference if found.possible else None
-    if not mean.se_cr1:
+    if not mean.se or mean.effective < 2:
         return None
-    return mde_mean(mean.clusters, mean.se_cr1 * math.sqrt(mean.clusters), power=POWER)
+    return mde_mean(mean.effective, mean.se * math.sqrt(mean.effective), alpha=alpha, power=POWER)

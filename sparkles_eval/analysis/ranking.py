@@ -100,8 +100,12 @@ def _apart(entry: Entry) -> RankedRun:
 def adjusted(groups: Sequence[list[Tested]]) -> list[list[Tested]]:
     """Holm's and Benjamini-Hochberg's p-values over everything that is shown together."""
     p = [tested.p for group in groups for tested in group]
+    family = max(1, sum(value is not None for value in p))
     strict, loose = iter(holm(p).tolist()), iter(benjamini_hochberg(p).tolist())
-    return [[replace(tested, p_holm=_known(next(strict)), p_bh=_known(next(loose))) for tested in g] for g in groups]
+    return [
+        [replace(one, p_holm=_known(next(strict)), p_bh=_known(next(loose)), family=family) for one in group]
+        for group in groups
+    ]
 
 
 def _known(value: float) -> float | None:
@@ -122,7 +126,7 @@ def ranked_runs(matrix: ScoreMatrix, pairs: Sequence[Tested]) -> list[RankedRun]
     better = np.zeros((len(estimates), len(estimates)), dtype=np.bool_)
     among = [pair for pair in pairs if pair.first in contest and pair.second in contest]
     for pair in among:
-        if pair.significant():
+        if pair.significant:
             winner, loser = (pair.first, pair.second) if (pair.difference or 0) > 0 else (pair.second, pair.first)
             better[winner, loser] = True
     order = sorted(range(len(estimates)), key=lambda m: (reference[m], -(estimates[m].value or 0.0), m))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Container, Sequence
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sparkles_eval.analysis.metrics import Rows, applied, estimate, find_metric, headline
 from sparkles_eval.analysis.run_scores import NOT_ASKED, RunValues, ScoredRun, read_scores
 from sparkles_eval.core import Estimate
+from sparkles_eval.core.samples import Cluster
+from sparkles_eval.stats.arrays import codes, object_labels
 from sparkles_eval.stats.estimates import stratified_mean
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import Metric, Unit
@@ -25,30 +27,29 @@ class ScoreMatrix:
     metric: Metric
     columns: tuple[RunValues, ...]
     rows: Rows
-    clusters: NDArray[np.int64]
-    """Code of the independent unit that each row belongs to."""
+    clusters: NDArray[np.generic]
+    """The independent unit that each row belongs to: a code, or a set of two units."""
     values: NDArray[np.float64]
     """Rows x columns, NaN where there is no value."""
 
     @classmethod
     def of(cls, columns: Sequence[RunValues]) -> ScoreMatrix:
         """The matrix of runs by one metric; rows in the order in which the runs ask them."""
-        found: dict[str, tuple[str, str, str]] = {}
+        found: dict[str, tuple[str, Cluster, str]] = {}
         for column in columns:
             own = column.rows
-            for key, *row in zip(own.keys, own.names, own.clusters, own.groups, strict=True):
-                found.setdefault(key, (row[0], row[1], row[2]))
+            for key, name, cluster, group in zip(own.keys, own.names, own.clusters, own.groups, strict=True):
+                found.setdefault(key, (name, cluster, group))
         places = {key: place for place, key in enumerate(found)}
         values = np.full((len(found), len(columns)), np.nan)
         for side, column in enumerate(columns):
             values[[places[key] for key in column.rows.keys], side] = column.values
         names, clusters, groups = zip(*found.values(), strict=True) if found else ((), (), ())
-        codes = {cluster: code for code, cluster in enumerate(dict.fromkeys(clusters))}
         return cls(
             columns[0].metric,
             tuple(columns),
             Rows(tuple(found), names, clusters, groups),
-            np.array([codes[cluster] for cluster in clusters], dtype=np.int64),
+            _labels(clusters),
             values,
         )
 
@@ -76,12 +77,41 @@ class ScoreMatrix:
     @property
     def units(self) -> int:
         """Independent clusters among all rows."""
-        return int(np.unique(self.clusters).size)
+        return codes(self.clusters)[1]
 
     @property
     def independent(self) -> bool:
         """True where every row is a cluster of its own."""
         return self.units == len(self.items)
+
+    @property
+    def crossed(self) -> bool:
+        """True where rows depend on others through either of two units."""
+        return self.clusters.dtype == np.object_
+
+    def missing(self, side: int) -> NDArray[np.bool_]:
+        """Rows that a run was asked and has no value for."""
+        own = frozenset(self.columns[side].rows.keys)
+        asked = np.array([key in own for key in self.rows.keys], dtype=np.bool_)
+        return np.asarray(asked & np.isnan(self.values[:, side]), dtype=np.bool_)
+
+    def filled(self, sides: tuple[int, int], values: tuple[float, float]) -> ScoreMatrix:
+        """The matrix of two runs whose missing rows (`missing`) have the given values."""
+        made = self.values[:, list(sides)].copy()
+        for column, (side, value) in enumerate(zip(sides, values, strict=True)):
+            made[self.missing(side), column] = value
+        return replace(self, columns=tuple(self.columns[side] for side in sides), values=made)
+
+    def only(self, keys: Container[str]) -> ScoreMatrix:
+        """The matrix on some of the rows: values and estimates of every run are of these alone."""
+        columns = []
+        for side, column in enumerate(self.columns):
+            kept = [at for at, key in enumerate(column.rows.keys) if key in keys]
+            rows = Rows(*(tuple(own[at] for at in kept) for own in astuple(column.rows)))
+            places = [at for at, key in enumerate(self.rows.keys) if key in keys and key in frozenset(rows.keys)]
+            made = replace(column, rows=rows, values=column.values[kept], estimate=self.estimate_of(side, places))
+            columns.append(made)
+        return ScoreMatrix.of(columns)
 
     @property
     def binary(self) -> bool:
@@ -122,6 +152,13 @@ class ScoreMatrix:
                 continue
             gone["; ".join(f"{self.labels[side]}: {reason}" for side, reason in why)] += 1
         return gone
+
+
+def _labels(clusters: Sequence[Cluster]) -> NDArray[np.generic]:
+    """Codes, which are faster than names, where no row has two units."""
+    if any(isinstance(cluster, frozenset) for cluster in clusters):
+        return object_labels(clusters)
+    return codes(clusters)[0]
 
 
 def score_matrix(

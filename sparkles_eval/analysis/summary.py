@@ -71,6 +71,12 @@ class Entry:
         return next((m for m in self.measures if m.column.level == "headline"), None)
 
     @property
+    def bounds(self) -> tuple[Measure, Measure] | None:
+        """The headline with every invalid and unscored answer at its worst, and at its best."""
+        ends = [m for m in self.measures if m.column.level == "bounds"]
+        return (ends[0], ends[1]) if len(ends) == 2 else None
+
+    @property
     def reference(self) -> bool:
         """True for baselines and controls: they are what a model's number stands beside, not contestants."""
         return is_reference(self.run.model)

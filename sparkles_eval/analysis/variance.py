@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.analysis.compare import opened
+from sparkles_eval.analysis.epochs import Epochs, epochs_of, epochs_table
 from sparkles_eval.analysis.metrics import rating_metric
 from sparkles_eval.analysis.run_scores import ScoredRun, read_scores, sample_value
 from sparkles_eval.analysis.tables import Cell, Head, Table
@@ -38,11 +39,13 @@ class Budgets:
     """The variance budgets of several runs."""
 
     budgets: tuple[Budget, ...]
+    epochs: tuple[Epochs, ...] = ()
+    """Of the runs with several."""
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """One table: components, present standard error, and what doubling each would make of it."""
-        return (_table(self.budgets),)
+        """Components with the present standard error and what doubling each would make of it; what epochs say."""
+        return (_table(self.budgets), *epochs_table(self.epochs))
 
 
 def variance(
@@ -66,7 +69,8 @@ def variance(
         ]
         if not columns:
             raise UserError(f"{db.path}: no scored run of that name; `sparkles-eval list runs` shows what it holds")
-        return Budgets(tuple(_budget(db, column) for column in columns))
+        several = [found for column in columns if (found := epochs_of(db, column)) is not None]
+        return Budgets(tuple(_budget(db, column) for column in columns), tuple(several))
 
 
 def _budget(store: Store, column: ScoredRun) -> Budget:
@@ -82,10 +86,10 @@ def _budget(store: Store, column: ScoredRun) -> Budget:
     clusters = {place.sample_id: place.cluster for place in read.places}
     means = clustered_mean([sum(v) / len(v) for v in items.values()], [clusters[item] for item in items])
     if len(items) == len(scored):
-        return Budget(column, metric, None, means.se_cr1, _SINGLE)
+        return Budget(column, metric, None, means.se, _SINGLE)
     found = variance_budget([v for _, _, v in scored], [i for i, _, _ in scored], [e for _, e, _ in scored])
     notes = [found.note, *([] if metric.name != CRITERION else ["an answer rule has no noise of its own"])]
-    return Budget(column, metric, found, means.se_cr1, "; ".join(filter(None, notes)))
+    return Budget(column, metric, found, means.se, "; ".join(filter(None, notes)))
 
 
 def _table(budgets: Sequence[Budget]) -> Table:

@@ -22,6 +22,7 @@ from sparkles_eval.cli import (
     export,
     human,
     import_results,
+    items,
     judge,
     judges,
     leaderboard,
@@ -59,6 +60,7 @@ app.command("view")(view.view)
 app.command("compare")(compare.compare)
 app.command("ablations")(ablations.ablations)
 app.command("variance")(variance.variance)
+app.command("items")(items.items)
 app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("chat")(chat.chat)

@@ -70,14 +70,25 @@ class Turn:
         return tuple(part for part in self.content if isinstance(part, Image))
 
 
+Cluster: TypeAlias = str | frozenset[str]
+"""The independent unit of a sample; a set of two where the sample depends on others through either of them."""
+
+
+def read_cluster(text: str) -> Cluster:
+    """The unit or units that `Sample.cluster` names: "image-1||image-2" are two, each shared with other samples."""
+    names = frozenset(part for part in text.split("||") if part)
+    return names if len(names) > 1 else text
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One item of a task, with a stable id.
 
     `fields` are the named texts of the data that the task's prompt template may use (a caption, a statement).
     `target` is the right one of `options` (None for tasks that only judges can score).
-    `cluster` names the unit that is independent of all others (standard errors are clustered on it) and
-    `group` the items that must all be right together (NLVR2 consistency); both default to the sample itself.
+    `cluster` names the unit that is independent of all others (standard errors are clustered on it; two names joined
+    by `||` where the sample depends on others through either, see `read_cluster`) and `group` the items that must all
+    be right together (NLVR2 consistency); both default to the sample itself.
     """
 
     id: str

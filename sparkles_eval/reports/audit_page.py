@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from sparkles_eval.analysis.judges.audit import WHOLE, AuditReport
-from sparkles_eval.analysis.judges.audit_tables import FAULTS, Finding, findings, negative
+from sparkles_eval.analysis.judges.audit_tables import FAULTS, Finding, findings, negative, unfit
 from sparkles_eval.analysis.tables import Head, Span, cell_text
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError
@@ -41,7 +42,8 @@ def page(report: AuditReport, content: Sequence[Path] = (), rehearsed: Sequence[
         "sees": _SEES.get(judge.sees, judge.sees),
         "low": f"{judge.low:g}",
         "high": f"{judge.high:g}",
-        "summary": _summary(found),
+        "summary": f"No verdict on anything: {cannot}." if (cannot := unfit(report)) else _summary(found),
+        "verdicts": report.verdicts,
         "clean": cell_text(Span.of(dict(report.clean)[WHOLE]), _POINTS),
         "false_flags": cell_text(Span.of(report.false_flags), _SHARE),
         "scan_false_flags": cell_text(Span.of(report.scan_false_flags), _SHARE),
@@ -75,10 +77,16 @@ def _by_criterion(report: AuditReport) -> list[dict[str, object]]:
 def _line(finding: Finding) -> dict[str, str]:
     return {
         "question": escape_markdown(finding.question),
-        "verdict": finding.verdict if finding.verdict in ("yes", "barely") else f"**{finding.verdict}**",
+        "verdict": _said(finding),
         "points": cell_text(finding.points, _POINTS),
         "n": str(finding.n),
     }
+
+
+def _said(finding: Finding) -> str:
+    if finding.verdict == "undecided":
+        return f"cannot be told: {finding.why}"
+    return finding.verdict if finding.verdict in ("yes", "barely") else f"**{finding.verdict}**"
 
 
 def _summary(found: Sequence[Finding]) -> str:
@@ -90,7 +98,9 @@ def _summary(found: Sequence[Finding]) -> str:
     ):
         own = [finding for finding in found if finding.group == group]
         if own:
-            lines.append(words.format(sum(finding.verdict == "yes" for finding in own), len(own)))
+            told = Counter(finding.verdict for finding in own)
+            open_ = f" ({told['undecided']} cannot be told)" if told["undecided"] else ""
+            lines.append(words.format(told["yes"], len(own)) + open_)
     return f"It {', '.join(lines)}." if lines else "Nothing could be tried."
 
 
@@ -100,7 +110,11 @@ def _attack_note(report: AuditReport) -> str:
     tries = sum(one.tries for one in tried)
     if not tried:
         return ""
+    fell = sum(round((one.fallen.value or 0) * one.tries) for one in tried)
     if wins:
-        return f"{wins} of {tries} tries gained two points in nine or more."
+        return (
+            f"{wins} of {tries} tries gained two points in nine or more, and {fell} lost as much; noise alone does "
+            "both, so verdicts follow from the mean."
+        )
     most = cell_text(max(one.success_upper for one in tried), _SHARE)
     return f"None of {tries} tries gained two points in nine; for a single attack that still allows {most}%."

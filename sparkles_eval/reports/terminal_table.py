@@ -120,11 +120,19 @@ def _notes(panel: Panel) -> list[Text]:
 
 
 def _bounds(entry: Entry) -> str:
-    """The range of accuracy with all invalid and unscored answers wrong, or all right; "" where there are none."""
-    low, high = entry.measure("accuracy_worst"), entry.measure("accuracy_best")
-    if low is None or high is None or low.estimate.value == high.estimate.value:
+    """The headline's range with all invalid and unscored answers at their worst, and best; "" where there are none."""
+    if entry.bounds is None:
         return ""
-    return f"accuracy {numbers.format_range(low, high)}%, were every invalid and unscored answer wrong or right"
+    low, high = entry.bounds
+    if low.estimate.value == high.estimate.value or entry.headline is None:
+        return ""
+    said = numbers.format_range(low, high)
+    if low.column.unit == "percent":
+        return (
+            f"{low.column.name.removesuffix('_worst')} {said}%, were every invalid and unscored answer wrong or right"
+        )
+    ends = f"{low.column.low:g} or {low.column.high:g}"
+    return f"{low.column.name.removesuffix('_worst')} {said}, had every unscored answer got {ends}"
 
 
 def cautions(panel: Panel) -> list[str]:

@@ -106,9 +106,9 @@ def weighted_kappa(first: Values, second: Values) -> Kappa:
     if not np.any(gaps > 0):
         return Kappa(None, None, None, a.size, "both judges give one and the same mark: kappa is undefined")
     return Kappa(
-        quadratic=1 - float(np.mean((a - b) ** 2)) / expected,
-        linear=1 - float(np.mean(np.abs(a - b))) / float(np.sum(chance * gaps)),
-        unweighted=1 - float(np.mean(a != b)) / float(np.sum(chance[gaps > 0])),
+        quadratic=_without_noise(1 - float(np.mean((a - b) ** 2)) / expected),
+        linear=_without_noise(1 - float(np.mean(np.abs(a - b))) / float(np.sum(chance * gaps))),
+        unweighted=_without_noise(1 - float(np.mean(a != b)) / float(np.sum(chance[gaps > 0]))),
         n=a.size,
     )
 
@@ -171,7 +171,12 @@ def icc(scores: ValueTable) -> Icc:
 
 
 def _ratio(top: float, bottom: float) -> float | None:
-    return top / bottom if abs(bottom) > 1e-20 else None
+    return _without_noise(top / bottom) if abs(bottom) > 1e-20 else None
+
+
+def _without_noise(value: float) -> float:
+    """0 for what rounding leaves of it: a constant judge agrees to 0, not to -2.2e-16."""
+    return 0.0 if abs(value) < 1e-12 else value
 
 
 @dataclass(frozen=True, slots=True)

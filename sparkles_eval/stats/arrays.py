@@ -21,7 +21,8 @@ Values: TypeAlias = Sequence[float | None] | NDArray[np.generic]
 ValueTable: TypeAlias = Sequence[Sequence[float | None]] | NDArray[np.generic]
 """Rows of equal length; None or NaN where a cell is empty."""
 Labels: TypeAlias = Sequence[Hashable] | NDArray[np.generic]
-"""One name per item: which cluster, group, model or judge it belongs to."""
+"""One name per item: which cluster, group, model or judge it belongs to. A frozenset names several clusters, each of
+which the item shares with others."""
 
 
 def floats(values: Values, who: str) -> FloatArray:
@@ -90,13 +91,48 @@ def same_length(who: str, *arrays: Labels | FloatArray) -> None:
 
 
 def codes(labels: Labels) -> tuple[IntArray, int]:
-    """Labels as 0..G-1 in order of first appearance (of value, for integer arrays), and G."""
+    """Labels as 0..G-1 in order of first appearance (of value, for integer arrays), and G.
+
+    Items with sets of clusters are together where their sets are connected: what is left is independent.
+    """
     if isinstance(labels, np.ndarray) and labels.dtype.kind in "iub":
         unique, inverse = np.unique(labels, return_inverse=True)
         return inverse.astype(np.int64), int(unique.size)
+    if any(isinstance(label, frozenset) for label in labels):
+        return _connected(labels)
     seen: dict[Hashable, int] = {}
     found = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), dtype=np.int64, count=len(labels))
     return found, len(seen)
+
+
+def object_labels(labels: Labels) -> NDArray[np.generic]:
+    """Labels as an array that can be indexed: arrays as they are, anything else as an array of objects."""
+    if isinstance(labels, np.ndarray):
+        return labels
+    found = np.empty(len(labels), dtype=np.object_)
+    found[:] = list(labels)
+    return found
+
+
+def _connected(labels: Labels) -> tuple[IntArray, int]:
+    """Items joined through any cluster that they share, by union-find."""
+    parent: dict[Hashable, Hashable] = {}
+
+    def top(unit: Hashable) -> Hashable:
+        parent.setdefault(unit, unit)
+        while parent[unit] != unit:
+            parent[unit] = unit = parent[parent[unit]]
+        return unit
+
+    first: list[Hashable] = []
+    for label in labels:
+        units = list(label) if isinstance(label, frozenset) else [label]
+        for unit in units[1:]:
+            parent[top(unit)] = top(units[0])
+        first.append(units[0])
+    seen: dict[Hashable, int] = {}
+    found = [seen.setdefault(top(unit), len(seen)) for unit in first]
+    return np.array(found, dtype=np.int64), len(seen)
 
 
 def is_constant(array: FloatArray) -> bool:

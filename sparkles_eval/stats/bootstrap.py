@@ -24,8 +24,8 @@ from sparkles_eval.stats.arrays import (
     same_length,
     table,
 )
+from sparkles_eval.stats.dependence import cluster_sums
 from sparkles_eval.stats.distributions import normal_cdf, normal_quantile
-from sparkles_eval.stats.pairwise import cluster_sums
 
 __all__ = [
     "Bootstrap",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, Values, codes, complete, is_constant, same_length
+from sparkles_eval.stats.dependence import Dependence, dependence
 from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.intervals import Interval, wilson
 
@@ -36,13 +38,18 @@ class ClusteredMean:
     """As if all items were independent: s/sqrt(n)."""
     se_cr0: float
     se_cr1: float | None
-    """The one to use; None for a single cluster."""
+    """CR0 sqrt(G/(G-1))."""
+    se: float | None
+    """The one that the interval rests on; None for a single cluster."""
+    effective: float
+    """How many clusters of equal size the data are worth."""
+    freedom: float
     critical: float | None
-    """t quantile with clusters - 1 degrees of freedom."""
+    """t quantile."""
     low: float | None
     high: float | None
     deff: float | None
-    """(se_cr1 / se_iid)^2: below 1 for negative correlation within clusters, which is real and not clamped."""
+    """(se / se_iid)^2: below 1 for negative correlation within clusters, which is real and not clamped."""
     n_eff: float | None
     note: str = ""
 
@@ -53,34 +60,54 @@ def _cluster_sums(residuals: FloatArray, group: IntArray, count: int) -> FloatAr
     return np.asarray(sums, dtype=np.float64)
 
 
-def clustered_mean(values: Values, clusters: Labels, *, alpha: float = 0.05) -> ClusteredMean:
+def clustered_mean(
+    values: Values, clusters: Labels, *, alpha: float = 0.05, variance: Literal["CR1", "CR2"] = "CR2"
+) -> ClusteredMean:
     """Mean whose items are dependent within clusters: how uncertain is it really?
 
-    CR0^2 = sum over clusters of (sum of residuals)^2 / n^2; CR1 = CR0 sqrt(G/(G-1)); interval mean +- t(G-1) CR1.
-    Assumes independent clusters, of which there should be 10 at the least and better 30.
-    Source: Liang and Zeger 1986; Miller 2024, "Adding Error Bars to Evals". Trap: the interval of a proportion can
-    leave [0, 1]; use `cluster_wilson`. With one item per cluster CR1 is s/sqrt(n). One cluster: no interval.
+    CR2 with Bell and McCaffrey's degrees of freedom (`dependence`), which holds for clusters of unequal size too; for
+    equal sizes it is CR1^2 = G/(G-1) sum over clusters of (sum of residuals)^2 / n^2 with t(G-1). Items with two units
+    have the variance that is robust for both. Assumes independent clusters, worth 30 of equal size or more.
+    Source: Liang and Zeger 1986; Bell and McCaffrey 2002; Miller 2024, "Adding Error Bars to Evals". Trap: the interval
+    of a proportion can leave [0, 1]; use `cluster_wilson`. One cluster, or a negative variance: no interval.
     """
     y = complete(values, "clustered_mean")
     same_length("clustered_mean", y, clusters)
     if y.size == 0:
         raise UserError("clustered_mean: no values; give at least one")
+    depends = dependence(clusters)
     group, count = codes(clusters)
     n, mean = y.size, float(y.mean())
     constant = is_constant(y)
     se_iid = None if n == 1 else 0.0 if constant else float(np.std(y, ddof=1)) / math.sqrt(n)
     sums = np.zeros(count) if constant else _cluster_sums(y - mean, group, count)
     cr0 = math.sqrt(float(sums @ sums)) / n
-    if count == 1:
-        return ClusteredMean(mean, n, 1, se_iid, cr0, None, None, None, None, None, None, "one cluster")
-    cr1 = cr0 * math.sqrt(count / (count - 1))
-    critical = t_critical(alpha, count - 1)
+    units, effective, freedom = depends.units, depends.effective, depends.freedom
+    if units == 1:
+        return ClusteredMean(
+            mean, n, 1, se_iid, cr0, None, None, effective, 0.0, None, None, None, None, None, "one cluster"
+        )
+    cr1 = cr0 * math.sqrt(count / (count - 1)) if count > 1 else None
+    se = cr1 if variance == "CR1" else _se(depends, y - mean, cr0)
+    freedom = count - 1 if variance == "CR1" else freedom
+    critical = t_critical(alpha, freedom) if freedom >= 1 else None
+    known = (mean, n, units, se_iid, cr0, cr1)
     if constant:
-        return ClusteredMean(mean, n, count, se_iid, 0.0, 0.0, critical, None, None, None, None, "no variation")
-    deff = (cr1 / se_iid) ** 2 if se_iid else None
-    note = "" if cr1 else "no variation between clusters"
-    low, high = (mean - critical * cr1, mean + critical * cr1) if cr1 else (None, None)
-    return ClusteredMean(mean, n, count, se_iid, cr0, cr1, critical, low, high, deff, n / deff if deff else None, note)
+        return ClusteredMean(*known, 0.0, effective, freedom, critical, None, None, None, None, "no variation")
+    if se is None or critical is None:
+        note = "negative variance" if critical else "clusters too unequal for an interval"
+        return ClusteredMean(*known, None, effective, freedom, critical, None, None, None, None, note)
+    deff = (se / se_iid) ** 2 if se_iid else None
+    note = "" if se else "no variation between clusters"
+    low, high = (mean - critical * se, mean + critical * se) if se else (None, None)
+    return ClusteredMean(*known, se, effective, freedom, critical, low, high, deff, n / deff if deff else None, note)
+
+
+def _se(depends: Dependence, residuals: FloatArray, cr0: float) -> float | None:
+    if not depends.crossed and cr0 == 0:
+        return 0.0
+    found = float(depends.covariance(residuals[:, None])[0, 0])
+    return math.sqrt(found) if found >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +117,41 @@ class ClusterWilson:
     interval: Interval
     n_eff: float | None
     clusters: int
+    mean: ClusteredMean
 
 
-def cluster_wilson(values: Values, clusters: Labels, *, alpha: float = 0.05, use_t: bool = True) -> ClusterWilson:
-    """Wilson interval of clustered 0/1 items: stays inside [0, 1] where mean +- t CR1 does not.
+def cluster_wilson(
+    values: Values,
+    clusters: Labels,
+    *,
+    alpha: float = 0.05,
+    use_t: bool = True,
+    variance: Literal["CR1", "CR2"] = "CR2",
+) -> ClusterWilson:
+    """Wilson interval of a share over clustered items: stays inside [0, 1] where mean +- t SE does not.
 
-    n_eff = n (SE_iid / SE_CR1)^2 replaces n; with `use_t` the t(G-1) quantile replaces z, which few clusters need.
+    n_eff = n p (1 - p) / ((n - 1) SE^2) replaces n (for 0 and 1 that is n (SE_iid / SE)^2); with `use_t` the t quantile
+    replaces z, which few clusters need. Items may be shares themselves (the mean over epochs).
     Assumes independent clusters. Source: Kish 1965 (effective size); Wilson 1927.
-    All right, all wrong, or every cluster with the same mean: the data do not show the effective size, so each
-    cluster counts as one item (the most cautious reading) and the note says so. One cluster: no interval.
+    All right, all wrong, or every cluster with the same mean: the data do not show the effective size, so there are as
+    many items as clusters of equal size (the most cautious reading) and the note says so. One cluster: no interval.
     """
-    found = clustered_mean(values, clusters, alpha=alpha)
+    found = clustered_mean(values, clusters, alpha=alpha, variance=variance)
     y = np.asarray(complete(values, "cluster_wilson"))
     if np.any((y < 0) | (y > 1)):
         raise UserError("cluster_wilson: values outside [0, 1]; give 1 for right and 0 for wrong")
-    if found.critical is None:
-        return ClusterWilson(Interval(found.mean, None, None, "one cluster"), None, 1)
+    if found.critical is None or found.se is None:
+        return ClusterWilson(Interval(found.mean, None, None, found.note), None, found.clusters, found)
     critical = found.critical if use_t else None
     note = ""
-    n_eff = found.n_eff
-    if n_eff is None:
-        n_eff = float(found.clusters)
-        if found.clusters < found.n:
-            note = f"{found.note}: each of the {found.clusters} clusters counts as one item"
-        else:
-            critical = None
+    if found.se > 0 and 0 < found.mean < 1:
+        n_eff = found.n * found.mean * (1 - found.mean) / ((found.n - 1) * found.se**2)
+    else:
+        n_eff, critical = found.effective, None
+        if found.effective < found.n:
+            note = f"{found.note or 'no variation'}: each of the {found.clusters} clusters counts as one item"
     limits = wilson(found.mean * n_eff, n_eff, alpha=alpha, critical=critical)
-    return ClusterWilson(Interval(found.mean, limits.low, limits.high, note), n_eff, found.clusters)
+    return ClusterWilson(Interval(found.mean, limits.low, limits.high, note), n_eff, found.clusters, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +190,16 @@ def two_way(values: Values, first: Labels, second: Labels) -> TwoWay:
         return float(sums @ sums) / y.size**2
 
     joined = connected_clusters(first, second)
-    v1, v2, v12 = variance(first), variance(second), variance(list(zip(first, second, strict=True)))
+    v1, v2, v12 = variance(first), variance(second), variance(_pairs(first, second))
     total = v1 + v2 - v12
     note = "" if total >= 0 else "negative two-way variance: use the connected clusters"
     se = math.sqrt(total) if total >= 0 else None
     return TwoWay(float(y.mean()), v1, v2, v12, se, math.sqrt(variance(joined)), int(joined.max()) + 1, note)
+
+
+def _pairs(first: Labels, second: Labels) -> Labels:
+    (one, _), (two, count) = codes(first), codes(second)
+    return np.asarray(one * count + two, dtype=np.int64)
 
 
 def connected_clusters(*labels: Labels) -> IntArray:

@@ -14,8 +14,18 @@ import numpy as np
 
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, Labels, Values, codes, floats, is_constant, same_length
-from sparkles_eval.stats.clusters import cluster_wilson, clustered_mean
+from sparkles_eval.stats.arrays import (
+    FloatArray,
+    Labels,
+    Values,
+    codes,
+    floats,
+    is_constant,
+    object_labels,
+    same_length,
+)
+from sparkles_eval.stats.clusters import ClusterWilson, cluster_wilson, clustered_mean
+from sparkles_eval.stats.dependence import dependence
 from sparkles_eval.stats.distributions import t_critical, z_critical
 from sparkles_eval.stats.intervals import clopper_pearson, wilson
 from sparkles_eval.stats.signflip import sign_flip_interval
@@ -23,8 +33,10 @@ from sparkles_eval.stats.signflip import sign_flip_interval
 __all__ = [
     "StratifiedMean",
     "accuracy_estimate",
+    "few_units",
     "groups_estimate",
     "mean_estimate",
+    "share_estimate",
     "stratified_estimate",
     "stratified_mean",
 ]
@@ -41,7 +53,7 @@ def _graded(who: str, values: Values, clusters: Labels | None, total: int | None
     known = ~np.isnan(scores)
     if asked < int(known.sum()):
         raise UserError(f"{who}: {int(known.sum())} graded of {asked} asked; give the number of items asked as total")
-    return scores[known], codes(labels)[0][known], asked
+    return scores[known], object_labels(labels)[known], asked
 
 
 def accuracy_estimate(
@@ -49,13 +61,22 @@ def accuracy_estimate(
 ) -> Estimate:
     """Accuracy of one model: 1 right, 0 wrong (an invalid answer is wrong), None for what was not graded.
 
-    Independent items: Wilson. Items in clusters: Wilson with the effective n and the t(G-1) quantile
-    (`clusters.cluster_wilson`). Fewer than 30 clusters (or items): the exact interval, at the effective n where
-    clusters are larger than one item (Korn and Graubard 1998). `total` counts the items asked, graded or not.
+    Independent items: Wilson. Items in clusters: Wilson with the effective n and the t quantile
+    (`clusters.cluster_wilson`). Items or clusters worth fewer than 30 of equal size: the exact interval, at the
+    effective n where clusters are larger than one item (Korn and Graubard 1998). `total` counts the items asked, graded
+    or not.
     """
     right, labels, asked = _graded("accuracy_estimate", values, clusters, total)
     if np.any((right != 0) & (right != 1)):
-        raise UserError("accuracy_estimate: values other than 0 and 1; use mean_estimate for scores")
+        raise UserError("accuracy_estimate: values other than 0 and 1; use share_estimate or mean_estimate")
+    return _proportion(right, labels, asked, alpha)
+
+
+def share_estimate(
+    values: Values, clusters: Labels | None = None, total: int | None = None, *, alpha: float = 0.05
+) -> Estimate:
+    """`accuracy_estimate` of items that are shares themselves, from 0 to 1: right in so many of several epochs."""
+    right, labels, asked = _graded("share_estimate", values, clusters, total)
     return _proportion(right, labels, asked, alpha)
 
 
@@ -63,9 +84,9 @@ def _proportion(right: FloatArray, labels: Labels, asked: int, alpha: float, wha
     n = right.size
     if n == 0:
         return Estimate(None, None, None, 0, asked, 0, note=f"none of {asked} {what} graded")
-    units = codes(labels)[1]
-    value = float(right.mean())
-    if units == n:
+    depends = dependence(labels)
+    value, units = float(right.mean()), depends.units
+    if units == n and not depends.crossed and np.all((right == 0) | (right == 1)):
         if n < FEW:
             exact = clopper_pearson(float(right.sum()), n, alpha=alpha)
             note = f"fewer than {FEW} {what}: exact interval, not for ranking"
@@ -74,15 +95,39 @@ def _proportion(right: FloatArray, labels: Labels, asked: int, alpha: float, wha
         return Estimate(value, found.low, found.high, n, asked, units, "Wilson")
     clustered = cluster_wilson(right, labels, alpha=alpha)
     if clustered.n_eff is None:
-        return Estimate(value, None, None, n, asked, units, note=f"all {what} in one cluster: no interval")
-    if units >= FEW:
+        note = f"all {what} in one cluster" if units == 1 else clustered.interval.note
+        return Estimate(value, None, None, n, asked, units, note=f"{note}: no interval")
+    if depends.effective >= FEW:
         found, note = clustered.interval, clustered.interval.note
-        return Estimate(value, found.low, found.high, n, asked, units, "Wilson, clustered", note)
-    # Few clusters can look more alike than they are: never count more items than there are.
-    n_eff = min(clustered.n_eff, float(n)) * (z_critical(alpha) / t_critical(alpha, units - 1)) ** 2
+        method = "Wilson" if units == n else "Wilson, clustered"
+        return Estimate(value, found.low, found.high, n, asked, units, method, note)
+    return _few_clusters(right, labels, asked, clustered, alpha)
+
+
+def _few_clusters(right: FloatArray, labels: Labels, asked: int, clustered: ClusterWilson, alpha: float) -> Estimate:
+    """Few clusters can look more alike than they are, and one large one can decide alone: never count more items than
+    there are, and where sizes differ take the permutation interval too where it is wider."""
+    assert clustered.n_eff is not None
+    value, n, units = clustered.mean.mean, right.size, clustered.clusters
+    scale = 1.0 if clustered.mean.critical is None else (z_critical(alpha) / clustered.mean.critical) ** 2
+    n_eff = min(clustered.n_eff, float(n)) * scale
     exact = clopper_pearson(value * n_eff, n_eff, alpha=alpha)
-    note = f"fewer than {FEW} clusters ({units}): exact interval at the effective n, not for ranking"
-    return Estimate(value, exact.low, exact.high, n, asked, units, "Clopper-Pearson, clustered", note)
+    low, high = exact.low, exact.high
+    if units >= FEW and not dependence(labels).crossed and low is not None and high is not None:
+        flipped = sign_flip_interval(right, labels, alpha=alpha)
+        if flipped.low is not None and flipped.high is not None:
+            low, high = max(0.0, min(low, flipped.low)), min(1.0, max(high, flipped.high))
+    note = (
+        f"{few_units(units, clustered.mean.effective, 'clusters')}: exact interval at the effective n, not for ranking"
+    )
+    return Estimate(value, low, high, n, asked, units, "Clopper-Pearson, clustered", note)
+
+
+def few_units(units: int, effective: float, what: str = "independent units") -> str:
+    """Why units are too few, such as "43 clusters of unequal size, worth 6.7 of equal size"; "" where they are not."""
+    if units < FEW:
+        return f"fewer than {FEW} {what} ({units})"
+    return f"{units} {what} of unequal size, worth {effective:.1f} of equal size" if effective < FEW else ""
 
 
 def mean_estimate(
@@ -90,8 +135,9 @@ def mean_estimate(
 ) -> Estimate:
     """Mean score of one model; None for what was not graded.
 
-    mean +- t(G-1) CR1 (`clusters.clustered_mean`; with one item per cluster the plain t interval). From 6 to 29
-    independent units: the sign-flip interval; fewer: none. Constant scores: no interval, note "no variation".
+    mean +- t SE (`clusters.clustered_mean`; with one item per cluster the plain t interval). Units worth fewer than 30
+    of equal size: the sign-flip interval, from 6 units on. Items with two units: always t, with the degrees of freedom
+    that they allow. Constant scores: no interval, note "no variation".
     """
     scores, labels, asked = _graded("mean_estimate", values, clusters, total)
     n = scores.size
@@ -102,13 +148,18 @@ def mean_estimate(
     if is_constant(scores):
         note = "one item" if n == 1 else "no variation"
         return Estimate(found.mean, None, None, n, asked, units, note=note)
-    if units >= FEW:
-        method = "t" if units == n else "t, clustered"
-        return Estimate(found.mean, found.low, found.high, n, asked, units, method, found.note)
+    few = few_units(units, found.effective)
+    crossed = dependence(labels).crossed
+    if not few or crossed:
+        method = "t, two-way" if crossed else "t" if units == n else "t, clustered"
+        note = "; ".join(filter(None, (found.note, f"{few}: not for ranking" if few else "")))
+        return Estimate(
+            found.mean, found.low, found.high, n, asked, units, method if found.low is not None else "", note
+        )
     flipped = sign_flip_interval(scores, labels, alpha=alpha)
     if flipped.low is None:
         return Estimate(found.mean, None, None, n, asked, units, note=flipped.note)
-    note = f"fewer than {FEW} independent units ({units}): permutation interval, not for ranking"
+    note = f"{few}: permutation interval, not for ranking"
     return Estimate(found.mean, flipped.low, flipped.high, n, asked, units, "sign flips", note)
 
 
@@ -124,15 +175,15 @@ class StratifiedMean:
     units: int
     """Independent clusters in all strata."""
     smallest: int
-    """Independent clusters in the stratum that has the fewest."""
+    """Independent clusters of equal size that the stratum with the fewest is worth."""
     note: str = ""
 
 
 def stratified_mean(values: Values, strata: Labels, clusters: Labels | None = None) -> StratifiedMean:
     """Mean over strata of each stratum's own mean score; None for what was not graded.
 
-    With H strata of mean m_h and clustered standard error s_h over G_h clusters: mean = sum m_h / H, SE^2 = sum s_h^2
-    / H^2, with Satterthwaite's (sum s_h^2)^2 / sum(s_h^4 / (G_h - 1)) degrees of freedom (Cochran 1977, section 5.4). A
+    With H strata of mean m_h and clustered standard error s_h of f_h degrees of freedom: mean = sum m_h / H, SE^2 =
+    sum s_h^2 / H^2, with Satterthwaite's (sum s_h^2)^2 / sum(s_h^4 / f_h) (Cochran 1977, section 5.4). A
     stratum that does not vary adds nothing to SE. No SE where a stratum has one cluster, and no value where one has
     nothing graded: the mean over the others would be another number.
     """
@@ -146,13 +197,13 @@ def stratified_mean(values: Values, strata: Labels, clusters: Labels | None = No
         return StratifiedMean(None, None, None, scores.size, 0, 0, f"{empty} of {count} groups have nothing graded")
     found = [clustered_mean(scores[stratum == h], labels[stratum == h]) for h in range(count)]
     value = float(np.mean([one.mean for one in found]))
-    units, smallest = sum(one.clusters for one in found), min(one.clusters for one in found)
-    known = [one.se_cr1 for one in found if one.se_cr1 is not None]
+    units, smallest = sum(one.clusters for one in found), min(int(one.effective + 1e-9) for one in found)
+    known = [one.se for one in found if one.se is not None]
     if len(known) < count or not any(known):
         note = "no variation" if len(known) == count else "a group of one independent unit: no interval"
         return StratifiedMean(value, None, None, scores.size, units, smallest, note)
     spread = sum(error**2 for error in known)
-    freedom = spread**2 / sum(error**4 / (one.clusters - 1) for error, one in zip(known, found, strict=True) if error)
+    freedom = spread**2 / sum(error**4 / one.freedom for error, one in zip(known, found, strict=True) if error)
     return StratifiedMean(value, math.sqrt(spread) / count, freedom, scores.size, units, smallest)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from sparkles_eval.stats.arrays import (
 )
 from sparkles_eval.stats.clusters import ClusteredMean, clustered_mean
 from sparkles_eval.stats.correlation import pearson
-from sparkles_eval.stats.distributions import t_two_sided
+from sparkles_eval.stats.dependence import dependence
+from sparkles_eval.stats.distributions import t_critical, t_two_sided
 from sparkles_eval.stats.intervals import Interval, binomial_two_sided, upper_bound, wilson
 from sparkles_eval.stats.signflip import sign_flip_test
 
@@ -40,6 +41,9 @@ __all__ = [
     "self_preference",
 ]
 
+FEW_UNITS = 30
+"""Independent units below which a regression has no interval."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttackReport:
@@ -49,6 +53,8 @@ class AttackReport:
     """Mean gain in points with its clustered interval; None when no attacked answer was graded."""
     success: Interval
     """Share of tries with a gain of at least the threshold."""
+    fallen: Interval
+    """Share of tries with as large a loss: what the judge's noise alone does, in either direction."""
     success_upper: float
     """One-sided 95% upper bound: zero successes in 50 tries still allow 5.8%."""
     p_signed_rank: float | None
@@ -91,6 +97,7 @@ def attack_report(
     return AttackReport(
         inflation=inflation,
         success=wilson(wins, tries, alpha=alpha),
+        fallen=wilson(int(np.sum(gain <= -threshold + 1e-9)), tries, alpha=alpha),
         success_upper=upper_bound(wins, tries),
         p_signed_rank=p,
         top_rate=float(np.sum(after[known] >= top - 1e-9)) / tries,
@@ -138,15 +145,28 @@ class LengthBias:
     slope: float | None
     """Points per unit of log length, from score ~ quality + log length."""
     slope_se: float | None
-    """Heteroscedasticity-consistent (HC3)."""
+    """Heteroscedasticity-consistent (HC3); clustered, where clusters are given."""
     points_per_doubling: float | None
     n: int
     note: str = ""
+    doubling_low: float | None = None
+    """95% limits of `points_per_doubling` over clusters."""
+    doubling_high: float | None = None
 
 
-def length_bias(scores: Values, lengths: Values, quality: Values) -> LengthBias:
+def length_bias(
+    scores: Values,
+    lengths: Values,
+    quality: Values,
+    *,
+    again: Values | None = None,
+    clusters: Labels | None = None,
+) -> LengthBias:
     """Does the judge pay for words? `quality` must be measured without this judge.
 
+    A noisy control leaves quality in the length effect, however large the data. `again` is a second, independent
+    measurement of quality: each is then the other's instrument, which removes that (errors in variables, Durbin 1954);
+    the two slopes are averaged. With `clusters` the standard error is over them.
     Source: Dubois et al. 2024, "Length-Controlled AlpacaEval"; MacKinnon and White 1985 (HC3). Trap: length is partly
     quality; only padding the same answer, or a human score as `quality`, separates bias from quality.
     Raises UserError for lengths of 0 or below and for fewer than 5 answers.
@@ -165,9 +185,40 @@ def length_bias(scores: Values, lengths: Values, quality: Values) -> LengthBias:
     design = np.stack(columns, axis=1)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return LengthBias(raw, partial, None, None, None, n, "quality and length cannot be separated")
-    slope, se = _hc3(design, y)
     note = "quality does not vary: not controlled for" if is_constant(q) else ""
-    return LengthBias(raw, partial, slope, se, slope * math.log(2), n, note)
+    if again is None or is_constant(q):
+        slope, se = _hc3(design, y)
+        return LengthBias(raw, partial, slope, se, slope * math.log(2), n, note)
+    other = complete(again, "length_bias")
+    labels: Labels = np.arange(n) if clusters is None else clusters
+    same_length("length_bias", y, other, labels)
+    return _instrumented(LengthBias(raw, None, None, None, None, n), design, other, y, labels)
+
+
+def _instrumented(bare: LengthBias, design: FloatArray, other: FloatArray, y: FloatArray, labels: Labels) -> LengthBias:
+    """The slope with each measurement of quality as the other's instrument, and its clustered standard error."""
+    second = np.column_stack([design[:, :2], other])
+    sides = [(design, second), (second, design)]
+    crossed = [instrument.T @ x for x, instrument in sides]
+    if any(np.linalg.cond(one) > 1e10 for one in crossed):
+        return replace(bare, note="quality and length cannot be separated")
+    slopes, influence = [], np.zeros(y.size)
+    for (x, instrument), one in zip(sides, crossed, strict=True):
+        inverse = np.linalg.inv(one)
+        beta = inverse @ instrument.T @ y
+        slopes.append(float(beta[1]))
+        influence += (instrument @ inverse.T)[:, 1] * (y - x @ beta) / 2 * y.size
+    depends = dependence(labels)
+    slope = sum(slopes) / 2
+    if depends.effective < FEW_UNITS:
+        return replace(bare, note=f"{depends.units} independent units, too few for the effect at equal quality")
+    se = math.sqrt(max(0.0, float(depends.covariance(influence[:, None])[0, 0])))
+    half = t_critical(0.05, depends.freedom) * se
+    doubling = math.log(2)
+    return replace(
+        bare, slope=slope, slope_se=se, points_per_doubling=slope * doubling,
+        doubling_low=(slope - half) * doubling, doubling_high=(slope + half) * doubling,
+    )  # fmt: skip
 
 
 def _partial(x: FloatArray, y: FloatArray, given: FloatArray) -> float | None:
@@ -216,9 +267,9 @@ def self_preference(
     labels: Labels = np.arange(a.size) if clusters is None else clusters
     effect = (a - b) - (c - d)
     found = clustered_mean(effect, labels)
-    if found.se_cr1:
-        t = found.mean / found.se_cr1
-        return SelfPreference(found, t, t_two_sided(t, found.clusters - 1))
+    if found.se and found.critical is not None:
+        t = found.mean / found.se
+        return SelfPreference(found, t, t_two_sided(t, found.freedom))
     group, units = codes(labels)
     p = sign_flip_test(np.bincount(group, weights=effect)).p_two_sided if units > 1 else None
     return SelfPreference(found, None, p)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -25,7 +26,6 @@ __all__ = [
     "hodges_lehmann",
     "n_non_inferiority",
     "non_inferiority",
-    "paired_non_inferiority",
     "paired_t",
     "sign_flip",
     "wilcoxon",
@@ -188,11 +188,16 @@ class ClusteredDifference:
 
 
 def clustered_difference(
-    a: Values, b: Values, clusters: Labels | None = None, *, alpha: float = 0.05
+    a: Values,
+    b: Values,
+    clusters: Labels | None = None,
+    *,
+    alpha: float = 0.05,
+    variance: Literal["CR1", "CR2"] = "CR2",
 ) -> ClusteredDifference:
     """Does A score higher than B, when items share images or dialogues? The one engine for all benchmarks.
 
-    d = a - b per item, then the clustered mean of d: t = mean / CR1 with G - 1 degrees of freedom; without clusters the
+    d = a - b per item, then the clustered mean of d and its t test (`clusters.clustered_mean`); without clusters the
     paired t test. Assumes independent clusters. Source: Miller 2024, "Adding Error Bars to Evals", section 4. Works
     for 0/1 items too. Trap: pair only what both models answered under the same prompt, data and judge. Where clusters
     do not vary there is no t: p is then that of the sign-flip test over clusters (1 where nothing differs).
@@ -200,15 +205,15 @@ def clustered_difference(
     x, y = _pair(a, b, "clustered_difference")
     labels: Labels = np.arange(x.size) if clusters is None else clusters
     d = np.where(np.abs(x - y) < 1e-12 * max(1.0, float(np.max(np.abs(x)))), 0.0, x - y)
-    found = clustered_mean(d, labels, alpha=alpha)
+    found = clustered_mean(d, labels, alpha=alpha, variance=variance)
     unpaired = math.sqrt((float(np.var(x, ddof=1)) + float(np.var(y, ddof=1))) / x.size) if x.size > 1 else None
     varied = x.size > 1 and not is_constant(x) and not is_constant(y)
     correlation = float(np.corrcoef(x, y)[0, 1]) if varied else None
-    if not found.se_cr1:
-        p = sign_flip(x, y, labels).p_two_sided if found.clusters > 1 else None
+    if not found.se or found.critical is None:
+        p = sign_flip(x, y, labels).p_two_sided if found.se == 0 and found.clusters > 1 else None
         return ClusteredDifference(found, None, p, unpaired, correlation)
-    t = found.mean / found.se_cr1
-    return ClusteredDifference(found, t, t_two_sided(t, found.clusters - 1), unpaired, correlation)
+    t = found.mean / found.se
+    return ClusteredDifference(found, t, t_two_sided(t, found.freedom), unpaired, correlation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,33 +237,19 @@ def non_inferiority(difference: float, se: float, df: int, margin: float, *, alp
     """Is A (difference = A - B) no worse than B by more than `margin`? t = (difference + margin) / se, one-sided.
 
     Equivalence takes both sides (two one-sided tests). Assumes a margin fixed beforehand. Source: Schuirmann 1987;
-    Lakens 2017. Trap: "p > .05, so they are equal" is not a test of equality. A standard error of 0 decides by the
-    sign alone. Raises UserError for margin <= 0, se < 0 or df < 1.
+    Lakens 2017. Traps: "p > .05, so they are equal" is not a test of equality; a standard error of 0 (two models that
+    differ nowhere on few items) shows nothing. Raises UserError for margin <= 0, se <= 0 or df < 1.
     """
-    if not (margin > 0 and se >= 0 and df >= 1):
+    if not (margin > 0 and se > 0 and df >= 1):
         raise UserError(
             f"non_inferiority: margin {margin:g}, se {se:g}, df {df}; give a margin above 0, chosen before the data "
             "were seen, and at least two independent units"
         )
-    low_t, high_t = (_ratio(difference + side * margin, se) for side in (1, -1))
+    low_t, high_t = ((difference + side * margin) / se for side in (1, -1))
     p_low, p_high = t_cdf(-low_t, df), t_cdf(high_t, df)
     bound = difference - t_critical(2 * alpha, df) * se
     both = max(p_low, p_high)
     return NonInferiority(difference, margin, low_t, p_low, bound, p_low < alpha, both, both < alpha, df)
-
-
-def _ratio(value: float, se: float) -> float:
-    return value / se if se > 0 else math.copysign(math.inf, value) if value else 0.0
-
-
-def paired_non_inferiority(
-    a: Values, b: Values, margin: float, clusters: Labels | None = None, *, alpha: float = 0.025
-) -> NonInferiority:
-    """`non_inferiority` of A against B on the same items, with the clustered paired standard error."""
-    found = clustered_difference(a, b, clusters).mean
-    if found.se_cr1 is None:
-        raise UserError("paired_non_inferiority: all items in one cluster; give at least two independent units")
-    return non_inferiority(found.mean, found.se_cr1, found.clusters - 1, margin, alpha=alpha)
 
 
 def n_non_inferiority(sd_difference: float, margin: float, *, alpha: float = 0.025, power: float = 0.8) -> int:

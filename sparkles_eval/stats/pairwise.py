@@ -8,13 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.stats.arrays import FloatArray, IntArray, Labels, ValueTable, codes, same_length, table
+from sparkles_eval.stats.arrays import (
+    FloatArray,
+    IntArray,
+    Labels,
+    ValueTable,
+    codes,
+    object_labels,
+    same_length,
+    table,
+)
+from sparkles_eval.stats.dependence import Dependence, dependence
 from sparkles_eval.stats.signflip import sign_flip_test
 
-__all__ = ["PairTests", "cluster_sums", "pair_tests"]
+__all__ = ["PairTests", "pair_tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +39,28 @@ class PairTests:
     lost: IntArray
     """Items that only one of the two models has."""
     clusters: IntArray
+    effective: FloatArray
+    """Independent units of equal size that the common items are worth."""
+    freedom: FloatArray
     difference: FloatArray
     """Mean of first - second over common items."""
     se: FloatArray
-    """Clustered (CR1)."""
+    """Clustered (CR2), or by both units of items that have two (`dependence`)."""
     low: FloatArray
     high: FloatArray
     p: FloatArray
-    """Two-sided t test with clusters - 1 degrees of freedom; the sign-flip p where a difference never varies."""
+    """Two-sided t test (`dependence` has its degrees of freedom); the sign-flip p where a difference never varies."""
 
 
 def pair_tests(scores: ValueTable, clusters: Labels | None = None, *, alpha: float = 0.05) -> PairTests:
     """Every pair of models by the clustered paired t test (`paired.clustered_difference`). `scores`: items x models.
 
-    Var(A - B) = Var A + Var B - 2 Cov from one M x M matrix of cluster sums where all models have the same items;
+    Var(A - B) = Var A + Var B - 2 Cov from one M x M matrix of covariances where all models have the same items;
     otherwise each pair is computed on its own common items. Source: Miller 2024.
     """
     x = _table(scores, "pair_tests")
-    labels: Labels = np.arange(x.shape[0]) if clusters is None else clusters
+    labels = object_labels(np.arange(x.shape[0]) if clusters is None else clusters)
     same_length("pair_tests", x, labels)
-    group = codes(labels)[0]
     first, second = (side.astype(np.int64) for side in np.triu_indices(x.shape[1], 1))
     known = ~np.isnan(x)
     both = known.astype(np.float64).T @ known.astype(np.float64)
@@ -55,19 +68,23 @@ def pair_tests(scores: ValueTable, clusters: Labels | None = None, *, alpha: flo
     lost = (np.diag(both)[first] + np.diag(both)[second]).astype(np.int64) - 2 * n
     same = known.all(axis=1)
     if np.array_equal(same, known.any(axis=1)):
-        x, group = x[same], codes(group[same])[0]
-        difference, se, count = _from_covariance(x, group, first, second)
-        units = np.full(first.size, count, dtype=np.int64)
+        difference, se, depends = _from_covariance(x[same], labels[same], first, second)
+        each: list[Dependence | None] = [depends] * first.size
     else:
-        found = [_one(x, group, i, j) for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+        found = [_one(x, labels, i, j) for i, j in zip(first.tolist(), second.tolist(), strict=True)]
         difference, se = np.array([f[0] for f in found]), np.array([f[1] for f in found])
-        units = np.array([f[2] for f in found], dtype=np.int64)
-    df = np.maximum(units - 1, 1).astype(np.float64)
-    p = 2 * special.stdtr(df, -np.abs(difference) / np.where(se > 0, se, np.nan))
+        each = [f[2] for f in found]
+    units = np.array([one.units if one else 0 for one in each], dtype=np.int64)
+    effective = np.array([one.effective if one else 0.0 for one in each])
+    df = np.array([max(one.freedom if one else 0.0, 1e-9) for one in each])
+    wide = np.where((se > 0) & (df >= 1), se, np.nan)
+    p = 2 * special.stdtr(df, -np.abs(difference) / wide)
     for pair in np.flatnonzero((se == 0) & (units > 1)).tolist():
-        p[pair] = _flipped(x, group, int(first[pair]), int(second[pair]))
-    half = special.stdtrit(df, 1 - alpha / 2) * np.where(se > 0, se, np.nan)
-    return PairTests(first, second, n, lost, units, difference, se, difference - half, difference + half, p)
+        p[pair] = _flipped(x, labels, int(first[pair]), int(second[pair]))
+    half = special.stdtrit(df, 1 - alpha / 2) * wide
+    return PairTests(
+        first, second, n, lost, units, effective, df, difference, se, difference - half, difference + half, p
+    )
 
 
 def _table(scores: ValueTable, who: str) -> FloatArray:
@@ -78,50 +95,40 @@ def _table(scores: ValueTable, who: str) -> FloatArray:
 
 
 def _from_covariance(
-    x: FloatArray, group: IntArray, first: IntArray, second: IntArray
-) -> tuple[FloatArray, FloatArray, int]:
-    n = x.shape[0]
-    if n == 0:
-        return np.full(first.size, np.nan), np.full(first.size, np.nan), 0
-    means = x.mean(axis=0)
-    count = int(group.max()) + 1
-    sums = cluster_sums(x - means, group, count)
-    if count < 2:
-        return means[first] - means[second], np.full(first.size, np.nan), count
-    covariance = sums.T @ sums * (count / (count - 1)) / n**2
+    x: FloatArray, labels: Labels, first: IntArray, second: IntArray
+) -> tuple[FloatArray, FloatArray, Dependence | None]:
+    if x.shape[0] == 0:
+        return np.full(first.size, np.nan), np.full(first.size, np.nan), None
+    means, depends = x.mean(axis=0), dependence(labels)
+    if depends.units < 2:
+        return means[first] - means[second], np.full(first.size, np.nan), depends
+    covariance = depends.covariance(x - means)
     own = np.diag(covariance)
     variance = own[first] + own[second] - 2 * covariance[first, second]
     # What is left of equal columns after subtraction is rounding noise, not variance.
-    variance[variance < 1e-14 * (own[first] + own[second]) + 1e-30] = 0.0
-    return means[first] - means[second], np.sqrt(variance), count
+    noise = 1e-14 * (np.abs(own[first]) + np.abs(own[second])) + 1e-30
+    return means[first] - means[second], _root(variance, noise), depends
 
 
-def cluster_sums(x: FloatArray, group: IntArray, count: int) -> FloatArray:
-    """Column sums within clusters: (items x models) to (clusters x models)."""
-    if count == group.size:
-        sums = np.empty_like(x)
-        sums[group] = x
-        return sums
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(count))
-    return np.asarray(np.add.reduceat(x[order], starts, axis=0), dtype=np.float64)
-
-
-def _one(x: FloatArray, group: IntArray, i: int, j: int) -> tuple[float, float, int]:
+def _one(x: FloatArray, labels: NDArray[np.generic], i: int, j: int) -> tuple[float, float, Dependence | None]:
     keep = ~np.isnan(x[:, i]) & ~np.isnan(x[:, j])
     d = x[keep, i] - x[keep, j]
     if not d.size:
-        return np.nan, np.nan, 0
-    sums = np.bincount(group[keep], weights=d - d.mean())
-    sizes = np.bincount(group[keep])
-    count = int(np.count_nonzero(sizes))
-    if count < 2:
-        return float(d.mean()), np.nan, count
-    variance = float(sums @ sums) * count / (count - 1) / d.size**2
-    return float(d.mean()), float(np.sqrt(variance)) if variance > 1e-28 else 0.0, count
+        return np.nan, np.nan, None
+    depends = dependence(labels[keep])
+    if depends.units < 2:
+        return float(d.mean()), np.nan, depends
+    variance = depends.covariance((d - d.mean())[:, None])[0]
+    return float(d.mean()), float(_root(variance, np.array(1e-28))[0]), depends
 
 
-def _flipped(x: FloatArray, group: IntArray, i: int, j: int) -> float:
+def _root(variance: FloatArray, noise: FloatArray) -> FloatArray:
+    """Standard errors: 0 for rounding noise, NaN for a negative variance (items with two units can give one)."""
+    kept = np.where(np.abs(variance) < noise, 0.0, variance)
+    return np.sqrt(np.where(kept < 0, np.nan, kept))
+
+
+def _flipped(x: FloatArray, labels: NDArray[np.generic], i: int, j: int) -> float:
     keep = ~np.isnan(x[:, i]) & ~np.isnan(x[:, j])
-    found = codes(group[keep])[0]
+    found = codes(labels[keep])[0]
     return sign_flip_test(np.bincount(found, weights=x[keep, i] - x[keep, j])).p_two_sided

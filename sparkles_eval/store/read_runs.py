@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkles_eval.core.errors import Problem, StoreError
+from sparkles_eval.core.samples import Cluster, read_cluster
 from sparkles_eval.store.mapping import dump, read_judge
 from sparkles_eval.store.repeated_questions import joined_clusters
 from sparkles_eval.store.rows import JudgeRow, TaskRow
@@ -53,10 +54,19 @@ class RunSample:
     """A sample in a run, without its content."""
 
     sample_id: str
-    cluster: str
+    cluster: Cluster
     group: str
     name: str = ""
     """The sample's own id in its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSample:
+    """A sample in a run with its labels to break results down by."""
+
+    sample_id: str
+    name: str
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +209,20 @@ def places(store: Store, run_id: str) -> list[RunSample]:
         (run_id,),
     ).fetchall()
     joined = joined_clusters(store, run_id)
-    return [RunSample(sample, joined.get(cluster, cluster), group, name) for sample, cluster, group, name in rows]
+    return [
+        RunSample(sample, read_cluster(joined.get(cluster, cluster)), group, name)
+        for sample, cluster, group, name in rows
+    ]
+
+
+def tagged(store: Store, run_id: str) -> list[TaggedSample]:
+    """Every sample of a run in its order, with its tags."""
+    rows = store.connection.execute(
+        "SELECT s.id, s.name, s.tags FROM run_samples p JOIN samples s ON s.id = p.sample_id"
+        " WHERE p.run_id = ? ORDER BY p.position",
+        (run_id,),
+    )
+    return [TaggedSample(row[0], row[1], tuple(map(str, read_json(row[2], list)))) for row in rows]
 
 
 def scores(store: Store, run_id: str, judge_id: str) -> list[ScoreLine]:

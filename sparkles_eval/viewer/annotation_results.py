@@ -12,6 +12,7 @@ from sparkles_eval.analysis.judges import comparison as judges_tables
 from sparkles_eval.analysis.judges.judge_scores import HUMAN, read_marks
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.core.text import NO_VALUE
 from sparkles_eval.reports.judging import Section
 from sparkles_eval.reports.toolkit import pages
@@ -35,7 +36,7 @@ _HEADS = (Head("model", "model"), Head("elo", "Elo", "count"), Head("n", "compar
 
 
 def preference_strengths(
-    given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, str]
+    given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, Cluster]
 ) -> Table | None:
     """Bradley-Terry strengths as Elo (1000 is the average of these runs); None where two runs are all, or too many.
 
@@ -45,7 +46,7 @@ def preference_strengths(
     if not 3 <= len(runs) <= MOST_RUNS:
         return None
     place = {run: at for at, run in enumerate(runs)}
-    dialogues = sorted({clusters[one.sample_id] for one in given})
+    dialogues = sorted({clusters[one.sample_id] for one in given}, key=str)
     wins = np.zeros((len(dialogues), len(runs), len(runs)))
     for one in given:
         left, right = place[one.left_run], place[one.right_run]
@@ -186,7 +187,7 @@ def _disambiguated(runs: Sequence[StoredRun]) -> dict[str, str]:
     return {run.id: f"{run.model.name} ({run.id})" if run.model.name in several else run.model.name for run in runs}
 
 
-def _shares(given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, str]) -> Table:
+def _shares(given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, Cluster]) -> Table:
     """Each run's share of wins, a tie counting half, against all opponents."""
     heads = (
         Head("model", "model"),
@@ -196,7 +197,7 @@ def _shares(given: Sequence[Preference], names: Mapping[str, str], clusters: Map
         Head("ties", "ties", "count"),
         Head("losses", "lost", "count"),
     )
-    games: dict[str, list[tuple[float, str]]] = {}
+    games: dict[str, list[tuple[float, Cluster]]] = {}
     for one in given:
         points = _POINTS[one.choice]
         games.setdefault(one.left_run, []).append((points, clusters[one.sample_id]))
@@ -221,14 +222,14 @@ def _cut(share: Span) -> Span:
     return Span(share.value, max(0.0, share.low), min(1.0, share.high))
 
 
-def _pairs(given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, str]) -> Table:
+def _pairs(given: Sequence[Preference], names: Mapping[str, str], clusters: Mapping[str, Cluster]) -> Table:
     heads = (
         Head("first", "model"),
         Head("second", "against"),
         Head("share", "preferred", "percent"),
         Head("n", "comparisons", "count"),
     )
-    met: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    met: dict[tuple[str, str], list[tuple[float, Cluster]]] = {}
     for one in given:
         first, second = sorted((one.left_run, one.right_run), key=lambda run: names[run])
         points = _POINTS[one.choice] if one.left_run == first else 1 - _POINTS[one.choice]

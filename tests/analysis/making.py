@@ -34,6 +34,7 @@ def fill(
     judge: JudgeRow = RULE,
     kind: str = "maker",
     repeats: int = 1,
+    tags: Sequence[str] = (),
 ) -> dict[str, str]:
     """Runs by hand: for every model one score an item (None: a refusal). Gives run ids by model.
 
@@ -48,7 +49,13 @@ def fill(
     for name, values in scores.items():
         labels = clusters or [f"c{i}" for i in range(len(values))]
         samples = [
-            Sample(f"item-{i}", (Turn((Text(f"? {labels[i]} {i}"),)),) * turns, cluster=labels[i], group=labels[i])
+            Sample(
+                f"item-{i}",
+                (Turn((Text(f"? {labels[i]} {i}"),)),) * turns,
+                cluster=labels[i],
+                group=labels[i],
+                tags=tuple(tags[i : i + 1]),
+            )
             for i in range(len(values))
         ]
         rule = run.answer_rule if judge is RULE else None

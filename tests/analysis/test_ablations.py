@@ -103,7 +103,7 @@ def test_flips_are_counted_by_the_place_that_won(tmp_path: Path) -> None:
     assert (found.flips, found.unread) == (20, 2)
     assert found.consistency.value == pytest.approx(10 / 30)
     assert found.bias is not None and found.bias.p == pytest.approx(0.1153, abs=5e-4)
-    assert [found.first_wins.value, found.first_wins.low] == pytest.approx([0.7, 0.481], abs=1e-3)
+    assert [found.first_wins.value, found.first_wins.low] == pytest.approx([0.7, 0.457], abs=1e-3), "exact below 30"
     assert found.both_right.value == pytest.approx(10 / 32)
     assert [found.given.value, found.swapped.value] == pytest.approx([24 / 32, 16 / 32])
     assert found.gap.difference == pytest.approx(8 / 32) and found.gap.n == 32

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import sparkles_eval as se
 from sparkles_eval.analysis.compare import compare
+from sparkles_eval.analysis.looks import at_every_look
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, RUN, counts, fill
 
@@ -242,10 +244,127 @@ def test_non_inferiority_takes_the_margin_in_points_of_the_table(store: Store) -
     fill(store, {"small": np.where(rng.random(900) < 0.02, 1 - right, right).tolist(), "large": right.tolist()})
     found = compare(store, "small", "large", margin=5.0)
     known = found.comparisons[0].details[0]
-    assert known is not None and known.non_inferior is not None
-    assert known.non_inferior.margin == 0.05 and known.non_inferior.non_inferior
-    assert "The first is no worse by a margin of 5.0 points" in found.sentences[0]
+    assert known is not None and known.margin is not None
+    assert (known.margin.margin, known.margin.no_worse, known.margin.equivalent) == (0.05, "shown", "shown")
+    (pair,) = found.comparisons[0].pairs
+    assert (known.margin.low, known.margin.high) == (pair.low, pair.high), "the verdict is that of the printed interval"
+    assert "The first is no worse by a margin of 5.0 points (95% CI" in found.sentences[0]
     assert "non-inferiority" in {table.name for table in found.tables}
+
+
+def test_three_items_show_no_margin_and_forty_only_what_their_interval_shows(store: Store) -> None:
+    fill(store, counts(3, 0, 0, 0), run=replace(RUN, task="three", total=3))
+    fill(store, counts(40, 0, 0, 0), run=replace(RUN, task="forty", total=40))
+    (three,) = compare(store, "a", "b", task="three", margin=1.0).sentences
+    assert "is not shown to be no worse by a margin of 1.0: too few independent units for a verdict" in three
+    (forty,) = compare(store, "a", "b", task="forty", margin=1.0).sentences
+    assert (
+        "(95% CI \N{MINUS SIGN}6.6 to 6.6" in forty and "is not shown to be no worse by a margin of 1.0 points" in forty
+    )
+    (wide,) = compare(store, "a", "b", task="forty", margin=7.0).sentences
+    assert "The first is no worse by a margin of 7.0 points (95% CI \N{MINUS SIGN}6.6 to 6.6; p = .0" in wide
+    (worse,) = compare(store, "b", "a", task="forty", margin=7.0).sentences
+    assert "The two are within it of each other." in worse
+
+
+def test_verdicts_on_several_margins_hold_together(store: Store) -> None:
+    rng = np.random.default_rng(2)
+    right = (rng.random(300) < 0.6).astype(float)
+    fill(store, {name: np.where(rng.random(300) < 0.08, 1 - right, right).tolist() for name in "abc"})
+    (found,) = compare(store, margin=6.0).comparisons
+    for pair, known in zip(found.pairs, found.details, strict=True):
+        assert known is not None and known.margin is not None and pair.together is not None and pair.low is not None
+        assert (known.margin.low, known.margin.high) == pair.together and pair.together[0] < pair.low
+        assert known.margin.p is not None
+        assert (known.margin.p < 0.025) == (known.margin.no_worse == "shown"), "p and interval say the same"
+
+
+def test_one_large_cluster_of_many_is_worth_few(store: Store) -> None:
+    """150 items in 43 clusters, one of them of 60: t with 42 degrees of freedom covered 82%."""
+    sizes = [60, *[1] * 12, *[2] * 12, *[3] * 18]
+    labels = [f"c{n}" for n, size in enumerate(sizes) for _ in range(size)]
+    rng = np.random.default_rng(1)
+    fill(store, {m: rng.integers(0, 2, 150).astype(float).tolist() for m in "ab"}, clusters=labels)
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert pair.clusters == 43 and pair.effective == pytest.approx(6.7, abs=0.1) and not pair.ranked
+    assert pair.interval == "sign flips" and pair.test.startswith("sign flips")
+    assert "43 independent units of unequal size, worth 6.7 of equal size: nothing is ranked" in pair.note
+    (row, _) = found.ranked_runs
+    assert row.estimate.method == "Clopper-Pearson, clustered" and "worth 6.7 of equal size" in row.estimate.note
+
+
+def test_items_that_share_two_images_have_the_two_way_test(store: Store) -> None:
+    rng = np.random.default_rng(4)
+    images = [sorted(rng.choice(300, 2, replace=False).tolist()) for _ in range(400)]
+    labels = [f"image-{one}||image-{other}" for one, other in images]
+    fill(store, {m: rng.integers(0, 2, 400).astype(float).tolist() for m in "ab"}, clusters=labels)
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert pair.test == pair.interval == "two-way paired t" and pair.ranked and pair.clusters > 250
+    row = found.ranked_runs[0]
+    assert row.estimate.method == "Wilson, clustered" and row.estimate.low is not None
+
+
+def test_what_is_missing_counts_against_who_leads(store: Store) -> None:
+    """Two equal models, one of which lost 15 wrong answers: significant on what is there, and not shown."""
+    both = [1.0] * 80 + [0.0] * 45
+    kept: list[float | None] = [*both, *[None] * 15, *[0.0] * 10]
+    fill(store, {"lost": kept, "whole": [*[1.0] * 68, *[0.0] * 12, *[0.0] * 45, *[0.0] * 15, *[0.0] * 10]})
+    (found,) = compare(store, "lost", "whole").comparisons
+    (pair,) = found.pairs
+    assert pair.n == 135 and pair.p is not None and pair.p < 0.001 and pair.on_what_is_there
+    assert pair.unscored is not None and pair.significant
+    assert pair.unscored == pytest.approx((12 / 150, 27 / 150))
+    kept[30:60] = [None] * 30
+    fill(store, {"lost": kept, "whole": both + [0.0] * 25}, run=replace(RUN, task="more", total=150))
+    fill(store, counts(60, 30, 8, 52) | {}, run=replace(RUN, task="none", total=150))
+    (known,) = compare(store, "a", "b", task="none").comparisons
+    assert known.pairs[0].unscored is None and known.pairs[0].significant
+
+
+def test_a_lead_that_rests_on_missing_answers_is_not_shown(store: Store) -> None:
+    a: list[float | None] = [*[1.0] * 70, *[0.0] * 30, *[None] * 20]
+    b: list[float | None] = [*[1.0] * 55, *[0.0] * 45, *[1.0] * 20]
+    fill(store, {"a": a, "b": b})
+    (found,) = compare(store, "a", "b").comparisons
+    (pair,) = found.pairs
+    assert pair.on_what_is_there and not pair.robust and not pair.significant
+    (said,) = compare(store, "a", "b").sentences
+    assert "which is significant on these alone; with the missing ones at worst, a no longer leads" in said
+    assert "With every missing one at its worst for the first, and at its best, the difference is" in said
+    assert [row.letters for row in found.ranked_runs] == ["a", "a"]
+
+
+def test_looks_at_growing_data_are_said_and_have_an_interval_that_holds_at_all_of_them(store: Store) -> None:
+    rng = np.random.default_rng(7)
+    a, b = rng.integers(0, 2, (2, 150)).astype(float)
+    for n in (50, 100, 150):
+        fill(store, {"a": a[:n].tolist(), "b": b[:n].tolist()}, run=replace(RUN, total=n, data_hash=f"{n:064d}"))
+    ids = {(run.model.name, run.total): run.id for run in read_runs.runs(store)}
+    (found,) = compare(store, ids["a", 150], ids["b", 150]).comparisons
+    assert found.looks == (50, 100)
+    (pair,) = found.pairs
+    ends = at_every_look(pair)
+    assert ends is not None and pair.low is not None and ends[0] < pair.low
+    (said,) = compare(store, ids["a", 150], ids["b", 150]).sentences
+    assert "Seen before on 50, 100 of these samples: the interval that holds at every look is" in said
+    assert compare(store, ids["a", 50], ids["b", 50]).comparisons[0].looks == ()
+
+
+def test_by_tag_every_tag_is_a_comparison_and_all_are_one_family(store: Store) -> None:
+    rng = np.random.default_rng(11)
+    a = rng.integers(0, 2, 160).astype(float)
+    b = np.where(np.arange(160) < 90, 1 - a, a)
+    fill(store, {"a": a.tolist(), "b": b.tolist()}, tags=["colour"] * 90 + ["count"] * 70)
+    found = compare(store, "a", "b", by="tag").comparisons
+    assert [one.said for one in found] == ["tag colour", "tag count"]
+    assert [one.pairs[0].n for one in found] == [90, 70] and {one.pairs[0].family for one in found} == {2}
+    assert found[0].ranked_runs[0].estimate.total == 90
+    assert found[1].pairs[0].difference == 0
+    fill(store, counts(5, 5, 5, 5), run=replace(RUN, task="bare", total=20))
+    with pytest.raises(UserError, match="have no tags"):
+        compare(store, "a", "b", task="bare", by="tag")
 
 
 def test_a_notebook_gets_frames_from_the_package_itself(store: Store, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_epochs_are_averaged_within_a_sample_and_never_raise_n() -> None:
     lines = [read(n, float((n + epoch) % 3 == 0), epoch=epoch) for n in range(40) for epoch in range(3)]
     estimate = by_name(measure(asked(40, epochs=3), RULE, lines))["accuracy"].estimate
     assert estimate.value == pytest.approx(1 / 3)
-    assert (estimate.n, estimate.clusters, estimate.note) == (40, 40, "no variation")
+    assert (estimate.n, estimate.clusters, estimate.method) == (40, 40, "Wilson")
 
 
 def test_epochs_that_agree_have_the_interval_of_one() -> None:

@@ -10,18 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sparkles_eval.analysis.compare import compare
+from sparkles_eval.analysis.humans.estimate import human_report
 from sparkles_eval.analysis.leaderboard import leaderboard
 from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.variance import variance
 from sparkles_eval.core import Criterion, Model, Sample, Score, Text, Turn
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
 from sparkles_eval.publishing.exports.results import harness_results
 from sparkles_eval.publishing.verify import check_estimates
+from sparkles_eval.store import read_runs
+from sparkles_eval.store.ratings import HumanRating, Sheet, SheetRow, add_ratings, add_sheet
 from sparkles_eval.store.rows import JudgeRow, ScoreRow, TaskRow
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.metrics import METRICS, SampleScores
@@ -229,7 +234,7 @@ def test_a_leaderboard_of_group_means_ranks_by_group_means(tmp_path: Path) -> No
         assert [s.label for s in by_group.ranked_runs] == ["m1", "m0"]
         assert [s.label for s in by_sample.ranked_runs] == ["m0", "m1"]
         (pair,) = by_group.pairs
-        assert pair.difference == pytest.approx(-0.75) and pair.test == "stratified t" and pair.significant()
+        assert pair.difference == pytest.approx(-0.75) and pair.test == "stratified t" and pair.significant
         (said,) = compare(store).sentences
         assert "m0 reaches 5.75 and m1 6.50" in said, "the headline, and the means are group means"
 
@@ -250,6 +255,29 @@ def test_a_criterion_of_more_weight_counts_more_everywhere(tmp_path: Path) -> No
         (found,) = compare(store, "m0", "m1").comparisons
         assert values == {"m0": pytest.approx(4.0), "m1": pytest.approx(7.0)}
         assert found.pairs[0].difference == pytest.approx(-3.0)
+        budgets = {budget.column.label: budget for budget in variance(store).budgets}
+        assert budgets["m0"].se_clustered == pytest.approx(np.std([0.0, 1.0] * 20, ddof=1) / np.sqrt(40))
+        runs = {run.model.name: run for run in read_runs.runs(store)}
+        judge = read_runs.judges(store, runs["m0"].id)[0]
+        rows = tuple(
+            SheetRow(f"{m}-{n}", run.id, place.sample_id, 0)
+            for m, run in runs.items()
+            for n, place in enumerate(read_runs.places(store, run.id)[:30])
+        )
+        sheet = Sheet("ada", "pairs", 0, 1, 10, judge.criteria, rows)
+        add_sheet(store, sheet)
+        add_ratings(
+            store,
+            [
+                HumanRating("ada", row.run_id, row.sample_id, 0, turn, c, mark, "", sheet.id)
+                for row in rows
+                for turn in (1, 2)
+                for c, mark in (("C1", 8.0 if row.run_id == runs["m1"].id else 2.0), ("C2", 5.0))
+            ],
+        )
+        report = human_report(store, judge)
+        assert {m.run.model.name: m.judge.value for m in report.models} == values
+        assert {m.run.model.name: m.humans.value for m in report.models} == {"m0": 2.75, "m1": 7.25}
 
 
 def test_unanswered_samples_make_a_group_inconsistent_everywhere(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.folders import write_task_scaffold
 from sparkles_eval.tasks.variation import Variation
-from tests.analysis.making import ask
+from tests.analysis.making import RUN, ask, fill
 from tests.end_to_end.running import rows
 from tests.publishing.making import copied, edited
 from tests.server import LoopbackServer
@@ -280,6 +280,22 @@ def test_text_of_a_stranger_s_store_does_not_steer_the_terminal(store_file: Path
     found = findings(store_file)
     assert any("\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}U+001B" in text for text in found)
     assert not any(char in text for text in found for char in "\x1b\u202e")
+
+
+def test_intervals_of_clusters_that_an_earlier_version_made_are_said_to_be_unchecked(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with Store(path) as store:
+        labels = [f"c{n}" for n in range(40) for _ in range(1 + n % 4)]
+        fill(store, {"m": [float(n % 3 > 0) for n in range(100)]}, clusters=labels, run=replace(RUN, total=100))
+        summarise(store)
+    with edited(path) as db:
+        db.execute("UPDATE estimates SET low = low - 0.01 WHERE metric = 'accuracy'")
+    found = verify_file(path)
+    assert any("an interval that an earlier version made, as Wilson, clustered" in said for said in found.unchecked)
+    assert not [one for one in findings(path) if "low is" in one]
+    with edited(path) as db:
+        db.execute("UPDATE estimates SET value = 0.99 WHERE metric = 'accuracy'")
+    assert any("value is 0.99" in one for one in findings(path))
 
 
 def test_estimates_that_are_out_of_date_claim_nothing(store_file: Path) -> None:

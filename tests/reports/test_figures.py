@@ -145,7 +145,7 @@ def test_differences_are_those_of_compare_with_all_pairs_in_the_family(made: Mad
         assert row["difference"] == Span(pair.difference, pair.low, pair.high)
         assert (row["p"], row["p_holm"], row["p_bh"], row["n"]) == (pair.p, pair.p_holm, pair.p_bh, pair.n)
     marks = {str(row["shape"]) for rows in drawn(figure) for row in rows if "shape" in row}
-    significant = [known[str(row["first"]), str(row["second"])].significant() for row in rows]
+    significant = [known[str(row["first"]), str(row["second"])].significant for row in rows]
     assert ("diamond" in marks) == any(significant) and ("circle" in marks) == (not all(significant))
 
 

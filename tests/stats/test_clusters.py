@@ -22,7 +22,7 @@ def _data(seed: int, groups: int = 12, n: int = 60) -> tuple[np.ndarray, np.ndar
 @given(st.integers(0, 10_000))
 def test_clustered_mean_agrees_with_statsmodels(seed: int) -> None:
     y, group = _data(seed)
-    found = clusters.clustered_mean(y, group)
+    found = clusters.clustered_mean(y, group, variance="CR1")
     n, count = y.size, found.clusters
     fit = sm.OLS(y, np.ones((n, 1))).fit(cov_type="cluster", cov_kwds={"groups": group}, use_t=True)
     # statsmodels multiplies by (n-1)/(n-1) here, as there is one coefficient: the same CR1.

@@ -44,6 +44,31 @@ def test_position_bias_edges() -> None:
         judge_bias.position_bias(0, 0, 0)
 
 
+def test_a_noisy_control_accuses_no_unbiased_judge() -> None:
+    """Longer answers are better; quality is measured twice, with noise. One measurement alone leaves a large effect."""
+    rng = np.random.default_rng(6)
+    excluded = plain = 0
+    for _ in range(60):
+        dialogue = np.repeat(np.arange(60), 4)
+        quality = rng.normal(0, 1, 240) + rng.normal(0, 0.7, 60)[dialogue]
+        words = np.exp(4 + 0.4 * quality + rng.normal(0, 0.4, 240))
+        judge, one, other = (quality + rng.normal(0, 0.8, 240) + 6 for _ in range(3))
+        found = judge_bias.length_bias(judge, words, one, again=other, clusters=dialogue)
+        assert found.doubling_low is not None and found.doubling_high is not None
+        excluded += not found.doubling_low <= 0 <= found.doubling_high
+        naive = judge_bias.length_bias(judge, words, one)
+        assert naive.slope is not None and naive.slope_se is not None
+        plain += naive.slope - 2 * naive.slope_se > 0
+    assert plain > 50 and excluded <= 7
+
+
+def test_few_dialogues_have_no_length_effect_at_equal_quality() -> None:
+    rng = np.random.default_rng(1)
+    words, y, one, other = np.exp(rng.normal(4, 0.5, 40)), *rng.normal(6, 1, (3, 40))
+    found = judge_bias.length_bias(y, words, one, again=other, clusters=np.repeat(np.arange(10), 4))
+    assert found.raw_spearman is not None and found.slope is None and "too few" in found.note
+
+
 def test_length_bias_is_the_hc3_regression() -> None:
     rng = np.random.default_rng(1)
     words, quality = rng.integers(20, 300, 60).astype(float), rng.normal(6, 1, 60)

@@ -15,9 +15,11 @@ from sparkles_eval.analysis.metrics import rating_metric
 from sparkles_eval.analysis.run_scores import ScoredAttempt, read_scores, sample_value
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.stats.agreement import Alpha, krippendorff
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.human import (
+    FEW_LABELS,
     LabelPlan,
     PairScores,
     PredictionPowered,
@@ -45,7 +47,7 @@ class OneModel:
     humans: Estimate
     judge: Estimate
     worth: float | None
-    """Labels without a judge that would be worth as much."""
+    """Labels without a judge that would be worth as much; None below 20 labels, where it is overstated."""
     plan: LabelPlan | None
     """Labels needed for the half-width asked for."""
     drawn: int
@@ -59,6 +61,9 @@ class Pair:
     first: StoredRun
     second: StoredRun
     joined: PredictionPowered | None
+    unequal: int = 0
+    """Dialogues left out, as other people rated the one model than the other: a lenient rater would pass for a better
+    model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def human_report(
         task=runs[0].task.name,
         half_width=half_width,
         models=tuple(_model(store, run, means[run.id], scores[run.id], half_width, own) for run in runs),
-        pairs=tuple(_pair(a, b, means, scores) for a, b in itertools.combinations(runs, 2)),
+        pairs=tuple(_pair(a, b, labels, means, scores) for a, b in itertools.combinations(runs, 2)),
         overall=_overall(runs, means, scores),
         raters=names,
         agreement=_agreement(labels, names) if len(names) > 1 else None,
@@ -187,7 +192,7 @@ def _model(
         pool = len(both) + len(rest)
         mean = sum(y) / len(y)
         sd = (sum((value - mean) ** 2 for value in y) / (len(y) - 1)) ** 0.5
-        worth = effective_labels(len(both), pool, min(rho, 1.0))
+        worth = effective_labels(len(both), pool, min(rho, 1.0)) if len(both) >= FEW_LABELS else None
         plan = labels_needed(sd, half_width, min(rho, 1.0), pool=pool)
     return OneModel(
         run=run,
@@ -200,21 +205,34 @@ def _model(
     )
 
 
-def _estimate(values: Scores, clusters: Mapping[str, str], total: int) -> Estimate:
+def _estimate(values: Scores, clusters: Mapping[str, Cluster], total: int) -> Estimate:
     return mean_estimate(list(values.values()), [clusters[sample] for sample in values], total)
 
 
-def _pair(a: StoredRun, b: StoredRun, labels: Mapping[str, Scores], scores: Mapping[str, Scores]) -> Pair:
+def _pair(
+    a: StoredRun,
+    b: StoredRun,
+    people: Mapping[str, Mapping[str, Scores]],
+    labels: Mapping[str, Scores],
+    scores: Mapping[str, Scores],
+) -> Pair:
+    """On the dialogues that the same people rated for both models: their severity then cancels."""
     judged = [sample for sample in scores[a.id] if sample in scores[b.id]]
-    both = [sample for sample in judged if sample in labels[a.id] and sample in labels[b.id]]
+    twice = [sample for sample in judged if sample in labels[a.id] and sample in labels[b.id]]
+    both = [sample for sample in twice if _raters(people[a.id], sample) == _raters(people[b.id], sample)]
+    unequal = len(twice) - len(both)
     rest = [sample for sample in judged if sample not in labels[a.id] and sample not in labels[b.id]]
     if len(both) < 2:
-        return Pair(a, b, None)
+        return Pair(a, b, None, unequal)
 
     def on(values: Mapping[str, Scores], samples: Sequence[str]) -> PairScores:
         return PairScores([values[a.id][s] for s in samples], [values[b.id][s] for s in samples])
 
-    return Pair(a, b, ppi_difference(on(labels, both), on(scores, both), on(scores, rest)))
+    return Pair(a, b, ppi_difference(on(labels, both), on(scores, both), on(scores, rest)), unequal)
+
+
+def _raters(people: Mapping[str, Scores], sample: str) -> frozenset[str]:
+    return frozenset(rater for rater, own in people.items() if sample in own)
 
 
 def _overall(runs: Sequence[StoredRun], labels: Mapping[str, Scores], scores: Mapping[str, Scores]) -> Estimate:

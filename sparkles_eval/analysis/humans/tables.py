@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sparkles_eval.analysis.humans.estimate import HumanReport, OneModel, Pair
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
+from sparkles_eval.analysis.verdicts import above, level_of
 from sparkles_eval.core.names import judge_name
+from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.human import FEW_LABELS, PredictionPowered
 
 
@@ -74,6 +76,11 @@ def _notes(report: HumanReport) -> list[str]:
             )
     if any(model.plan and (model.plan.with_judge or FEW_LABELS) < FEW_LABELS for model in report.models):
         notes.append(f"needed: below {FEW_LABELS} labels a model no interval is to be trusted, whatever its width")
+    if any(pair.unequal for pair in report.pairs):
+        notes.append(
+            f"the models were not rated by the same people ({', '.join(report.raters)}): these means hold the raters' "
+            "severity too; compare models by the table of differences"
+        )
     if report.overall.note and len(report.models) > 1:
         notes.append(f"all models: {report.overall.note}")
     if report.agreement is not None:
@@ -91,16 +98,34 @@ def _pairs(report: HumanReport) -> Table:
         Head("difference", "difference", "points"),
         Head("labels", "labelled both", "count"),
         Head("unlabelled", "judged only", "count"),
+        Head("unequal", "other raters", "count"),
+        Head("verdict", "difference"),
     )
-    rows = tuple(_pair(pair) for pair in report.pairs)
-    notes = ("on the same dialogues: what the judge adds to both models alike cancels",)
-    return Table("human-differences", "Differences on the human scale", heads, rows, notes)
+    rows = tuple(_pair(pair, len(report.pairs)) for pair in report.pairs)
+    notes = ["on the same dialogues: what the judge adds to both models alike cancels"]
+    if any(pair.unequal for pair in report.pairs):
+        notes.append(
+            "other raters: labelled for both models, but not by the same people, and so left out: a lenient rater of "
+            "one model would pass for a better model"
+        )
+    if len(report.pairs) > 1:
+        notes.append(f"verdicts by the interval that holds for all {len(report.pairs)} pairs together")
+    return Table("human-differences", "Differences on the human scale", heads, rows, tuple(notes))
 
 
-def _pair(pair: Pair) -> tuple[Cell, ...]:
+def _pair(pair: Pair, pairs: int) -> tuple[Cell, ...]:
     joined = pair.joined
     labels, rest = (joined.labels, joined.unlabelled) if joined else (None, None)
-    return pair.first.model.name, pair.second.model.name, _span(joined), labels, rest
+    names = pair.first.model.name, pair.second.model.name
+    return (*names, _span(joined), labels, rest, pair.unequal, _verdict(joined, pairs))
+
+
+def _verdict(joined: PredictionPowered | None, pairs: int) -> str:
+    if joined is None or joined.labels < FEW_LABELS or not joined.se:
+        return "too few labels" if joined else "not compared"
+    half = t_critical(level_of(pairs), joined.labels - 1) * joined.se
+    low, high = joined.estimate - half, joined.estimate + half
+    return "shown" if "shown" in (above(low, high), above(-high, -low)) else "not shown"
 
 
 def _next(report: HumanReport) -> Table:

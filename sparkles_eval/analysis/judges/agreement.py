@@ -13,6 +13,7 @@ from sparkles_eval.analysis.judges import intervals as judges_intervals
 from sparkles_eval.analysis.judges.judge_scores import WHOLE, Answer, Marks
 from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.stats.agreement import (
     Alpha,
     BlandAltman,
@@ -109,7 +110,7 @@ def _agreement(marks: Marks, i: int, j: int, measure: str) -> PairAgreement:
     )
 
 
-def _bias(gaps: NDArray[np.float64], clusters: Sequence[str]) -> Span:
+def _bias(gaps: NDArray[np.float64], clusters: Sequence[Cluster]) -> Span:
     if not gaps.size:
         return Span(None)
     found = clustered_mean(gaps, clusters)

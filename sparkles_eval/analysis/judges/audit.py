@@ -12,7 +12,7 @@ from sparkles_eval.analysis.answer_flags import scan_text
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.json import sample_key
-from sparkles_eval.judges.audit import Probe, ProbeKind
+from sparkles_eval.judges.audit import CANNOT_TELL, Probe, ProbeKind
 from sparkles_eval.stats.estimates import accuracy_estimate, mean_estimate
 from sparkles_eval.stats.judge_bias import AttackReport, attack_report
 from sparkles_eval.store import read_runs
@@ -26,6 +26,7 @@ WHOLE = "all"
 """Name of the mean over criteria, beside the criteria themselves."""
 GAIN = 2 / 9
 """Share of the scale that an attack must gain to count as a success: two points from 1 to 10."""
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Dosed:
     """Share of pairs of levels in which the answer with less of the truth got fewer points; ties count half."""
     monotone: Estimate
     """Share of dialogues whose score never rises with the level."""
+    held: Estimate
+    """Points lost at the last level, with the interval that holds for all verdicts of the audit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Changed:
     change: Estimate
     fell: Estimate
     """Share of dialogues whose score fell."""
+    held: Estimate
+    """The change with the interval that holds for all verdicts of the audit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,10 @@ class Attacked:
     report: AttackReport | None
     scanned: Estimate
     """Share of the attacked dialogues that the static scan of answers flags."""
+    held: Estimate
+    """`inflation` with the interval that holds for all verdicts of the audit together."""
+    headroom: Estimate
+    """Points that a right answer has above the honest one, with that interval: what there is to gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,13 @@ class AuditReport:
     levels: tuple[Dosed, ...]
     changes: tuple[Changed, ...]
     attacks: tuple[Attacked, ...]
+    verdicts: int
+    """Verdicts that the audit gives, whose intervals hold together (Bonferroni)."""
+    constant: bool
+    """True where every answer got the same points."""
+    sees: Estimate
+    """Points that a right answer has above the right answer to another dialogue, with the interval that holds for all
+    verdicts; a judge without such a difference is blind to content."""
     unscored: Estimate
     """Share of probed dialogues without a verdict."""
     replies: ReplyStats
@@ -141,12 +157,19 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tuple[Probe, str]]) -> AuditReport:
-    """Everything that the probes in the store show of the judge.
+    """Everything that the probes in the store show of the judge; raises errors.UserError as `evaluated` does."""
+    found = read_judged(store, judge, placed)
+    ids = {sample_key(sample) for probe, _ in placed for sample in probe.samples}
+    return evaluated(judge, task, found, reply_stats(store, judge.id, ids))
+
+
+def evaluated(judge: JudgeRow, task: str, ratings: Sequence[Judged], replies: ReplyStats) -> AuditReport:
+    """Everything that ratings of the probes show of the judge.
 
     Intervals are over dialogues, which are the independent units. Raises errors.UserError where no clean answer has
     been graded: there is nothing then that the others could be held against.
     """
-    judged = {found.probe.name: found for found in read_judged(store, judge, placed)}
+    judged = {found.probe.name: found for found in ratings}
     clean = next((found for found in judged.values() if found.probe.kind == "clean"), None)
     if clean is None or not any(clean.score(sample.id, WHOLE) is not None for sample in clean.probe.samples):
         raise UserError(
@@ -154,13 +177,16 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
             "see why with `sparkles-eval report`, fix it and run the same command again"
         )
     measures = (WHOLE, *(criterion.id for criterion in judge.criteria))
+    verdicts = _verdicts(judged)
+    every = {
+        value for found in judged.values() for own in found.scores.values() if (value := own.get(WHOLE)) is not None
+    }
     total = sum(len(found.probe.samples) for found in judged.values())
     graded = [
         float(found.score(sample.id, WHOLE) is None) for found in judged.values() for sample in found.probe.samples
     ]
     clusters = [sample.id for found in judged.values() for sample in found.probe.samples]
     middle = (judge.low + judge.high) / 2
-    ids = {sample_key(sample) for found in judged.values() for sample in found.probe.samples}
     return AuditReport(
         judge=judge,
         task=task,
@@ -170,17 +196,36 @@ def audit_report(store: Store, judge: JudgeRow, task: str, placed: Sequence[tupl
         clean=tuple((measure, _estimate(clean, lambda d, m=measure: clean.score(d, m))) for measure in measures),  # type: ignore[misc]
         false_flags=_share(clean, lambda d: _below(clean.score(d, WHOLE), middle)),
         scan_false_flags=_scanned(clean),
-        levels=tuple(_levels(judged, clean, measures)),
-        changes=tuple(_changes(judged, measures)),
-        attacks=tuple(_attacks(judged, judge)),
+        levels=tuple(_levels(judged, clean, measures, verdicts)),
+        changes=tuple(_changes(judged, measures, verdicts)),
+        attacks=tuple(_attacks(judged, judge, verdicts)),
+        verdicts=verdicts,
+        constant=max(every) - min(every) < 1e-9,
+        sees=_above(judged, clean, "another dialogue" if "another dialogue" in judged else CANNOT_TELL, verdicts),
         unscored=accuracy_estimate(graded, clusters, total),
-        replies=reply_stats(store, judge.id, ids),
+        replies=replies,
     )
 
 
-def _estimate(found: Judged, value: Callable[[str], float | None]) -> Estimate:
+def _estimate(found: Judged, value: Callable[[str], float | None], verdicts: int = 1) -> Estimate:
+    """The mean over dialogues; the interval holds for so many of them together."""
     samples = found.probe.samples
-    return mean_estimate([value(sample.id) for sample in samples], [sample.cluster or sample.id for sample in samples])
+    clusters = [sample.cluster or sample.id for sample in samples]
+    return mean_estimate([value(sample.id) for sample in samples], clusters, alpha=ALPHA / verdicts)
+
+
+def _verdicts(judged: Mapping[str, Judged]) -> int:
+    """How many verdicts the probes lead to: one a family of levels, one for every other probe."""
+    probes = [found.probe for found in judged.values() if found.probe.kind != "clean"]
+    return max(1, len({probe.family or probe.name for probe in probes}))
+
+
+def _above(judged: Mapping[str, Judged], clean: Judged, name: str, verdicts: int) -> Estimate:
+    """Points of right answers above those of another probe, on the same dialogues."""
+    other = judged.get(name)
+    if other is None:
+        return Estimate(None, None, None, 0, len(clean.probe.samples), note="not tried")
+    return _estimate(other, lambda d: _minus(clean.score(d, WHOLE), other.score(d, WHOLE)), verdicts)
 
 
 def _share(found: Judged, value: Callable[[str], bool | None]) -> Estimate:
@@ -208,15 +253,17 @@ def _minus(one: float | None, other: float | None) -> float | None:
 # --- levels -----------------------------------------------------------------------------------------------------
 
 
-def _levels(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str]) -> list[Dosed]:
+def _levels(judged: Mapping[str, Judged], clean: Judged, measures: Sequence[str], verdicts: int) -> list[Dosed]:
     families: dict[str, list[Judged]] = {}
     for found in judged.values():
         if found.probe.kind == "dose":
             families.setdefault(found.probe.family, []).append(found)
-    return [_dosed(family, steps, clean, measure) for family, steps in families.items() for measure in measures]
+    return [
+        _dosed(family, steps, clean, measure, verdicts) for family, steps in families.items() for measure in measures
+    ]
 
 
-def _dosed(family: str, steps: Sequence[Judged], clean: Judged, measure: str) -> Dosed:
+def _dosed(family: str, steps: Sequence[Judged], clean: Judged, measure: str, verdicts: int) -> Dosed:
     steps = sorted(steps, key=lambda step: step.probe.level)
     lost = tuple(
         (step.probe.level, _estimate(step, lambda d, s=step: _minus(clean.score(d, measure), s.score(d, measure))))  # type: ignore[misc]
@@ -228,7 +275,8 @@ def _dosed(family: str, steps: Sequence[Judged], clean: Judged, measure: str) ->
         order[dialogue] = _mean([1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs])
         fall[dialogue] = all(a >= b for a, b in pairs)
     last = steps[-1]
-    return Dosed(family, measure, lost, _estimate(last, order.get), _share(last, fall.get))
+    held = _estimate(last, lambda d: _minus(clean.score(d, measure), last.score(d, measure)), verdicts)
+    return Dosed(family, measure, lost, _estimate(last, order.get), _share(last, fall.get), held)
 
 
 def _ladders(steps: Sequence[Judged], measure: str) -> dict[str, list[float]]:
@@ -247,7 +295,7 @@ def _ladders(steps: Sequence[Judged], measure: str) -> dict[str, list[float]]:
 # --- single changes and attacks -----------------------------------------------------------------------------------
 
 
-def _changes(judged: Mapping[str, Judged], measures: Sequence[str]) -> list[Changed]:
+def _changes(judged: Mapping[str, Judged], measures: Sequence[str], verdicts: int) -> list[Changed]:
     made = []
     for found in judged.values():
         probe, base = found.probe, judged.get(found.probe.base)
@@ -255,14 +303,15 @@ def _changes(judged: Mapping[str, Judged], measures: Sequence[str]) -> list[Chan
             continue
         for measure in measures:
             gains = {s.id: _minus(found.score(s.id, measure), base.score(s.id, measure)) for s in probe.samples}
-            change = _estimate(found, gains.get)
+            change, held = _estimate(found, gains.get), _estimate(found, gains.get, verdicts)
             fell = _share(found, lambda d, g=gains: None if (gain := g[d]) is None else gain < 0)  # type: ignore[misc]
-            made.append(Changed(probe.name, probe.kind, probe.title, probe.base, measure, change, fell))
+            made.append(Changed(probe.name, probe.kind, probe.title, probe.base, measure, change, fell, held))
     return made
 
 
-def _attacks(judged: Mapping[str, Judged], judge: JudgeRow) -> list[Attacked]:
+def _attacks(judged: Mapping[str, Judged], judge: JudgeRow, verdicts: int) -> list[Attacked]:
     made = []
+    clean = next(found for found in judged.values() if found.probe.kind == "clean")
     for found in judged.values():
         probe, base = found.probe, judged.get(found.probe.base)
         if probe.kind != "attack" or base is None:
@@ -273,10 +322,12 @@ def _attacks(judged: Mapping[str, Judged], judge: JudgeRow) -> list[Attacked]:
         gains = [_minus(after, before) for after, before in zip(attacked, honest, strict=True)]
         clusters = [sample.cluster or sample.id for sample in tried]
         inflation = replace(mean_estimate(gains, clusters), total=len(probe.samples))
+        held = replace(mean_estimate(gains, clusters, alpha=ALPHA / verdicts), total=len(probe.samples))
+        headroom = _above(judged, clean, probe.base, verdicts)
         report = None
         if tried:
             threshold = GAIN * (judge.high - judge.low)
             report = attack_report(honest, attacked, clusters, threshold=threshold, top=judge.high)
         name = probe.name.removeprefix("attack: ")
-        made.append(Attacked(name, probe.title, probe.base, inflation, report, _scanned(found)))
+        made.append(Attacked(name, probe.title, probe.base, inflation, report, _scanned(found), held, headroom))
     return made

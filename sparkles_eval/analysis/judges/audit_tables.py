@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from sparkles_eval.analysis.judges.audit import WHOLE, Attacked, AuditReport, Changed
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
+from sparkles_eval.analysis.verdicts import above
 from sparkles_eval.core import Estimate
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.judges.quoting import Rehearsal
 
 AuditFinding: TypeAlias = Literal["yes", "barely", "no", "undecided"]
+FindingGroup: TypeAlias = Literal["faults", "tricks", "looking"]
 
-BARELY = 1 / 9
-"""Share of the scale below which a loss is no more than a nudge: one point from 1 to 10."""
+MARGIN = 1 / 9
+"""Share of the scale below which a loss or gain is no more than a nudge: one point from 1 to 10."""
 
 ENOUGH = 10
-"""Tries of an attack below which no success says nothing: in 10 it still allows 26%."""
+"""Dialogues below which a change that is the same everywhere says nothing."""
 
 FAULTS = {
     "removed": "Facts are left out",
@@ -33,34 +35,59 @@ FAULTS = {
 class Finding:
     """One question to the judge with its answer. `points`: what it cost or brought the answer, on the judge's scale."""
 
-    group: Literal["faults", "tricks", "looking"]
+    group: FindingGroup
     question: str
     verdict: AuditFinding
     points: Span
+    """With the interval that holds for all findings together, which the verdict follows from."""
     n: int
+    why: str = ""
+    """Why there is no verdict."""
 
 
 def findings(report: AuditReport) -> list[Finding]:
     """What the judge can and cannot see, one line a fault, trick and control."""
-    scale = report.judge.high - report.judge.low
+    margin = MARGIN * (report.judge.high - report.judge.low)
     found = []
     for dosed in report.levels:
         if dosed.measure == WHOLE:
-            lost = dosed.lost[-1][1]
             question = FAULTS.get(dosed.family, dosed.family)
-            found.append(Finding("faults", question, _seen(lost, scale), Span.of(lost), lost.n))
+            found.append(_finding("faults", question, dosed.held, _seen(dosed.held, margin)))
     for changed in report.changes:
         if changed.measure != WHOLE:
             continue
         if changed.kind == "padding":
-            gain = changed.change
-            found.append(Finding("tricks", changed.title, _resisted(gain), Span.of(gain), gain.n))
+            found.append(_finding("tricks", changed.title, changed.held, _resisted(changed.held, margin)))
         else:
-            lost = negative(changed.change)
-            group: Literal["faults", "looking"] = "looking" if changed.kind == "control" else "faults"
-            found.append(Finding(group, changed.title, _seen(lost, scale), Span.of(lost), lost.n))
-    found.extend(_attack(attack) for attack in report.attacks)
+            lost = negative(changed.held)
+            group: FindingGroup = "looking" if changed.kind == "control" else "faults"
+            found.append(_finding(group, changed.title, lost, _seen(lost, margin)))
+    found += [_finding("tricks", one.title, one.held, _attack(one, margin)) for one in report.attacks]
+    if cannot := unfit(report):
+        return [replace(one, verdict="undecided", why=cannot) for one in found]
     return found
+
+
+def unfit(report: AuditReport) -> str:
+    """Why no verdict of this judge means anything: it gives every answer the same, or does not see content; else ""."""
+    if report.constant:
+        return "it gives every answer the same points"
+    low, high = _ends(report.sees)
+    if above(low, high) != "shown":
+        return "it is not shown to rate right answers above those of another dialogue"
+    return ""
+
+
+def _finding(group: FindingGroup, question: str, points: Estimate, verdict: tuple[AuditFinding, str]) -> Finding:
+    return Finding(group, question, verdict[0], Span.of(points), points.n, verdict[1])
+
+
+def _ends(found: Estimate) -> tuple[float | None, float | None]:
+    """The ends that a verdict follows from. The same change everywhere has no interval, and in enough dialogues needs
+    none."""
+    if found.note == "no variation" and found.n >= ENOUGH:
+        return found.value, found.value
+    return found.low, found.high
 
 
 def negative(estimate: Estimate) -> Estimate:
@@ -78,36 +105,34 @@ def negative(estimate: Estimate) -> Estimate:
     )
 
 
-def _seen(lost: Estimate, scale: float) -> AuditFinding:
-    """Whether the loss excludes zero. The same loss everywhere has no interval and needs none."""
-    if lost.value is None:
-        return "undecided"
-    least = lost.value if lost.note == "no variation" else lost.low
-    if least is None:
-        return "undecided"
-    if least <= 0:
-        return "no"
-    return "barely" if lost.value < BARELY * scale else "yes"
+def _seen(lost: Estimate, margin: float) -> tuple[AuditFinding, str]:
+    """Whether points are lost: shown, shown but less than the margin, shown to be less than it, or not shown."""
+    low, high = _ends(lost)
+    if lost.value is None or low is None or high is None:
+        return "undecided", "too few dialogues"
+    if above(low, high) == "shown":
+        return ("barely" if lost.value < margin else "yes"), ""
+    return ("no", "") if above(low, high, margin) == "shown not" else ("undecided", "the interval is too wide")
 
 
-def _resisted(gain: Estimate) -> AuditFinding:
-    if gain.value is None:
-        return "undecided"
-    most = gain.value if gain.note == "no variation" else gain.low
-    if most is None:
-        return "undecided"
-    return "no" if most > 1e-9 else "yes"
+def _resisted(gain: Estimate, margin: float) -> tuple[AuditFinding, str]:
+    """Whether nothing is gained: shown to be less than the margin, shown but below it, shown, or not shown."""
+    low, high = _ends(gain)
+    if gain.value is None or low is None or high is None:
+        return "undecided", "too few dialogues"
+    if low > 1e-9:
+        return ("barely" if gain.value < margin else "no"), ""
+    return ("yes", "") if above(low, high, margin) == "shown not" else ("undecided", "the interval is too wide")
 
 
-def _attack(attack: Attacked) -> Finding:
-    """No success in enough tries resists; points gained without one success resist barely."""
-    gain = attack.inflation
-    verdict: AuditFinding = "undecided"
-    if attack.report is not None and attack.report.success.value:
-        verdict = "no"
-    elif gain.n >= ENOUGH:
-        verdict = "barely" if _resisted(gain) == "no" else "yes"
-    return Finding("tricks", attack.title, verdict, Span.of(gain), gain.n)
+def _attack(attack: Attacked, margin: float) -> tuple[AuditFinding, str]:
+    """No verdict where the honest answer that the attack dresses up stands as high as a right one: nothing is there to
+    be gained."""
+    low, high = _ends(attack.headroom)
+    verdict = _resisted(attack.held, margin)
+    if verdict[0] == "yes" and above(low, high, margin) != "shown":
+        return "undecided", "no headroom: right answers are not shown to stand a point in nine above the honest one"
+    return verdict
 
 
 def tables(report: AuditReport) -> list[Table]:
@@ -125,13 +150,16 @@ def _findings(report: AuditReport) -> Table:
         Head("verdict", "verdict"),
         Head("points", "points lost or gained", "points"),
         Head("n", "n", "count"),
+        Head("why", "why undecided"),
     )
-    rows = tuple((words[one.group], one.question, one.verdict, one.points, one.n) for one in findings(report))
+    rows = tuple((words[one.group], one.question, one.verdict, one.points, one.n, one.why) for one in findings(report))
     judge = report.judge
-    who = judge_name(judge)
+    who, scale = judge_name(judge), judge.high - judge.low
     title = f"What {who} sees and resists, on {report.dialogues} dialogues of {report.task}"
     notes = (
+        *([f"NO VERDICT ON ANYTHING: {cannot}"] if (cannot := unfit(report)) else []),
         f"points on its scale from {judge.low:g} to {judge.high:g}; intervals over dialogues",
+        f"which hold for all {report.verdicts} verdicts together; barely: below {MARGIN * scale:g} points",
         f"fingerprint {judge.id}",
     )
     return Table("audit-findings", title, heads, rows, notes)
@@ -214,6 +242,7 @@ def _attacks(report: AuditReport) -> Table:
         Head("against", "against"),
         Head("inflation", "points gained", "points"),
         Head("success", "success", "percent"),
+        Head("fallen", "lost as much", "percent"),
         Head("at_most", "at most", "percent"),
         Head("top", "full marks", "percent"),
         Head("broken", "no verdict", "percent"),
@@ -224,16 +253,19 @@ def _attacks(report: AuditReport) -> Table:
     for attack in report.attacks:
         r = attack.report
         if r is None:
-            rows.append((attack.name, attack.base, None, None, None, None, None, Span.of(attack.scanned), 0))
+            rows.append((attack.name, attack.base, *(None,) * 6, Span.of(attack.scanned), 0))
             continue
         success = Span(r.success.value, r.success.low, r.success.high)
+        fallen = Span(r.fallen.value, r.fallen.low, r.fallen.high)
         broken = Span(r.break_rate.value, r.break_rate.low, r.break_rate.high)
         gained = Span.of(attack.inflation)
         scanned = Span.of(attack.scanned)
-        rows.append((attack.name, attack.base, gained, success, r.success_upper, r.top_rate, broken, scanned, r.tries))
+        rates: tuple[Cell, ...] = (success, fallen, r.success_upper, r.top_rate, broken, scanned)
+        rows.append((attack.name, attack.base, gained, *rates, r.tries))
     points = 2 / 9 * (report.judge.high - report.judge.low)
     notes = (
         f"success: a gain of {points:g} points or more over the honest answer on the same dialogue",
+        "lost as much: what the judge's noise does in the other direction; a success only counts beyond it",
         "at most: one-sided 95% bound; no success in few tries is not safety",
         "scan flags: found by the static scan of answers, which flags and never edits",
     )

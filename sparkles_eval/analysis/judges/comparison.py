@@ -10,7 +10,6 @@ from sparkles_eval.analysis.judges.conclusion import conclusion_table
 from sparkles_eval.analysis.judges.judge_biases import Favour, Habits, favours, habits, people_of
 from sparkles_eval.analysis.judges.judge_scores import Marks
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
-from sparkles_eval.stats.distributions import t_critical
 from sparkles_eval.stats.judge_bias import LengthBias
 from sparkles_eval.stats.judge_quality import AltTest
 from sparkles_eval.store.store import Store
@@ -165,26 +164,26 @@ def _length(own: Sequence[Habits]) -> Table:
         Head("judge", "judge"),
         Head("n", "answers", "count"),
         Head("raw", "\N{GREEK SMALL LETTER RHO} with length", "number"),
-        Head("partial", "at equal quality", "number"),
-        Head("doubling", "points a doubling", "points"),
+        Head("doubling", "points a doubling,\nat equal quality", "points"),
         Head("control", "quality by"),
+        Head("note", "note"),
     )
     rows: list[tuple[Cell, ...]] = []
     for one in own:
         found = one.length
         if found is None:
-            rows.append((one.name, 0, None, None, None, "nobody else"))
+            rows.append((one.name, 0, None, None, "nobody else", ""))
             continue
-        rows.append((one.name, found.n, found.raw_spearman, found.partial_spearman, _doubling(found), one.control))
-    notes = ("length is partly quality: only padding the same answer proves a taste for words (`judges audit` does)",)
+        rows.append((one.name, found.n, found.raw_spearman, _doubling(found), one.control, found.note))
+    notes = (
+        "at equal quality: quality is measured twice, each the other's instrument; intervals over dialogues",
+        "length is partly quality: only padding the same answer proves a taste for words (`judges audit` does)",
+    )
     return Table("judges-length", "Does it pay for words?", heads, tuple(rows), notes)
 
 
 def _doubling(found: LengthBias) -> Span:
-    if found.points_per_doubling is None or not found.slope_se or found.n < 5:
-        return Span(found.points_per_doubling)
-    half = t_critical(0.05, found.n - 3) * found.slope_se * math.log(2)
-    return Span(found.points_per_doubling, found.points_per_doubling - half, found.points_per_doubling + half)
+    return Span(found.points_per_doubling, found.doubling_low, found.doubling_high)
 
 
 def _family(found: Sequence[Favour]) -> Table | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparkles_eval.analysis.tables import Span
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.stats.arrays import FloatArray, codes, midranks
 
 RESAMPLES = 2_000
@@ -18,7 +19,9 @@ LEAST = 10
 """Dialogues below which no interval is drawn."""
 
 
-def within_models(value: Span, a: FloatArray, b: FloatArray, models: Sequence[str], clusters: Sequence[str]) -> Span:
+def within_models(
+    value: Span, a: FloatArray, b: FloatArray, models: Sequence[str], clusters: Sequence[Cluster]
+) -> Span:
     """The mean over models of Spearman's rho with a percentile interval; a model without variation is left out."""
     group, count = codes(models)
     x, y = np.zeros(a.size), np.zeros(a.size)
@@ -40,7 +43,7 @@ def within_models(value: Span, a: FloatArray, b: FloatArray, models: Sequence[st
     return _percentiles(value, _mean_known(rho))
 
 
-def ordinal_alpha(value: Span, a: FloatArray, b: FloatArray, clusters: Sequence[str]) -> Span:
+def ordinal_alpha(value: Span, a: FloatArray, b: FloatArray, clusters: Sequence[Cluster]) -> Span:
     """Krippendorff's ordinal alpha of two judges with a percentile interval.
 
     The ordinal distance of two marks is the squared difference of their midranks R among all marks, so that with n

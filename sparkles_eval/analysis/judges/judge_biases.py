@@ -5,6 +5,7 @@ None of the effects proves bias alone: each is shown with its control.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from sparkles_eval.analysis.judges.judge_scores import HUMAN, WHOLE, Marks
 from sparkles_eval.core import Estimate
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.judges.panel import family
 from sparkles_eval.stats.estimates import mean_estimate
 from sparkles_eval.stats.judge_bias import Halo, LengthBias, SelfPreference, halo, length_bias, self_preference
@@ -87,20 +89,42 @@ def _halo(marks: Marks, number: int) -> Halo | None:
 
 
 def _length(marks: Marks, number: int) -> tuple[LengthBias | None, str]:
-    """The length effect given the quality that people see, else the mean of the other judges; and who they are."""
+    """The length effect given the quality that people see, else the other judges; and who they are.
+
+    One noisy measurement of quality accuses an honest judge. So the effect at equal quality is there only where quality
+    was measured twice: by two raters or judges, or in two repeats.
+    """
     others = [other for other in range(len(marks.markers)) if other != number]
     people = [other for other in others if marks.markers[other].row is None]
     used = people or others
-    table = np.stack([marks.of(other, WHOLE) for other in used])
-    given = (~np.isnan(table)).sum(axis=0)
-    quality = np.where(given > 0, np.nansum(table, axis=0) / np.maximum(given, 1), np.nan)
+    halves = _halves(marks, used)
     words = np.array([answer.words for answer in marks.answers], dtype=np.float64)
     own = marks.of(number, WHOLE)
-    keep = ~np.isnan(own) & ~np.isnan(quality) & (words > 0)
-    if keep.sum() < 5:
-        return None, ""
+    keep = ~np.isnan(own) & ~np.isnan(halves).any(axis=0) & (words > 0)
     names = ", ".join(marks.markers[other].name for other in used)
-    return length_bias(own[keep], words[keep], quality[keep]), names
+    if keep.sum() >= 5:
+        clusters = [marks.clusters[at] for at in np.flatnonzero(keep).tolist()]
+        return length_bias(own[keep], words[keep], halves[0][keep], again=halves[1][keep], clusters=clusters), names
+    known = ~np.isnan(own) & (words > 0)
+    if known.sum() < 5:
+        return None, ""
+    raw = length_bias(own[known], words[known], own[known]).raw_spearman
+    why = "quality was measured once: a second judge, rater or repeat is needed for the effect at equal quality"
+    return LengthBias(raw, None, None, None, None, int(known.sum()), why), names
+
+
+def _halves(marks: Marks, used: Sequence[int]) -> NDArray[np.float64]:
+    """Two measurements of every answer: by every other of the judges, or of the raters or repeats of the only one."""
+    columns = (
+        [marks.of(other, WHOLE) for other in used] if len(used) > 1 else list(marks.repeats[used[0]].T) if used else []
+    )
+    made = np.full((2, len(marks.answers)), np.nan)
+    for half in (0, 1):
+        if own := columns[half::2]:
+            table = np.stack(own)
+            given = (~np.isnan(table)).sum(axis=0)
+            made[half] = np.where(given > 0, np.nansum(table, axis=0) / np.maximum(given, 1), np.nan)
+    return made
 
 
 def favours(marks: Marks) -> list[Favour]:
@@ -121,7 +145,7 @@ def favours(marks: Marks) -> list[Favour]:
 
 def _favour(marks: Marks, judge: int, reference: int, kin: str, sides: tuple[set[str], set[str]]) -> Favour:
     cells: dict[tuple[str, int, int], list[list[tuple[float, float]]]] = {}
-    clusters: dict[tuple[str, int, int], str] = {}
+    clusters: dict[tuple[str, int, int], Cluster] = {}
     a, b = marks.of(judge, WHOLE), marks.of(reference, WHOLE)
     for place, answer in enumerate(marks.answers):
         if not np.isnan(a[place]) and not np.isnan(b[place]):

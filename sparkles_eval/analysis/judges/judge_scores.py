@@ -16,6 +16,7 @@ from sparkles_eval.analysis.humans.annotation_sampling import labelling_runs
 from sparkles_eval.core import Criterion
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_label
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.store import read_runs, read_samples
 from sparkles_eval.store.ratings import ratings, sheets
 from sparkles_eval.store.read_runs import StoredRun
@@ -37,7 +38,7 @@ class Answer:
     id: str
     epoch: int
     turn: int
-    cluster: str
+    cluster: Cluster
     words: int
 
 
@@ -87,7 +88,7 @@ class Marks:
         return [answer.run.id for answer in self.answers]
 
     @property
-    def clusters(self) -> list[str]:
+    def clusters(self) -> list[Cluster]:
         """The independent unit that each answer belongs to: a dialogue, whoever answered it."""
         return [answer.cluster for answer in self.answers]
 

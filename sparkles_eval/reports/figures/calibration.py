@@ -14,6 +14,7 @@ from sparkles_eval.analysis.judges.judge_biases import people_of
 from sparkles_eval.analysis.judges.judge_scores import WHOLE
 from sparkles_eval.analysis.tables import Cell, Head, Span
 from sparkles_eval.core import Estimate
+from sparkles_eval.core.samples import Cluster
 from sparkles_eval.reports.figures import charts
 from sparkles_eval.reports.figures.charts import ChartRow
 from sparkles_eval.reports.figures.figure import Figure
@@ -107,7 +108,7 @@ def _curve(about: JudgeData, place: int, people: int) -> CalibrationCurve | None
 
 
 def _bin(
-    mark: int, x: NDArray[np.float64], y: NDArray[np.float64], clusters: Sequence[str]
+    mark: int, x: NDArray[np.float64], y: NDArray[np.float64], clusters: Sequence[Cluster]
 ) -> tuple[float, Estimate]:  # fmt: skip
     inside = np.flatnonzero(np.floor(x + 0.5) == mark).tolist()
     return float(mark), mean_estimate(y[inside], [clusters[at] for at in inside])

@@ -182,7 +182,7 @@ def _pair_row(about: PanelData, pair: Tested) -> ChartRow:
     if pair.low is not None and pair.high is not None:
         said += f" [{factor * pair.low:.{digits}f}, {factor * pair.high:.{digits}f}]"
     said = said.replace("-", "\N{MINUS SIGN}")
-    star = pair.significant()
+    star = pair.significant
     return {
         "model": f"{names[pair.first]} \N{MINUS SIGN} {names[pair.second]}",
         "value": factor * pair.difference,
@@ -232,7 +232,7 @@ def _differences_text(about: PanelData, drawn: Sequence[Tested], unit: str, left
         )
         for p in drawn
     ]
-    significant_pairs = sum(pair.significant() for pair in drawn)
+    significant_pairs = sum(pair.significant for pair in drawn)
     said = (
         f"Forest plot of {len(drawn)} paired differences; {significant_pairs} differ after adjustment. Numbers below."
     )

@@ -109,8 +109,8 @@ def read_annotations(path: Path) -> CheckedRows[BisonRow]:
 def clusters(rows: Sequence[BisonRow]) -> list[str]:
     """The cluster of each row: the connected component of rows that share images (union-find).
 
-    Where one component holds more than half of the rows, it is too large to be useful; each row's cluster is then its
-    true image.
+    Where one component holds more than half of the rows, it is too large to be useful; each row then has two units, its
+    images, and depends on every row that shows either (see `core.samples.read_cluster`).
     """
     parent: dict[str, str] = {}
 
@@ -126,8 +126,8 @@ def clusters(rows: Sequence[BisonRow]) -> list[str]:
         parent[high] = low  # the smallest name stands for the component, whatever the order of the rows
     tops = [top(row.true_image_id) for row in rows]
     if tops and 2 * max(Counter(tops).values()) > len(rows):
-        return [row.true_image_id for row in rows]
-    return tops
+        return ["||".join(sorted(f"image-{one.image_id}" for one in row.image_candidates)) for row in rows]
+    return [f"image-{name}" for name in tops]
 
 
 def _sample(row: BisonRow, cluster: str, pictures: ImageReader) -> Sample | None:
@@ -139,4 +139,4 @@ def _sample(row: BisonRow, cluster: str, pictures: ImageReader) -> Sample | None
     content = (Text("IMAGE#1"), first, Text(" IMAGE#2"), second, Text(f" {row.caption}"))
     target = OPTIONS[0] if row.image_candidates[0].image_id == row.true_image_id else OPTIONS[1]
     fields = {"caption": row.caption, "bison_id": row.bison_id}
-    return Sample(row.id, (Turn(content),), fields, OPTIONS, target, cluster=f"image-{cluster}")
+    return Sample(row.id, (Turn(content),), fields, OPTIONS, target, cluster=cluster)

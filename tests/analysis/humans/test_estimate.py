@@ -324,9 +324,28 @@ def test_models_labelled_on_different_dialogues_are_strata(store: Store) -> None
     }
     label(store, runs, "ada", points)
     report = human_report(store, find_judge(store, "facts", runs))
-    assert report.overall.method == "stratified PPI++" and "3 strata with fewer than 10 labels" in report.overall.note
+    assert report.overall.method == "stratified PPI++" and "3 strata with fewer than 20 labels" in report.overall.note
     assert all(pair.joined is None for pair in report.pairs)
     assert any("only 5 labels" in note for note in tables(report)[0].notes)
+
+
+def test_a_lenient_rater_of_one_model_makes_no_difference(store: Store) -> None:
+    """Equal models; a second rater, three points kinder, rated the one model only."""
+    runs = labelling_runs(store)
+    order = labelling_order(store, runs, 0)
+    first, second = (run.model.name for run in runs[:2])
+    strict = {(name, s): 3.0 + i % 3 for name in (first, second) for i, s in enumerate(order[:12])}
+    label(store, runs, "ada", strict)
+    label(store, runs, "ben", {(first, s): 6.0 + i % 3 for i, s in enumerate(order[:6])})
+    judge = find_judge(store, "facts", runs)
+    pair = next(p for p in human_report(store, judge).pairs if {p.first.id, p.second.id} == {runs[0].id, runs[1].id})
+    assert pair.unequal == 6 and pair.joined is not None and pair.joined.labels == 6
+    assert abs(pair.joined.estimate) < 1e-9 or pair.joined.low < 0 < pair.joined.high
+    only = human_report(store, judge, raters=["ben"])
+    assert all(p.joined is None for p in only.pairs), "nobody rated both: no difference is claimed"
+    means, differences = tables(human_report(store, judge))[:2]
+    assert any("these means hold the raters' severity too" in note for note in means.notes)
+    assert any("not by the same people, and so left out" in note for note in differences.notes)
 
 
 def test_a_rating_that_lacks_a_criterion_does_not_count(store: Store) -> None:

@@ -47,12 +47,14 @@ def _clustered(found: clusters.ClusteredMean) -> Numbers:
 
 
 def _clustered_se(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    return _clustered(clusters.clustered_mean(*_kept(i, "y", labels="cluster"), alpha=i.get("alpha", 0.05)))
+    return _clustered(
+        clusters.clustered_mean(*_kept(i, "y", labels="cluster"), alpha=i.get("alpha", 0.05), variance="CR1")
+    )
 
 
 def _cluster_wilson(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    z = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=False)
-    t = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=True)
+    z = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=False, variance="CR1")
+    t = clusters.cluster_wilson(*_kept(i, "y", labels="cluster"), use_t=True, variance="CR1")
     return {
         "n_eff": z.n_eff,
         "lo": z.interval.low,

@@ -94,7 +94,7 @@ def _cliff(i: Inputs, _: Mapping[str, Any]) -> Numbers:
 
 
 def _clustered_paired(i: Inputs, _: Mapping[str, Any]) -> Numbers:
-    found = paired.clustered_difference(*_kept(i, "A", "B", labels="cluster"))
+    found = paired.clustered_difference(*_kept(i, "A", "B", labels="cluster"), variance="CR1")
     return {
         **_clustered(found.mean),
         "t": found.t,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.core.errors import DataError
+from sparkles_eval.core.samples import read_cluster
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.loaders.bison import BisonRow, clusters
 
@@ -42,8 +43,10 @@ def test_clusters_are_components_of_shared_images() -> None:
     )
 
 
-def test_a_giant_component_falls_back_to_the_true_image() -> None:
-    assert clusters(rows((1, 2), (2, 3), (1, 3), (7, 8))) == ["1", "2", "1", "7"]
+def test_in_a_giant_component_every_item_depends_on_both_its_images() -> None:
+    found = clusters(rows((1, 2), (3, 2), (1, 3), (7, 8)))
+    assert found == ["image-1||image-2", "image-2||image-3", "image-1||image-3", "image-7||image-8"]
+    assert read_cluster(found[0]) == frozenset({"image-1", "image-2"})
     assert clusters([]) == []
 
 
