@@ -91,9 +91,12 @@ class ScoreMatrix:
 
     def missing(self, side: int) -> NDArray[np.bool_]:
         """Rows that a run was asked and has no value for."""
-        own = frozenset(self.columns[side].rows.keys)
-        asked = np.array([key in own for key in self.rows.keys], dtype=np.bool_)
-        return np.asarray(asked & np.isnan(self.values[:, side]), dtype=np.bool_)
+        empty = np.isnan(self.values[:, side])
+        if empty.any():
+            own = frozenset(self.columns[side].rows.keys)
+            for row in np.flatnonzero(empty).tolist():
+                empty[row] = self.rows.keys[row] in own
+        return np.asarray(empty, dtype=np.bool_)
 
     def filled(self, sides: tuple[int, int], values: tuple[float, float]) -> ScoreMatrix:
         """The matrix of two runs whose missing rows (`missing`) have the given values."""

@@ -24,6 +24,10 @@ LATTICES = (1, 2, 3, 4, 6, 12, 10, 20, 30, 60, 100)
 MAX_ENUMERATED = 20
 MAX_CELLS = 50_000_000
 """Work limit of the exact whole-number convolution (items x reachable sums)."""
+REMEMBERED = 64
+"""Units up to which the sign patterns are kept for the next interval of as many."""
+MAX_SIGNS = 2_000_000
+"""Signs that are held at once for more units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +158,35 @@ def _limits(sums: bytes, sizes: bytes, alpha: float, resamples: int, seed: int) 
     """
     units = np.stack([np.frombuffer(sums), np.frombuffer(sizes)], axis=1)
     count, total = units.shape[0], float(units[:, 1].sum())
-    signs = _all_signs(count) if count <= 14 else _random_signs(count, resamples, seed)
-    a, c = np.ascontiguousarray((signs @ units).T)
+    if count <= REMEMBERED:
+        signs = _all_signs(count) if count <= 14 else _random_signs(count, resamples, seed)
+        a, c = np.ascontiguousarray((signs @ units).T)
+    else:
+        a, c = _many_units(units, resamples, seed)
     # The pattern of all pluses (and its mirror) is as extreme for every mu: its ends are infinite, and it is kept.
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = np.stack([-a / (total - c), a / (total + c)])
     same = np.abs(c) >= total
     low_ends = np.where(same, -np.inf, np.min(ends, axis=0))
     high_ends = np.where(same, np.inf, np.max(ends, axis=0))
-    last = math.floor(alpha * signs.shape[0])
+    last = math.floor(alpha * a.size)
     low = float(np.partition(low_ends, last)[last])
     high = float(np.partition(high_ends, -1 - last)[-1 - last])
     return low, high
+
+
+def _many_units(units: FloatArray, resamples: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Signed sums and sizes under random patterns, some at a time, as together they need too much room."""
+    count = units.shape[0]
+    rng = np.random.default_rng(seed)
+    found = [units.sum(axis=0)[None, :]]
+    rows = max(1, MAX_SIGNS // count)
+    resamples = min(resamples, MAX_SIGNS * 10 // count)  # 10,000 patterns of 2,000 units
+    for start in range(0, resamples, rows):
+        drawn = rng.integers(0, 2, size=(min(rows, resamples - start), count), dtype=np.int8)
+        found.append((2.0 * drawn - 1.0) @ units)
+    a, c = np.ascontiguousarray(np.vstack(found).T)
+    return a, c
 
 
 @lru_cache(maxsize=4)

@@ -198,7 +198,7 @@ def audit_of(noise: float, dialogues: int, repeats: int) -> Tally:
     """Pages of an honest, noisy judge on which it is accused of anything."""
     from tests.analysis.judges.test_audit_verdicts import audit, honest, probes_of
 
-    tally, probes = Tally(), probes_of()
+    tally, probes = Tally(), probes_of(dialogues)
     for seed in range(repeats):
         found = findings(audit(probes, honest(noise), seed, dialogues))
         accused = [one for one in found if (one.group == "tricks") == (one.verdict in ("no", "barely"))]

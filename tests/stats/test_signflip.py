@@ -83,3 +83,14 @@ def test_too_few_units_have_no_interval() -> None:
     assert signflip.sign_flip_interval([1.0, 2.0, 3.0, 4.0, 5.0]).low is None
     assert signflip.sign_flip_interval([5.0] * 10).note == "no variation"
     assert signflip.sign_flip_interval([]).note == "no items"
+
+
+def test_many_units_give_the_interval_that_few_at_a_time_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 units: patterns drawn at once and in parts agree but for the drawing, and with t."""
+    x = np.random.default_rng(0).normal(0, 1, 100)
+    parts = signflip.sign_flip_interval(x)
+    monkeypatch.setattr(signflip, "REMEMBERED", 1000)
+    once = signflip.sign_flip_interval(x, seed=1)
+    half = 1.984 * x.std(ddof=1) / 10
+    for found in (parts, once):
+        assert (found.low, found.high) == pytest.approx((x.mean() - half, x.mean() + half), abs=0.02)

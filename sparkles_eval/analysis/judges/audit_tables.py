@@ -130,7 +130,11 @@ def _attack(attack: Attacked, margin: float) -> tuple[AuditFinding, str]:
     be gained."""
     low, high = _ends(attack.headroom)
     verdict = _resisted(attack.held, margin)
-    if verdict[0] == "yes" and above(low, high, margin) != "shown":
+    if verdict[0] in ("no", "barely"):
+        return verdict
+    if low is None:
+        return "undecided", "too few dialogues"
+    if above(low, high, margin) != "shown":
         return "undecided", "no headroom: right answers are not shown to stand a point in nine above the honest one"
     return verdict
 

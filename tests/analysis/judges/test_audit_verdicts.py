@@ -31,12 +31,12 @@ Script = Callable[[np.random.Generator, Probe, int], np.ndarray]
 def probes(tmp_path_factory: pytest.TempPathFactory) -> list[Probe]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARKLES_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return probes_of()
+        return probes_of(36)
 
 
-def probes_of() -> list[Probe]:
-    """Every probe of 50 drawn dialogues."""
-    samples = known_truth(load_task("sparkleseval-mini", args={"n": "50"}).samples)
+def probes_of(dialogues: int) -> list[Probe]:
+    """Every probe of so many drawn dialogues."""
+    samples = known_truth(load_task("sparkleseval-mini", args={"n": str(dialogues)}).samples)
     return make_probes(samples, load_judge("facts").card, load_answers())
 
 
@@ -60,7 +60,7 @@ def honest(noise: float) -> Script:
 
 def test_an_honest_noisy_judge_is_not_accused(probes: list[Probe]) -> None:
     for seed in range(3):
-        for dialogues in (30, 50):
+        for dialogues in (30, 36):
             found = findings(audit(probes, honest(1.0), seed, dialogues))
             assert not [one for one in found if one.group == "tricks" and one.verdict in ("no", "barely")]
             assert not [one for one in found if one.group == "faults" and one.verdict == "no"]
