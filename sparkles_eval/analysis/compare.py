@@ -57,7 +57,7 @@ class Comparisons:
     @property
     def brief(self) -> tuple[Table, ...]:
         """Ranks and each model against the best, with the conclusion in two sentences."""
-        return tuple(brief_tables(self.comparisons))
+        return (*brief_tables(self.comparisons), *tasks_table(self.comparisons))
 
     @property
     def sentences(self) -> tuple[str, ...]:

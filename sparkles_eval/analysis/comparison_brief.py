@@ -93,11 +93,11 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     estimate = best.estimate
     value = format_with_ends(estimate.value, estimate.low, estimate.high, unit) + (" %" if unit == "percent" else "")
     pairs = [(run, *_pair(comparison, best.label, run.label)) for run in others]
-    open_ = [run.label for run, pair, _ in pairs if pair is None or not pair.significant()]
+    open_ = [run.label for run, pair, _ in pairs if pair is None or not pair.significant]
     if not others:
         against = [run for run in comparison.ranked_runs if run is not best]
         open_ = [one.label for one in against if (found := _pair(comparison, best.label, one.label)[0]) is None
-                 or not found.significant()]  # fmt: skip
+                 or not found.significant]  # fmt: skip
         others = against
     if any(pair.n and not pair.ranked for pair in comparison.pairs):
         yield f"{best.label} has the highest value, {value}; fewer than {FEW} independent units: no ranking is claimed."
@@ -108,6 +108,12 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     else:
         names = ", ".join(open_[:4]) + (f" and {len(open_) - 4} more" if len(open_) > 4 else "")
         yield f"{best.label} leads with {value}; it is not significantly above {names} (Holm, 5%)."
+    for run, pair, _ in pairs:
+        if pair is not None and pair.on_what_is_there and not pair.robust:
+            yield f"Against {run.label} it leads on what is there; with the missing ones at worst it no longer does."
+    if comparison.looks:
+        totals = ", ".join(f"{total:,}" for total in comparison.looks)
+        yield f"Seen before on {totals} of these samples: --full has the intervals that hold at every look."
     smallest = [known.smallest for known in comparison.details if known and known.smallest is not None]
     if smallest:
         least, most = (format_number(one, unit) for one in (min(smallest), max(smallest)))
