@@ -25,7 +25,7 @@ TESTED = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ItemStatistics:
     """One item. `difficulty` is one minus its mean in shares of the scale."""
 
     name: str
@@ -48,7 +48,7 @@ class Items:
 
     task: str
     models: int
-    items: tuple[Item, ...]
+    items: tuple[ItemStatistics, ...]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -88,11 +88,11 @@ def items_of(matrix: ScoreMatrix) -> Items:
             continue
         rest = (total[here] - own) / (count[here] - 1)
         discrimination, p = _against(own, rest) if own.size >= FEWEST else (None, None)
-        found.append(Item(name, int(own.size), 1 - float(own.mean()), discrimination, p))
+        found.append(ItemStatistics(name, int(own.size), 1 - float(own.mean()), discrimination, p))
         tests.append(np.nan if p is None else p)
     adjusted = benjamini_hochberg(np.array(tests)).tolist() if tests else []
     made = [
-        Item(one.name, one.models, one.difficulty, one.discrimination, None if np.isnan(p) else p)
+        ItemStatistics(one.name, one.models, one.difficulty, one.discrimination, None if np.isnan(p) else p)
         for one, p in zip(found, adjusted, strict=True)
     ]
     made.sort(key=lambda one: (-one.difficulty, one.name))
