@@ -175,6 +175,8 @@ def test_five_models_answers_in_a_csv_become_latex_in_three_commands(desk: Path)
     ],
 )
 def test_what_is_mistyped_is_answered_with_what_was_meant(desk: Path, args: list[str], hint: str) -> None:
+    if not (desk / "answers.csv").exists():
+        (desk / "answers.csv").write_text("id,text\n", encoding="utf-8")
     assert hint in said(sparkles("run", *args, code=2))
 
 
