@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
-
-from pydantic import BaseModel, JsonValue, ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
 from sparkles_eval.adapters.options import Field
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
-from sparkles_eval.adapters.remote.endings import (
-    OPENAI,
-    ReplyBody,
-    error_of,
-    error_within,
-    read_reply,
-    text_of,
-    words_of,
-)
 from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
-from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text, Usage
-from sparkles_eval.core.amounts import tokens
+from sparkles_eval.adapters.remote.openai_replies import CompletionAccumulator, read_completion
+from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text
 from sparkles_eval.core.errors import AdapterError, RequestAdjusted, UserError
 
 if TYPE_CHECKING:
@@ -50,55 +37,6 @@ PROVIDER = Provider(
 _TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
 _DETAILS = ("auto", "low", "high", "original")
 _NO_KEY = "none"
-
-
-class _Message(BaseModel):
-    """A message, or a piece of one in a stream. Reasoning has a name of its own at every provider."""
-
-    content: JsonValue = None
-    refusal: JsonValue = None
-    reasoning: JsonValue = None
-    reasoning_content: JsonValue = None
-    reasoning_details: JsonValue = None
-    tool_calls: JsonValue = None
-    function_call: JsonValue = None
-
-    @property
-    def calls_tool(self) -> bool:
-        return bool(self.tool_calls or self.function_call)
-
-    @property
-    def reasoning_text(self) -> str:
-        """The first field of reasoning that says something: several names may hold the same."""
-        return next(filter(None, map(words_of, (self.reasoning_content, self.reasoning, self.reasoning_details))), "")
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-    error: JsonValue = None
-
-
-class _Step(BaseModel):
-    delta: _Message = _Message()
-    finish_reason: str | None = None
-    error: JsonValue = None
-
-
-class _Chunk(BaseModel):
-    choices: tuple[_Step, ...] = ()
-    model: JsonValue = None
-    system_fingerprint: JsonValue = None
-    usage: JsonValue = None
-
-
-class _Completion(BaseModel):
-    """The part of a reply that is used; servers add fields of their own, which are let through unread."""
-
-    choices: tuple[_Choice, ...]
-    model: JsonValue = None
-    system_fingerprint: JsonValue = None
-    usage: JsonValue = None
 
 
 def make(model: Model, options: ModelOptions) -> OpenAIAdapter | EndpointPool:
@@ -188,35 +126,7 @@ class OpenAIAdapter(RemoteAdapter):
         return self._client.get(f"{self._root}/models", cast_to=bytes, options={"headers": self._own_headers})
 
     def read(self, body: bytes) -> Reply:
-        try:
-            completion = _Completion.model_validate_json(body)
-        except ValidationError:
-            text = body.decode(errors="replace")
-            if (error := error_of(text)) is not None:
-                raise error_within(error, self._reporter, text) from None
-            raise self._reporter.malformed(self._reporter.words(text).message) from None
-        if not completion.choices:
-            raise self._reporter.malformed("it holds no choice")
-        choice = completion.choices[0]
-        message = choice.message
-        if choice.error:
-            within = error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
-            raise within.with_usage(_usage(completion.usage, ""))
-        content = text_of(message.content)
-        if content is None:
-            raise self._reporter.malformed("its content is neither a text nor a list of parts")
-        text, reasoning = content
-        said = ReplyBody(
-            text,
-            (message.reasoning_text, *reasoning),
-            choice.finish_reason,
-            words_of(message.refusal),
-            message.calls_tool,
-            _usage(completion.usage, text),
-            completion.model if isinstance(completion.model, str) else None,
-        )
-        reply = read_reply(said, OPENAI, self._reporter)
-        return replace(reply, fingerprint=_name(completion.system_fingerprint))
+        return read_completion(body, self._reporter)
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
         import openai
@@ -230,8 +140,8 @@ class OpenAIAdapter(RemoteAdapter):
             stream_cls=openai.AsyncStream[object],
         )
 
-    def accumulator(self) -> _Accumulator:
-        return _Accumulator(self)
+    def accumulator(self) -> CompletionAccumulator:
+        return CompletionAccumulator(self._reporter)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
         import openai
@@ -282,69 +192,3 @@ class OpenAIAdapter(RemoteAdapter):
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
             await self._client.close()
-
-
-class _Accumulator:
-    """A completion put together from its chunks."""
-
-    def __init__(self, adapter: OpenAIAdapter) -> None:
-        self._adapter = adapter
-        self._refusal = self._reasoning = ""
-        self._finish: str | None = None
-        self._model: str | None = None
-        self._fingerprint: str | None = None
-        self._used: JsonValue = None
-        self._calls_tool = False
-        self.text = ""
-
-    def take(self, event: object) -> None:
-        chunk = _Chunk.model_validate(event)
-        self._model = chunk.model if isinstance(chunk.model, str) else self._model
-        self._fingerprint = _name(chunk.system_fingerprint) or self._fingerprint
-        self._used = chunk.usage or self._used
-        for choice in chunk.choices[:1]:
-            if choice.error:
-                raise error_within(choice.error, self._adapter.reporter, json.dumps({"error": choice.error}))
-            text, reasoning = text_of(choice.delta.content) or ("", [])
-            self.text += text
-            self._reasoning += "".join(reasoning) or choice.delta.reasoning_text
-            self._refusal += words_of(choice.delta.refusal)
-            self._calls_tool = self._calls_tool or choice.delta.calls_tool
-            self._finish = choice.finish_reason or self._finish
-
-    def reply(self) -> Reply:
-        if self._finish is None:
-            raise self._adapter.reporter.malformed("its stream ended before the answer did")
-        usage = _usage(self._used, self.text)
-        said = ReplyBody(
-            self.text, (self._reasoning,), self._finish, self._refusal, self._calls_tool, usage, self._model
-        )
-        return replace(read_reply(said, OPENAI, self._adapter.reporter), fingerprint=self._fingerprint)
-
-
-def _name(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _usage(raw: JsonValue, text: str) -> Usage:
-    """What was used, as far as it can be believed: a count that makes no sense is unknown, never a failure.
-
-    Servers that count nothing say 0, which beside a text is no count. Some leave reasoning out of the completion's
-    tokens; where the total shows it, it is added.
-    """
-    used = raw if isinstance(raw, dict) else {}
-    asked, written = tokens(used.get("prompt_tokens")), tokens(used.get("completion_tokens"))
-    reasoning_tokens = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
-    cached = tokens(_within(used.get("prompt_tokens_details"), "cached_tokens"))
-    if cached is None:
-        cached = tokens(used.get("prompt_cache_hit_tokens"))
-    if written == 0 and text.strip():
-        written = None
-    total = tokens(used.get("total_tokens"))
-    if asked and written is not None and reasoning_tokens and total == asked + written + reasoning_tokens:
-        written += reasoning_tokens
-    return Usage(asked or None, written, None, reasoning_tokens, cached)
-
-
-def _within(value: JsonValue, name: str) -> JsonValue:
-    return value.get(name) if isinstance(value, dict) else None
