@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from sparkles_eval.cli.commands import command
 from sparkles_eval.core.config_options import DEFAULT_STORE, ContentFolders, Option, PluginFiles, StorePath
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.core.text import NO_VALUE, one_line
 
@@ -34,6 +35,9 @@ def listing(
     store: StorePath = DEFAULT_STORE,
     content: ContentFolders = (),
     plugins: PluginFiles = (),
+    provider: Annotated[
+        str | None, Option("Only models of this provider, such as openai or openrouter.", metavar="NAME")
+    ] = None,
 ) -> None:
     """List the models, tasks, judges, scorers and metrics that can be named, or the runs and trainings of a store.
 
@@ -41,11 +45,15 @@ def listing(
 
       sparkles-eval list tasks
 
+      sparkles-eval list models --provider openrouter
+
       sparkles-eval list runs --store runs/sparkles.db
     """
+    if provider is not None and what is not ListedKind.MODELS:
+        raise UserError("--provider goes with models: write sparkles-eval list models --provider NAME")
     match what:
         case ListedKind.MODELS:
-            _models(content, plugins)
+            _models(content, plugins, provider)
         case ListedKind.TASKS:
             _tasks(content, plugins)
         case ListedKind.JUDGES:
@@ -76,8 +84,8 @@ def _usable(usable: bool, why_not: str) -> str:
     return "yes" if usable else f"no: {why_not}"
 
 
-def _models(content: Sequence[Path], plugins: Sequence[Path]) -> None:
-    from sparkles_eval.adapters.build import list_models
+def _models(content: Sequence[Path], plugins: Sequence[Path], provider: str | None) -> None:
+    from sparkles_eval.adapters.listing import list_models
     from sparkles_eval.core import Prices
 
     def price(prices: Prices, free: bool) -> str:
@@ -89,7 +97,7 @@ def _models(content: Sequence[Path], plugins: Sequence[Path]) -> None:
 
     rows = [
         (m.name, m.title, price(m.prices, m.free), _usable(m.usable, m.why_not))
-        for m in list_models(content=content, plugins=plugins)
+        for m in list_models(content=content, plugins=plugins, provider=provider)
     ]
     _print(("model", "what", "$ per M tokens in / out", "usable"), rows)
 

@@ -96,6 +96,7 @@ def _model(name: str, config: RunConfig) -> Adapter:
         args=tuple(scoped("--model-arg", config.model_args, name, config.models).items()),
         generation=read_generation("--generation", scoped("--generation", config.generation, name, config.models)),
         protocol=config.protocol,
+        settings=config.settings,
     )
     return build_adapter(name, options, content=config.content, plugins=config.plugins)
 

@@ -11,11 +11,12 @@ from pydantic import Field, field_validator, model_validator
 
 from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard, Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
 from sparkles_eval.tasks.folders import copy_scaffold
-from sparkles_eval.tasks.spec import GenerationSpec, PlainName, file_beside
+from sparkles_eval.tasks.spec import PlainName, file_beside
 from sparkles_eval.tasks.validation import read_yaml
 
 FILE = "judge.yaml"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkles_eval.adapters.base import ModelOptions, Request, RequestQueue
+from sparkles_eval.adapters.cards import CARD, SUFFIX
 from sparkles_eval.adapters.local import base
 from sparkles_eval.adapters.local import device as local_machine
 from sparkles_eval.adapters.local.chat_template import ChatTemplate, load_template
@@ -19,8 +20,9 @@ from sparkles_eval.adapters.local.checkpoint import (
     read_checkpoint,
     read_config,
 )
+from sparkles_eval.adapters.local.generate_arguments import alike, arguments, unknown_arguments
 from sparkles_eval.adapters.local.picture_settings import PICTURE_ARGS, PICTURE_PREFIX, read_picture_settings
-from sparkles_eval.adapters.options import ModelArguments
+from sparkles_eval.adapters.options import EXTRA_BODY, FIELDS, TEMPLATE_KWARGS, Field, ModelArguments, untaken
 from sparkles_eval.core import Generation, Model
 from sparkles_eval.core.errors import AdapterError, TooLong
 from sparkles_eval.core.reply_parts import opens_reasoning
@@ -42,6 +44,8 @@ _NEW_TOKENS = 1000
 class Transformers(base.LocalAdapter):
     """One checkpoint. The processor is loaded at once, the weights by the first request."""
 
+    taken: ClassVar[tuple[Field, ...]] = tuple(name for name in FIELDS if name != "reasoning_budget")
+
     def __init__(self, setup: base.LocalConfig, place: Checkpoint, template: ChatTemplate) -> None:
         super().__init__(setup)
         self._place = place
@@ -53,6 +57,11 @@ class Transformers(base.LocalAdapter):
         conversation = request.conversation
         words = sum(len(message.text) for message in conversation.messages) // _CHARACTERS_PER_TOKEN
         return words + len(conversation.images) * _TOKENS_PER_IMAGE
+
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        """See base.LocalAdapter."""
+        gone = dict.fromkeys(untaken(generation, self.taken, (TEMPLATE_KWARGS, EXTRA_BODY)), "")
+        return gone | self._template.unknown(generation) | unknown_arguments(generation)
 
     def check(self, request: Request) -> str | None:
         return super().check(request) or self._template.check(request.conversation)
@@ -67,7 +76,8 @@ class Transformers(base.LocalAdapter):
             try:
                 while not feed.halted and (requests := feed.take(feed.size)):
                     with torch.inference_mode(), local_machine.fitting_threads(model, device):
-                        self._batch(feed, requests, model)
+                        for group in alike(requests):
+                            self._batch(feed, group, model)
             finally:
                 local_machine.empty_cache(device)
 
@@ -98,9 +108,11 @@ class Transformers(base.LocalAdapter):
             temperature=None,
             top_p=None,
             top_k=None,
+            repetition_penalty=1.0,  # the hooks count a row's own tokens, where this would count its padding
             pad_token_id=self._template.pad(ends),
             logits_processor=LogitsProcessorList([watch.choose]),
             stopping_criteria=StoppingCriteriaList([watch.look]),
+            **arguments(ready[0].generation),
         )
 
     def _encoded(
@@ -114,7 +126,7 @@ class Transformers(base.LocalAdapter):
         for request in requests:
             try:
                 images = [base.open_picture(image) for image in request.conversation.images]
-                rows.append((request, self._template.render(request.conversation), images))
+                rows.append((request, self._render(request), images))
             except AdapterError as error:
                 feed.deliver(request, error)
         while rows:
@@ -127,6 +139,9 @@ class Transformers(base.LocalAdapter):
                 feed.deliver(rows[number][0], self._too_long(lengths[number]))
             rows = [row for number, row in enumerate(rows) if number not in long]
         return [], [], None
+
+    def _render(self, request: Request) -> str:
+        return self._template.render(request.conversation, self._template.switches(request.generation))
 
     def _too_long(self, length: int) -> TooLong:
         return TooLong(
@@ -172,7 +187,7 @@ def make(model: Model, options: ModelOptions) -> Transformers:
         setup = replace(setup, model=replace(setup.model, limits=replace(setup.model.limits, batch_size=1)))
     named = replace(setup.model, model_id=folder.name if folder else model.model_id, settings=settings)
     if folder and args.text("name") is None:
-        named = replace(named, name=f"{model.kind}/{folder.name}")
+        named = replace(named, name=f"{model.kind}/{folder.name}{SUFFIX if CARD in settings else ''}")
     return Transformers(replace(setup, model=named), place, template)
 
 
@@ -184,7 +199,10 @@ def _defaults(place: Checkpoint) -> Generation:
     except (OSError, ValueError):
         return Generation(temperature=0.0)
     # A checkpoint's own limit is often a demonstration's; the protocol's holds.
-    return replace(base.checkpoint_generation(known.to_dict()), max_tokens=None)
+    own = base.checkpoint_generation(known.to_dict())
+    repetition = known.repetition_penalty
+    penalty = float(repetition) if isinstance(repetition, (int, float)) and repetition != 1 else None
+    return replace(own, max_tokens=None, repetition_penalty=penalty)
 
 
 def _ends(model: PreTrainedModel) -> frozenset[int]:

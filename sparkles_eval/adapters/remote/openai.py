@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
-from sparkles_eval.adapters.options import Field
+from sparkles_eval.adapters.options import EXTRA_BODY, TEMPLATE_KWARGS, Field, merge, merge_fields, untaken
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
 from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
+from sparkles_eval.adapters.remote.keys import read_headers
 from sparkles_eval.adapters.remote.openai_replies import CompletionAccumulator, read_completion
+from sparkles_eval.adapters.remote.reasoning_fields import REASONING_ARGS, read_reasoning_fields
 from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text
 from sparkles_eval.core.errors import AdapterError, RequestAdjusted, UserError
 
@@ -29,20 +32,42 @@ PROVIDER = Provider(
     key_env="OPENAI_API_KEY",
     args={
         "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
+        **REASONING_ARGS,
         "detail": "how closely images are looked at: auto, low, high or original",
+        "headers": "further headers of every request, as JSON; none of them a key",
+        "image_url": 'object for {"url": …}, or text for the bare address, around an image',
+        "key_header": "name of the header that carries the key alone, where it is not Authorization: Bearer",
         "reasoning_effort": "how long a reasoning model may think, such as low or high",
+        "seed_field": "name of the seed's field, where it is not seed",
+        "system": "message, or first_user where the server takes no system message: the words then go before the first",
         "token_field": "name of the token limit: max_tokens or max_completion_tokens",
     },
 )
 _TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
-_DETAILS = ("auto", "low", "high", "original")
+_CHOICES = {
+    "token_field": _TOKEN_FIELDS,
+    "detail": ("auto", "low", "high", "original"),
+    "image_url": ("object", "text"),
+    "system": ("message", "first_user"),
+}
 _NO_KEY = "none"
+_TAKEN: tuple[Field, ...] = (
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+)
+_TAKEN_BY_SERVERS: tuple[Field, ...] = ("top_k", "min_p", "repetition_penalty")
+"""What OpenAI itself has no field for, and vLLM, SGLang, llama.cpp and others have."""
 
 
 def make(model: Model, options: ModelOptions) -> OpenAIAdapter | EndpointPool:
     """The adapter factory of kind `openai`. Raises errors.UserError with the mend."""
     setup = read_remote_config(PROVIDER, model, options)
-    for name, allowed in (("token_field", _TOKEN_FIELDS), ("detail", _DETAILS)):
+    for name, allowed in _CHOICES.items():
         value = setup.model.settings.get(name)
         if value is not None and value not in allowed:
             raise UserError(f"{model.name}: {name}={value}: one of {', '.join(allowed)} is needed")
@@ -60,15 +85,19 @@ class OpenAIAdapter(RemoteAdapter):
         settings = setup.model.settings
         # `max_tokens` is deprecated at the provider, and the only name that other servers are sure to know.
         tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
-        self._names: dict[Field, str] = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": "seed"}
-        self._names["max_tokens"] = tokens
+        taken = _TAKEN if setup.native else (*_TAKEN, *_TAKEN_BY_SERVERS)
+        self._names: dict[Field, str] = {**dict(zip(taken, taken, strict=True)), "max_tokens": tokens}
+        self._names["seed"] = settings.get("seed_field") or "seed"
+        self._extra_prefixes = (EXTRA_BODY,) if setup.native else (EXTRA_BODY, TEMPLATE_KWARGS)
+        self._reasoning = read_reasoning_fields(setup.model.name, settings, native=setup.native, hosted=setup.hosted)
         # A name that the user chose is not changed behind his back.
         others = [name for name in _TOKEN_FIELDS if name != tokens]
         self._other_name: str | None = None if settings.get("token_field") else others[0]
-        if not setup.native:
-            self._names["top_k"] = "top_k"
         self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
         self._detail = settings.get("detail")
+        self._bare_url = settings.get("image_url") == "text"
+        self._system_first = settings.get("system") == "first_user"
+        self._headers = read_headers(setup.model.name, settings.get("headers"))
         self._root = setup.endpoint
         self._other_root = setup.other_roots.get(setup.endpoint)
 
@@ -84,17 +113,24 @@ class OpenAIAdapter(RemoteAdapter):
             http_client=openai.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
-    def unsupported(self, generation: Generation) -> Sequence[Field]:
-        return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        names = (*self._names, "reasoning", "reasoning_budget")
+        gone = dict.fromkeys(untaken(generation, names, self._extra_prefixes), "")
+        return gone | self._reasoning.untaken(generation)
 
     def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
         pending = iter(images)
         messages: list[JSON] = []
-        if request.conversation.system is not None:
-            messages.append({"role": "system", "content": request.conversation.system})
-        messages += [{"role": m.role, "content": self._content(m, pending)} for m in request.conversation.messages]
+        said, system = list(request.conversation.messages), request.conversation.system
+        if system is not None and self._system_first:
+            said[0] = replace(said[0], parts=(Text(f"{system}\n\n"), *said[0].parts))
+        elif system is not None:
+            messages.append({"role": "system", "content": system})
+        messages += [{"role": m.role, "content": self._content(m, pending)} for m in said]
         body: dict[str, JSON] = {"model": self.model.model_id, "messages": messages, **self._extra}
         body.update(sent(request.generation, self._names))
+        merge(body, self._reasoning.body(request.generation))
+        merge_fields(body, request.generation.extra)
         if request.schema is not None:
             schema: JSON = {"name": "reply", "strict": True, "schema": request.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -111,7 +147,7 @@ class OpenAIAdapter(RemoteAdapter):
                 url: dict[str, JSON] = {"url": f"data:{next(pending).media_type};base64,{IMAGE}"}
                 if self._detail is not None:
                     url["detail"] = self._detail
-                parts.append({"type": "image_url", "image_url": url})
+                parts.append({"type": "image_url", "image_url": url["url"] if self._bare_url else url})
         return parts
 
     def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
@@ -178,12 +214,14 @@ class OpenAIAdapter(RemoteAdapter):
 
     @property
     def _own_headers(self) -> dict[str, str | Omit]:
-        """Leaves out what the SDK adds of its own: a stand-in for a key, the user's organisation at the provider."""
+        """The server's own headers, without what the SDK adds: a stand-in for a key, the user's organisation."""
         import openai
 
-        names = ["Authorization"] if self._setup.key is None else []
+        key, header = self._setup.key, self._setup.key_header
+        names = ["Authorization"] if key is None or header else []
         names += [] if self._setup.native else ["OpenAI-Organization", "OpenAI-Project"]
-        return dict.fromkeys(names, openai.Omit())
+        own: dict[str, str | Omit] = {**self._headers, **dict.fromkeys(names, openai.Omit())}
+        return own | ({header: key} if header and key is not None else {})
 
     def connect(self) -> None:
         """See http.RemoteAdapter."""

@@ -11,8 +11,8 @@ from sparkles_eval.adapters.remote.endings import (
     OPENAI,
     ReplyBody,
     error_of,
-    error_within,
     read_reply,
+    refused_or_raise,
     text_of,
     words_of,
 )
@@ -77,15 +77,16 @@ def read_completion(body: bytes, reporter: ErrorMapper) -> Reply:
     except ValidationError:
         text = body.decode(errors="replace")
         if (error := error_of(text)) is not None:
-            raise error_within(error, reporter, text) from None
+            return refused_or_raise(error, reporter, text)
         raise reporter.malformed(reporter.words(text).message) from None
     if not completion.choices:
         raise reporter.malformed("it holds no choice")
     choice = completion.choices[0]
     message = choice.message
     if choice.error:
-        within = error_within(choice.error, reporter, json.dumps({"error": choice.error}))
-        raise within.with_usage(_usage(completion.usage, ""))
+        return refused_or_raise(
+            choice.error, reporter, json.dumps({"error": choice.error}), _usage(completion.usage, "")
+        )
     content = text_of(message.content)
     if content is None:
         raise reporter.malformed("its content is neither a text nor a list of parts")
@@ -122,7 +123,9 @@ class CompletionAccumulator:
         self._used = chunk.usage or self._used
         for choice in chunk.choices[:1]:
             if choice.error:
-                raise error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
+                refused = refused_or_raise(choice.error, self._reporter, json.dumps({"error": choice.error}))
+                self._refusal += refused.detail or "refused"
+                self._finish = "content_filter"
             text, reasoning = text_of(choice.delta.content) or ("", [])
             self.text += text
             self._reasoning += "".join(reasoning) or choice.delta.reasoning_text
@@ -130,14 +133,17 @@ class CompletionAccumulator:
             self._calls_tool = self._calls_tool or choice.delta.calls_tool
             self._finish = choice.finish_reason or self._finish
 
-    def reply(self) -> Reply:
-        if self._finish is None:
+    def reply(self, *, closed: bool) -> Reply:
+        # Some servers name no reason and end with the format's mark: that is an end, where a lost connection has none.
+        finish = "stop" if closed and self.text else None
+        if self._finish is None and finish is None:
             raise self._reporter.malformed("its stream ended before the answer did")
         usage = _usage(self._used, self.text)
         said = ReplyBody(
-            self.text, (self._reasoning,), self._finish, self._refusal, self._calls_tool, usage, self._model
+            self.text, (self._reasoning,), self._finish or finish, self._refusal, self._calls_tool, usage, self._model
         )
-        return replace(read_reply(said, OPENAI, self._reporter), fingerprint=self._fingerprint)
+        reply = read_reply(said, OPENAI, self._reporter)
+        return replace(reply, fingerprint=self._fingerprint, finish=self._finish and reply.finish)
 
 
 def _name(value: JsonValue) -> str | None:
