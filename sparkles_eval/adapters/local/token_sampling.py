@@ -46,7 +46,7 @@ def penalised(
     presence, frequency = generation.presence_penalty or 0.0, generation.frequency_penalty or 0.0
     scores = scores.float()
     if repetition != 1.0:
-        seen = torch.cat([prompt, written]).unique()
+        seen = torch.cat([prompt, written]).unique()  # type: ignore[no-untyped-call]
         seen = seen[seen < len(scores)]  # marks of images may lie beyond the vocabulary that is written
         there = scores[seen]
         scores = scores.index_put((seen,), torch.where(there < 0, there * repetition, there / repetition))

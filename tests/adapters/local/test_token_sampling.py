@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,8 @@ def test_min_p_leaves_out_what_is_unlikely_beside_the_likeliest() -> None:
     from transformers import MinPLogitsWarper
 
     logits = torch.randn(1, 40, generator=torch.Generator().manual_seed(1)) * 2
-    likely = MinPLogitsWarper(0.2)(None, logits).softmax(-1)[0]
+    unread: Any = None
+    likely = MinPLogitsWarper(0.2)(unread, logits).softmax(-1)[0]
     chooser = TokenSampler([SamplingSettings.of(Generation(1.0, min_p=0.2))] * 4000, "cpu")
     counts = Counter(chooser.choose(logits.expand(4000, -1), (torch.arange(4000) + 0.5) / 4000).tolist())
     assert set(counts) == {number for number, share in enumerate(likely.tolist()) if share > 0}

@@ -296,7 +296,8 @@ def test_a_file_sends_no_known_key_to_another_server(tmp_path: Path, monkeypatch
     file.write_text(f"kind: openai\nmodel: m\ntitle: T\nsettings: {settings}\n")
     with pytest.raises(UserError, match=f"sends {env}, a key for .*, to another server"):
         build_adapter(str(file), ModelOptions())
-    assert build_adapter(str(file), ModelOptions((("api_key_env", env),))), "the command line may"
+    named = build_adapter(str(file), ModelOptions((("api_key_env", env),)))
+    assert named.model.model_id == "m", "the command line may"
     own = tmp_path / "adapters" / "providers" / "groq.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(
