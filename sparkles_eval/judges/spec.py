@@ -113,7 +113,7 @@ class JudgeSpec(Strict):
     repeats: int = Field(default=1, ge=1, le=100)
     """How often every answer is judged, to measure the judge's own noise."""
     model: str | None = None
-    """Its model unless the user names another, such as openai/gpt-4o."""
+    """Its model unless the user names another, such as openai/gpt-6.2-sol."""
     protocols: dict[str, VariantSpec] = Field(default_factory=dict)
     """A rubric has at least `strict`."""
     citation: str = ""
