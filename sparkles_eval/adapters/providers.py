@@ -79,9 +79,9 @@ def key_owners() -> Mapping[str, str]:
     return owners
 
 
-def belongs_to(env: str, host: str) -> str | None:
-    """The host that a variable's key belongs to, where that is another one than `host`; None where it may go there."""
+def other_owner(env: str, address: str) -> str | None:
+    """The host that a variable's key belongs to, where it may not be sent to `address`, or not in the clear."""
     owner = key_owners().get(env)
-    if owner is None or host == owner or (owner.startswith("*.") and host.partition(".")[2] == owner[2:]):
-        return None
-    return owner
+    where = urlsplit(address)
+    theirs = owner in (where.netloc, f"*.{where.netloc.partition('.')[2]}")
+    return None if owner is None or (theirs and where.scheme == "https") else owner

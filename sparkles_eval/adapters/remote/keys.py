@@ -6,9 +6,8 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
-from sparkles_eval.adapters.providers import belongs_to
+from sparkles_eval.adapters.providers import other_owner
 from sparkles_eval.core import Model
 from sparkles_eval.core.errors import UserError
 
@@ -39,7 +38,7 @@ def preset_key(model: Model, endpoints: Sequence[str]) -> str | None:
     """
     env = model.settings.get("api_key_env")
     for endpoint in endpoints if env is not None else ():
-        owner = belongs_to(env or "", urlsplit(endpoint).netloc)
+        owner = other_owner(env or "", endpoint)
         if owner is not None:
             raise UserError(
                 f"{model.name}: its preset sends {env}, a key for {owner}, to another server ({endpoint}); name a "

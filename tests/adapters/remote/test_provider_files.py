@@ -296,6 +296,9 @@ def test_a_file_sends_no_known_key_to_another_server(tmp_path: Path, monkeypatch
     file.write_text(f"kind: openai\nmodel: m\ntitle: T\nsettings: {settings}\n")
     with pytest.raises(UserError, match=f"sends {env}, a key for .*, to another server"):
         build_adapter(str(file), ModelOptions())
+    file.write_text(file.read_text().replace("https://example.org/v1", "http://api.groq.com/openai/v1"))
+    with pytest.raises(UserError, match="to another server"):  # in the clear, also for Groq's own key
+        build_adapter(str(file), ModelOptions())
     named = build_adapter(str(file), ModelOptions((("api_key_env", env),)))
     assert named.model.model_id == "m", "the command line may"
     own = tmp_path / "adapters" / "providers" / "groq.yaml"
