@@ -13,7 +13,7 @@ from pydantic import Field
 from sparkles_eval.adapters.options import override
 from sparkles_eval.adapters.preset_parts import read_yaml
 from sparkles_eval.core import Generation, Model
-from sparkles_eval.core.content import overlay
+from sparkles_eval.core.content import yaml_files
 from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
@@ -41,11 +41,7 @@ class Card(Strict):
 
 def card_files(content: Sequence[Path] = ()) -> dict[str, Path]:
     """Every card by name, sorted; a user's own of the same name goes before the shipped one."""
-    found: dict[str, Path] = {}
-    for folder in overlay("adapters", content):
-        for file in (folder / "cards").glob("*.yaml"):
-            found.setdefault(file.stem, file)
-    return dict(sorted(found.items()))
+    return yaml_files("adapters", content, "cards")
 
 
 def read_card(file: Path) -> Card:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from sparkles_eval.adapters.preset_parts import PresetGeneration, PresetLimits, PresetPrices, Settings, read_yaml
 from sparkles_eval.adapters.providers import KIND, ProviderFile
 from sparkles_eval.core import Limits, Model, Prices
-from sparkles_eval.core.content import content_dir, overlay
+from sparkles_eval.core.content import content_dir, yaml_files
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
@@ -126,11 +126,7 @@ class Preset(Strict):
 
 def preset_files(content: Sequence[Path] = ()) -> dict[str, Path]:
     """Every preset by name, sorted; a user's own file of the same name goes before the shipped one."""
-    found: dict[str, Path] = {}
-    for folder in overlay("adapters", content):
-        for file in folder.glob("*.yaml"):
-            found.setdefault(file.stem, file)
-    return dict(sorted(found.items()))
+    return yaml_files("adapters", content)
 
 
 def read_preset(file: Path) -> Preset:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from sparkles_eval.adapters.preset_parts import PresetGeneration, PresetLimits, Settings, read_yaml
-from sparkles_eval.core.content import content_dir, overlay
+from sparkles_eval.core.content import yaml_files
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.strict_record import Strict
 
@@ -48,11 +48,7 @@ class ProviderFile(Strict):
 
 def provider_files(content: Sequence[Path] = ()) -> dict[str, Path]:
     """Every provider file by name, sorted; a user's own of the same name goes before the shipped one."""
-    found: dict[str, Path] = {}
-    for folder in overlay("adapters", content):
-        for file in (folder / "providers").glob("*.yaml"):
-            found.setdefault(file.stem, file)
-    return dict(sorted(found.items()))
+    return yaml_files("adapters", content, "providers")
 
 
 def read_provider(file: Path) -> ProviderFile:
@@ -72,7 +68,7 @@ def find_provider(who: str, name: str, content: Sequence[Path] = ()) -> Provider
 def key_owners() -> Mapping[str, str]:
     """Environment variable -> the host that its key belongs to, of every provider that ships ("*" for one label)."""
     owners = dict(_BUILT_IN)
-    for file in sorted((content_dir("adapters") / "providers").glob("*.yaml")):
+    for file in provider_files().values():
         provider = read_provider(file)
         host = urlsplit(provider.base_url).netloc
         owners[provider.api_key_env] = "*." + host.partition(".")[2] if "{" in host else host

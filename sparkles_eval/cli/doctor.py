@@ -71,8 +71,8 @@ def doctor(
 def _adapter(
     name: str, models: Sequence[str], model_args: Sequence[str], content: Sequence[Path], plugins: Sequence[Path]
 ) -> Adapter:
+    from sparkles_eval.adapters.base import ModelOptions
     from sparkles_eval.adapters.build import build_adapter
-    from sparkles_eval.adapters.options import ModelOptions
     from sparkles_eval.engine.arguments import scoped
 
     options = ModelOptions(args=tuple(scoped("--model-arg", model_args, name, models).items()))

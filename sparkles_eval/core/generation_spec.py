@@ -14,7 +14,11 @@ from sparkles_eval.core.strict_record import Strict
 _STEP = re.compile(r"[A-Za-z0-9_-]+")
 _FIXED = ("model", "messages", "system", "stream", "stream_options", "n", "tools", "tool_choice", "response_format")
 """Fields of a request's body that are not the user's: they say what is asked, or change what a reply looks like."""
-_SECRET = re.compile(r"(^|[_-])(key|token|secret|password|auth|authorization)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(api[_-]?)?key|((access|api|auth|bearer|hf)[_-])?token|((api|client)[_-])?secret|password|authorization",
+    re.IGNORECASE,
+)
+"""Names of fields that hold a key; `bos_token` and `stop_token` are none."""
 _ELSEWHERE = {
     "max_completion_tokens": "max_tokens",
     "max_tokens": "max_tokens",
@@ -58,7 +62,7 @@ class GenerationSpec(Strict):
             bad = next((step for step in path if not _STEP.fullmatch(step)), None)
             if bad is not None:
                 raise ValueError(f"{bad!r} is no name of a field; letters, digits, '_' and '-' are")
-            if _SECRET.search(path[-1]) and isinstance(leaf, str):
+            if _SECRET.fullmatch(path[-1]) and isinstance(leaf, str):
                 raise ValueError(f"{'.'.join(path)} looks like a key, and settings are stored; name a variable instead")
             try:
                 json.dumps(leaf, allow_nan=False)

@@ -13,13 +13,14 @@ def test_nested_fields_lie_flat_and_sorted() -> None:
     spec = GenerationSpec.model_validate(
         {
             "min_p": 0.1,
-            "chat_template_kwargs": {"enable_thinking": False},
+            "chat_template_kwargs": {"enable_thinking": False, "bos_token": "<s>"},
             "extra_body": {"provider": {"order": ["a"], "quantizations": {}}, "note": None},
         }
     )
     assert spec.record() == Generation(
         min_p=0.1,
         extra=(
+            ("chat_template_kwargs.bos_token", '"<s>"'),
             ("chat_template_kwargs.enable_thinking", "false"),
             ("extra_body.note", "null"),
             ("extra_body.provider.order", '["a"]'),

@@ -97,7 +97,7 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     limits = _limits(model, args)
     structured = args.flag("structured")
     if structured is None:
-        structured = native and settings.get("structured") != "false"
+        structured = settings["structured"] == "true" if "structured" in settings else native
     # A preset's key and prices are for the address that it names, and for no other.
     described = args.text("base_url") is None and "base_url" in settings
     env = args.text("api_key_env") or (preset_key(model, endpoints) if described else None)

@@ -15,7 +15,7 @@ _BLANK = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 _PLACE = re.compile(r"(?:^|_)(?:RESOURCE|REGION|PROJECT|LOCATION)$")
 """How variables end that may be part of an address; anything else could be a secret."""
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
-_SECRET = re.compile(r"auth|key|token|secret|cookie", re.IGNORECASE)
+_SECRET = re.compile(r"authoriz|auth(?!or)|key|token|secret|cookie", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 

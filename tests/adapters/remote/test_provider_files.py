@@ -239,6 +239,7 @@ async def test_a_server_without_a_system_role_or_with_other_pictures_needs_no_py
         file.write_text(
             f"kind: openai\nmodel: m\ntitle: Mine\nsettings:\n  base_url: {scripted.url}/v1\n  api_key_env: TEST_KEY\n"
             "  system: first_user\n  image_url: text\n  key_header: X-Key\n  headers: {X-Team: vision}\n"
+            "  structured: true\n"
         )
         adapter = build_adapter(str(file), ModelOptions())
         await adapter.answer(request(picture, "Which?", system="Be brief."))
@@ -248,6 +249,7 @@ async def test_a_server_without_a_system_role_or_with_other_pictures_needs_no_py
     assert said[0]["content"][1]["image_url"].startswith("data:image/jpeg;base64,")
     assert (scripted.seen[0]["x-key"], scripted.seen[0]["x-team"]) == (KEY, "vision")
     assert "authorization" not in scripted.seen[0]
+    assert adapter.structured and not build_adapter(str(file), ModelOptions((("structured", "false"),))).structured
 
 
 def test_a_provider_is_part_of_who_the_model_is_and_a_preset_may_name_it(
