@@ -41,7 +41,7 @@ demo: .venv/core ## the main job on drawn scenes: no network, no key
 demo-local: .venv/local ## the demo with both trained tiny models: installs torch
 	$(MAKE) demo
 
-reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (13 minutes on one free core), then compare them
+reproduce-mini: .venv/dev ## train both tiny models from nothing on the CPU (about 16 minutes on one free core), then compare them
 	$(BIN)/sparkles-eval train minigpt4-tiny --threads 1 --store $(MINI)/sparkles.db --out $(MINI)/minigpt4-tiny
 	$(BIN)/sparkles-eval train sparkleschat-tiny --threads 1 --model $(MINI)/minigpt4-tiny/model --store $(MINI)/sparkles.db --out $(MINI)/sparkleschat-tiny
 	$(BIN)/sparkles-eval run --task bison-mini --task nlvr2-mini --task sparkleseval-mini \

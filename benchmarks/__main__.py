@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from benchmarks import compare, local_inference, rate_limits, reports, startup, statistics, throughput, training, viewer
+from benchmarks import (
+    compare,
+    kills,
+    local_checkpoints,
+    local_inference,
+    rate_limits,
+    reports,
+    startup,
+    statistics,
+    throughput,
+    training,
+    viewer,
+)
 from benchmarks.results import command_line
 
-ROOMS = (startup, throughput, rate_limits, statistics, compare, reports, viewer, local_inference, training)
+ROOMS = (
+    startup,
+    throughput,
+    rate_limits,
+    kills,
+    statistics,
+    compare,
+    reports,
+    viewer,
+    local_inference,
+    local_checkpoints,
+    training,
+)
 SECTIONS = {room.TITLE: room.report for room in ROOMS}
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[1]
 _LAUNCH = Path(__file__).with_name("launch.py")
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,21 @@ class _Report(BaseModel):
     code: int
 
 
+def surroundings(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `more` set, in which Python keeps bytecode as it does after an installation."""
+    return {**{name: value for name, value in os.environ.items() if name != _NO_BYTECODE}, **more}
+
+
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Cost:
-    """Run it to its end; the command is a full path. Raises CommandFailed with its output's end on any exit but 0."""
+    """Run it to its end; the command is a full path. Raises CommandFailed with its output's end on any exit but 0.
+
+    `env` is `surroundings` where it is not given.
+    """
+    env = surroundings({}) if env is None else env
     with tempfile.TemporaryDirectory(prefix="sparkles-measure-") as folder:
         report, log = Path(folder, "report.json"), Path(folder, "log.txt")
         launch = [sys.executable, "-I", "-S", str(_LAUNCH), str(report), str(log), *command]
-        subprocess.run(launch, env=dict(env) if env is not None else None, cwd=cwd, check=True)
+        subprocess.run(launch, env=dict(env), cwd=cwd, check=True)
         read = _Report.model_validate_json(report.read_bytes())
         if read.code:
             end = log.read_text(errors="replace")[-4000:]

@@ -7,14 +7,13 @@ marginal figures come from two sizes and leave it out.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import ROOT, CommandFailed, Cost, median, run, sparkles_eval
+from benchmarks.measure import ROOT, CommandFailed, Cost, median, run, sparkles_eval, surroundings
 from benchmarks.results import Figure, circumstances, command_line, table
 from benchmarks.workload import make
 from tests.server import Behaviour, LoopbackServer, Settings
@@ -60,7 +59,7 @@ class Bench:
         self.server, self.folder = server, folder
         self._stores = 0
         cache = {"SPARKLES_CACHE": str(folder / "cache"), "OPENAI_API_KEY": "loopback"}
-        self.env = {**os.environ, **cache, "PYTHONPATH": str(ROOT)}
+        self.env = surroundings({**cache, "PYTHONPATH": str(ROOT)})
 
     def task(self, items: int) -> Path:
         """The task folder of that size, made once."""

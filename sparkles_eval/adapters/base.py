@@ -141,6 +141,15 @@ class RequestQueue(Protocol):
 
 
 @runtime_checkable
+class ForeseeingRequestQueue(RequestQueue, Protocol):
+    """A request queue that also shows what it will give next, so that pictures are prepared meanwhile."""
+
+    def coming(self, most: int) -> Sequence[Request]:
+        """Up to so many requests that `take` would give now. They stay in the queue; others may still come first."""
+        ...
+
+
+@runtime_checkable
 class WatchedRequestQueue(RequestQueue, Protocol):
     """A request queue that also receives answers while they are written."""
 
@@ -183,6 +192,8 @@ class ModelOptions:
     generation: Generation = Generation()
     protocol: str = "strict"
     settings: Literal["protocol", "card"] = "protocol"
+    sends: bool = True
+    """False where nothing will be asked (a cost estimate): a key that is not set is then no error."""
 
 
 class AdapterFactory(Protocol):

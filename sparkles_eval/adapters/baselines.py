@@ -15,6 +15,7 @@ from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
 from sparkles_eval.adapters.options import ModelArguments
 from sparkles_eval.core import Generation, Model, Reply, Sample, Usage
 from sparkles_eval.core.errors import Rejected, UserError
+from sparkles_eval.core.suggestions import did_you_mean
 
 Say: TypeAlias = Callable[[Request], str]
 
@@ -69,7 +70,8 @@ def make(model: Model, options: ModelOptions) -> Baseline:
     """The adapter factory of kind `baseline`. Raises errors.UserError for an unknown one or argument."""
     kind = model.model_id
     if kind not in _ARGS:
-        raise UserError(f"{model.name}: no such baseline; there are {', '.join(sorted(_ARGS))}")
+        hint = did_you_mean(kind, _ARGS)
+        raise UserError(f"{model.name}: no such baseline{hint}; there are {', '.join(sorted(_ARGS))}")
     args = ModelArguments(model.name, options, _ARGS[kind])
     settings: dict[str, str] = {}
     say: Say = _echo if kind == "echo" else _oracle

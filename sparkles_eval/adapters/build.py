@@ -22,6 +22,7 @@ from sparkles_eval.adapters.providers import KIND, find_provider, provider_files
 from sparkles_eval.core import Limits, Model
 from sparkles_eval.core.errors import ContentError, MissingExtra, UserError
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.suggestions import did_you_mean
 
 GROUP = "sparkles_eval.adapters"
 """Entry-point group in which an installed package offers kinds: name = kind, value = an `AdapterFactory`."""
@@ -95,11 +96,21 @@ def build_adapter(
     `kind/model id` uses the preset of that kind and model where there is one. Raises errors.UserError with the fix:
     unknown name or argument, missing key, optional part not installed.
     """
-    model = _find(spec, content)
+    model = _find(spec, content, plugins)
     if options.settings == "card":
         model, generation = with_card(model, options.generation, content)
         options = replace(options, generation=generation)
     return _factory(model, plugins)(model, options)
+
+
+def kind_of(spec: str, *, content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> str:
+    """The kind of a model that `--model` names, without building it. Raises errors.UserError for an unknown name."""
+    return _find(spec, content, plugins).kind
+
+
+def known_kinds(plugins: Sequence[Path] = ()) -> list[str]:
+    """Every kind of adapter: ours, of installed packages and of plugin files."""
+    return sorted({*KINDS, *outside_kinds(), *(kind for path in plugins for kind in load_plugin(path).adapters)})
 
 
 def import_early(kind: str) -> None:
@@ -114,7 +125,7 @@ def import_early(kind: str) -> None:
 # --- from a name to a model -------------------------------------------------------------------------
 
 
-def _find(spec: str, content: Sequence[Path]) -> Model:
+def _find(spec: str, content: Sequence[Path], plugins: Sequence[Path] = ()) -> Model:
     if spec.endswith((".yaml", ".yml")) and Path(spec).is_file():
         return preset_record(Path(spec).stem, read_preset(Path(spec)), content)
     if names_function(spec):
@@ -123,18 +134,35 @@ def _find(spec: str, content: Sequence[Path]) -> Model:
     kind, slash, model_id = spec.partition("/")
     if not slash:
         if spec not in files:
-            close = difflib.get_close_matches(spec, [*files], n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else "see `sparkles-eval list models`"
-            raise UserError(f"--model {spec}: no preset of that name, and not of the form kind/model; {hint}")
+            raise UserError(
+                f"--model {spec}: no preset of that name, and not of the form kind/model; {_hint(spec, files)}"
+            )
         return preset_record(spec, read_preset(files[spec]), content)
     if not model_id:
         raise UserError(f"--model {spec}: the model's name is missing after {kind}/")
     if found := _matching(kind, model_id, files):
         return preset_record(*found, content)
-    if kind not in KINDS and kind in (providers := provider_files(content)):
+    kinds, providers = known_kinds(plugins), provider_files(content)
+    if kind not in kinds and kind in providers:
         provider = read_provider(providers[kind])
         return Model(spec, KIND, model_id, provider.all_settings(kind), provider.limits.over(Limits()))
+    if kind not in kinds:
+        raise UserError(f"--model {spec}: {unknown_kind(kind, [*kinds, *providers])}")
     return Model(name=spec, kind=kind, model_id=model_id)
+
+
+def _hint(spec: str, presets: Mapping[str, Path]) -> str:
+    """What was probably meant by a name that is no preset."""
+    from sparkles_eval.adapters.baselines import TITLES
+
+    if Path(spec).suffix.lower() in (".csv", ".jsonl", ".json"):
+        return f"answers in a file are replay/{spec}"
+    if spec in known_kinds():
+        return f"a model of that kind is {KINDS[spec].example or f'{spec}/MODEL' if spec in KINDS else f'{spec}/MODEL'}"
+    names = [*presets, *(f"baseline/{name}" for name in TITLES)]
+    close = difflib.get_close_matches(spec, names, n=3)
+    close += [name for name in names if name.partition("/")[2] == spec]
+    return f"did you mean {' or '.join(close)}?" if close else "see `sparkles-eval list models`"
 
 
 def _matching(kind: str, model_id: str, files: Mapping[str, Path]) -> tuple[str, Preset] | None:
@@ -187,7 +215,7 @@ def _factory(model: Model, plugins: Sequence[Path]) -> AdapterFactory:
     point = outside_kinds().get(model.kind)
     if point is not None:
         return _load(point)
-    raise UserError(f"{model.name}: {unknown_kind(model.kind)}")
+    raise UserError(f"{model.name}: {unknown_kind(model.kind, known_kinds(plugins))}")
 
 
 def outside_kinds() -> dict[str, EntryPoint]:
@@ -205,10 +233,9 @@ def _load(point: EntryPoint) -> AdapterFactory:
     return cast("AdapterFactory", factory)
 
 
-def unknown_kind(kind: str) -> str:
+def unknown_kind(kind: str, known: Sequence[str]) -> str:
     """Words for a kind that is not there."""
-    known = ", ".join(sorted([*KINDS, *outside_kinds()]))
-    return f"adapter kind {kind!r} is not part of this version; there are {known}"
+    return f"adapter kind {kind!r} is not part of this version{did_you_mean(kind, known)}; there are {', '.join(known)}"
 
 
 def lacks(kind: AdapterKind) -> bool:

@@ -81,8 +81,12 @@ class _Function:
         return _FORMS[self.takes]
 
     @property
+    def name(self) -> str:
+        return getattr(self.call, "__name__", "answer")
+
+    @property
     def _who(self) -> str:
-        return f"{self.file}: {self.call.__name__}"
+        return f"{self.file}: {self.name}"
 
     def answers(self, conversations: Sequence[Conversation], generation: Generation) -> list[str]:
         """One text a conversation. Raises errors.Rejected, with file and line, for whatever goes wrong in it."""
@@ -101,9 +105,7 @@ class _Function:
         wanted = len(conversations)
         if not isinstance(found, list | tuple) or len(found) != wanted:
             kind = f"{len(found)} answers" if isinstance(found, list | tuple) else type(found).__name__
-            raise Rejected(
-                f"{self.file}: {self.call.__name__} gave {kind} for {wanted} conversations, not a list of texts"
-            )
+            raise Rejected(f"{self._who} gave {kind} for {wanted} conversations, not a list of texts")
         for text in found:
             if not isinstance(text, str):
                 raise Rejected(f"{self._who} gave {type(text).__name__} as an answer, not text")
@@ -219,25 +221,33 @@ def _alike(requests: Sequence[Request]) -> list[list[Request]]:
 
 def make(model: Model, options: ModelOptions) -> FunctionAdapter:
     """The adapter factory of kind `function`. Raises errors.UserError with file, line and the fix."""
-    args = ModelArguments(model.name, options, _ARGS)
     file, name = _split(model.model_id)
     function = _load(file, name)
+    # A changed file is another model: its stored answers are not taken for this one's.
+    settings = {"code": sha256_file(file)[:16]}
+    return _adapter(function, replace(model, model_id=f"{file.stem}.{name}", settings=settings), options)
+
+
+def function_adapter(call: Callable[..., object], model: Model, options: ModelOptions) -> FunctionAdapter:
+    """The adapter of a function of this process; `model` says its name and identity. Raises errors.UserError."""
+    return _adapter(read_function(call, model.name), model, options)
+
+
+def _adapter(function: _Function, model: Model, options: ModelOptions) -> FunctionAdapter:
+    args = ModelArguments(model.name, options, _ARGS)
     if options.generation.json() and not function.samples:
         raise UserError(
-            f"{file}: {name} takes no sampling settings; give it a parameter `generation`, or leave them out"
+            f"{function.file}: {function.name} takes no sampling settings; give it a parameter `generation`, or leave "
+            "them out"
         )
     limits = replace(
         model.limits,
         batch_size=(args.integer("batch_size") or _BATCH) if function.several else 1,
         max_images=args.integer("max_images"),
     )
-    # A changed file is another model: its stored answers are not taken for this one's.
-    settings = {"code": sha256_file(file)[:16]}
-    if version := args.text("version"):
-        settings["version"] = version
-    named = replace(
-        model, name=args.text("name") or model.name, model_id=f"{file.stem}.{name}", limits=limits, settings=settings
-    )
+    version = args.text("version")
+    settings = {**model.settings, "version": version} if version else model.settings
+    named = replace(model, name=args.text("name") or model.name, limits=limits, settings=settings)
     return FunctionAdapter(named, function, options.generation)
 
 
@@ -247,11 +257,20 @@ def _load(file: Path, name: str) -> _Function:
     if not callable(call):
         offered = ", ".join(key for key, value in vars(module).items() if inspect.isfunction(value)) or "none"
         raise UserError(f"--model {file}:{name}: the file has no function {name}; it has {offered}")
+    return read_function(call, f"--model {file}:{name}", file)
+
+
+def read_function(call: Callable[..., object], who: str, file: Path | None = None) -> _Function:
+    """A user's function with what it takes; `who` names it in messages. Raises errors.UserError for another form."""
+    if not callable(call):
+        raise UserError(f"{who}: {type(call).__name__} is no function")
+    name = getattr(call, "__name__", "answer")
     if inspect.iscoroutinefunction(call):
-        raise UserError(f"--model {file}:{name}: a coroutine; write it with def, it has a thread of its own")
+        raise UserError(f"{who}: a coroutine; write it with def, it has a thread of its own")
     names = tuple(inspect.signature(call).parameters)
     takes = tuple(parameter for parameter in names if parameter != "generation")
     if takes not in _FORMS:
         forms = ", ".join(f"{name}({', '.join(form)})" for form in _FORMS)
-        raise UserError(f"--model {file}:{name}: its parameters are ({', '.join(names)}); write it as one of {forms}")
-    return _Function(call, file, takes, "generation" in names)
+        raise UserError(f"{who}: its parameters are ({', '.join(names)}); write it as one of {forms}")
+    code = getattr(call, "__code__", None)
+    return _Function(call, file or Path(code.co_filename if code else name), takes, "generation" in names)

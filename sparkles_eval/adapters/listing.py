@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkles_eval.adapters import presets
-from sparkles_eval.adapters.build import KINDS, lacks, outside_kinds, preset_record, unknown_kind
+from sparkles_eval.adapters.build import KINDS, known_kinds, lacks, outside_kinds, preset_record, unknown_kind
 from sparkles_eval.adapters.presets import preset_files, read_preset
 from sparkles_eval.adapters.providers import KIND, provider_files, read_provider
 from sparkles_eval.core import Model, Prices
@@ -121,7 +121,7 @@ def _model_why_not(model: Model) -> str:
 def _why_not(kind: str, *, own_server: bool = False) -> str:
     known = KINDS.get(kind)
     if known is None:
-        return "" if kind in outside_kinds() else unknown_kind(kind)
+        return "" if kind in outside_kinds() else unknown_kind(kind, known_kinds())
     if lacks(known):
         return str(MissingExtra(f"kind {kind}", known.extra or "all"))
     if known.key_env and not own_server and not os.environ.get(known.key_env, "").strip():

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, get_args
 from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.core import JSON, Generation
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.suggestions import did_you_mean
 
 TRUST = "trust_remote_code"
 """The argument that runs a checkpoint's own code: only a command line may give it, never a file that travels."""
@@ -36,7 +37,11 @@ class ModelArguments:
                 )
             if name not in known:
                 listed = ", ".join(sorted(known)) or "none"
-                raise UserError(f"{who}: unknown --model-arg {name!r}; this model knows {listed}")
+                hint = did_you_mean(name, known)
+                only = ""
+                if name == "base_url":  # it is said for one model of several that have no server
+                    only = "; write openai:base_url=… where it is for the models of a kind"
+                raise UserError(f"{who}: unknown --model-arg {name!r}{hint}; this model knows {listed}{only}")
             if name in self._values:
                 raise UserError(f"{who}: --model-arg {name} is given twice; name it once")
             self._values[name] = value

@@ -17,7 +17,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +30,7 @@ from sparkles_eval.core import Generation, Model, Reply, Usage
 from sparkles_eval.core.errors import Rejected, UserError
 from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.core.strict_record import Strict
+from sparkles_eval.core.suggestions import did_you_mean
 
 _Place: TypeAlias = tuple[str, int, int]
 _Located: TypeAlias = "tuple[str, _Answer]"
@@ -97,20 +98,33 @@ class Replay:
 def make(model: Model, options: ModelOptions) -> Replay:
     """The adapter factory of kind `replay`. Raises errors.UserError with the line for anything wrong in the file."""
     args = ModelArguments(model.name, options, {"name": "how tables name the model"})
-    file = Path(model.model_id).expanduser()
+    file, column = _place(model.model_id)
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise UserError(f"replay: {file}: cannot be read ({error.strerror}); name a file with answers") from None
-    answers = _collect(file, data)
-    name = args.text("name") or f"replay/{file.stem}"
+        there = [one.name for one in file.parent.glob("*") if one.suffix.lower() in (".jsonl", ".csv", ".json")]
+        hint = did_you_mean(file.name, there)
+        raise UserError(f"replay: {file}: cannot be read ({error.strerror}){hint}; name a file with answers") from None
+    answers = _collect(file, data, column)
+    name = args.text("name") or (f"replay/{column}" if column else f"replay/{file.stem}")
     settings = {"sha256": hashlib.sha256(data).hexdigest()}
+    if column:
+        settings["column"] = column
     # The folder does not matter, the content does: the same answers elsewhere are the same model.
     ready = replace(model, name=name, model_id=file.name, settings=settings, free=True, reads_sample=True)
     return Replay(ready, answers)
 
 
-def _collect(file: Path, data: bytes) -> dict[_Place, dict[int, str]]:
+def _place(model_id: str) -> tuple[Path, str]:
+    """A file, and the column of its answers where one is named: FILE.csv:COLUMN."""
+    whole = Path(model_id).expanduser()
+    file, colon, column = model_id.rpartition(":")
+    if colon and not whole.is_file() and file.lower().endswith(".csv"):
+        return Path(file).expanduser(), column
+    return whole, ""
+
+
+def _collect(file: Path, data: bytes, column: str = "") -> dict[_Place, dict[int, str]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,7 +135,7 @@ def _collect(file: Path, data: bytes) -> dict[_Place, dict[int, str]]:
         raise UserError(f"{file}: answers are read from .jsonl, .csv or a published result .json, not {file.suffix!r}")
     found: dict[_Place, dict[int, str]] = {}
     first_seen: dict[tuple[_Place, int], str] = {}
-    for where, answer in reader(file, text):
+    for where, answer in _csv_rows(file, text, column) if column else reader(file, text):
         place = (answer.sample_id, answer.turn, answer.epoch)
         before = first_seen.setdefault((place, answer.draw), where)
         if before != where:
@@ -143,16 +157,50 @@ def _json_lines(file: Path, text: str) -> Iterator[_Located]:
                 raise _wrong(file, f"line {number}", error) from None
 
 
-def _csv_rows(file: Path, text: str) -> Iterator[_Located]:
+_ALIASES = {
+    "sample_id": ("sample_id", "id", "question_id", "sample", "item"),
+    "text": ("text", "answer", "response", "prediction", "output"),
+}
+"""What people call these two columns of a CSV; the first that is there counts."""
+
+
+def _columns(file: Path, heads: Sequence[str], column: str) -> dict[str, str]:
+    """Column of the file -> our name for it. Raises errors.UserError where ids or answers have none."""
+    named = {head: head for head in heads if head in _Answer.model_fields}
+    for ours, others in _ALIASES.items():
+        if column and ours == "text":
+            found: str | None = column if column in heads else None
+        else:
+            found = next((head for head in others if head in heads), None)
+        if found is None:
+            hint = did_you_mean(column or ours, heads)
+            what = f"no column {column!r}{hint}" if column and ours == "text" else f"no column {ours}{hint}"
+            raise UserError(
+                f"{file}: {what}; its columns are {', '.join(heads)}. Ids stand under sample_id (or id), answers under "
+                f"text (or answer, response, prediction), or name their column: --model replay/{file}:COLUMN"
+            )
+        named = {head: name for head, name in named.items() if name != ours} | {found: ours}
+    return named
+
+
+def _csv_rows(file: Path, text: str, column: str = "") -> Iterator[_Located]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        named = _columns(file, rows.fieldnames or (), column)
+        others = () if column else [head for head in rows.fieldnames or () if head not in named]
+        if others:  # several models in one file: which is meant must be said
+            raise UserError(
+                f"{file}: unknown column {others[0]!r}; it has {', '.join(rows.fieldnames or ())}. With a column for "
+                f"each model, name one: --model replay/{file}:COLUMN"
+            )
         for row in rows:
             where = f"line {rows.line_num}"
             if None in row or None in row.values():
                 raise UserError(f"{file}: {where}: not as many fields as the heading has")
             try:
                 # An empty cell means "not said", except for the text: an empty answer is an answer.
-                yield where, _Answer.model_validate({k: v for k, v in row.items() if v or k == "text"})
+                given = {ours: row[head] for head, ours in named.items() if row[head] or ours == "text"}
+                yield where, _Answer.model_validate(given)
             except ValidationError as error:
                 raise _wrong(file, where, error) from None
     except csv.Error as error:
@@ -181,6 +229,14 @@ def _published(file: Path, text: str) -> Iterator[_Located]:
 
 
 def _wrong(file: Path, where: str, error: ValidationError) -> UserError:
+    """The first fault in words; a name that is missing is said together with those that are there."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
+    lacking = next((one for one in error.errors() if one["type"] == "missing"), None)
+    if lacking is not None and isinstance(lacking["input"], dict):
+        needed, there = str(lacking["loc"][0]), ", ".join(map(str, lacking["input"]))
+        return UserError(
+            f"{file}: {where}: {needed} is missing; there are {there or 'none'} (`sparkles-eval import FILE "
+            "--task TASK --map KEY=COLUMN` reads other names)"
+        )
     return UserError(f"{file}: {where}: {field + ': ' if field else ''}{first['msg']}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sparkles_eval.analysis.comparison import Comparison, sentences
+from sparkles_eval.analysis.comparison_brief import brief_tables
 from sparkles_eval.analysis.comparison_tables import tables
 from sparkles_eval.analysis.config import CompareConfig
 from sparkles_eval.analysis.metrics import unknown
@@ -41,6 +42,19 @@ class Comparisons:
     """Every comparison that one call made. Adjusted p-values count all pairs of all of them as one family."""
 
     comparisons: tuple[Comparison, ...]
+
+    def __repr__(self) -> str:
+        pairs = sum(len(comparison.pairs) for comparison in self.comparisons)
+        return f"<Comparisons: {len(self.comparisons)} task{'s' * (len(self.comparisons) != 1)}, {pairs} pairs>"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: ranks, each model against the best, and what it comes to."""
+        return "".join(table._repr_html_() for table in self.brief)
+
+    @property
+    def brief(self) -> tuple[Table, ...]:
+        """Ranks and each model against the best, with the conclusion in two sentences."""
+        return tuple(brief_tables(self.comparisons))
 
     @property
     def sentences(self) -> tuple[str, ...]:

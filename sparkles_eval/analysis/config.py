@@ -8,9 +8,12 @@ from typing import Annotated, TypeAlias
 from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.errors import UserError
 
-OneTask: TypeAlias = Annotated[str | None, Option("Only this task. Default: all.", "--task -t", section="Samples")]
+OneTask: TypeAlias = Annotated[
+    str | None, Option("Only this task. Default: all.", "--task -t", section="Samples", completes="task")
+]
 OneJudge: TypeAlias = Annotated[
-    str | None, Option("Only scores by this judge (name or fingerprint).", "--judge", section="Judging")
+    str | None,
+    Option("Only scores by this judge (name or fingerprint).", "--judge", section="Judging", completes="judge"),
 ]
 RatedTask: TypeAlias = Annotated[
     str | None, Option("Task to rate, where the store holds several.", "--task -t", section="Samples")
@@ -36,6 +39,7 @@ class CompareConfig:
             "Names of models or run ids (`list runs`), two or more. Default: every model but baselines and controls.",
             metavar="[MODEL]...",
             argument=True,
+            completes="run or model",
         ),
     ] = ()
     task: OneTask = None

@@ -17,7 +17,7 @@ from sparkles_eval.analysis.reply_times import ReplyTimes, reply_times
 from sparkles_eval.core.errors import TOO_LONG
 from sparkles_eval.core.reply_parts import take_apart
 from sparkles_eval.core.text import one_line
-from sparkles_eval.store.read_runs import StoredRun
+from sparkles_eval.store.read_runs import StoredModel, StoredRun
 from sparkles_eval.store.store import Store
 
 HealthKind: TypeAlias = Literal[
@@ -122,7 +122,7 @@ def _of_run(store: Store, run: StoredRun) -> RunHealth:
     served = Counter(reply.served for reply in replies if reply.served)
     lines = [
         *_cut(run, replies),
-        *_empty(replies),
+        *_empty(run.model, replies),
         *_refused(replies),
         *_blind(run, replies),
         *(_identical(replies) if not _has_options(run) else _one_option(store, run)),
@@ -188,8 +188,16 @@ def _cut(run: StoredRun, replies: Sequence[_StoredReply]) -> Iterator[HealthLine
     yield from _line("cut", len(cut), len(replies), said, fix)
 
 
-def _empty(replies: Sequence[_StoredReply]) -> Iterator[HealthLine]:
+def _empty(model: StoredModel, replies: Sequence[_StoredReply]) -> Iterator[HealthLine]:
     """Whole replies without an answer; one that was cut off or refused is counted as that alone."""
+    look, room = "look at one in the samples", "give more room: --generation max_tokens=4096"
+    if model.kind == "replay":
+        after_reasoning = without_text = f"{look}, and in the file that the answers were read from"
+    elif model.free:  # in this process: there is no server to set up
+        after_reasoning, without_text = room, look
+    else:
+        after_reasoning = f"look at the server's reasoning parser, or {room}"
+        without_text = f"{look}, and at the server's chat template and stop words"
     empty = [reply for reply in replies if reply.status == "ok" and not reply.answer]
     reasoned = sum(reply.reasoned for reply in empty)
     yield from _line(
@@ -197,14 +205,14 @@ def _empty(replies: Sequence[_StoredReply]) -> Iterator[HealthLine]:
         reasoned,
         len(replies),
         "were empty: reasoning came, and no answer behind it",
-        "look at the server's reasoning parser, or give more room: --generation max_tokens=4096",
+        after_reasoning,
     )
     yield from _line(
         "empty",
         len(empty) - reasoned,
         len(replies),
         "were empty: no text at all",
-        "look at one in the samples, and at the server's chat template and stop words",
+        without_text,
     )
 
 
@@ -218,7 +226,7 @@ def _blind(run: StoredRun, replies: Sequence[_StoredReply]) -> Iterator[HealthLi
     if "images=dropped" in run.variant:  # there it is the truth
         return
     blind = sum(bool(_BLIND.search(reply.answer[:2000])) for reply in replies)
-    fix = "see that the model takes images and that the server passes them on"
+    fix = "see that the model takes images" + ("" if run.model.free else " and that the server passes them on")
     yield from _line("blind", blind, len(replies), "say that they cannot see the images", fix)
 
 
@@ -295,9 +303,8 @@ def _invalid(store: Store, run: StoredRun) -> Iterator[HealthLine]:
 
 
 def _too_long(store: Store, run: StoredRun) -> Iterator[HealthLine]:
-    rows = store.connection.execute(
-        "SELECT DISTINCT sample_id, epoch, reason FROM scores WHERE run_id = ? AND value IS NULL", (run.id,)
-    )
+    unscored = "SELECT DISTINCT sample_id, epoch, reason FROM scores WHERE run_id = ? AND value IS NULL"
+    rows = store.connection.execute(unscored, (run.id,))
     long = {(sample, epoch) for sample, epoch, reason in rows if TOO_LONG.search(reason or "")}
     if long:
         total = run.total * run.epochs

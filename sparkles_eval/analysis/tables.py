@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sparkles_eval.core import JSON, Estimate, text
@@ -67,8 +68,40 @@ class Table:
             flat[f"{head.name}_low"], flat[f"{head.name}_high"] = span.low, span.high
         return flat
 
+    def __repr__(self) -> str:
+        return f"<Table {self.title!r}: {len(self.rows)} rows>"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        heads = "".join(f"<th>{_html(column_title(head))}</th>" for head in self.heads)
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{_html(cell_text(*pair))}</td>' for pair in zip(row, self.heads, strict=True))}</tr>"
+            for row in self.rows
+        )
+        notes = "".join(f"<div>{_html(note)}</div>" for note in self.notes)
+        return f"<b>{_html(self.title)}</b><table><tr>{heads}</tr>{rows}</table>{notes}"
+
     def frame(self) -> pd.DataFrame:
         """The table as a pandas frame, for notebooks."""
         import pandas as pd
 
         return pd.DataFrame(self.records())
+
+
+def _html(words: str) -> str:
+    return escape(text.one_line(words, 2_000))
+
+
+def column_title(head: Head) -> str:
+    """A column's title, with the unit of shares."""
+    if head.unit != "percent" or ("%" in head.title and "[95%]" not in head.title):
+        return head.title
+    return head.title.replace("[95%]", "% [95%]") if "[95%]" in head.title else f"{head.title} %"
+
+
+def cell_text(cell: Cell, head: Head) -> str:
+    """A cell as people read it: "56.7 [48.7, 64.3]", "<.001", "1,225", an en dash for what is not there."""
+    unit = "number" if head.unit == "text" else head.unit
+    if isinstance(cell, Span):
+        return text.format_with_ends(cell.value, cell.low, cell.high, unit)
+    return cell if isinstance(cell, str) else text.format_number(cell, unit)

@@ -14,7 +14,10 @@ from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles
 def ablations(
     files: TableFiles,
     models: Annotated[
-        tuple[str, ...], Option("Names of models or run ids. Default: all.", metavar="[MODEL]...", argument=True)
+        tuple[str, ...],
+        Option(
+            "Names of models or run ids. Default: all.", metavar="[MODEL]...", argument=True, completes="run or model"
+        ),
     ] = (),
     task: OneTask = None,
     judge: OneJudge = None,

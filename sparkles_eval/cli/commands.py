@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from enum import Enum, StrEnum
-from keyword import iskeyword
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
+from sparkles_eval.cli.completion import COMPLETIONS
+from sparkles_eval.cli.options import ConfigOptions
 from sparkles_eval.core.config_options import HelpSection, Option
+from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.option_fields import OptionField, option_fields, scaled
 
 SECTIONS: tuple[HelpSection, ...] = get_args(HelpSection)
 
@@ -36,30 +39,18 @@ class Without:
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """One option: a field of a record, or a parameter of the command."""
+class _Value(OptionField):
+    """One option, as typer takes it and gives it back."""
 
-    name: str
-    kind: Any
-    option: Option
-    default: Any = MISSING
+    def parameter(self, *, required: bool = True) -> inspect.Parameter:
+        """As typer reads it: lists where records have tuples, None where nothing is given.
 
-    @property
-    def names(self) -> list[str]:
-        return self.option.names.split() or [f"--{self.name.replace('_', '-')}"]
-
-    @property
-    def key(self) -> str:
-        """The parameter's name: of the option, since fields of several records may have the same name."""
-        if self.option.argument:
-            return self.name
-        key = self.names[0].partition("/")[0].strip("-").replace("-", "_")
-        return f"{key}_" if iskeyword(key) else key
-
-    def parameter(self) -> inspect.Parameter:
-        """As typer reads it: lists where records have tuples, None where nothing is given."""
+        `required` is False where a configuration file may give what has no default.
+        """
         kind: Any = self.option.given or self.kind
-        many, default = _is_tuple(kind), self.default
+        many, default = get_origin(kind) is tuple, self.default
+        if default is MISSING and not required:
+            default = None
         if many:
             kind = list[_member(get_args(kind)[0])]  # type: ignore[misc]
         if default is not MISSING and (many or self.option.given or default is None):
@@ -67,7 +58,7 @@ class _Value:
         elif self.option.inverted:
             default = not default
         elif self.option.scale != 1 and default is not MISSING:
-            default = _number(default, default * self.option.scale)
+            default = scaled(default, default * self.option.scale)
         about = self._argument() if self.option.argument else self._option()
         return inspect.Parameter(
             self.key,
@@ -77,7 +68,9 @@ class _Value:
         )
 
     def _argument(self) -> object:
-        return typer.Argument(metavar=self.option.metavar, help=self.option.help)
+        return typer.Argument(
+            metavar=self.option.metavar, help=self.option.help, envvar=self.option.env or None, **self._completion
+        )
 
     def _option(self) -> object:
         return typer.Option(
@@ -87,26 +80,22 @@ class _Value:
             rich_help_panel=self.option.section or None,
             min=self.option.low,
             max=self.option.high,
+            envvar=self.option.env or None,
+            **self._completion,
         )
+
+    @property
+    def _completion(self) -> dict[str, Any]:
+        return {"autocompletion": COMPLETIONS[self.option.completes]} if self.option.completes else {}
 
     def _value(self) -> str | None:
         """What stands for one of several values; typer would name a list."""
-        if not _is_tuple(self.kind) or get_origin(get_args(self.kind)[0]) is Literal:
+        if not self.is_list or get_origin(get_args(self.kind)[0]) is Literal:
             return None
         return "PATH" if get_args(self.kind)[0] is Path else "NAME"
 
-    def build(self, given: Mapping[str, Any]) -> Any:
-        """The field's value of what typer read."""
-        value = given[self.key]
-        if value is None or value == []:
-            return self.default
-        if _is_tuple(self.kind):
-            value = tuple(str(one.value) if isinstance(one, Enum) else one for one in value)
-        if self.option.inverted:
-            value = not value
-        if self.option.scale != 1:
-            value = _number(value, value / self.option.scale)
-        return self.option.read(value) if self.option.read else value
+    def build(self, values: Mapping[str, Any]) -> Any:
+        return values[self.key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +106,9 @@ class _Record:
     kind: Any
     parts: tuple[_Value | _Record, ...]
 
-    def build(self, given: Mapping[str, Any]) -> Any:
-        return self.kind(**{part.name: part.build(given) for part in self.parts})
+    def build(self, values: Mapping[str, Any]) -> Any:
+        """The record of its fields' values, which have the options' keys."""
+        return self.kind(**{part.name: part.build(values) for part in self.parts})
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -139,15 +129,51 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     # Sections in the order of their list wherever their fields come from, and in each what is required first.
     values.sort(key=lambda value: (SECTIONS.index(value.option.section), value.default is not MISSING))
 
-    def called(**given: Any) -> None:
-        function(**{part.name: part.build(given) for part in parts})
+    has_file = any(part.kind is ConfigOptions for part in parts)
 
-    parameters = [value.parameter() for value in values]
+    def called(**given: Any) -> None:
+        found = {value.key: value.from_option(given[value.key]) for value in values}
+        if has_file:
+            found = _with_file(values, found, given[_CONTEXT])
+        built = {part.name: part.build(found) for part in parts}
+        if has_file:
+            built |= {
+                part.name: replace(built[part.name], values=found) for part in parts if part.kind is ConfigOptions
+            }
+        function(**built)
+
+    parameters = [value.parameter(required=not has_file) for value in values]
+    if has_file:  # typer gives it to whoever asks by this type
+        parameters.append(inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     called.__name__, called.__doc__, called.__module__ = function.__name__, function.__doc__, function.__module__
     called.__wrapped__ = function  # type: ignore[attr-defined]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {found.name: found.annotation for found in parameters}
     return called
+
+
+_CONTEXT = "context"
+
+
+def _with_file(options: Sequence[_Value], found: Mapping[str, Any], context: typer.Context) -> dict[str, Any]:
+    """The values with those of the configuration file under what the command line says.
+
+    Raises errors.UserError for a mistake in the file, and where neither gives what has no default.
+    """
+    from sparkles_eval.engine.config_file import read_config
+
+    own = {field.name for field in option_fields(ConfigOptions)}
+    of_file = [value for value in options if value.name not in own]
+    values = dict(found)
+    if values["config"] or values["set"]:
+        sources = {key: context.get_parameter_source(key) for key in values}
+        typed = {key for key, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+        values = read_config(values["config"], of_file, values["set"]).under(values, typed)
+    for value in of_file:
+        if value.default is MISSING and values[value.key] in (MISSING, ()):
+            names = " / ".join(value.names)
+            raise UserError(f"missing option {names}; give it, or `{value.file_key}:` in a --config file")
+    return values
 
 
 def _values(part: _Value | _Record) -> Iterator[_Value]:
@@ -189,11 +215,3 @@ def _default(default: object) -> object:
 def _member(kind: Any) -> Any:
     """Typer takes no lists of literals, but lists of the same choices as an enumeration."""
     return StrEnum("Choice", {str(value): value for value in get_args(kind)}) if get_origin(kind) is Literal else kind
-
-
-def _number(like: float, value: float) -> float:
-    return round(value) if isinstance(like, int) else value
-
-
-def _is_tuple(kind: object) -> bool:
-    return get_origin(kind) is tuple

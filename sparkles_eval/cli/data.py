@@ -117,6 +117,8 @@ def check(
 def _print(checked: CheckedData, console: Console) -> None:
     from rich.text import Text
 
+    from sparkles_eval.core.errors import problem_lines
+
     count = len(checked.problems)
     counts = f"{checked.sound:,} sound, {count:,} problem{'' if count == 1 else 's'}, {checked.images:,} pictures"
     console.print(Text.assemble((checked.label, "bold"), f"  {counts}"))
@@ -126,10 +128,10 @@ def _print(checked: CheckedData, console: Console) -> None:
         )
     for note in checked.notes[:_SHOWN]:
         console.print(Text(f"  {note}", "dim"))
-    for problem in checked.problems[:_SHOWN]:
-        console.print(Text(f"  {problem.item}: {problem.what}" if problem.item else f"  {problem.what}", "yellow"))
+    for line in problem_lines(checked.problems):
+        console.print(Text(line, "yellow"))
     if count > _SHOWN:
-        console.print(Text(f"  and {count - _SHOWN:,} more; --json has all of them", "yellow"))
+        console.print(Text(f"  {count:,} in all; --json has each of them", "yellow"))
 
 
 class ImportFormat(StrEnum):

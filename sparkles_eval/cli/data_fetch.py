@@ -11,7 +11,7 @@ import typer
 from sparkles_eval.cli.commands import command
 from sparkles_eval.core.config_options import ContentFolders, Option
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.core.printing import make_console
+from sparkles_eval.core.printing import make_console, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,8 +104,17 @@ def listing(
 
 @command
 def fetch(
-    name: Annotated[str, Option("Source, as `sparkles-eval data list` names it.", metavar="SOURCE", argument=True)],
-    to: Annotated[Path, Option("Data folder to fill; runs name it with --data-root.", section="Data")],
+    name: Annotated[
+        str,
+        Option(
+            "Source, as `sparkles-eval data list` names it, or a task whose data come from the Hub.",
+            metavar="SOURCE|TASK",
+            argument=True,
+        ),
+    ],
+    to: Annotated[
+        Path | None, Option("Data folder to fill; runs name it with --data-root. Not for the Hub.", section="Data")
+    ] = None,
     part: Annotated[
         tuple[str, ...],
         Option("Part of the source; repeat for several. Default: the source's default parts.", section="Data"),
@@ -121,9 +130,13 @@ def fetch(
         tuple[str, ...],
         Option("Fetch addresses that begin with FROM from TO instead.", section="Data", metavar="FROM=TO"),
     ] = (),
+    task_arg: Annotated[
+        tuple[str, ...],
+        Option("Argument of a task, such as config=Jigsaw or revision=COMMIT.", section="Data", metavar="K=V"),
+    ] = (),
     content: ContentFolders = (),
 ) -> None:
-    """Fetch the data of a source into a folder: resumable, checked, unpacked safely.
+    """Fetch the data of a source into a folder, or of a task into the Hub's cache: resumable, checked, unpacked safely.
 
     Licence and terms are shown and must be agreed to first. Files that only a person can get are listed with their
     address and place. A second call fetches only what is missing. Exit code 3: something is still missing.
@@ -135,24 +148,58 @@ def fetch(
       sparkles-eval data fetch nlvr2 --part dev --to ./nlvr2
 
       sparkles-eval data fetch sparkles --to ./sparkles --offline
+
+      sparkles-eval data fetch muirbench
     """
     from sparkles_eval.data.sources.fetch import chosen_parts, inspect_folder
-    from sparkles_eval.data.sources.spec import read_source
+    from sparkles_eval.data.sources.spec import is_source, read_source
 
     console = make_console()
+    if not is_source(name, content) and _of_task(name, task_arg, content, accept=accept, offline=offline):
+        return
     source = read_source(name, content)
+    if to is None:
+        raise UserError(f"source {source.name}: name the folder to fill with --to")
     chosen_parts(source, part)
     mirrors = _mirrors(mirror)
     _describe(source, console)
     if offline:
         report = inspect_folder(source, to, part)
     else:
-        _agree(source, accept=accept)
+        _agree(f"source {source.name}", accept=accept)
         report = _fetch(source, to, mirrors, part, again=again, console=console)
     _steps(report, console)
     if not report.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
     console.print(f"data    {to}", highlight=False)
+
+
+def _of_task(name: str, pairs: Sequence[str], content: Sequence[Path], *, accept: bool, offline: bool) -> bool:
+    """Fetch the Hub data of a task; False where it is no such task. Raises errors.UserError."""
+    from sparkles_eval.engine.arguments import scoped
+    from sparkles_eval.tasks.folders import find_task
+    from sparkles_eval.tasks.hub_data import fetch_task_data, from_hub
+    from sparkles_eval.tasks.load import load_task
+
+    try:
+        folder = find_task(name, content)
+    except UserError:
+        return False  # the error for an unknown source names both
+    if not from_hub(folder):
+        return False
+    args = scoped("--task-arg", pairs, name, [name])
+    if not offline:
+        fetch_task_data(
+            name,
+            args=args,
+            say=say,
+            content=content,
+            agree=lambda _: _agree(f"task {folder.spec.name}", accept=accept),
+        )
+    task = load_task(name, args=args, content=content, skip_bad=True)
+    say(f"task     {task.name}: {len(task.samples):,} samples, {len(task.skipped):,} problems")
+    say(f"next     sparkles-eval task check {name}")
+    return True
 
 
 def _mirrors(given: Sequence[str]) -> dict[str, str]:
@@ -179,16 +226,16 @@ def _describe(source: SourceSpec, console: Console) -> None:
             console.print(Text.assemble((f"{label:<9}", "dim"), text.strip()))
 
 
-def _agree(source: SourceSpec, *, accept: bool) -> None:
+def _agree(who: str, *, accept: bool) -> None:
     """Raises errors.UserError unless a person agrees, here or with the option."""
     import sys
 
     if accept:
         return
     if not sys.stdin.isatty():
-        raise UserError(f"source {source.name}: agree to its licence and terms above with --accept-terms")
+        raise UserError(f"{who}: agree to its licence and terms above with --accept-terms")
     if not typer.confirm("Do you agree to this licence and these terms?"):
-        raise UserError(f"source {source.name}: nothing was fetched, since its terms were not agreed to")
+        raise UserError(f"{who}: nothing was fetched, since its terms were not agreed to")
 
 
 def _fetch(

@@ -71,7 +71,7 @@ def _preview(config: GenerateConfig, store: Path | None, connections: int | None
     plan = prepare(config)
     check_supported(plan)
     if store is not None:
-        from sparkles_eval.cli.run_display import print_cost_table
+        from sparkles_eval.cli.cost_table import print_cost_table
         from sparkles_eval.data.dialogues.generate import estimate_cost
 
         print_cost_table(estimate_cost(plan, store, connections))
@@ -89,7 +89,7 @@ def _preview(config: GenerateConfig, store: Path | None, connections: int | None
 
 
 def _generate(config: GenerateConfig, limits: RunLimits, store: Path, out: Path, name: str, *, plain: bool) -> None:
-    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.api.run_progress import show_progress
     from sparkles_eval.data.dialogues.finalize import finalize
     from sparkles_eval.data.dialogues.generate import check_supported, generate
     from sparkles_eval.data.dialogues.prepare import prepare

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sparkles_eval.adapters.base import Adapter
-    from sparkles_eval.engine.diagnosis import Finding
+    from sparkles_eval.engine.diagnosis import Diagnosis
 
 EXIT_PROBLEMS = 1
 _SHOWN: dict[str, tuple[str, str | None]] = {
@@ -79,7 +79,7 @@ def _adapter(
     return build_adapter(name, options, content=content, plugins=plugins)
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print(findings: Sequence[Diagnosis]) -> None:
     area = ""
     for finding in findings:
         if finding.area != area:
@@ -91,7 +91,7 @@ def _print(findings: Sequence[Finding]) -> None:
             say(f"      {finding.fix}")
 
 
-def _write(findings: Sequence[Finding], out: Path) -> None:
+def _write(findings: Sequence[Diagnosis], out: Path) -> None:
     from dataclasses import asdict
     from json import dumps
 

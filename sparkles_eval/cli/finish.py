@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from sparkles_eval.analysis.run_health import run_health
-from sparkles_eval.analysis.summary import summarise
+from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.analysis.warnings import warnings
+from sparkles_eval.api.frames import leaderboard_rows
+from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.engine.run import RunOutcome
-from sparkles_eval.reports.report import render_report
 from sparkles_eval.reports.terminal_table import print_health, print_tables
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
+
+
+def _result(summary: Summary, outcome: RunOutcome, report: Path | None) -> dict[str, Any]:
+    """The result as JSON has it."""
+    return {
+        "store": str(summary.store),
+        "report": None if report is None else str(report),
+        "ending": outcome.ending,
+        "runs": list(outcome.run_ids),
+        "unscored": outcome.unscored,
+        "spent_usd": outcome.spent_usd,
+        "replies_of_unknown_cost": outcome.unknown_costs,
+        "stopped": [{"model": one.model, "reason": one.reason, "unasked": one.unasked} for one in outcome.stopped],
+        "leaderboard": leaderboard_rows(summary),
+    }
+
 
 EXIT_UNSCORED = 3
 EXIT_INTERRUPTED = 130
@@ -24,19 +43,35 @@ EXIT_INTERRUPTED = 130
 
 def typed_command() -> str:
     """The command line that this process was started with."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    if program == "__main__.py":
+        return f"python -m sparkles_eval {shlex.join(sys.argv[1:])}"
+    return shlex.join([program, *sys.argv[1:]])
 
 
-def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
-    """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored."""
-    console = make_console()
+def finish(
+    store: Store,
+    outcome: RunOutcome,
+    report: Path | None,
+    json: Path | None = None,
+    *,
+    final: Collection[str] = (),
+) -> None:
+    """Compute and print the metrics, and write the report. Raises typer.Exit unless everything is scored.
+
+    `final` are reasons for missing scores that the same command again does not change.
+    """
     summary = summarise(store, outcome.run_ids)
+    # With the JSON on standard output, people read the rest on standard error.
+    console = make_console(stderr=write_json(json, _result(summary, outcome, report)))
     print_tables(summary, console)
     runs = read_runs.runs(store, outcome.run_ids)
     print_health(run_health(store, runs), console)
     for warning in warnings(store, runs):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:
+        from sparkles_eval.reports.report import render_report
+
         render_report(store, summary, report)
         console.print(f"report  {report}", highlight=False)
     console.print(f"store   {store.path}", highlight=False)
@@ -47,8 +82,7 @@ def finish(store: Store, outcome: RunOutcome, report: Path | None) -> None:
         console.print("[yellow]interrupted; run the same command again to resume[/]")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.unscored:
-        console.print(
-            f"[yellow]{outcome.unscored} items are unscored (reasons above); "
-            "run the same command again to retry what failed[/]"
-        )
+        found = {reason for panel in summary.panels for one in panel.entries for reason, _ in one.coverage.reasons}
+        advice = "; run the same command again to retry what failed" if found - set(final) else ""
+        console.print(f"[yellow]{outcome.unscored} items are unscored (reasons above){advice}[/]")
         raise typer.Exit(EXIT_UNSCORED)

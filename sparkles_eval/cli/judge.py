@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from sparkles_eval.cli.commands import Without, command
-from sparkles_eval.cli.options import Plain, ReportOutput
+from sparkles_eval.cli.options import JsonFile, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, ImageRoot, Option, StorePath
 from sparkles_eval.engine.config import JudgingConfig, RunLimits
 
@@ -19,7 +19,12 @@ def judge(
     report: ReportOutput,
     run_ids: Annotated[
         tuple[str, ...],
-        Option("Run ids (`list runs`). Default: every run that judges score.", metavar="[RUN]...", argument=True),
+        Option(
+            "Run ids (`list runs`). Default: every run that judges score.",
+            metavar="[RUN]...",
+            argument=True,
+            completes="run",
+        ),
     ] = (),
     repeats: Annotated[
         int | None,
@@ -28,6 +33,7 @@ def judge(
     data_root: ImageRoot = None,
     store: StorePath = DEFAULT_STORE,
     plain: Plain = False,
+    json: JsonFile = None,
 ) -> None:
     """Score stored answers with judges. Scores are added; earlier ones stay.
 
@@ -39,8 +45,8 @@ def judge(
 
       sparkles-eval judge --judge ./my_judge --judge-arg model=openai/qwen --judge-arg base_url=http://localhost:8000/v1
     """
+    from sparkles_eval.api.run_progress import show_progress
     from sparkles_eval.cli.finish import finish
-    from sparkles_eval.cli.run_display import show_progress
     from sparkles_eval.core.errors import UserError
     from sparkles_eval.engine.addresses import judges_as_stored, panels_as_stored
     from sparkles_eval.engine.prepare import RunJudges, check_prices
@@ -69,4 +75,4 @@ def judge(
 
             for panel in panels:
                 score_panel(opened, panel)
-        finish(opened, outcome, report.path(store))
+        finish(opened, outcome, report.path(store), json)

@@ -30,7 +30,9 @@ def audit(
     limits: Annotated[RunLimits, Without("embed_images")],
     files: TableFiles,
     estimate: EstimateOnly = False,
-    store: StorePath = AUDIT_STORE,
+    store: Annotated[
+        Path, Option("Store of the audits' own, whatever SPARKLES_EVAL_STORE names.", section="Output")
+    ] = AUDIT_STORE,
     out: Annotated[Path | None, Option("Write the page as Markdown.", "--out -o", section="Output")] = None,
     plain: Plain = False,
 ) -> None:
@@ -45,7 +47,7 @@ def audit(
 
       sparkles-eval judges audit sparkles@openai/gpt-4o --budget 600 --out gpt-4o-as-judge.md
     """
-    from sparkles_eval.cli.run_display import print_cost_estimate
+    from sparkles_eval.cli.cost_table import print_cost_estimate
     from sparkles_eval.core.errors import UserError
     from sparkles_eval.engine.prepare import RunJudges, check_prices
     from sparkles_eval.engine.rejudge import plan_audit
@@ -68,7 +70,7 @@ def audit(
 
 def _judge(jobs: list[AuditJob], bound: BoundJudge, path: Path, limits: RunLimits, *, plain: bool) -> str:
     """Request the judgements that the store lacks; gives how the session ended."""
-    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.api.run_progress import show_progress
     from sparkles_eval.engine.prepare import RunPlan
     from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store

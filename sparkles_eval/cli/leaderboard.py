@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.json_output import write_json
+from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.publishing.config import LeaderboardOptions
@@ -28,6 +30,7 @@ def build(
     options: LeaderboardOptions,
     out: Annotated[Path, Option("Folder of the site; an earlier one is replaced.", "--out -o", section="Output")],
     _plugins: PluginFiles = (),
+    json: JsonFile = None,
 ) -> None:
     """Check every bundle, recompute every score, and write the site of the bundles that are sound.
 
@@ -45,6 +48,16 @@ def build(
     from sparkles_eval.publishing.public_leaderboard import build_leaderboard as build_board
 
     board = build_board(bundles, out, options)
+    result = {
+        "site": str(board.index) if board.index else None,
+        "accepted": [{"bundle": one.bundle, "models": one.models, "tasks": one.tasks} for one in board.taken],
+        "refused": [{"bundle": one.bundle, "reasons": one.reasons} for one in board.left_out],
+        "notes": list(board.notes),
+    }
+    if write_json(json, result):
+        if board.left_out:
+            raise typer.Exit(EXIT_REFUSED)
+        return
     for one in board.taken:
         models, tasks = ", ".join(map(one_line, one.models)), ", ".join(map(one_line, one.tasks))
         say(f"accepted  {one_line(one.bundle)}: {models} on {tasks}", color="green")

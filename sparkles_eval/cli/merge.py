@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.json_output import write_json
+from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import Option, PluginFiles
 from sparkles_eval.core.printing import say, say_warning
 
@@ -29,6 +31,7 @@ def merge(
         Option("Merge also where servers list different models under one name: they are the same.", section="Output"),
     ] = False,
     _plugins: PluginFiles = (),
+    json: JsonFile = None,
 ) -> None:
     """Merge stores, such as those of parallel jobs, into one. Equal rows are kept once.
 
@@ -48,6 +51,10 @@ def merge(
     done = merge_stores(stores, into, keep_first=keep == "first", same_model=same_model)
     with Store(into, create=False) as store:
         refresh(store)
+    left_out = [str(conflict) for conflict in done.conflicts]
+    result = {"store": str(into), "added": dict(done.added), "left_out": left_out, "notes": list(done.notes)}
+    if write_json(json, result):
+        return
     for conflict in done.conflicts:
         say_warning(f"left out: {conflict}", err=True)
     for note in done.notes:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from sparkles_eval.core.config_options import MinCoverage, Option
 from sparkles_eval.core.scores import MIN_COVERAGE
 
 RunIds: TypeAlias = Annotated[
-    tuple[str, ...], Option("Run ids (`list runs`). Default: all.", metavar="[RUN]...", argument=True)
+    tuple[str, ...], Option("Run ids (`list runs`). Default: all.", metavar="[RUN]...", argument=True, completes="run")
 ]
 Plain: TypeAlias = Annotated[
     bool,
@@ -27,10 +28,44 @@ EstimateOnly: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigOptions:
+    """A file with options of the command; `cli.commands` reads it below what the command line says."""
+
+    config: Annotated[
+        Path | None,
+        Option("Read options from this YAML file; those of the command line go over it.", section="Tasks and models"),
+    ] = None
+    set: Annotated[
+        tuple[str, ...],
+        Option(
+            "Set a key of the file, such as limit=20 or models.0.args.base_url=…; repeat for several.",
+            section="Tasks and models",
+            metavar="KEY=VALUE",
+        ),
+    ] = ()
+    write_config: Annotated[
+        Path | None,
+        Option("Write the options of this command to a file for --config.", section="Output", metavar="FILE"),
+    ] = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What the options are after all, by `OptionField.key`."""
+
+
+STDOUT = Path("-")
+"""Stands for standard output where a file is named."""
+JsonFile: TypeAlias = Annotated[
+    Path | None,
+    Option("Write the result as JSON; - prints it instead of text.", "--json", section="Output", metavar="FILE"),
+]
+
+
+@dataclass(frozen=True, slots=True)
 class TableFiles:
     """Files that tables are written to besides the screen."""
 
-    json: Annotated[Path | None, Option("Write all tables as JSON.", section="Output", metavar="FILE")] = None
+    json: Annotated[
+        Path | None, Option("Write all tables as JSON; - prints it instead of text.", section="Output", metavar="FILE")
+    ] = None
     csv: Annotated[
         Path | None,
         Option("Write CSV; several tables go to FILE-NAME.csv each.", section="Output", metavar="FILE"),

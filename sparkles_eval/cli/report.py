@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from sparkles_eval.cli.commands import command
-from sparkles_eval.cli.options import ReportFilter
+from sparkles_eval.cli.options import STDOUT, JsonFile, ReportFilter
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import make_console
 from sparkles_eval.reports.config import SiteOptions
 
 if TYPE_CHECKING:
     from sparkles_eval.analysis.summary import Summary
+    from sparkles_eval.reports.report_data import WrittenReport
     from sparkles_eval.store.store import Store
 
 
@@ -49,6 +50,7 @@ def report(
     ] = None,
     store: StorePath = DEFAULT_STORE,
     _plugins: PluginFiles = (),
+    json: JsonFile = None,
 ) -> None:
     """Print the tables of stored runs and write their report: one file that can be sent to anybody, or a site.
 
@@ -63,12 +65,13 @@ def report(
       sparkles-eval report --judge sparkles@openai/gpt-4o --protocol strict --figures figures
     """
     from sparkles_eval.analysis.summary import narrow, summarise
+    from sparkles_eval.cli.json_output import write_json
     from sparkles_eval.reports.report import SAMPLES, render_file
     from sparkles_eval.reports.site import render_site
     from sparkles_eval.reports.terminal_table import print_tables
     from sparkles_eval.store.reading import open_to_read
 
-    console = make_console()
+    console = make_console(stderr=json == STDOUT)
     path = out or (store.with_suffix("") if site else store.with_suffix(".html"))
     folder = site or path.is_dir() or path.suffix.lower() not in (".html", ".htm")
     if samples is not None or not folder:
@@ -79,11 +82,19 @@ def report(
         print_tables(summary, console)
         written = (render_site if folder else render_file)(opened, summary, path, options)
         drawn = _save_figures(opened, summary, figures) if figures else 0
+    write_json(json, _result(written, drawn, summary))
     for text in written.left_out:
         console.print(text, style="yellow", markup=False, highlight=False)
     if figures:
         console.print(f"figures {figures} ({drawn} files)", highlight=False, markup=False)
     console.print(f"{'site' if folder else 'report':7} {written.index}", highlight=False, markup=False)
+
+
+def _result(written: WrittenReport, figures: int, summary: Summary) -> dict[str, Any]:
+    from sparkles_eval.api.frames import leaderboard_rows
+
+    about = {"report": str(written.index), "left_out": list(written.left_out), "figures": figures}
+    return {**about, "leaderboard": leaderboard_rows(summary)}
 
 
 def _save_figures(store: Store, summary: Summary, folder: Path) -> int:

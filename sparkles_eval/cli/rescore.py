@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from sparkles_eval.cli.commands import command
+from sparkles_eval.cli.json_output import write_json
+from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.printing import say
 
@@ -16,6 +18,7 @@ def rescore(
     run_ids: Annotated[
         tuple[str, ...], Option("Rescore only this run; repeat for several.", "--run", metavar="ID")
     ] = (),
+    json: JsonFile = None,
 ) -> None:
     """Score stored answers again with the current version of their answer rule; no model is called.
 
@@ -31,6 +34,12 @@ def rescore(
 
     with Store(store, create=False) as opened:
         done = reread(opened, run_ids or None)
+    result = [
+        {"run": row.run.id, "before": row.before, "now": row.now, "items": row.items, "changed": row.changed}
+        for row in done
+    ]
+    if write_json(json, result):
+        return
     for row in done:
         who = f"{row.run.task.name}, {row.run.model.name} ({row.run.id})"
         if row.before == row.now:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Annotated
 
 from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.long_wait import said_while_long
-from sparkles_eval.cli.options import EstimateOnly, Plain, ReportOutput
+from sparkles_eval.cli.options import ConfigOptions, EstimateOnly, JsonFile, Plain, ReportOutput
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, StorePath
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import make_console
-from sparkles_eval.engine.config import RunConfig, RunLimits, Shard
+from sparkles_eval.engine.config import RunConfig, RunLimits
 
 
 @command
@@ -21,12 +22,14 @@ def run(
     config: RunConfig,
     limits: RunLimits,
     report: ReportOutput,
+    source: ConfigOptions,
     estimate: EstimateOnly = False,
     dry_run: Annotated[
         bool, Option("Print the prompts of one sample of each task, and send nothing.", section="Cost and limits")
     ] = False,
     store: StorePath = DEFAULT_STORE,
     plain: Plain = False,
+    json: JsonFile = None,
 ) -> None:
     """Evaluate models on tasks: generate answers, score them, and write a report.
 
@@ -38,18 +41,21 @@ def run(
 
       sparkles-eval run -t nlvr2-mini -m baseline/chance -m baseline/oracle
 
-      sparkles-eval run -t bison -t nlvr2 -t sparkleseval --data-root ./sparkles -m gpt-4o --estimate
+      sparkles-eval run -t bison,nlvr2,sparkleseval --data-root ./sparkles -m gpt-4o --estimate
 
       sparkles-eval run -t ./my_task -m openai/llava --model-arg base_url=http://localhost:8000/v1
+
+      sparkles-eval run --config eval.yaml --set limit=20
     """
     if dry_run:
+        _write_config(source)
         _show_prompts(config)
         return
 
-    from sparkles_eval.cli.run_display import show_progress
+    from sparkles_eval.api.evaluate import evaluate
+    from sparkles_eval.api.run_progress import show_progress
     from sparkles_eval.engine.addresses import stored_plan
     from sparkles_eval.engine.prepare import check_prices, prepare
-    from sparkles_eval.engine.run import execute
     from sparkles_eval.store.store import Store
 
     if estimate and config.again:
@@ -57,32 +63,46 @@ def run(
     if config.again and not store.exists():
         raise UserError(f"--again: there is no store {store} with replies to request once more; name it with --store")
     with said_while_long() as stage:
-        plan = prepare(config, stage)
+        plan = prepare(config, stage, sends=not estimate)
+    _write_config(source)
     if estimate:
-        from sparkles_eval.cli.run_display import print_cost_estimate
+        from sparkles_eval.cli.cost_table import print_cost_estimate
 
-        print_cost_estimate(plan.jobs, store, limits.connections)
+        print_cost_estimate(plan.jobs, store, limits.connections, json)
         return
     check_prices(plan.adapters, limits.max_cost_usd)
     with Store(store) as opened:
         plan = stored_plan(plan, opened)
         with show_progress(plain=plain) as progress:
-            outcome = execute(plan, opened, progress, limits, sys.argv, meanwhile=_ending)
-        if config.again:
-            from sparkles_eval.publishing.stored_panels import recompute_panels
-
-            with opened.transaction():  # votes on replies that are not the newest count no more
-                recompute_panels(opened)
-        if plan.panels and config.shard == Shard():  # a panel needs all votes: merging the parts' stores scores it
-            from sparkles_eval.analysis.judges.panel_scores import score_panel
-
-            for panel in plan.panels:
-                score_panel(opened, panel)
-        _ending().finish(opened, outcome, report.path(store))
+            wanted = report.path(store) is not None
+            ending = partial(_ending, report=wanted)
+            outcome = evaluate(plan, opened, config, limits, progress, _command(source), meanwhile=ending)
+        ending().finish(opened, outcome, report.path(store), json, final=plan.unjudgeable)
 
 
-def _ending() -> ModuleType:
+def _write_config(source: ConfigOptions) -> None:
+    """Write the file that repeats the command, where one was asked for."""
+    if source.write_config is not None:
+        from sparkles_eval.core.files import write_output
+        from sparkles_eval.engine.config_file import config_text, run_fields
+
+        write_output(source.write_config, config_text(source.values, run_fields()), "name another file")
+        make_console(stderr=True).print(f"written {source.write_config}", highlight=False, markup=False)
+
+
+def _command(source: ConfigOptions) -> list[str]:
+    """The command line that the store keeps: with the options of a configuration file written out."""
+    if source.config is None and not source.set:
+        return sys.argv
+    from sparkles_eval.engine.config_file import command_of, run_fields
+
+    return command_of(source.values, run_fields())
+
+
+def _ending(*, report: bool) -> ModuleType:
     """The module that prints and writes the results. It takes a moment to import, which is done during the run."""
+    if report:
+        importlib.import_module("sparkles_eval.reports.report")
     return importlib.import_module("sparkles_eval.cli.finish")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from sparkles_eval.cli.commands import command
-from sparkles_eval.cli.options import RunIds
+from sparkles_eval.cli.json_output import write_json
+from sparkles_eval.cli.options import JsonFile, RunIds
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
 from sparkles_eval.core.printing import say, say_warning
 from sparkles_eval.core.text import one_line
@@ -24,6 +25,7 @@ def submit(
     ] = True,
     store: StorePath = DEFAULT_STORE,
     _plugins: PluginFiles = (),
+    json: JsonFile = None,
 ) -> None:
     """Write a bundle: these runs with everything that their numbers follow from, hashes of it, and a card.
 
@@ -42,6 +44,15 @@ def submit(
         raise UserError(f"--contact and --licence are a line ({LONGEST_LINE} characters), --note {LONGEST_NOTE}")
     about = BundleNotes(contact=contact, licence=licence, note=note)
     made = write_bundle(store, run_ids or None, out, about, thumbnails=thumbnails)
+    result = {
+        "bundle": str(made.path),
+        "bytes": made.size,
+        "runs": [{"run": one.id, "model": one.model, "task": one.task} for one in made.manifest.runs],
+        "unchecked": list(made.unchecked),
+        "unranked": list(made.unranked),
+    }
+    if write_json(json, result):
+        return
     for one in made.manifest.runs:
         say(one_line(f"{one.id}  {one.model} on {one.task}, {one.samples} samples"))
     for why in made.unchecked:

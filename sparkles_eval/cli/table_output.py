@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkles_eval.analysis.tables import Table
-from sparkles_eval.cli.options import TableFiles
+from sparkles_eval.analysis.tables import Table, cell_text, column_title
+from sparkles_eval.cli.options import STDOUT, TableFiles
+from sparkles_eval.core.console_table import Column, fits, table, table_console
 from sparkles_eval.core.files import write_output
-from sparkles_eval.core.printing import make_console
+from sparkles_eval.core.printing import say, say_json
 from sparkles_eval.core.text import one_line
-from sparkles_eval.reports.toolkit.table_files import cell_text, column_title, csv_text, json_text, latex_text
+from sparkles_eval.reports.toolkit.table_files import csv_text, json_text, latex_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,23 +21,29 @@ if TYPE_CHECKING:
 
 _TURNED = 3
 """Rows of a table that is too wide which are shown side by side as columns."""
-_PIPED = 220
+_LONGEST_NAME = 40
 _GLANCE = 10
 """Rows shown of a table that is too long for the screen."""
 
 
-def present(tables: Sequence[Table], files: TableFiles, *, longest: int = 60) -> None:
+def present(
+    tables: Sequence[Table], files: TableFiles, *, longest: int = 60, shown: Sequence[Table] | None = None
+) -> None:
     """Print the tables and write the files. A table of more than `longest` rows is cut on the screen, never in a file.
 
+    `shown` are other tables for the screen alone. With `--json -` the JSON is all that is printed.
     Raises errors.UserError where a file cannot be written.
     """
-    console = make_console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = make_console(width=_PIPED)  # a file has no edge to fold at
-    for table in tables:
-        _print(table, console, longest)
+    on_stdout = files.json == STDOUT
+    if on_stdout:
+        say_json(json_text(tables))
+        files = replace(files, json=None)
+    else:
+        console = table_console()
+        for table in tables if shown is None else shown:
+            _print(table, console, longest)
     for path in write(tables, files):
-        console.print(f"written {path}", highlight=False, markup=False, soft_wrap=True)
+        say(f"written {path}", err=on_stdout)
 
 
 def _print(table: Table, console: Console, longest: int) -> None:
@@ -65,37 +72,37 @@ def _print(table: Table, console: Console, longest: int) -> None:
 
 def _fitting(
     console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]
-) -> list[Shown]:  # fmt: skip
-    """The table as it is where it fits; else few rows turned into columns, three at a time, or many rows folded."""
-    from rich.measure import Measurement
-
-    grid = _grid(heads, rows, left)
+) -> list[Shown]:
+    """The table as it is where it fits; else with intervals below their values; else few rows turned into columns."""
+    stacked = [
+        [cell if is_left else cell.replace(" [", "\n[") for cell, is_left in zip(row, left, strict=True)]
+        for row in rows
+    ]
+    narrow = [head if is_left else head.replace(" [95%]", "\n[95%]") for head, is_left in zip(heads, left, strict=True)]
+    for names, cells in ((heads, rows), (narrow, stacked)):
+        columns = _columns(names, cells, left)
+        if fits(columns, cells, console.width):
+            return [table(columns, cells, console.width)]
     if len(rows) > 4 * _TURNED:
-        return [grid]
-    whole = Measurement.get(console, console.options.update(width=10_000), grid).maximum
-    if whole <= console.width:
-        return [grid]
+        return [table(_columns(narrow, stacked, left), stacked, console.width)]
     names = [head.replace("\n", " ") for head in heads]
-    return [_turned(names, rows[start : start + _TURNED]) for start in range(0, len(rows), _TURNED)]
+    return [_turned(names, rows[start : start + _TURNED], console.width) for start in range(0, len(rows), _TURNED)]
 
 
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]) -> Shown:
-    from rich import box
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for head, is_left in zip(heads, left, strict=True):
-        grid.add_column(Text(head), justify="left" if is_left else "right", overflow="fold", min_width=3)
-    for row in rows:
-        grid.add_row(*map(Text, row))
-    return grid
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]) -> list[Column]:
+    """Short texts are names, which are shortened in the middle; longer ones are prose, which is wrapped."""
+    columns = []
+    for at, (head, is_left) in enumerate(zip(heads, left, strict=True)):
+        prose = any(" " in row[at] and len(row[at]) > _LONGEST_NAME for row in rows)
+        columns.append(Column(head, "number" if not is_left else "text" if prose else "name"))
+    return columns
 
 
-def _turned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Shown:
+def _turned(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Shown:
     """Rows of a wide table as columns: the first cell of each becomes its head."""
     cells = [[name, *column] for name, *column in zip(names[1:], *(row[1:] for row in rows), strict=True)]
-    return _grid([names[0], *(row[0] for row in rows)], cells, [True] * (len(rows) + 1))
+    heads = [names[0], *(row[0] for row in rows)]
+    return table([Column(head, "text") for head in heads], cells, width)
 
 
 # --- files ------------------------------------------------------------------------------------------------------

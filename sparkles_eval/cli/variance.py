@@ -15,7 +15,12 @@ def variance(
     files: TableFiles,
     models: Annotated[
         tuple[str, ...],
-        Option("Names of models or run ids. Default: every scored run.", metavar="[MODEL]...", argument=True),
+        Option(
+            "Names of models or run ids. Default: every scored run.",
+            metavar="[MODEL]...",
+            argument=True,
+            completes="run or model",
+        ),
     ] = (),
     task: OneTask = None,
     judge: OneJudge = None,

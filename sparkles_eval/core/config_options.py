@@ -6,6 +6,7 @@ library. Options that several records share are defined below.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ HelpSection: TypeAlias = Literal[
     "Output",
 ]
 """Section titles of a `--help` in their order; "" for arguments and options without a section."""
+
+
+Completes: TypeAlias = Literal["", "task", "model", "run", "judge", "run or model"]
+"""What a shell can complete: names of tasks, models or judges, or run ids and models of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Option:
     """Converts the option's value to the field's; called only where the option is given."""
     given: object = None
     """Type of the option's value where `read` converts it."""
+    env: str = ""
+    """Environment variable that gives the value where the command line does not."""
+    completes: Completes = ""
+    """What kind of name the value is, for the shell's completion."""
 
 
 def _load_plugins(paths: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -81,10 +90,11 @@ PluginFiles: TypeAlias = Annotated[
 ModelArgs: TypeAlias = Annotated[
     tuple[str, ...],
     Option(
-        "Argument of a model, such as base_url=http://localhost:8000/v1.",
+        "Argument of a model, such as base_url=http://localhost:8000/v1; openai:base_url=… reaches every model of the "
+        "kind openai.",
         "--model-arg",
         section="Tasks and models",
-        metavar="[MODEL:]K=V",
+        metavar="[MODEL|KIND:]K=V",
     ),
 ]
 GenerationArgs: TypeAlias = Annotated[
@@ -132,6 +142,26 @@ MinCoverage: TypeAlias = Annotated[
     ),
 ]
 DEFAULT_STORE = Path("runs/sparkles.db")
+STORE_ENV = "SPARKLES_EVAL_STORE"
 StorePath: TypeAlias = Annotated[
-    Path, Option("Store (an SQLite file) with runs, answers and scores.", "--store", section="Output")
+    Path, Option("Store (an SQLite file) with runs, answers and scores.", "--store", section="Output", env=STORE_ENV)
 ]
+
+
+def default_store() -> Path:
+    """The store of a command or call that names none: SPARKLES_EVAL_STORE, else runs/sparkles.db."""
+    return Path(os.environ.get(STORE_ENV) or DEFAULT_STORE)
+
+
+def split_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that may be written together with commas: ("a,b", "c") is a, b and c.
+
+    A value stays whole where a comma belongs to it: the path of an existing file or folder (behind a kind, too:
+    `replay/a,b.csv`), or a panel of judges.
+    """
+    found: list[str] = []
+    for value in values:
+        kind, _, rest = value.partition("/")
+        whole = value.startswith("panel:") or Path(value).expanduser().exists() or (kind and Path(rest).is_file())
+        found += [value] if whole else [name for part in value.split(",") if (name := part.strip())]
+    return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -31,14 +31,38 @@ class Problem:
     what: str
 
 
+_LISTED = 20
+"""Problems that are listed one by one; of more, those that are alike are said once."""
+_EXAMPLES = 3
+_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[\d/\\]\S*|\S+\.\w{1,5}(?=\s|$|[,;:)])")
+"""Names, numbers and paths in the words of a problem, by which problems of one kind differ."""
+
+
+def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
+    """Problems as lines: up to 20 one by one; of more, each kind once with its number and three examples."""
+    if len(problems) <= _LISTED:
+        yield from (f"  {p.item}: {p.what}" if p.item else f"  {p.what}" for p in problems)
+        return
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(_PARTICULAR.sub("…", problem.what) if problem.item else problem.what, []).append(problem)
+    for alike in sorted(kinds.values(), key=len, reverse=True)[:_LISTED]:
+        if len(alike) == 1:
+            yield from problem_lines(alike)
+            continue
+        items = ", ".join(dict.fromkeys(p.item for p in alike[:_EXAMPLES]))
+        yield f"  {len(alike):,} times: {alike[0].what}, at {items}{' and others' if len(alike) > _EXAMPLES else ''}"
+    if len(kinds) > _LISTED:
+        left = sum(len(alike) for alike in sorted(kinds.values(), key=len, reverse=True)[_LISTED:])
+        yield f"  ... and {left:,} more of {len(kinds) - _LISTED} other kinds"
+
+
 class DataError(UserError):
     """The task's data has problems. `problems` lists every one, so that they can be fixed in one go."""
 
     def __init__(self, who: str, problems: Sequence[Problem], fix: str = "") -> None:
         self.problems = tuple(problems)
-        shown = [f"  {p.item}: {p.what}" if p.item else f"  {p.what}" for p in self.problems[:20]]
-        if len(self.problems) > 20:
-            shown.append(f"  ... and {len(self.problems) - 20} more")
+        shown = list(problem_lines(self.problems))
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''} in the data"
         super().__init__("\n".join([f"{who}: {count}", *shown, *([fix] if fix else [])]))
 

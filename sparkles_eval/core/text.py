@@ -41,6 +41,14 @@ def one_line(text: str, most: int = 300) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
+def shorten(text: str, most: int) -> str:
+    """The text in at most `most` characters: the middle is left out, since names differ at their ends."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) * 2 // 3
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}" if end else text[:most]
+
+
 def visible_json(text: str) -> str:
     """JSON with every hidden character as an escape, which reads back as the same value."""
 

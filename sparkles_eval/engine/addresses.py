@@ -58,14 +58,22 @@ def stored_plan(plan: RunPlan, store: Store) -> RunPlan:
 
 def identify(adapter: Adapter, store: Store) -> None:
     """The model under the identity that the store knows, where an older store has the address in it."""
-    model = adapter.model
-    if not isinstance(adapter, AddressedAdapter) or ENDPOINT in model.settings or has_model(store, model.identity):
-        return
-    before = addressed_models(store, model)
+    if isinstance(adapter, AddressedAdapter) and not has_model(store, adapter.model.identity):
+        for model in models_before(adapter, store)[:1]:
+            adapter.identify(model)
+
+
+def models_before(adapter: Adapter, store: Store) -> list[Model]:
+    """The model as an older store knows it: at the addresses where it is asked now, else at any with `same_model`.
+
+    Where a store has its present identity as well, stored replies are looked up under that first, then under these.
+    """
+    if not isinstance(adapter, AddressedAdapter) or ENDPOINT in adapter.model.settings:
+        return []
+    before = addressed_models(store, adapter.model)
     here = {spelled for endpoint in adapter.endpoints for spelled in spellings(endpoint.address)}
     at_home = [known for known in before if known.settings[ENDPOINT] in here]
-    if at_home or (before and adapter.same_model):
-        adapter.identify((at_home or before)[0])
+    return at_home or (before if adapter.same_model else [])
 
 
 def judges_as_stored(bound_judges: Sequence[BoundJudge], store: Store) -> tuple[BoundJudge, ...]:

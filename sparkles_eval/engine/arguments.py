@@ -3,37 +3,92 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
+from sparkles_eval.adapters.base import ModelOptions
+from sparkles_eval.adapters.build import kind_of, known_kinds
 from sparkles_eval.core import JSON, Generation
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.generation_spec import GenerationSpec
+from sparkles_eval.core.suggestions import did_you_mean
 
 
-def scoped(option: str, pairs: Sequence[str], who: str | Sequence[str], everyone: Sequence[str]) -> dict[str, str]:
+def scoped(
+    option: str,
+    pairs: Sequence[str],
+    who: str | Sequence[str],
+    everyone: Sequence[str],
+    *,
+    kind: str = "",
+    kinds: Collection[str] = (),
+) -> dict[str, str]:
     """The pairs that are meant for `who`: `name=value` for everyone, `who:name=value` for one of several.
 
-    `who` may have several names (a judge that asks a model: `sparkles` and `sparkles@openai/gpt-4o`). A pair for
-    `who` goes over one for everyone. Raises errors.UserError for what is no pair.
+    `who` may have several names (a judge that asks a model: `sparkles` and `sparkles@openai/gpt-4o`), and a `kind` of
+    all `kinds` that there are: `openai:name=value` is for every model of that kind, and for no other. A pair for `who`
+    goes over one for its kind, and that over one for everyone. Raises errors.UserError for what is no pair, and for a
+    pair of someone who is not among them.
     """
     names = {who} if isinstance(who, str) else set(who)
     general: dict[str, str] = {}
+    of_kind: dict[str, str] = {}
     own: dict[str, str] = {}
+    known = {*everyone, *names, *kinds}
     for pair in pairs:
         # The longest, since a name may hold a colon: openai/llava:7b is not openai/llava.
-        owner = max((name for name in {*everyone, *names} if pair.startswith(f"{name}:")), key=len, default=None)
+        owner = max((name for name in known if pair.startswith(f"{name}:")), key=len, default=None)
         name, equals, value = pair[len(owner) + 1 if owner else 0 :].partition("=")
         if not equals or not name.strip():
             raise UserError(
                 f"{option} {pair}: write {option} NAME=VALUE, or for one of several {option} WHO:NAME=VALUE"
             )
+        if owner is None and ":" in name:
+            stranger = name.rpartition(":")[0]
+            there = ", ".join(sorted({*everyone, *names})) or "none"
+            hint = did_you_mean(stranger, known)
+            raise UserError(f"{option} {pair}: {stranger} is not among those that it can be for{hint}: {there}")
         if owner is None:
             general[name.strip()] = value
         elif owner in names:
             own[name.strip()] = value
-    return general | own
+        elif owner == kind:
+            of_kind[name.strip()] = value
+    return general | of_kind | own
+
+
+class ModelPairs(Protocol):
+    """What a command says of its models: `--model-arg`, `--generation`, and where kinds may come from."""
+
+    @property
+    def model_args(self) -> Sequence[str]: ...
+
+    @property
+    def generation(self) -> Sequence[str]: ...
+
+    @property
+    def content(self) -> Sequence[Path]: ...
+
+    @property
+    def plugins(self) -> Sequence[Path]: ...
+
+
+def model_options(
+    name: str, everyone: Sequence[str], pairs: ModelPairs, *, protocol: str = "strict", sends: bool = True
+) -> ModelOptions:
+    """The options of the model `name` among `everyone` that a command names. Raises errors.UserError as `scoped`."""
+    kind = kind_of(name, content=pairs.content, plugins=pairs.plugins)
+    own = partial(scoped, who=name, everyone=everyone, kind=kind, kinds=known_kinds(pairs.plugins))
+    return ModelOptions(
+        args=tuple(own("--model-arg", pairs.model_args).items()),
+        generation=read_generation("--generation", own("--generation", pairs.generation)),
+        protocol=protocol,
+        sends=sends,
+    )
 
 
 _OPEN = ("chat_template_kwargs", "extra_body")

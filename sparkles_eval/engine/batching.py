@@ -97,10 +97,19 @@ class Batcher:
         with self._news:
             if not self._waiting or self.halted or most < 1:
                 return []
-            waiting = [entry for entry in self._waiting if not entry.future.done()]
-            waiting.sort(key=lambda entry: (self._answers.expected(entry.request), entry.length), reverse=True)
+            waiting = self._in_order()
             found, self._waiting = waiting[:most], waiting[most:]
             return found
+
+    def coming(self, most: int) -> list[Request]:
+        """The requests of the entries that `next` would give; all stay in the queue."""
+        with self._news:
+            return [entry.request for entry in self._in_order()[:most]]
+
+    def _in_order(self) -> list[_Entry]:
+        waiting = [entry for entry in self._waiting if not entry.future.done()]
+        waiting.sort(key=lambda entry: (self._answers.expected(entry.request), entry.length), reverse=True)
+        return waiting
 
     def again(self, entries: Sequence[_Entry]) -> None:
         with self._news:
@@ -153,6 +162,9 @@ class _ReplicaQueue:
             entry.began = monotonic()
             self.taken[id(entry.request)] = entry
         return [entry.request for entry in entries]
+
+    def coming(self, most: int) -> Sequence[Request]:
+        return self._batcher.coming(most)
 
     def put_back(self, requests: Sequence[Request]) -> None:
         self._batcher.again([self.taken.pop(id(request)) for request in requests])

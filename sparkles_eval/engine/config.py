@@ -20,6 +20,7 @@ from sparkles_eval.core.config_options import (
     Option,
     PluginFiles,
     SkipBad,
+    split_names,
 )
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.tasks.variation import Variation
@@ -41,6 +42,9 @@ class Shard:
 
     number: int = 1
     of: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
 
     def take(self, samples: Sequence[T]) -> tuple[T, ...]:
         """The items of a sequence in the task's order that belong to this shard."""
@@ -65,6 +69,8 @@ class JudgingConfig:
             "Judge: NAME, NAME@MODEL or a folder; repeat for several. In a run the task's own are the default.",
             "--judge",
             section="Judging",
+            read=split_names,
+            completes="judge",
         ),
     ] = ()
     judge_args: JudgeArgs = ()
@@ -84,17 +90,29 @@ class RunConfig(JudgingConfig):
 
     tasks: Annotated[
         tuple[str, ...],
-        Option("Name or folder of a task; repeat for several.", "--task -t", section="Tasks and models"),
+        Option(
+            "Name or folder of a task, or a group of tasks; several with commas or by repeating it.",
+            "--task -t",
+            section="Tasks and models",
+            read=split_names,
+            completes="task",
+        ),
     ]
     models: Annotated[
         tuple[str, ...],
         Option(
-            "Model as KIND/NAME, or the name of a preset; repeat for several.",
+            "Model as KIND/NAME, or the name of a preset; several with commas or by repeating it.",
             "--model -m",
             section="Tasks and models",
+            read=split_names,
+            completes="model",
         ),
     ]
     data_root: DataRoot = None
+    download: Annotated[
+        bool,
+        Option("Fetch data sets of the Hub that are not in its cache; without it nothing is fetched.", section="Data"),
+    ] = False
     task_args: Annotated[
         tuple[str, ...],
         Option(
@@ -168,7 +186,7 @@ class RunConfig(JudgingConfig):
 class AuditConfig:
     """Which judge is audited, on the dialogues of which task, for how many judgements."""
 
-    judge: Annotated[str, Option("Judge to audit: NAME, NAME@MODEL or a folder.", argument=True)]
+    judge: Annotated[str, Option("Judge to audit: NAME, NAME@MODEL or a folder.", argument=True, completes="judge")]
     task: Annotated[
         str, Option("Task whose dialogues have exact facts or references.", "--task -t", section="Tasks and models")
     ] = "sparkleseval-mini"

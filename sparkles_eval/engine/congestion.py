@@ -8,7 +8,8 @@ What counts is the share of refusals (429, 503, 529) in a window of requests, ne
                         the provider takes, and requests are spread evenly from then on
     as many as before   further cuts did not help, and fewer replies came: so the refusals do not come from the number
                         in flight. The limit is restored, and only refusals beyond that share count from then on
-    in between          the window goes on until it is the one or the other
+    in between          the window goes on until it is the one or the other; where it stays so for long, the limit
+                        comes down by that share, unless that was tried before and changed nothing
 
 Other failures (500, lost connections) say nothing about the number and never change it.
 """
@@ -33,6 +34,8 @@ LEAST = 0.05
 _UNTRIED_USUAL = 0.15
 """Share of refusals that does not keep a limit that was never met from growing."""
 _WINDOW = 20
+_LONG = 160
+"""Requests of a window that stays in between, after which the limit comes down by its share of refusals."""
 _FEW = 4
 _EARLY = 3
 """Refusals that end the trial of a grown limit at once."""
@@ -127,6 +130,8 @@ class Congestion:
         self._met = 0.0
         """The limit at which requests were refused last."""
         self._cuts: _Cuts | None = None
+        self._eased: tuple[float, float] | None = None
+        """The limit and the share of refusals before it last came down for a share in between."""
         self._window: _Window | None = None
         self._in_flight = self._busiest = 0
         self._counted_at = 0.0
@@ -172,7 +177,7 @@ class Congestion:
     def restart(self, now: float) -> None:
         """Begin with few requests again, so that a server that returns from an outage is not flooded."""
         self.limit = max(1.0, self.limit // 8)
-        self._doubling, self._spread, self._cuts, self._sound = True, False, None, 0.0
+        self._doubling, self._spread, self._cuts, self._sound, self._eased = True, False, None, 0.0, None
         self._window = _Window(now)
 
     def _count(self, window: _Window, now: float) -> None:
@@ -198,15 +203,29 @@ class Congestion:
             self._sound = 0.0
             return self._cut(window, now)
         if excess > GROW_BELOW + noise:
-            if not untried or window.count < 2 * max(_WINDOW, self.limit):
+            if not untried:
+                return self._ease(window)
+            if window.count < 2 * max(_WINDOW, self.limit):
                 return None
             self._usual = share
         if self._usual:
             self._usual += 0.2 * (share - self._usual)
         if self._sound:
             self._pause = 1
-        self._cuts, self._sound = None, 0.0
+        self._cuts, self._sound, self._eased = None, 0.0, None
         return self._grow()
+
+    def _ease(self, window: _Window) -> str | None:
+        """Come down a little where a small share has been refused for long; back up where that did not help."""
+        if window.count < max(_LONG, 4 * self.limit):
+            return None
+        share, before = window.share, self._eased
+        if before is not None and share >= 0.6 * before[1]:
+            self._usual, self._eased, self.limit = share, None, before[0]
+            return f"{share:.0%} are refused however few are sent"
+        self._eased, self._sound = (self.limit, share), 0.0
+        self.limit = max(LEAST, self.limit * (1 - (share - self._usual)))
+        return f"{share:.0%} were refused"
 
     def _failed_trial(self, window: _Window) -> bool:
         few = _EARLY if not self._usual else 2 * _EARLY
@@ -231,6 +250,7 @@ class Congestion:
             return f"{share:.0%} are refused however few are sent"
         self._cuts = _Cuts(self.limit) if cuts is None else cuts.next(self.limit, rate, share)
         self._doubling, self._spread, self._step, self._met = False, True, FIRST_STEP, self.limit
+        self._eased = None
         taken = (window.busy_s - window.wasted_s) / seconds
         excess = max(0.0, share - self._usual) / (1 - self._usual)
         least = self.limit * max(0.25, 1 - 1.5 * excess)  # what was in flight is too little where slots stood empty

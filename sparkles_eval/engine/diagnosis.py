@@ -33,7 +33,7 @@ _PROBE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at. `note` costs a part of the program, `problem` will stop what was asked for."""
 
     area: str
@@ -43,7 +43,7 @@ class Finding:
     fix: str = ""
 
 
-def diagnose(store: Path, keys: Iterable[str], adapters: Sequence[Adapter] = ()) -> list[Finding]:
+def diagnose(store: Path, keys: Iterable[str], adapters: Sequence[Adapter] = ()) -> list[Diagnosis]:
     """Everything, in this order: program, extras, keys, folders, models.
 
     `keys` are the names of the environment variables that models may need; their values are only tested for being
@@ -58,23 +58,23 @@ def diagnose(store: Path, keys: Iterable[str], adapters: Sequence[Adapter] = ())
 # --- the program and its extras ------------------------------------------------------------------------
 
 
-def _program() -> Iterator[Finding]:
-    yield Finding("program", "Python", "ok", f"{platform.python_version()} ({sys.executable}), {platform.platform()}")
-    yield Finding("program", _PACKAGE, "ok", f"{version(_PACKAGE)} in {Path(__file__).parents[1]}")
+def _program() -> Iterator[Diagnosis]:
+    yield Diagnosis("program", "Python", "ok", f"{platform.python_version()} ({sys.executable}), {platform.platform()}")
+    yield Diagnosis("program", _PACKAGE, "ok", f"{version(_PACKAGE)} in {Path(__file__).parents[1]}")
     for requirement in _requirements(""):
         if missing := _lacks(requirement):
-            yield Finding("program", requirement.name, "problem", missing, f"pip install '{requirement}'")
+            yield Diagnosis("program", requirement.name, "problem", missing, f"pip install '{requirement}'")
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Diagnosis]:
     for extra in metadata(_PACKAGE).get_all("Provides-Extra") or ():
         if extra in _FOR_DEVELOPERS:
             continue
         missing = [text for requirement in _requirements(extra) if (text := _lacks(requirement))]
         yield (
-            Finding("extras", extra, "note", "; ".join(missing), f"pip install '{_PACKAGE}[{extra}]'")
+            Diagnosis("extras", extra, "note", "; ".join(missing), f"pip install '{_PACKAGE}[{extra}]'")
             if missing
-            else Finding("extras", extra, "ok", "installed")
+            else Diagnosis("extras", extra, "ok", "installed")
         )
 
 
@@ -105,41 +105,41 @@ def _lacks(requirement: Requirement) -> str:
     return ""
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[Diagnosis]:
     if importlib.util.find_spec("torch") is None:
         return
-    import torch
-
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
-        yield Finding("program", "GPU", "ok", f"{names}; torch {torch.__version__}")
-    else:
-        yield Finding("program", "GPU", "note", f"torch {torch.__version__} sees none: local models run on the CPU")
+    from sparkles_eval.adapters.local.device import visible_gpus
     from sparkles_eval.adapters.local.torchvision_check import require_working_torchvision
 
+    gpus = visible_gpus()
+    yield (
+        Diagnosis("program", "GPU", "ok", f"{', '.join(gpus)}; torch {version('torch')}")
+        if gpus
+        else Diagnosis("program", "GPU", "note", f"torch {version('torch')} sees none: local models run on the CPU")
+    )
     try:
         require_working_torchvision("transformers")
     except UserError as error:
         text, _, fix = str(error).rpartition("; ")
-        yield Finding("program", "torchvision", "problem", text, fix)
+        yield Diagnosis("program", "torchvision", "problem", text, fix)
 
 
 # --- keys and folders ----------------------------------------------------------------------------------
 
 
-def _keys(names: Iterable[str]) -> Iterator[Finding]:
+def _keys(names: Iterable[str]) -> Iterator[Diagnosis]:
     for name in sorted(set(names)):
         value = os.environ.get(name)
         if not value:
-            yield Finding("keys", name, "note", "not set", f"export {name}=...")
+            yield Diagnosis("keys", name, "note", "not set", f"export {name}=...")
         elif value != value.strip() or any(mark in value for mark in "\"'\n\r\t "):
             text = "set, with blanks or quotation marks that belong to no key"
-            yield Finding("keys", name, "problem", text, f"set {name} to the key alone")
+            yield Diagnosis("keys", name, "problem", text, f"set {name} to the key alone")
         else:
-            yield Finding("keys", name, "ok", "set")
+            yield Diagnosis("keys", name, "ok", "set")
 
 
-def _folders(store: Path) -> Iterator[Finding]:
+def _folders(store: Path) -> Iterator[Diagnosis]:
     for name, folder, variable in (
         ("cache", cache_dir(), "SPARKLES_CACHE"),
         ("store", store.absolute().parent, "SPARKLES_EVAL_STORE"),
@@ -147,7 +147,7 @@ def _folders(store: Path) -> Iterator[Finding]:
         yield _folder(name, folder, variable)
 
 
-def _folder(name: str, folder: Path, variable: str) -> Finding:
+def _folder(name: str, folder: Path, variable: str) -> Diagnosis:
     """Whether files can be made in a folder, or in the nearest one above it that exists."""
     there = next(one for one in (folder, *folder.parents) if one.exists())
     try:
@@ -155,38 +155,38 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
             free = shutil.disk_usage(there).free
     except OSError as error:
         text = f"{folder} cannot be written ({error.strerror or error})"
-        return Finding("folders", name, "problem", text, f"name another folder in {variable}")
+        return Diagnosis("folders", name, "problem", text, f"name another folder in {variable}")
     text = f"{folder}, {free / 2**30:,.1f} GB free"
-    return Finding("folders", name, "problem" if free < _LITTLE_SPACE else "ok", text, f"or another in {variable}")
+    return Diagnosis("folders", name, "problem" if free < _LITTLE_SPACE else "ok", text, f"or another in {variable}")
 
 
 # --- servers -------------------------------------------------------------------------------------------
 
 
-async def _servers(adapter: Adapter) -> list[Finding]:
+async def _servers(adapter: Adapter) -> list[Diagnosis]:
     name = adapter.model.name
     try:
         if not isinstance(adapter, AddressedAdapter):
-            return [Finding("models", name, "ok", "can be built; no server is asked")]
+            return [Diagnosis("models", name, "ok", "can be built; no server is asked")]
         return [await _server(name, endpoint) for endpoint in adapter.endpoints]
     finally:
         if isinstance(adapter, AddressedAdapter):
             await adapter.aclose()
 
 
-async def _server(name: str, endpoint: AddressedAdapter) -> Finding:
+async def _server(name: str, endpoint: AddressedAdapter) -> Diagnosis:
     started = time.perf_counter()
     listed = await endpoint.listing()
     took_ms = (time.perf_counter() - started) * 1000
     if listed is not None:
-        return Finding("models", name, "ok", f"{endpoint.address} lists it ({took_ms:.0f} ms)")
+        return Diagnosis("models", name, "ok", f"{endpoint.address} lists it ({took_ms:.0f} ms)")
     status = await _status(endpoint.address)
     if isinstance(status, str):
-        return Finding(
+        return Diagnosis(
             "models", name, "problem", f"{endpoint.address}: {status}", "start the server, or check base_url"
         )
     text = f"{endpoint.address} answers and does not list {endpoint.model.model_id!r} (status {status} without a key)"
-    return Finding(
+    return Diagnosis(
         "models", name, "note", text, "check the model's name, the key, and that base_url ends as its docs say"
     )
 

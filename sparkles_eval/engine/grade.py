@@ -20,6 +20,7 @@ from sparkles_eval.engine.endpoint_pool import AnyClient
 from sparkles_eval.engine.jobs import BoundJudge, CompletedSample, RunRef, WorkItem, judge_row, unscored
 from sparkles_eval.engine.progress import Progress
 from sparkles_eval.engine.storable import storable_verdict
+from sparkles_eval.engine.turns import SendTurns
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall
 from sparkles_eval.judges.expected import CUT_OFF
 from sparkles_eval.store.rows import ScoreRow, VerdictRow
@@ -51,6 +52,7 @@ class Grader:
         store: Store,
         client: AnyClient | None,
         once: KeyedLock,
+        turns: SendTurns,
         progress: Progress,
         open_again: Collection[tuple[str, int]] = (),
     ) -> None:
@@ -63,6 +65,7 @@ class Grader:
         self._store = store
         self._client = client
         self._once = once
+        self._turns = turns
         self._progress = progress
         store.add_judge(self._row)
         self._done = {place for place in store.scored(run.id, self._row.id) if place[:2] not in open_again}
@@ -123,6 +126,8 @@ class Grader:
             verdict = await self._ask(answered.item.sample, asked, repeat, attempt)
             row = VerdictRow(key, self._row.id, answered.item.sample_id, call.id, repeat, attempt, verdict)
             verdict_id, verdict = self._store.add_verdict(row)
+            if self._client is not None:
+                await self._turns.replied()
             if verdict.status is VerdictStatus.GRADED:
                 return verdict_id, verdict
             if verdict.status is not VerdictStatus.INVALID:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from sparkles_eval.core import Usage
 from sparkles_eval.engine.congestion import Congestion, RequestOutcome
+from sparkles_eval.engine.turns import SendTurns
 
 _LENT = 3
 """Pieces of work for each slot that may have lent theirs (they wait for another attempt) before no new work begins."""
@@ -207,8 +208,9 @@ Work: TypeAlias = Callable[[], Awaitable[None]]
 class Pool:
     """A queue of work for one limiter, from iterators given to `feed` and single pieces given to `put`."""
 
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
+    def __init__(self, limiter: Limiter, turns: SendTurns | None = None) -> None:
+        """`turns`: each piece of work begins in one of them, where they are given."""
+        self._limiter, self._turns = limiter, turns
         self._feeds: deque[Iterator[Work]] = deque()
         self._waiting: deque[Work] = deque()
         self._news = asyncio.Event()
@@ -270,6 +272,8 @@ class Pool:
 
     async def _work(self, work: Work) -> None:
         try:
+            if self._turns is not None:
+                await self._turns.next()
             await work()
         finally:
             self._limiter.release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
@@ -12,12 +12,15 @@ from sparkles_eval.adapters.build import build_adapter, import_early
 from sparkles_eval.core import Model, Usage
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.plugins import load_plugin
-from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.core.printing import say
+from sparkles_eval.engine.arguments import model_options, scoped
 from sparkles_eval.engine.config import JudgingConfig, ReplyKind, RunConfig
 from sparkles_eval.engine.jobs import BoundJudge, EvalJob
 from sparkles_eval.judges.load import default_model, load_judge, split_judge_args
 from sparkles_eval.judges.panel import PREFIX, JudgePanel, PanelSpec, is_panel, read_panel
 from sparkles_eval.tasks.base import Task
+from sparkles_eval.tasks.folders import expand_groups
+from sparkles_eval.tasks.hub_data import fetch_task_data, is_there
 from sparkles_eval.tasks.load import load_task, select
 from sparkles_eval.tasks.picture_checks import check_first
 from sparkles_eval.tasks.variants import vary
@@ -33,31 +36,44 @@ class RunPlan:
     """Judges that are worked out of the cells' judges once those have scored."""
     again: tuple[ReplyKind, ...] = ()
     """Kinds of stored replies that are asked for once more."""
+    unjudgeable: frozenset[str] = frozenset()
+    """Why judges cannot judge some samples, whatever is answered: asking again does not help."""
 
     async def aclose(self) -> None:
         for adapter in self.adapters:
             await adapter.aclose()
 
 
-def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> RunPlan:
+def prepare(
+    config: RunConfig,
+    stage: Callable[[str], None] = lambda _: None,
+    *,
+    sends: bool = True,
+) -> RunPlan:
     """Load every task, build every model and judge, and check that they fit together.
 
-    `stage` hears what begins, for whoever shows it. Raises errors.UserError (ContentError, DataError, MissingExtra)
+    `stage` hears what begins, for whoever shows it. `sends` is False where nothing will be asked, so that no key is
+    needed. Raises errors.UserError (ContentError, DataError, MissingExtra)
     with the fix; nothing has been asked then.
     """
     stage("models: they are made ready")
-    models = [_model(name, config) for name in dict.fromkeys(config.models)]
+    models = [_model(name, config, sends) for name in dict.fromkeys(config.models)]
     for adapter in models:
         import_early(adapter.model.kind)
     tasks = load_tasks(config, stage)
     _same_name([adapter.model for adapter in models])
-    run_judges = RunJudges(config, [judge for task in tasks for judge in task.judges])
+    own = [judge for task in tasks for judge in task.judges]
+    # Judges that are named are for tasks that judges score; where there is none among them, for all.
+    everywhere = not any(task.judges or task.protocol.scorer is None for task in tasks)
+    run_judges = RunJudges(config, own, sends=sends, everywhere=everywhere)
     jobs: list[EvalJob] = []
+    unjudgeable: set[str] = set()
     controls: list[Adapter] = []
     for task in tasks:
         stage(f"task {task.name}: the questions of {len(task.samples):,} samples are written once, to check them")
         _fit(task, models)
         bound_judges = run_judges.bound_judges(task)
+        unjudgeable |= _unjudgeable(task, bound_judges)
         known = make_controls(task.samples, task.data_hash) if config.controls else ()
         controls += known
         jobs += [
@@ -67,20 +83,28 @@ def prepare(config: RunConfig, stage: Callable[[str], None] = lambda _: None) ->
             for adapter in (*models, *known)
         ]
     adapters = (*models, *controls, *run_judges.adapters)
-    return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again)
+    return RunPlan(tuple(jobs), adapters, run_judges.panels, config.again, frozenset(unjudgeable))
 
 
 def load_tasks(config: RunConfig, stage: Callable[[str], None] = lambda _: None) -> list[Task]:
     """Load the tasks, each with the samples that the user picked."""
-    return [_task(name, config, stage) for name in dict.fromkeys(config.tasks)]
+    names = expand_groups(config.tasks, config.content)
+    return [_task(name, config, names, stage) for name in names]
 
 
-def _task(name: str, config: RunConfig, stage: Callable[[str], None]) -> Task:
+def _task(name: str, config: RunConfig, names: Sequence[str], stage: Callable[[str], None]) -> Task:
+    args = scoped("--task-arg", config.task_args, name, names)
+    few = config.limit if not config.sample_ids and config.shuffle_seed is None else None
+    here = not config.download or config.data_root is not None
+    if not here and not is_there(name, args=args, content=config.content, first=few):
+        stage(f"task {name}: its data are fetched")
+        fetch_task_data(name, args=args, content=config.content, first=few, say=partial(say, err=True))
     stage(f"task {name}: its data are read, or drawn on first use")
     task = load_task(
         name,
         protocol=config.protocol,
-        args=scoped("--task-arg", config.task_args, name, config.tasks),
+        args=args,
+        first=few,
         data_root=config.data_root,
         content=config.content,
         skip_bad=config.skip_bad,
@@ -91,13 +115,9 @@ def _task(name: str, config: RunConfig, stage: Callable[[str], None]) -> Task:
     return check_first(vary(chosen, config.variation), skip_bad=config.skip_bad)
 
 
-def _model(name: str, config: RunConfig) -> Adapter:
-    options = ModelOptions(
-        args=tuple(scoped("--model-arg", config.model_args, name, config.models).items()),
-        generation=read_generation("--generation", scoped("--generation", config.generation, name, config.models)),
-        protocol=config.protocol,
-        settings=config.settings,
-    )
+def _model(name: str, config: RunConfig, sends: bool) -> Adapter:
+    options = model_options(name, config.models, config, protocol=config.protocol, sends=sends)
+    options = replace(options, settings=config.settings)
     return build_adapter(name, options, content=config.content, plugins=config.plugins)
 
 
@@ -131,6 +151,25 @@ def _fit(task: Task, models: Sequence[Adapter]) -> None:
             raise UserError(f"{name} can take no sample of {task.name}: {problems[0]}")
 
 
+def _unjudgeable(task: Task, bound_judges: Sequence[BoundJudge]) -> set[str]:
+    """Check that something scores the task, and that each judge can judge some sample of it.
+
+    Returns why judges cannot judge the others (they lack captions, say), which they leave unscored with that reason.
+    """
+    if not bound_judges and task.protocol.scorer is None:
+        raise UserError(
+            f"task {task.name}: judges score it, and it names none; name one with --judge (`sparkles-eval list judges` "
+            "shows them), or under `judges` in its task.yaml"
+        )
+    reasons: set[str] = set()
+    for bound in bound_judges:
+        problems = [problem for sample in task.samples if (problem := bound.judge.check(sample))]
+        if len(problems) == len(task.samples):
+            raise UserError(f"judge {bound.judge.card.name} can judge no sample of {task.name}: {problems[0]}")
+        reasons |= set(problems)
+    return reasons
+
+
 def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> None:
     """Raise errors.UserError where a budget is set and a model's price is unknown, naming the models."""
     models = [adapter.model for adapter in adapters]
@@ -145,9 +184,14 @@ def check_prices(adapters: Sequence[Adapter], max_cost_usd: float | None) -> Non
 class RunJudges:
     """The judges of an invocation, each made once, with the adapters of the models that they ask."""
 
-    def __init__(self, config: JudgingConfig, own: Sequence[str] = ()) -> None:
-        """`own` are the judges that the tasks name themselves. Raises errors.UserError for a panel that cannot be."""
-        self._config = config
+    def __init__(
+        self, config: JudgingConfig, own: Sequence[str] = (), *, sends: bool = True, everywhere: bool = False
+    ) -> None:
+        """`own` are the judges that the tasks name themselves; `everywhere`: the named ones are for every task.
+
+        Raises errors.UserError for a panel that cannot be.
+        """
+        self._config, self._sends, self._everywhere = config, sends, everywhere
         self._panels = {name: _panel(name, config) for name in dict.fromkeys((*config.judges, *own)) if is_panel(name)}
         selectors = self.members((*config.judges, *own))
         self._names = [*selectors, *(selector.partition("@")[0] for selector in selectors), *self._panels, _PANEL]
@@ -173,7 +217,7 @@ class RunJudges:
 
     def bound_judges(self, task: Task) -> tuple[BoundJudge, ...]:
         """The judges of a task: those that the user named, else the task's own; none where only a rule scores."""
-        if not task.judges:
+        if not task.judges and task.protocol.scorer is not None and not self._everywhere:
             return ()
         return tuple(self.bound(name) for name in self.members(self._config.judges or task.judges))
 
@@ -194,7 +238,7 @@ class RunJudges:
             # Said of the judge, but a server of one's own has to be known to take a schema, too.
             rest["structured"] = "true"
         if model_name:
-            options = ModelOptions(args=tuple(rest.items()))
+            options = ModelOptions(args=tuple(rest.items()), sends=self._sends)
             adapter = build_adapter(model_name, options, content=config.content, plugins=config.plugins)
         made = partial(
             load_judge,

@@ -129,6 +129,27 @@ class _Expected:
         return self.items - sum(sample_id in self.samples for sample_id, _, _ in scored)
 
 
+class Interruption:
+    """Interrupts a run from another thread, as Ctrl-C does in a terminal: call it once, or twice to end at once."""
+
+    def __init__(self) -> None:
+        self._call: Callable[[], object] | None = None
+        self._early = False
+
+    def attach(self, loop: asyncio.AbstractEventLoop, on_signal: Callable[[], None]) -> None:
+        """Called by the run when it begins."""
+        self._call = lambda: loop.call_soon_threadsafe(on_signal)
+        if self._early:
+            self._call()
+
+    def __call__(self) -> None:
+        if self._call is None:
+            self._early = True
+            return
+        with contextlib.suppress(RuntimeError):  # the run has ended meanwhile
+            self._call()
+
+
 def execute(
     plan: RunPlan,
     store: Store,
@@ -136,6 +157,7 @@ def execute(
     terms: RunLimits,
     command: Sequence[str],
     meanwhile: Callable[[], object] = lambda: None,
+    interruption: Interruption | None = None,
 ) -> RunOutcome:
     """Request and score everything that the store lacks. Blocks until done.
 
@@ -163,7 +185,7 @@ def execute(
             session.close()
             await plan.aclose()
 
-    _until_done(store, environment_id, session, work, progress)
+    _until_done(store, environment_id, session, work, progress, interruption)
     return _finish(store, session, environment_id, [part for job in jobs for part in _expected(job)])
 
 
@@ -202,17 +224,27 @@ def judge_again(
 
 
 def _until_done(
-    store: Store, environment_id: int, session: Session, work: Callable[[], Awaitable[None]], progress: Progress
+    store: Store,
+    environment_id: int,
+    session: Session,
+    work: Callable[[], Awaitable[None]],
+    progress: Progress,
+    interruption: Interruption | None = None,
 ) -> None:
     """As `until_done`; also ends the invocation's record where a UserError ends the work."""
     try:
-        until_done(session, work, progress)
+        until_done(session, work, progress, interruption)
     except UserError:
         store.finish_environment(environment_id, "interrupted")
         raise
 
 
-def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: Progress) -> None:
+def until_done(
+    session: Session,
+    work: Callable[[], Awaitable[None]],
+    progress: Progress,
+    interruption: Interruption | None = None,
+) -> None:
     """Run `work` of a session to its end. The first signal interrupts the session, the second ends at once."""
 
     async def main() -> None:
@@ -233,6 +265,8 @@ def until_done(session: Session, work: Callable[[], Awaitable[None]], progress: 
         with contextlib.suppress(NotImplementedError, RuntimeError):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, on_signal)
+        if interruption is not None:
+            interruption.attach(loop, on_signal)
         await work()
 
     try:

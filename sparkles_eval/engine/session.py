@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from time import monotonic
 
 from sparkles_eval.adapters.base import Adapter, AddressedAdapter
 from sparkles_eval.core import Image, Model, Run
-from sparkles_eval.engine.addresses import AddressRecorder
+from sparkles_eval.engine.addresses import AddressRecorder, models_before
 from sparkles_eval.engine.ask_again import AskAgain, AskedItem, choose
 from sparkles_eval.engine.attempts import RequestState
 from sparkles_eval.engine.cache import KeyedLock, ResponseCache
@@ -31,8 +32,9 @@ from sparkles_eval.store.served_models import AskedAs
 from sparkles_eval.store.store import Store
 from sparkles_eval.tasks.images import outside_links, thumbnail
 from sparkles_eval.tasks.load import repeated
+from sparkles_eval.tasks.picture_memory import known_previews, remember_previews
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """Images of one thread call and commit: few enough that nothing big is held."""
 
 
@@ -54,17 +56,28 @@ async def store_images(
 
 
 def _read(some: Sequence[Image], small: set[str], whole: set[str]) -> tuple[list[PixelsRow], list[tuple[str, str]]]:
+    """The rows of these images, with previews as an earlier process made them where it did."""
     rows: list[PixelsRow] = []
     failures: list[tuple[str, str]] = []
+    known = known_previews(image.sha256 for image in some if image.sha256 in small)
+    made: dict[str, bytes] = {}
     for image in some:
-        assert image.path is not None  # those without one were left out
-        try:
-            data = image.path.read_bytes()
-        except OSError as error:
-            failures.append((image.relpath, str(error)))
-            continue
-        drawn = thumbnail(data) if image.sha256 in small else None
+        drawn = known.get(image.sha256)
+        data = None
+        if drawn is None or image.sha256 in whole:
+            assert image.path is not None  # those without one were left out
+            try:
+                data = image.path.read_bytes()
+            except OSError as error:
+                failures.append((image.relpath, str(error)))
+                continue
+            if hashlib.sha256(data).hexdigest() != image.sha256:
+                failures.append((image.relpath, "the file has changed since the task was loaded"))
+                continue
+        if drawn is None and data is not None and image.sha256 in small:
+            drawn = made[image.sha256] = thumbnail(data)
         rows.append(PixelsRow(image.sha256, drawn, data if image.sha256 in whole else None))
+    remember_previews(made)
     return rows, failures
 
 
@@ -153,7 +166,7 @@ class Session:
                 job,
                 ids,
                 store=self._store,
-                replies=ResponseCache(self._store, lane.client, self._once),
+                replies=self._cache(lane.client, job.adapter),
                 progress=self._progress,
                 pictures=self._pictures,
                 answered=partial(_hand_over, graders),
@@ -211,9 +224,12 @@ class Session:
         """
         lane = self._lane(self._models, adapter)
         assert lane.client is not None  # a model has an adapter
-        lane.pool.feed(work(ResponseCache(self._store, lane.client, self._once), self._progress))
+        lane.pool.feed(work(self._cache(lane.client, adapter), self._progress))
         await _finish([lane])
         await self._addresses.finish()
+
+    def _cache(self, client: AnyClient, adapter: Adapter) -> ResponseCache:
+        return ResponseCache(self._store, client, self._once, self._turns, models_before(adapter, self._store))
 
     def _graders(
         self, run: RunRef, bound_judges: Sequence[BoundJudge], open_again: Collection[AskedItem] = ()
@@ -227,6 +243,7 @@ class Session:
                 store=self._store,
                 client=lane.client,
                 once=self._once,
+                turns=self._turns,
                 progress=self._progress,
                 open_again=open_again,
             )
@@ -254,10 +271,11 @@ class Session:
         """The lane of an adapter; all rules share one (adapter None)."""
         known = lanes.get(id(adapter))
         if known is None:
+            self._turns.needed = self._turns.needed or isinstance(adapter, AddressedAdapter)
             role: AskedAs = "model" if lanes is self._models else "judge"
             client = self._client(adapter, role) if adapter is not None else None
             limiter = client.limiter if client else Limiter(1, clock=monotonic)
-            known = lanes[id(adapter)] = _Lane(client, limiter, Pool(limiter))
+            known = lanes[id(adapter)] = _Lane(client, limiter, Pool(limiter, self._turns))
         return known
 
 

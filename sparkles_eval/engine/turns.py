@@ -1,22 +1,43 @@
-"""Lets the event loop read replies before new requests are built."""
+"""Replies first: lets the event loop read and store replies before answers are scored and new requests are made."""
 
 from __future__ import annotations
 
 import asyncio
 
+_PASSES = 2
+"""Passes of the event loop from a reply in the socket to its row in the store."""
+
 
 class SendTurns:
-    """Builds one request at a time, with a pass of the event loop between two.
+    """Gives turns for work that can wait for replies: scoring an answer, making and writing a request.
 
-    To make and write a request takes milliseconds, and many slots come free at once. Replies that have arrived
-    meanwhile would wait in the socket for all of them, and be lost with the process if it is killed: so one turn is
-    given for each pass of the event loop. Shared by all models and judges of a process.
+    Such work takes milliseconds, and much of it falls due at once: replies that arrive meanwhile would wait in the
+    socket for all of it, and be lost with the process if it is killed. So one piece is done at a time, and only when
+    passes of the event loop have brought no reply. Shared by all models and judges of a process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, needed: bool = False) -> None:
+        self.needed = needed
+        """True where replies come through sockets; else there is nothing to wait for but one pass."""
         self._lock = asyncio.Lock()
+        self._replies = 0
+
+    async def replied(self) -> None:
+        """Note that a reply has been stored, and wait for the turn to go on with it: others may have come with it."""
+        self._replies += 1
+        await self.next()
 
     async def next(self) -> None:
-        """Wait for the turn to make one request; make it without waiting for anything else."""
-        async with self._lock:
+        """Wait for the turn to do one piece of work; do it without waiting for anything else.
+
+        The wait ends: who waits sends nothing, so that replies come to an end.
+        """
+        if not self.needed:
             await asyncio.sleep(0)
+            return
+        async with self._lock:
+            before = -1
+            while before != self._replies:
+                before = self._replies
+                for _ in range(_PASSES):
+                    await asyncio.sleep(0)

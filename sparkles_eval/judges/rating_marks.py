@@ -7,7 +7,7 @@ alternative, a rank, a correction, or a quotation. Every pattern is bounded, so 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,6 +26,8 @@ _OF_SCALE = re.compile(
     rf"[{_DRESS}\]]{{0,4}}\s{{0,2}}(?:/|out\s{{1,2}}of\b|of\b)\s{{0,2}}[{_DRESS}\[]{{0,4}}(?P<of>\d{{1,9}}(?:\.\d{{1,9}})?)\]{{0,2}}"
 )
 _GLUED = re.compile(r"[\w%+~\u00b0\u00bd\u00bc\u00be/\\^]|[.,]\d|\s?%|-(?!-)|\s?[-\u2013\u2014\u2212]\s?\d")
+_STAND_IN = "\u16a0"
+"""A letter without cases that stands for each letter of a canary in the text that the patterns see."""
 _RANGE_ECHO = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -89,11 +91,35 @@ def _patterns(canary: str, criteria: tuple[str, ...]) -> tuple[re.Pattern[str], 
 def find_marks(text: str, expected: Expected) -> tuple[list[Mark], list[Overall], str]:
     """The ratings and overall ratings of a text, in order, and the text with the overall ratings blanked out."""
     ids = tuple(sorted({criterion for _, criterion in expected.pairs}, key=len, reverse=True))
-    rated, whole = _patterns(expected.canary, ids)
-    overall = [_overall(match, text, expected) for match in whole.finditer(text)]
-    text = whole.sub(lambda match: " " * len(match.group()), text)
-    marks = [_mark(match, text, expected) for match in rated.finditer(text)]
+    seen, canary = _with_stand_in(text, expected.canary)
+    rated, whole = _patterns(canary, ids)
+    found = list(whole.finditer(seen))
+    overall = [_overall(match, seen, expected) for match in found]
+    spans = [match.span() for match in found]
+    seen, text = _blanked(seen, spans), _blanked(text, spans)
+    marks = [_mark(match, seen, expected) for match in rated.finditer(seen)]
     return sorted([*marks, *_loose(text, marks)], key=lambda mark: mark.start), overall, text
+
+
+def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    pieces, place = list[str](), 0
+    for start, end in spans:
+        pieces += (text[place:start], " " * (end - start))
+        place = end
+    return "".join([*pieces, text[place:]])
+
+
+def _with_stand_in(text: str, canary: str) -> tuple[str, str]:
+    """The text with a stand-in for the canary, as long as that, and the stand-in.
+
+    Patterns that name the canary itself would be compiled anew for every call, which takes longer than all other
+    reading of its reply. A text that holds the stand-in by itself is read by the canary's own patterns, and so is what
+    a store holds as a canary that was never made here.
+    """
+    if not (canary.isascii() and canary.isalpha()) or _STAND_IN in text:
+        return text, canary
+    stand_in = _STAND_IN * len(canary)
+    return re.sub(canary, stand_in, text, flags=re.IGNORECASE), stand_in
 
 
 def _loose(text: str, marks: list[Mark]) -> Iterator[Mark]:

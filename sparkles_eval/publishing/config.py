@@ -7,6 +7,7 @@ from typing import Annotated
 
 from sparkles_eval.core.config_options import ContentFolders, DataRoot, MinCoverage, Option
 from sparkles_eval.core.scores import MIN_COVERAGE
+from sparkles_eval.tasks.columns.key_columns import key_columns
 
 LARGEST = 500_000_000
 """Bytes of an unpacked store that is unpacked by default."""
@@ -50,10 +51,28 @@ class ImportOptions:
         Option("Task of files whose names do not say it.", "--task -t", section="Tasks and models"),
     ] = None
     protocol: Annotated[
-        str, Option("Rules that answers are read by: paper (as published) or strict.", section="Tasks and models")
-    ] = "paper"
+        str | None,
+        Option(
+            "Rules that answers are read by. Default: paper for published files, else strict.",
+            section="Tasks and models",
+        ),
+    ] = None
     name: Annotated[
         str | None,
         Option("Name of the model in tables. Default: the one in the file.", section="Tasks and models"),
     ] = None
+    mapping: Annotated[
+        tuple[str, ...],
+        Option(
+            "What a column is (id, answer, model, turn, epoch, claim); repeat for several.",
+            "--map",
+            section="Tasks and models",
+            metavar="KEY=COLUMN",
+        ),
+    ] = ()
     content: ContentFolders = ()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The `--map` pairs by key. Raises errors.UserError for what is no pair."""
+        return key_columns(self.mapping)

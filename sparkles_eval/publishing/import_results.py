@@ -137,7 +137,9 @@ def import_results(
     """Import one file; importing it again changes nothing. Raises errors.UserError for what is wrong in it."""
     file = read_result_file(path, options.task)
     name = options.name or file.model
-    task = load_task(file.task, protocol=options.protocol, data_root=options.data_root, content=options.content)
+    task = load_task(
+        file.task, protocol=options.protocol or "paper", data_root=options.data_root, content=options.content
+    )
     adapter = build_adapter(f"replay/{path}", ModelOptions(args=(("name", name),)), content=options.content)
     job = EvalJob(task, adapter, adapter.effective(task.protocol.generation))
     # A file may lack as many items as it likes: each is unscored for itself, none stops the others.
@@ -155,7 +157,7 @@ def import_results(
         for judgement in items[one.item.sample.id].judgements if one.item.sample.id in items else ():
             verdicts += 1
             claims += _judge(store, run.id, one, judgement)
-    _keep(store, run.id, name, claims)
+    keep_claims(store, run.id, name, claims)
     return ImportedResults(path, run.id, name, file.task, len(answered), verdicts, tuple(claims))
 
 
@@ -228,7 +230,7 @@ def _points(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def _keep(store: Store, run_id: str, who: str, claims: Sequence[str]) -> None:
+def keep_claims(store: Store, run_id: str, who: str, claims: Sequence[str]) -> None:
     """Keep every claim as an event of the run, once."""
     environment = read_runs.environments(store, [run_id])[-1].id
     known = {

@@ -78,6 +78,11 @@ class _Judged(Foreign):
     A2_C123_scores: tuple[float, ...] | None = None
 
 
+def is_result_file(path: Path) -> bool:
+    """True for a file that is named as the published code names its results."""
+    return path.suffix.lower() == ".json" and path.stem.partition("_")[0].lower() in _KINDS
+
+
 def read_result_file(path: Path, task: str | None = None) -> ResultFile:
     """The file's items. Raises errors.UserError that names the item for anything that is wrong in it."""
     start, _, rest = path.stem.partition("_")

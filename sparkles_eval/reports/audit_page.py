@@ -7,13 +7,12 @@ from pathlib import Path
 
 from sparkles_eval.analysis.judges.audit import WHOLE, AuditReport
 from sparkles_eval.analysis.judges.audit_tables import FAULTS, Finding, findings, negative
-from sparkles_eval.analysis.tables import Head, Span
+from sparkles_eval.analysis.tables import Head, Span, cell_text
 from sparkles_eval.core.content import find_file
 from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import escape_markdown
 from sparkles_eval.judges.quoting import Rehearsal
-from sparkles_eval.reports.toolkit.table_files import cell_text
 from sparkles_eval.tasks.prompts import compile_template, render
 from sparkles_eval.tasks.validation import read_text
 

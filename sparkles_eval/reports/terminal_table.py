@@ -6,8 +6,8 @@ Every metric stands with its interval and with graded n of N.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -16,13 +16,14 @@ from rich.text import Text
 from sparkles_eval.analysis.metrics import Measure
 from sparkles_eval.analysis.run_health import HealthLevel, RunHealth
 from sparkles_eval.analysis.summary import Coverage, Entry, Panel, Summary, TaskSummary
+from sparkles_eval.core.console_table import Column, fits, table
 from sparkles_eval.core.names import judge_name
 from sparkles_eval.core.text import NO_VALUE, format_number, format_plain, one_line
 from sparkles_eval.reports.toolkit import numbers
 from sparkles_eval.tasks.metrics import Metric
 
-_NAME_WIDTH = 18
-"""Names up to this length are never folded."""
+_NAME, _NOTE = 18, 14
+"""Characters of a model's name that there is room for before a metric is left out; of a line of a note."""
 REASONS = 5
 """Reasons that are listed one by one; the rest is counted together."""
 
@@ -35,7 +36,10 @@ def print_tables(summary: Summary, console: Console) -> None:
         for panel in task.panels:
             console.print()
             console.print(_heading(task, panel))
-            console.print(_table(panel, gap=2 if console.width >= 100 else 1))
+            shown, left_out = _table(panel, console.width)
+            console.print(shown)
+            if left_out:
+                console.print(Text(f" {', '.join(left_out)}: in the report, and here on a wider screen", style="dim"))
             for note in _notes(panel):
                 console.print(Padding(note, (0, 0, 0, 1)))
 
@@ -52,25 +56,36 @@ def _heading(task: TaskSummary, panel: Panel) -> Text:
     return Text.assemble((one_line(task.title), "bold"), ("  " + one_line(" · ".join(parts)), "dim"))
 
 
-def _table(panel: Panel, gap: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    longest = max((len(one_line(entry.label)) for entry in panel.entries), default=0)
-    # Rich shrinks no column that must not wrap; a least width would push the others over the edge instead.
-    table.add_column("model", overflow="fold", no_wrap=longest <= _NAME_WIDTH, min_width=12)
+def _table(panel: Panel, width: int) -> tuple[Table, list[str]]:
+    """The panel's table, and the titles of metrics for which the console has no room."""
     shown = [column for column in panel.columns if column.level in ("headline", "main")]
+    left_out: list[str] = []
+    gap = 2 if width >= 100 else 1
+    while True:
+        columns, rows = _columns(shown), [_row(entry, shown) for entry in panel.entries]
+        plain = [[cell if isinstance(cell, str) else cell.plain for cell in row] for row in rows]
+        if len(shown) < 2 or fits(columns, plain, width, name=_NAME, gap=gap):
+            return table(columns, rows, width, gap=gap), left_out
+        left_out.insert(0, shown.pop().title)
+
+
+def _columns(shown: Sequence[Metric]) -> list[Column]:
+    columns = [Column("model", "name")]
     for column in shown:
         unit = "%" if column.unit == "percent" else f"{format_plain(column.low)}-{format_plain(column.high)}"
-        table.add_column(f"{column.title}\n{unit} [95%]", justify="right", min_width=6)
-    table.add_column("graded\nn of N", justify="right", min_width=6)
-    table.add_column("cost", justify="right", overflow="fold", min_width=7)
-    for entry in panel.entries:
-        cells = [_cell(entry.measure(column.name), column) for column in shown]
-        coverage = entry.coverage
-        style = "" if coverage.graded == coverage.asked else "yellow"
-        cells.append(Text(f"{coverage.graded:,}\nof {coverage.asked:,}", style=style))
-        cells.append(Text(_cost(entry)))
-        table.add_row(Text(one_line(entry.label), style="dim italic" if entry.reference else ""), *cells)
-    return table
+        columns.append(Column(f"{column.title}\n{unit} [95%]", "number"))
+    return [*columns, Column("graded\nn of N", "number"), Column("cost", "number")]
+
+
+def _row(entry: Entry, shown: Sequence[Metric]) -> list[str | Text]:
+    coverage = entry.coverage
+    complete = coverage.graded == coverage.asked
+    return [
+        Text(one_line(entry.label), style="dim italic" if entry.reference else ""),
+        *(_cell(entry.measure(column.name), column) for column in shown),
+        Text(f"{coverage.graded:,}\nof {coverage.asked:,}", style="" if complete else "yellow"),
+        _cost(entry),
+    ]
 
 
 def _cell(measure: Measure | None, column: Metric) -> Text:
@@ -78,7 +93,7 @@ def _cell(measure: Measure | None, column: Metric) -> Text:
         return Text(NO_VALUE, style="dim")
     value = format_number(measure.estimate.value, column.unit)
     style = "bold" if column.level == "headline" else ""
-    beside = numbers.format_interval(measure.estimate, column.unit) or measure.estimate.note
+    beside = numbers.format_interval(measure.estimate, column.unit) or fill(measure.estimate.note, _NOTE)
     return Text.assemble((value, style), ("\n" + beside, "dim"))
 
 

@@ -11,6 +11,7 @@ from typing import Protocol as Interface
 from sparkles_eval.core import Conversation, Generation, Sample, fingerprint
 from sparkles_eval.core.errors import Problem
 from sparkles_eval.core.json import sample_key
+from sparkles_eval.tasks.columns.column_spec import RowSource, SampleColumns
 from sparkles_eval.tasks.scorers import BoundScorer
 from sparkles_eval.tasks.scorers.rules import RULES
 
@@ -30,6 +31,14 @@ class Source:
     """The folder that the user named with `--data-root`, or None."""
     cache: Path
     """A folder of the user's cache for files that the loader makes (drawn scenes)."""
+    rows: RowSource | None = None
+    """The key `source` of task.yaml, for the loader `table`."""
+    columns: SampleColumns | None = None
+    """The key `columns` of task.yaml, for the loader `table`."""
+    first: int | None = None
+    """No more samples than these will be asked; a loader may stop there where the data are not all at hand."""
+    named: bool = True
+    """False where the task was given as a folder's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,8 @@ class Loaded:
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
     root: Path | None = None
+    revision: str = ""
+    """The commit of the data set, where it comes from the Hub."""
 
 
 class Loader(Interface):

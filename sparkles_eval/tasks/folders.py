@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+from pydantic import RootModel, ValidationError
+
 from sparkles_eval.core.content import ContentKind, content_dir, find_file, overlay
 from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.tasks.loaders import loader_names
 from sparkles_eval.tasks.scorers.registry import make_scorer
 from sparkles_eval.tasks.spec import FILE, TaskSpec, read_spec, valid_name
+from sparkles_eval.tasks.validation import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def find_task(name_or_path: str, content: Sequence[Path] = ()) -> TaskFolder:
         path = path.parent
     if path.is_dir():
         return TaskFolder(path, read_spec(path / FILE))
-    names = _names(content)
+    names = [*_names(content), *task_groups(content)]
     if not plain:
         raise ContentError(f"task {name_or_path}: there is no such folder")
     near = difflib.get_close_matches(name_or_path, names, n=1)
@@ -84,6 +88,34 @@ def _names(content: Sequence[Path]) -> list[str]:
         if (folder / FILE).is_file() and valid_name(folder.name)
     }
     return sorted(found)
+
+
+GROUPS = "_groups.yaml"
+
+
+class TaskGroups(RootModel[dict[str, tuple[str, ...]]]):
+    """A _groups.yaml: names for several tasks at once."""
+
+
+def task_groups(content: Sequence[Path] = ()) -> dict[str, tuple[str, ...]]:
+    """The groups of tasks by name; the user's `--content` folders take precedence. Raises errors.ContentError."""
+    found: dict[str, tuple[str, ...]] = {}
+    for place in reversed(overlay("tasks", content)):
+        if (file := place / GROUPS).is_file():
+            try:
+                found |= TaskGroups.model_validate(yaml.safe_load(read_text(file)) or {}).root
+            except (yaml.YAMLError, ValidationError, RecursionError) as error:
+                what = str(error).partition("\n")[0]
+                raise ContentError(f"{file}: holds lines such as `multi-image: [a, b]` ({what})") from None
+    return found
+
+
+def expand_groups(names: Sequence[str], content: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Names of tasks with each group's tasks in its place, each once. A task's own name takes precedence."""
+    groups = task_groups(content)
+    known = set(_names(content)) if groups else set[str]()
+    listed = (groups[name] if name in groups and name not in known else (name,) for name in names)
+    return tuple(dict.fromkeys(name for several in listed for name in several))
 
 
 def list_tasks(content: Sequence[Path] = (), plugins: Sequence[Path] = ()) -> list[TaskInfo]:

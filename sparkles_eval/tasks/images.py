@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -194,8 +195,9 @@ def thumbnail(data: bytes, edge: int = 160) -> bytes:
 
     try:
         with Pillow.open(io.BytesIO(data), formats=pictures.FORMATS) as opened:
-            # Let the decoder shrink it (a JPEG to 1/2, 1/4, 1/8): twice as fast, with no visible difference.
-            opened.draft(None, (edge, edge))
+            # Let the decoder shrink it (a JPEG to 1/2, 1/4, 1/8): faster, with no visible difference.
+            longest = max(1, *opened.size)
+            opened.draft(None, (math.ceil(opened.width * edge / longest), math.ceil(opened.height * edge / longest)))
             picture = pictures.upright(opened)
             picture.thumbnail((edge, edge), Pillow.Resampling.BOX, reducing_gap=1.0)
             out = io.BytesIO()

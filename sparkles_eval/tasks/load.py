@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from sparkles_eval.core.errors import ContentError, DataError, Problem, UserErro
 from sparkles_eval.core.files import cache_dir
 from sparkles_eval.core.json import question_of, sample_json
 from sparkles_eval.core.plugins import load_plugin
+from sparkles_eval.core.suggestions import did_you_mean
 from sparkles_eval.tasks.base import Loaded, Loader, Prompt, Protocol, Source, Task
 from sparkles_eval.tasks.folders import TaskFolder, TaskInfo, find_task, list_tasks
 from sparkles_eval.tasks.loaders import find_loader
@@ -22,7 +24,7 @@ from sparkles_eval.tasks.placeholders import left_over
 from sparkles_eval.tasks.prompts import JinjaPrompt
 from sparkles_eval.tasks.scorers import BoundScorer, Question
 from sparkles_eval.tasks.scorers.registry import make_scorer
-from sparkles_eval.tasks.spec import FILE, ProtocolSpec
+from sparkles_eval.tasks.spec import FILE, ProtocolSpec, valid_name
 from sparkles_eval.tasks.validation import read_text
 
 
@@ -169,12 +171,14 @@ def load_task(
     content: Sequence[Path] = (),
     skip_bad: bool = False,
     plugins: Sequence[Path] = (),
+    first: int | None = None,
 ) -> Task:
     """Load the task of that name or folder with all its usable samples.
 
     `args` are the `--task-arg` pairs and `plugins` the `--plugin` files. Raises errors.ContentError for a mistake in
     the task's folder or in these arguments, and errors.DataError with every problem of the data; with `skip_bad` the
-    bad items are left out and listed in `Task.skipped`, as long as one usable sample remains.
+    bad items are left out and listed in `Task.skipped`, as long as one usable sample remains. `first`: no more samples
+    than these will be asked, so that of a large data set no more need be at hand.
     """
     for path in plugins:  # a task may list metrics that plugins register
         load_plugin(path)
@@ -182,9 +186,9 @@ def load_task(
     spec = folder.spec
     chosen = _protocol_spec(folder, protocol)
     prompt = _prompt(folder, chosen)
-    settings = _args(folder, args or {})
+    settings = arguments(folder, args or {})
     scorer = _scorer(folder, protocol, plugins)
-    loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root)
+    loaded = _load(folder, find_loader(spec.loader, plugins), settings, data_root, first)
     generation = chosen.generation.record()
     record = Protocol(protocol, chosen.version, generation, prompt.hash, scorer, chosen.draws, chosen.judging)
     samples, wrong = check_samples(loaded.samples, record, spec.metrics, prompt)
@@ -204,29 +208,39 @@ def load_task(
         prompt=prompt,
         protocol=record,
         metrics=spec.metrics,
-        judges=spec.judges,
+        judges=tuple(_judge_of(folder, name) for name in spec.judges),
         skipped=tuple(problems),
         total=len(samples),
         root=loaded.root,
         card=read_text(card) if card else "",
         citation=spec.citation.strip(),
         licence=spec.licence,
-        args=settings,
+        args=settings | ({"revision": loaded.revision} if loaded.revision else {}),
         orders=spec.orders.record() if spec.orders else None,
     )
 
 
-def _load(folder: TaskFolder, loader: Loader, args: Mapping[str, str], root: Path | None) -> Loaded:
+def _load(folder: TaskFolder, loader: Loader, args: Mapping[str, str], root: Path | None, first: int | None) -> Loaded:
     """What the loader reads. If it can read nothing, the error says how to get the data."""
     spec = folder.spec
-    source = Source(spec.name, args, folder.path, root.expanduser() if root else None, cache_dir())
+    source = Source(
+        spec.name,
+        args,
+        folder.path,
+        root.expanduser() if root else None,
+        cache_dir(),
+        spec.source,
+        spec.columns,
+        first,
+        named=bool(folder.name),
+    )
     try:
         if spec.needs_data_root or source.data_root:
             find_root(source)
         return loader(source)
     except DataError as error:
-        if not spec.get_data:
-            raise
+        if not spec.get_data or (spec.source is not None and spec.source.hub is not None):
+            raise  # the loader says which command fetches them
         raise DataError(f"task {spec.name}", error.problems, f"How to get the data: {spec.get_data.strip()}") from None
 
 
@@ -253,13 +267,12 @@ def _prompt(folder: TaskFolder, protocol: ProtocolSpec) -> JinjaPrompt:
     return JinjaPrompt(read_text(file), name=str(file), system=protocol.system)
 
 
-def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
-    """The user's arguments over the defaults of task.yaml."""
+def arguments(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
+    """The user's arguments over the defaults of task.yaml. Raises errors.ContentError for an unknown name or value."""
     spec = folder.spec
     unknown = sorted(set(given) - set(spec.args))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], spec.args, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(unknown[0], spec.args)
         takes = f"it takes {', '.join(spec.args)}" if spec.args else "it takes none"
         raise ContentError(f"task {spec.name}: unknown --task-arg {', '.join(unknown)}{hint}; {takes}")
     for name, value in given.items():
@@ -268,6 +281,15 @@ def _args(folder: TaskFolder, given: Mapping[str, str]) -> dict[str, str]:
                 f"task {spec.name}: --task-arg {name}={value}: {name} is one of {', '.join(spec.args[name].choices)}"
             )
     return {name: arg.default for name, arg in spec.args.items() if arg.default is not None} | dict(given)
+
+
+def _judge_of(folder: TaskFolder, name: str) -> str:
+    """A judge as a run finds it: a folder's path is relative to the task's folder, where there is one."""
+    path, at, model = name.partition("@")
+    if valid_name(path) or Path(path).expanduser().is_absolute():
+        return name
+    place = Path(os.path.normpath(folder.path / path))
+    return f"{place}{at}{model}" if place.is_dir() else name
 
 
 def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shuffle_seed: int | None = None) -> Task:
@@ -279,6 +301,8 @@ def select(task: Task, *, limit: int | None = None, ids: Sequence[str] = (), shu
     samples: Sequence[Sample] = task.samples
     if ids:
         known = {sample.id for sample in samples}
+        # "17,18" is two samples, unless one is called so.
+        ids = [part for name in ids for part in ([name] if name in known else name.split(","))]
         unknown = [name for name in dict.fromkeys(ids) if name not in known]
         if unknown:
             raise UserError(_unknown_ids(task, unknown, known))

@@ -229,10 +229,22 @@ def accuracy(scores: SampleScores) -> float | None:
     return scores.mean()
 
 
+@metric(title="Macro accuracy", needs=("options", "groups"), aggregate="group_mean")
+def macro_accuracy(scores: SampleScores) -> float | None:
+    """Mean over groups of each group's own accuracy: a large group counts no more than a small one."""
+    return scores.mean()
+
+
 @metric(title="Consistency", needs=("options", "groups"), aggregate="group_all", level="main", chance=_one_of)
 def consistency(scores: SampleScores) -> float | None:
     """Share of groups in which every sample is answered rightly (Suhr et al. 2019)."""
     return scores.mean()
+
+
+@metric(title="Task completion", needs="options", level="main")
+def completion(scores: SampleScores) -> float | None:
+    """Share of samples whose every scored turn is answered rightly."""
+    return float(all(value == 1.0 for value in scores.values.values())) if scores.complete else None
 
 
 @metric(title="Validity", needs="options", level="main")

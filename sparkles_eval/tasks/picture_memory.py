@@ -1,4 +1,4 @@
-"""Remembers between runs which image files were read and decoded, so that a large data set starts at once.
+"""Remembers between runs which image files were read and decoded, and their previews: a large data set starts at once.
 
 One SQLite file in the cache folder. A file counts as known while its size, times and place on the disk are the same; a
 picture is known by its SHA-256. Losing the file costs only time, so all its errors are ignored.
@@ -26,7 +26,11 @@ CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sh
   media_type TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT NOT NULL, decoder TEXT NOT NULL, wrong TEXT NOT NULL,
   odd TEXT NOT NULL, PRIMARY KEY (sha256, decoder)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS previews (sha256 TEXT NOT NULL, decoder TEXT NOT NULL, jpeg BLOB NOT NULL,
+  PRIMARY KEY (sha256, decoder));
 """
+_MOST_PREVIEWS = 20_000
+"""About 80 MB."""
 _FRESH_NS = 2_000_000_000
 """A file that changed this recently is not remembered: it may change again within one tick of the file's clock."""
 
@@ -95,3 +99,25 @@ def remember_pictures(found: Mapping[str, Examined]) -> None:
     if rows:
         with contextlib.suppress(sqlite3.Error, OSError), _opened() as db:
             db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", rows)
+
+
+def known_previews(hashes: Iterable[str]) -> dict[str, bytes]:
+    """The previews of these pictures that were made earlier, by SHA-256."""
+    with contextlib.suppress(sqlite3.Error, OSError), _opened() as db:
+        wanted = json.dumps(list(hashes))
+        rows = db.execute(
+            "SELECT sha256, jpeg FROM previews WHERE decoder = ? AND sha256 IN (SELECT value FROM json_each(?))",
+            (_decoder(), wanted),
+        )
+        return dict(rows.fetchall())
+    return {}
+
+
+def remember_previews(made: Mapping[str, bytes]) -> None:
+    """Keep previews of pictures, by SHA-256, up to a number that takes no great place on the disk."""
+    rows = [(sha256, _decoder(), jpeg) for sha256, jpeg in made.items()]
+    if rows:
+        with contextlib.suppress(sqlite3.Error, OSError), _opened() as db:
+            (count,) = db.execute("SELECT count(*) FROM previews").fetchone()
+            if count + len(rows) <= _MOST_PREVIEWS:
+                db.executemany("INSERT OR REPLACE INTO previews VALUES (?, ?, ?)", rows)

@@ -76,3 +76,8 @@ def _order(marks: list[re.Match[str]], count: int) -> tuple[int, ...]:
 def left_over(texts: Iterable[str]) -> str | None:
     """The first image placeholder in these texts, as it is written there, or None."""
     return next((found[0] for text in texts if "<" in text and (found := _SURE.search(text))), None)
+
+
+def count_marks(text: str) -> int:
+    """How many placeholders in angle brackets a text has, in any spelling."""
+    return sum(1 for _ in _SURE.finditer(text)) if "<" in text else 0

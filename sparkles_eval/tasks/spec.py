@@ -12,6 +12,7 @@ from sparkles_eval.core.errors import ContentError, UserError
 from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.base import Orders
+from sparkles_eval.tasks.columns.column_spec import RowSource, SampleColumns
 from sparkles_eval.tasks.metrics import find_metrics, nameable
 from sparkles_eval.tasks.scorers.rules import RULES
 from sparkles_eval.tasks.validation import Name, read_yaml
@@ -144,6 +145,10 @@ class TaskSpec(Strict):
     description: str
     loader: str
     """The loader that reads the data: a built-in one or an entry point of `sparkles_eval.loaders`."""
+    source: RowSource | None = None
+    """Where the rows lie that the loader `table` reads."""
+    columns: SampleColumns | None = None
+    """Which of their columns mean what, for the loader `table`."""
     args: dict[str, Annotated[ArgSpec, BeforeValidator(_default_only)]] = Field(default_factory=dict)
     """Every `--task-arg` that is allowed, with its default."""
     needs_data_root: bool = False
@@ -186,6 +191,15 @@ class TaskSpec(Strict):
         return value
 
     @model_validator(mode="after")
+    def _table_keys(self) -> TaskSpec:
+        given = [key for key in ("source", "columns") if getattr(self, key) is not None]
+        if self.loader == "table" and len(given) < 2:
+            raise ValueError("the loader `table` needs `source` (where the rows lie) and `columns` (what they mean)")
+        if given and self.loader != "table":
+            raise ValueError(f"`{given[0]}` is for the loader `table`, this task has {self.loader!r}")
+        return self
+
+    @model_validator(mode="after")
     def _draws_need_a_scorer(self) -> TaskSpec:
         for name, protocol in self.protocols.items():
             if protocol.draws > 1 and self.scorer_of(name) is None:
@@ -206,8 +220,6 @@ class TaskSpec(Strict):
                         f"metric {metric.name!r} needs an `answer` rule in protocols.{', protocols.'.join(without)}, "
                         "or a `scorer`"
                     )
-            if "judge" in needs and not self.judges:
-                raise ValueError(f"metric {metric.name!r} needs a judge under `judges`, such as sparkles")
         return self
 
     def scorer_of(self, protocol: str) -> ScorerSpec | None:

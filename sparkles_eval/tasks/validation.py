@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar, get_args
 
@@ -12,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.suggestions import did_you_mean
 
 _SHAPES = {
     "string": "text",
@@ -60,8 +60,7 @@ def _keys_at(model: type[BaseModel], where: Sequence[int | str]) -> list[str]:
 
 
 def _unknown(key: object, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(key), allowed, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(str(key), allowed)
     return f"unknown key {key!r}{hint}; allowed: {', '.join(allowed)}"
 
 
@@ -118,6 +117,18 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path, model: type[M]) -> M:
     """Read a YAML file as a record of `model`. Raises errors.ContentError with file and key of every mistake."""
+    raw = read_mapping(path, model.model_fields)
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ContentError("\n".join(f"{path}: {line}" for line in validation_messages(error, model))) from None
+
+
+def read_mapping(path: Path, keys: Iterable[str]) -> dict[object, object]:
+    """Read a YAML file of `key: value` lines, each key once. Raises errors.ContentError with the line of a mistake.
+
+    `keys` are what it may hold, for the message where it holds no such lines.
+    """
     loader = _OneKeyOnce(read_text(path))
     try:
         raw: object = loader.get_single_data()
@@ -129,11 +140,8 @@ def read_yaml(path: Path, model: type[M]) -> M:
     finally:
         loader.dispose()
     if not isinstance(raw, dict):
-        raise ContentError(f"{path}: holds no `key: value` lines; it needs {', '.join(model.model_fields)}")
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise ContentError("\n".join(f"{path}: {line}" for line in validation_messages(error, model))) from None
+        raise ContentError(f"{path}: holds no `key: value` lines; it needs {', '.join(keys)}")
+    return raw
 
 
 def parse_json(text: str) -> object:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 from sparkles_eval.analysis.config import CriteriaOf, RatedRuns, RatedTask, RatingSeed
 from sparkles_eval.core.config_options import (
     DEFAULT_STORE,
+    STORE_ENV,
     ContentFolders,
     GenerationArgs,
     ImageRoot,
@@ -27,7 +28,9 @@ Port: TypeAlias = Annotated[int, Option("Port to listen on; 0 takes a free one."
 class ViewerConfig:
     """Which store is shown, where its images are, and where it is served."""
 
-    store: Annotated[Path, Option("Store to show (an SQLite file).", metavar="STORE", argument=True)] = DEFAULT_STORE
+    store: Annotated[Path, Option("Store to show (an SQLite file).", metavar="STORE", argument=True, env=STORE_ENV)] = (
+        DEFAULT_STORE
+    )
     data_root: ImageRoot = None
     content: ContentFolders = ()
     host: Host = "127.0.0.1"

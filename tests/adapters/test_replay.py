@@ -95,7 +95,7 @@ def test_the_content_is_the_model(tmp_path: Path) -> None:
             "line 3 answers item 7, turn 1",
         ),
         ("a.jsonl", '{"sample_id": "7", "text": "x", "mood": 1}', "line 1: mood: Extra"),
-        ("a.jsonl", '{"sample_id": "7"}', "line 1: text: Field required"),
+        ("a.jsonl", '{"sample_id": "7"}', "line 1: text is missing; there are sample_id"),
         ("a.jsonl", '{"sample_id": "7", "turn": 0, "text": "x"}', "line 1: turn"),
         ("a.jsonl", "\n[1\n", "line 2: Invalid JSON"),
         ("a.jsonl", "\n\n", "holds no answers"),
@@ -103,11 +103,11 @@ def test_the_content_is_the_model(tmp_path: Path) -> None:
         ("a.csv", "sample_id,text\n7\n", "line 2: not as many fields"),
         ("a.csv", "sample_id,text\n7,x,z\n", "line 2: not as many fields"),
         ("a.csv", 'sample_id,text\n7,"x\n', "not CSV"),
-        ("a.csv", "id,text\n7,x\n", "line 2: sample_id: Field required"),
+        ("a.csv", "name,text\n7,x\n", "no column sample_id; its columns are name, text"),
         ("a.json", "{}", "a list of items"),
         ("a.json", "[" * 100000, "not JSON"),
         ("a.json", '[{"evaluation_id": 1}]', "item 1: neither a response nor a dialogue"),
-        ("a.json", '[{"response": "x"}]', "item 1: evaluation_id: Field required"),
+        ("a.json", '[{"response": "x"}]', "item 1: evaluation_id is missing; there are response"),
         (
             "a.json",
             '[{"evaluation_id": 1, "response": "x"}, {"evaluation_id": 1, "response": "y"}]',
@@ -128,3 +128,20 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not UTF-8"):
         build(f"replay/{tmp_path / 'bytes.csv'}")
+
+
+def test_a_column_for_each_model_and_the_names_that_people_use(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.csv"
+    wide.write_text("question_id,gpt,qwen\n7,yes,no\n8,,no\n", encoding="utf-8")
+    gpt, qwen = (build(f"replay/{wide}:{name}") for name in ("gpt", "qwen"))
+    assert (gpt.model.name, qwen.model.name) == ("replay/gpt", "replay/qwen")
+    assert gpt.model.identity != qwen.model.identity
+    plain = tmp_path / "plain.csv"
+    plain.write_text("id,prediction\n7,yes\n", encoding="utf-8")
+    assert build(f"replay/{plain}").model.name == "replay/plain"
+    with pytest.raises(UserError, match=r"no column 'gtp' \(did you mean 'gpt'\?\); its columns are question_id, gpt"):
+        build(f"replay/{wide}:gtp")
+    both = tmp_path / "both.csv"
+    both.write_text("id,text,qwen\n7,yes,no\n", encoding="utf-8")
+    with pytest.raises(UserError, match="With a column for each model, name one"):
+        build(f"replay/{both}")

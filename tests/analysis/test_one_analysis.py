@@ -157,7 +157,7 @@ def test_every_way_to_a_number_gives_the_same(made: Made, plugin: None) -> None:
         summary = summarise(store)
         (panel,) = summary.panels
         ids = {entry.run.id: entry for entry in panel.entries}
-        exported = harness_results(summary)
+        exported = harness_results(store, summary)
         unchecked: list[str] = []
         assert list(check_estimates(store, unchecked)) == [] and unchecked == []
         for metric in panel.columns:

@@ -31,11 +31,12 @@ def health(
     scores: Sequence[Score] = (),
     variant: str = "",
     kind: str = "openai",
+    free: bool = False,
     max_tokens: int | None = None,
 ) -> tuple[RunHealth, ...]:
     """The health of a run with these replies, one an item."""
     generation = Generation(max_tokens=max_tokens)
-    model = Model("openai/m", kind, "m")
+    model = Model("openai/m", kind, "m", free=free)
     rule = RUN.answer_rule if options else None
     run = replace(RUN, model=model, total=len(replies), generation=generation, variant=variant, answer_rule=rule)
     samples = [
@@ -85,6 +86,21 @@ def test_empty_replies_and_those_with_reasoning_alone_are_told_apart(tmp_path: P
     found = health(tmp_path, [said(""), said(" \n"), said("", reasoning="B"), *[WHOLE] * 6])
     assert (only(found, "empty").count, only(found, "reasoning").count) == (2, 1)
     assert only(found, "empty").level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("kind", "free", "fix"),
+    [
+        ("openai", False, "look at the server's reasoning parser, or give more room: --generation max_tokens=4096"),
+        ("sparkleschat", True, "give more room: --generation max_tokens=4096"),
+        ("replay", True, "look at one in the samples, and in the file that the answers were read from"),
+    ],
+)
+def test_the_advice_names_a_server_only_where_there_is_one(tmp_path: Path, kind: str, free: bool, fix: str) -> None:
+    blind = said("I cannot see the image.")
+    found = health(tmp_path, [said("", reasoning="B"), said(""), blind, WHOLE], kind=kind, free=free)
+    assert only(found, "reasoning").text.endswith(f"behind it; {fix}")
+    assert all(("server" in only(found, line).text) is not free for line in ("empty", "blind"))
 
 
 def test_a_single_fault_among_many_is_a_note(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkles_eval.analysis.tables import Head, Span, Table
-from sparkles_eval.cli import run_display
+from sparkles_eval.api.run_progress import show_progress
 from sparkles_eval.cli.app import app, main
 from sparkles_eval.cli.options import TableFiles
 from sparkles_eval.cli.table_output import present
@@ -53,7 +53,7 @@ def test_progress_lines_name_nobody_who_steers(
     plain: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    with run_display.show_progress(plain=plain) as progress:
+    with show_progress(plain=plain) as progress:
         progress.planned(HOSTILE, HOSTILE, 1, 0)
         progress.event("reply", HOSTILE, HOSTILE)
         progress.finished(HOSTILE, HOSTILE, scored=True)

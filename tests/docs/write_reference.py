@@ -26,6 +26,7 @@ from sparkles_eval import stats
 from sparkles_eval.adapters.cards import Card
 from sparkles_eval.adapters.presets import Preset
 from sparkles_eval.adapters.providers import ProviderFile
+from sparkles_eval.api.frames import COLUMNS
 from sparkles_eval.cli.app import app
 from sparkles_eval.data.dialogues.spec import StyleSpec
 from sparkles_eval.judges.spec import JudgeSpec
@@ -77,7 +78,8 @@ def _described(command: Callable[..., object]) -> list[str]:
 
 def _table(command: Callable[..., object]) -> list[str]:
     hints = get_type_hints(command, include_extras=True)
-    rows = [_row(name, hints[name], given.default) for name, given in inspect.signature(command).parameters.items()]
+    parameters = inspect.signature(command).parameters.items()
+    rows = [_row(name, hints[name], given.default) for name, given in parameters if hints[name] is not typer.Context]
     return ["| option | what | default |", "|---|---|---|", *rows] if rows else []
 
 
@@ -116,6 +118,24 @@ def _choices(kind: object) -> list[str]:
 def _inside(annotation: object) -> list[object]:
     parts = get_args(annotation)
     return [found for part in parts for found in _inside(part)] if parts else [annotation]
+
+
+# --- frames ---------------------------------------------------------------------------------------------------------
+
+
+def frames_page() -> str:
+    """docs/reference/frames.md: every frame of the Python interface with its columns and types."""
+    lines = [
+        "# Frames",
+        "",
+        _NOTE,
+        "What `se.load(store)` and the results of `se.run` hold, as pandas frames. Every type knows a missing value:",
+        "what is unknown or unscored is missing, never 0. [Python and notebooks](../guides/python.md) shows their use.",
+    ]
+    for name, columns in COLUMNS.items():
+        lines += ["", f"## {name}", "", "| column | type | what |", "|---|---|---|"]
+        lines += [f"| `{column}` | {about.dtype} | {about.meaning} |" for column, about in columns.items()]
+    return "\n".join(lines) + "\n"
 
 
 # --- YAML files -----------------------------------------------------------------------------------------------------
@@ -311,6 +331,7 @@ def pages() -> dict[str, str]:
     """Every page that is written from the code, by file name."""
     return {
         "cli.md": cli_page(),
+        "frames.md": frames_page(),
         "metrics.md": metrics_page(),
         "scorers.md": scorers_page(),
         "statistics.md": statistics_page(),

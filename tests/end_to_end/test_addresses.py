@@ -164,6 +164,25 @@ def test_a_store_of_before_goes_on_under_its_own_ids(
     assert here("verify", str(store)).code == 0
 
 
+def test_a_store_with_both_identities_asks_for_nothing_that_either_has(
+    server: LoopbackServer, other: LoopbackServer, tmp_path: Path
+) -> None:
+    before, now, both = (tmp_path / f"{name}.db" for name in ("before", "now", "both"))
+    run(before, server)
+    older(before, server.openai_url)
+    run(now, server, "--task-arg", "seed=5")
+    assert here("merge", str(before), str(now), "--into", str(both)).code == 0
+    assert models(both) == 2 and server.stats().requests == 12
+    run(both, server, items=8)
+    assert server.stats().requests == 14, "six of the eight were answered under the old identity"
+    placed = rows(both, "SELECT count(*) FROM responses WHERE address = ?", server.openai_url)
+    assert placed == [(6 + 6 + 2,)], "taken over with the address that the identity held"
+    assert here("verify", str(both)).code == 0
+    assert "same_model=true" in run(both, other, items=9, code=2)
+    run(both, other, "--model-arg", "same_model=true", items=9)
+    assert other.stats().requests == 1
+
+
 def test_two_nodes_make_one_model(server: LoopbackServer, other: LoopbackServer, tmp_path: Path) -> None:
     first, second, whole = tmp_path / "a.db", tmp_path / "b.db", tmp_path / "all.db"
     run(first, server, "--part", "1/2", code=0)

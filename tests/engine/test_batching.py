@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparkles_eval.adapters.base import BatchAdapter, Request, RequestQueue
+from sparkles_eval.adapters.base import BatchAdapter, ForeseeingRequestQueue, Request, RequestQueue
 from sparkles_eval.core import Generation, Limits, Model, Reply, Usage
 from sparkles_eval.core.errors import OutOfMemory, Rejected, UserError
 from sparkles_eval.engine.attempts import Attempt, Interrupted, Unanswered
@@ -118,6 +118,27 @@ async def test_all_are_answered_in_full_batches_of_like_length_the_longest_first
         assert said(await replies) == TEXTS
     assert [len(batch) for batch in machine.batches] == [8, 8, 8, 6]
     assert [text for batch in machine.batches for text in batch] == sorted(TEXTS, key=len, reverse=True)
+
+
+async def test_what_comes_next_is_shown_and_stays_in_the_queue() -> None:
+    foreseen: list[str] = []
+
+    class Foresighted(Machine):
+        def work(self, feed: RequestQueue, replica: int) -> None:
+            self.queued.wait(5)
+            assert isinstance(feed, ForeseeingRequestQueue)
+            foreseen.extend(words(one) for one in feed.coming(11))
+            super().work(feed, replica)
+
+    machine = Foresighted()
+    machine.queued.clear()
+    with asking(machine) as (client, _):
+        replies = asyncio.create_task(ask_all(client, TEXTS))
+        for _ in TEXTS:
+            await asyncio.sleep(0)
+        machine.queued.set()
+        assert said(await replies) == TEXTS
+    assert foreseen == [text for batch in machine.batches for text in batch][:11]
 
 
 async def test_kinds_of_question_with_long_answers_come_first_once_that_is_known() -> None:

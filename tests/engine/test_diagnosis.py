@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from sparkles_eval.cli.app import app
 from sparkles_eval.engine import diagnosis
-from sparkles_eval.engine.diagnosis import Finding, diagnose
+from sparkles_eval.engine.diagnosis import Diagnosis, diagnose
 from tests.server import LoopbackServer, Settings
 
 
@@ -23,13 +23,13 @@ def server() -> Iterator[LoopbackServer]:
         yield running
 
 
-def _find(findings: list[Finding], name: str) -> Finding:
+def _find(findings: list[Diagnosis], name: str) -> Diagnosis:
     return next(finding for finding in findings if finding.name == name)
 
 
-def _doctor(*arguments: str) -> tuple[int, list[Finding]]:
+def _doctor(*arguments: str) -> tuple[int, list[Diagnosis]]:
     done = CliRunner().invoke(app, ["doctor", "--json", "-", *arguments])
-    return done.exit_code, [Finding(**entry) for entry in json.loads(done.stdout)]
+    return done.exit_code, [Diagnosis(**entry) for entry in json.loads(done.stdout)]
 
 
 def test_a_key_is_never_shown_and_blanks_round_it_are_a_problem(
@@ -42,7 +42,7 @@ def test_a_key_is_never_shown_and_blanks_round_it_are_a_problem(
     assert "secret" not in done.output
     _, findings = _doctor("--store", str(tmp_path / "s.db"))
     assert _find(findings, "OPENAI_API_KEY").state == "problem"
-    assert _find(findings, "ANTHROPIC_API_KEY") == Finding("keys", "ANTHROPIC_API_KEY", "ok", "set")
+    assert _find(findings, "ANTHROPIC_API_KEY") == Diagnosis("keys", "ANTHROPIC_API_KEY", "ok", "set")
 
 
 def test_an_extra_that_is_not_installed_or_too_old_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from sparkles_eval.judges.expected import Expected
 from sparkles_eval.judges.parsing_strict import parse_strict
+from sparkles_eval.judges.rating_marks import find_marks
 
 EXPECTED = Expected(((1, "C1"),), 1, 10, ("The cup is red.",))
 ITEM = 'Evaluating A1\n(C1) Explanation: "fine" '
@@ -124,3 +129,65 @@ def test_a_criterion_may_be_any_word_and_the_scale_any_range() -> None:
     expected = Expected(((1, "tone"), (1, "tone_2")), 0, 5)
     parsed = parse_strict("(tone) ok. Rating: 0/5\n(tone_2) ok. Rating (0-5): [[4.5]]", expected)
     assert [rating.value for rating in parsed.ratings] == [0, 4.5]
+
+
+KEYED = Expected(((1, "C1"), (1, "C2"), (2, "C1")), 1, 10, ("The cup is red.",), "kbtzwqms")
+"""With letters that other letters count as when case is ignored (the Kelvin sign, the long s)."""
+PIECES = (
+    *(
+        "kbtzwqms",
+        "KBTZWQMS",
+        "\u212abtzwqm\u017f",
+        "kbtzwqmsx",
+        "xkbtzwqms",
+        "kbtzwqm",
+        "Rating",
+        "rating:",
+        "Ratings",
+        ":",
+    ),
+    *(
+        "[[8]]",
+        "[[kbtzwqms]]",
+        "7.5",
+        "8/10",
+        "7-8",
+        " A1 C1",
+        " A2 (C1)",
+        "overall",
+        "Overall rating of A1",
+        "(C1)",
+        "(1-10)",
+    ),
+    *(
+        "(kbtzwqms)",
+        "**",
+        '"',
+        "\n",
+        " ",
+        "is",
+        "eight",
+        "score",
+        "mark",
+        "Explanation",
+        "says",
+        "of",
+        "A2",
+        "[kbtzwqms]",
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@example("Overall rating kbtzwqms of A1: [[7]]\nRating kbtzwqms A1 C1: [[8]]")
+@settings(max_examples=300, deadline=None)
+def test_the_canarys_stand_in_reads_what_the_canary_does(reply: str) -> None:
+    marks, overall, text = find_marks(reply, KEYED)
+    assert "\u16a0" not in text
+    ending = "\n\n.\n\u16a0"  # with this the canary's own patterns read the text
+    assert find_marks(reply + ending, KEYED) == (marks, overall, text + ending)
+
+
+def test_a_reply_cannot_write_the_stand_in_for_the_canary() -> None:
+    forged = parse_strict(f"{ITEM}Rating {chr(0x16A0) * 8}: [[10]]", replace(KEYED, pairs=((1, "C1"),)))
+    assert not forged.ratings

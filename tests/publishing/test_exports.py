@@ -16,12 +16,14 @@ from sparkles_eval import __version__
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.core.errors import MissingExtra, StoreError, UserError
 from sparkles_eval.publishing.exports import ExportFormat
+from sparkles_eval.publishing.exports.results import harness_results
 from sparkles_eval.publishing.exports.write import export
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, RUN, counts, fill
-from tests.end_to_end.running import rows
+from tests.end_to_end.running import here, rows
 from tests.publishing.making import copied, edited, runs_of
+from tests.server import LoopbackServer
 
 
 @pytest.fixture
@@ -82,6 +84,43 @@ def test_each_form_is_written_as_before(
     text = written(path, form, tmp_path / "out", runs[:1]).read_text(encoding="utf-8")
     expected = (root / "tests" / "golden" / "exports" / golden).read_text(encoding="utf-8")
     assert _rounded(text.replace(__version__, "VERSION")) == _rounded(expected)
+
+
+def test_results_have_the_reply_times_of_a_model_on_a_server(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    words = [
+        "run",
+        "-t",
+        "nlvr2-mini",
+        "--task-arg",
+        "n=4",
+        "-m",
+        "openai/good",
+        "-m",
+        "baseline/chance",
+        "--no-report",
+    ]
+    with LoopbackServer() as server:
+        done = here(*words, "--model-arg", f"openai/good:base_url={server.openai_url}", "--store", str(path))
+    assert done.code == 0, done.shown
+    with edited(path) as db:
+        db.execute("UPDATE responses SET latency_s = 0.5, output_tokens = 20 WHERE address IS NOT NULL")
+    with Store(path, create=False) as store:
+        texts = harness_results(store, summarise(store, [run.id for run in read_runs.runs(store, None)]))
+    said = json.loads(texts["openai/good"])["reply_times"]
+    assert said == {
+        "nlvr2-mini": [
+            {
+                "address": "",
+                "replies": 4,
+                "failed_attempts": 0,
+                "p50_s": 0.5,
+                "p95_s": 0.5,
+                "output_tokens_per_s": 40.0,
+            }
+        ]
+    }
+    assert "reply_times" not in json.loads(texts["baseline/chance"]), "what runs in this process has none"
 
 
 def _rounded(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 Draw = Callable[..., None]
@@ -59,6 +60,39 @@ def lines(tmp_path: Path) -> Write:
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in samples)
         (folder / "samples.jsonl").write_text(text, encoding="utf-8")
         (folder / "images").mkdir(exist_ok=True)
+        return folder
+
+    return made
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test alone."""
+    monkeypatch.setenv("SPARKLES_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def table_task(tmp_path: Path, own_cache: Path) -> Write:
+    """Writes a task folder of the loader `table`."""
+
+    def made(source: object, columns: object, scorer: object = "lettered", **more: object) -> Path:
+        folder = tmp_path / "quiz"
+        folder.mkdir(exist_ok=True)
+        spec = {
+            "name": "quiz",
+            "version": 1,
+            "title": "Quiz",
+            "description": "A test.",
+            "loader": "table",
+            "source": source,
+            "columns": columns,
+            "protocols": {"strict": {"prompt": "prompt.md.j2", "scorer": scorer}},
+            "metrics": ["accuracy"],
+            **more,
+        }
+        (folder / "task.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+        (folder / "prompt.md.j2").write_text("{{ content }}", encoding="utf-8")
         return folder
 
     return made

@@ -48,7 +48,6 @@ def test_a_sound_file_reads(tmp_path: Path) -> None:
         ("metrics: [accuracy]", "", "metrics: missing"),
         ("[accuracy]", "[accuracyx]", "metrics: unknown metric 'accuracyx'; known: " + ", ".join(nameable())),
         ("[accuracy]", "[]", "metrics: at least one is needed"),
-        ("[accuracy]", "[judge_score]", "metric 'judge_score' needs a judge"),
         ("answer: strict, ", "", "metric 'accuracy' needs an `answer` rule in protocols.strict"),
         (
             "answer: strict",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from transformers import BatchFeature, PreTrainedTokenizerBase
 
+from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.local.checkpoint import Checkpoint
+from sparkles_eval.adapters.local.picture_parts import PictureParts
 from sparkles_eval.adapters.local.processor import load_processor
 from sparkles_eval.adapters.options import TEMPLATE_KWARGS, merge, nested
 from sparkles_eval.core import JSON, Conversation, Generation, Image, Message, Text
@@ -92,6 +94,10 @@ class ChatTemplate:
             raise Rejected(f"{self._name}: its chat template shows {text.count(self._mark)} of {images} images")
         return text
 
+    def ask(self, request: Request) -> str:
+        """The prompt of a request, with the template's arguments that its settings ask for."""
+        return self.render(request.conversation, self.switches(request.generation))
+
     def encode(self, texts: Sequence[str], pictures: Sequence[Sequence[PIL.Image.Image]]) -> BatchFeature:
         """Prompts and their pictures, in order -> a batch padded on the left."""
         begins = self.tokenizer.bos_token
@@ -107,6 +113,13 @@ class ChatTemplate:
             add_special_tokens=not (isinstance(begins, str) and all(text.startswith(begins) for text in texts)),
         )
         return encoded
+
+    def take_apart(self) -> PictureParts:
+        """Prepare pictures apart from now on; gives what prepares them."""
+        parts = self._processor.image_processor
+        if not isinstance(parts, PictureParts):
+            parts = self._processor.image_processor = PictureParts(parts)
+        return parts
 
     def pad(self, ends: frozenset[int]) -> int:
         """The id that fills rows which ended."""

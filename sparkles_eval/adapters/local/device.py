@@ -136,3 +136,12 @@ def quiet() -> None:
 def json_hash(value: object) -> str:
     """SHA-256 of a JSON value's canonical form."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def visible_gpus() -> list[str]:
+    """Names of the GPUs that torch can use; empty where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]

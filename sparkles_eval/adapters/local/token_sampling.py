@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -115,94 +115,119 @@ class TokenSampler:
         return torch.where(self._greedy, ids[:, 0], drawn)
 
 
-class GenerateHooks:
-    """One static batch. `choose` and `look` are what `generate` takes; rows that ended are padded by it.
+@dataclass(eq=False, slots=True)
+class AnswerRow:
+    """One answer on its way: what was asked, and the ids that the model has written."""
 
-    `opened` says for each row whether its prompt ended inside the model's reasoning.
-    """
+    request: Request
+    prompt: int
+    """Positions of the prompt, images included."""
+    limit: int
+    """New tokens at the most."""
+    opened: bool = False
+    """True where the prompt ended inside the model's reasoning."""
+    ids: list[int] = field(default_factory=list)
+    done: bool = False
+    settings: SamplingSettings = field(init=False)
+    draws: UniformDraws = field(init=False)
 
-    def __init__(
-        self,
-        feed: RequestQueue,
-        requests: Sequence[Request],
-        tokenizer: PreTrainedTokenizerBase,
-        attention_mask: torch.Tensor,
-        ends: frozenset[int],
-        limits: Sequence[int],
-        opened: Sequence[bool] = (),
-    ) -> None:
-        """`limits` are the new tokens of each row at the most."""
-        self._feed = feed
+    def __post_init__(self) -> None:
+        self.settings = SamplingSettings.of(self.request.generation)
+        self.draws = UniformDraws(base.seed_of(self.request))
+
+    @property
+    def left(self) -> int:
+        """New tokens that may follow."""
+        return self.limit - len(self.ids)
+
+
+class AnswerDelivery:
+    """Turns ids into answers of one checkpoint and delivers each when it ends."""
+
+    def __init__(self, feed: RequestQueue, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> None:
+        self.feed = feed
         self._watched = feed if isinstance(feed, WatchedRequestQueue) else None
-        self._requests = requests
         self._tokenizer = tokenizer
         special = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
         marks = marks_among(special)
         self._unsaid = [token for token in special if token not in marks] if marks else None
         """Special tokens that are no words, where others separate reasoning from the answer; None where none does."""
-        self._opened = opened or [False] * len(requests)
-        self._prompts = [int(count) for count in attention_mask.sum(1)]
-        self._penalised = [row for row, request in enumerate(requests) if penalises(request.generation)]
-        self._width = attention_mask.shape[1]
-        self._limits = list(limits)
-        settings = [SamplingSettings.of(request.generation) for request in requests]
-        self._draws = [UniformDraws(base.seed_of(request)) for request in requests]
-        self._chooser = TokenSampler(settings, attention_mask.device)
-        self._open = set(range(len(requests)))
         own = tokenizer.eos_token_id
         self.ends = ends or (frozenset([own]) if isinstance(own, int) else frozenset())
-        self.most = max(self._limits)
-        """New tokens at the most, over all rows."""
-        self.choose = _SamplingProcessor(self)
-        self.look = _DeliveryCriteria(self)
 
-    def chosen(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores under which the likeliest token is the one that each row draws."""
-        if self._penalised:
-            scores = scores.float().clone()
-        for row in self._penalised:
-            prompt = input_ids[row, self._width - self._prompts[row] : self._width]  # padded on the left
-            written = input_ids[row, self._width :]
-            scores[row] = penalised(scores[row], prompt, written, self._requests[row].generation)
-        uniform = torch.tensor([draws.next(1)[0] for draws in self._draws], device=scores.device)
-        ids = self._chooser.choose(scores, uniform)
-        return torch.full_like(scores, -torch.inf).scatter_(1, ids.unsqueeze(1), 0.0)
+    def add(self, row: AnswerRow, number: int) -> None:
+        """One more id of an answer that is not done; delivers it where it is now."""
+        row.ids.append(number)
+        ended = number in self.ends or self._stopped(row)
+        if ended or row.left <= 0:
+            self._deliver(row, ended=ended)
+        elif self._watched is not None:
+            self._watched.grown(row.request, base.so_far(self._text(row.ids), row.request.generation.stop))
 
-    def looked(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """(rows,) True where a row is done; those that are done now are delivered."""
-        written = input_ids[:, self._width :]
-        newest = written[:, -1].tolist()
-        for row in sorted(self._open):
-            ended = newest[row] in self.ends or self._stopped(row, written[row])
-            if ended or written.shape[1] >= self._limits[row]:
-                self._deliver(row, written[row], ended=ended)
-            elif self._watched is not None:
-                request = self._requests[row]
-                self._watched.grown(request, base.so_far(self._text(written[row]), request.generation.stop))
-        rows = range(len(self._requests))
-        done = [self._feed.halted or row not in self._open for row in rows]
-        return torch.tensor(done, device=input_ids.device)
+    def _stopped(self, row: AnswerRow) -> bool:
+        stops = row.request.generation.stop
+        return bool(stops) and any(stop in self._text(row.ids) for stop in stops)
 
-    def _stopped(self, row: int, ids: torch.Tensor) -> bool:
-        stops = self._requests[row].generation.stop
-        return bool(stops) and any(stop in self._text(ids) for stop in stops)
-
-    def _deliver(self, row: int, ids: torch.Tensor, *, ended: bool) -> None:
-        self._open.discard(row)
-        request = self._requests[row]
-        text = self._text(ids)
-        for stop in request.generation.stop:
+    def _deliver(self, row: AnswerRow, *, ended: bool) -> None:
+        row.done = True
+        text = self._text(row.ids)
+        for stop in row.request.generation.stop:
             text = text.partition(stop)[0]
-        reply = base.reply(text.strip(), self._prompts[row], len(ids), ended=ended, opened=self._opened[row])
-        self._feed.deliver(request, reply)
+        reply = base.reply(text.strip(), row.prompt, len(row.ids), ended=ended, opened=row.opened)
+        self.feed.deliver(row.request, reply)
 
-    def _text(self, ids: torch.Tensor) -> str:
+    def _text(self, ids: list[int]) -> str:
         if self._unsaid is None:
             return str(self._tokenizer.decode(ids, skip_special_tokens=True))
         text = str(self._tokenizer.decode(ids, skip_special_tokens=False))
         for token in self._unsaid:
             text = text.replace(token, "")
         return text
+
+
+class GenerateHooks:
+    """Rows inside transformers' `generate`: `choose` and `look` are what it takes.
+
+    `leave` says after each token, from how many rows are done, whether `generate` is to return; it always does where
+    all are.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[AnswerRow],
+        delivery: AnswerDelivery,
+        device: torch.device,
+        leave: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        self._rows = rows
+        self._delivery = delivery
+        self._leave = leave
+        self._sampler = TokenSampler([row.settings for row in rows], device)
+        self.most = max(row.left for row in rows)
+        """New tokens at the most, over all rows."""
+        self.choose = _SamplingProcessor(self)
+        self.look = _DeliveryCriteria(self)
+
+    def chosen(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores under which the likeliest token is the one that each row draws."""
+        there = [place for place, row in enumerate(self._rows) if not row.done and penalises(row.request.generation)]
+        scores = scores.float().clone() if there else scores
+        for place in there:
+            row = self._rows[place]
+            known = input_ids[place, input_ids.shape[1] - row.prompt - len(row.ids) :]  # padded on the left
+            scores[place] = penalised(scores[place], known[: row.prompt], known[row.prompt :], row.request.generation)
+        drawn = [0.0 if row.settings.temperature == 0 else row.draws.next(1)[0] for row in self._rows]
+        ids = self._sampler.choose(scores, torch.tensor(drawn, device=scores.device))
+        return torch.full_like(scores, -torch.inf).scatter_(1, ids.unsqueeze(1), 0.0)
+
+    def looked(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """(rows,) True where `generate` need not go on; rows that are done now are delivered."""
+        for row, number in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+            if not row.done:
+                self._delivery.add(row, number)
+        done = sum(row.done for row in self._rows)
+        over = self._delivery.feed.halted or self._leave(done)
+        return torch.tensor([over or row.done for row in self._rows], device=input_ids.device)
 
 
 class _SamplingProcessor(LogitsProcessor):

@@ -103,7 +103,8 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     env = args.text("api_key_env") or (preset_key(model, endpoints) if described else None)
     # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
     stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
-    key = read_key(model.name, env or provider.key_env, needed=not stranger and (native or env is not None))
+    wanted = options.sends and not stranger and (native or env is not None)
+    key = read_key(model.name, env or provider.key_env, needed=wanted)
     key = None if stranger else key
     key_header = settings.get("key_header", "")
     asked = args.flag("cache") if "cache" in provider.args else None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from sparkles_eval.analysis.judges import agreement as agree
+from sparkles_eval.analysis.judges.conclusion import conclusion_table
 from sparkles_eval.analysis.judges.judge_biases import Favour, Habits, favours, habits, people_of
 from sparkles_eval.analysis.judges.judge_scores import Marks
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
@@ -21,6 +22,7 @@ def compare(store: Store, marks: Marks, *, largest: int = 10, epsilon: float = 0
     """Everything that the store shows of these judges side by side. `largest`: how many disagreements to list."""
     found, own = agree.agreements(marks), habits(store, marks)
     made = [
+        conclusion_table(found, own),
         _order(found),
         _marks(found, agree.joint(marks)),
         _scale(own, agree.lenient(marks)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sparkles_eval.adapters.base import Adapter, ModelOptions
+from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.core import JSON, Generation, fingerprint
 from sparkles_eval.core.errors import DataError, Problem, UserError
@@ -28,7 +28,7 @@ from sparkles_eval.data.dialogues.prompting import Captioner, Prompter
 from sparkles_eval.data.dialogues.records import CandidateImage
 from sparkles_eval.data.dialogues.spec import Style, StyleSpec, adjust_filters, find_style, shared_file
 from sparkles_eval.data.dialogues.text_analysis import root_finder
-from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.engine.arguments import model_options, scoped
 
 DEMONSTRATIONS = "demonstrations.jsonl"
 """The shipped demonstrations in dialogues/_shared."""
@@ -134,10 +134,7 @@ def _models(config: GenerateConfig) -> tuple[Adapter, Adapter | None]:
     names = list(dict.fromkeys([config.model, *([config.caption_with] if config.caption_with else [])]))
     made: dict[str, Adapter] = {}
     for name in names:
-        options = ModelOptions(
-            args=tuple(scoped("--model-arg", config.model_args, name, names).items()),
-            generation=read_generation("--generation", scoped("--generation", config.generation, name, names)),
-        )
+        options = model_options(name, names, config)
         made[name] = build_adapter(name, options, content=config.content, plugins=config.plugins)
     return made[config.model], made[config.caption_with] if config.caption_with else None
 

@@ -125,12 +125,17 @@ class SourceSpec(Strict):
         return self
 
 
+def is_source(name: str, content: Sequence[Path] = ()) -> bool:
+    """True where there is a recipe of that name."""
+    return valid_name(name) and find_file("sources", f"{name}.yaml", content) is not None
+
+
 def read_source(name: str, content: Sequence[Path] = ()) -> SourceSpec:
     """The recipe of that name. Raises errors.ContentError with the names that exist."""
     path = find_file("sources", f"{name}.yaml", content) if valid_name(name) else None
     if path is None:
         known = ", ".join(spec.name for spec in list_sources(content))
-        raise ContentError(f"unknown source {name!r}; known: {known}")
+        raise ContentError(f"unknown source {name!r}; known: {known}, and tasks whose data come from the Hub")
     return _read(path)
 
 

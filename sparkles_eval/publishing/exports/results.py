@@ -11,24 +11,27 @@ import yaml
 
 from sparkles_eval import __version__
 from sparkles_eval.analysis.metrics import Measure
+from sparkles_eval.analysis.reply_times import reply_times
 from sparkles_eval.analysis.summary import Entry, Summary
 from sparkles_eval.core import JSON
 from sparkles_eval.core.text import visible, visible_json
+from sparkles_eval.store.read_runs import StoredRun
+from sparkles_eval.store.store import Store
 
 
-def harness_results(summary: Summary) -> dict[str, str]:
-    """The JSON texts by model name."""
+def harness_results(store: Store, summary: Summary) -> dict[str, str]:
+    """The JSON texts by model name; `reply_times` in them are those of the run health, in seconds."""
     models: dict[str, list[Entry]] = {}
     for entry in (entry for panel in summary.panels for entry in panel.entries):
         models.setdefault(entry.run.model.name, []).append(entry)
     texts = {
-        name: visible_json(json.dumps(_harness_file(entries), indent=2, ensure_ascii=False))
+        name: visible_json(json.dumps(_harness_file(store, entries), indent=2, ensure_ascii=False))
         for name, entries in models.items()
     }
     return {name: f"{text}\n" for name, text in texts.items()}
 
 
-def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
+def _harness_file(store: Store, entries: Sequence[Entry]) -> dict[str, JSON]:
     first = entries[0].run
     names = _task_names(entries)
     tasks = {names[entry.run.id]: entry for entry in entries}
@@ -37,6 +40,7 @@ def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
         name = names[entry.run.id]
         metrics = _harness_metrics(entry, _filter_name(entry, entries))
         results.setdefault(name, {"alias": entry.run.task.title}).update(metrics)
+    times = {name: _reply_times(store, entry.run) for name, entry in tasks.items()}
     settings = ",".join(f"{name}={value}" for name, value in sorted(first.model.settings.items()))
     return {
         "results": {**results},
@@ -50,12 +54,29 @@ def _harness_file(entries: Sequence[Entry]) -> dict[str, JSON]:
             name: {"original": entry.run.total, "effective": entry.headline.estimate.n if entry.headline else 0}
             for name, entry in tasks.items()
         },
+        **({"reply_times": {name: said for name, said in times.items() if said}} if any(times.values()) else {}),
         "config": {"model": first.model.kind, "model_args": ",".join(filter(None, (first.model.model_id, settings)))},
         "model_name": first.model.name,
         "model_source": first.model.kind,
         "date": datetime.fromisoformat(first.created_at).timestamp(),
         "sparkles_eval_version": __version__,
     }
+
+
+def _reply_times(store: Store, run: StoredRun) -> list[JSON]:
+    """The times of all replies of a run, and of each address where there are several; none for what has no server."""
+    parts = () if run.model.free else reply_times(store, run.id)
+    return [
+        {
+            "address": part.address,
+            "replies": part.replies,
+            "failed_attempts": part.failures,
+            "p50_s": part.p50_s if part.replies else None,
+            "p95_s": part.p95_s if part.replies else None,
+            "output_tokens_per_s": part.tokens_per_s,
+        }
+        for part in parts
+    ]
 
 
 def _task_names(entries: Sequence[Entry]) -> dict[str, str]:

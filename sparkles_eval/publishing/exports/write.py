@@ -40,7 +40,7 @@ def export(store: Store, run_ids: Sequence[str] | None, form: ExportFormat, out:
             write_parquet(sample_records(store, ids), part)
         return [out]
     if form is ExportFormat.RESULTS:
-        return _results(harness_results(summarise(store, ids)), out)
+        return _results(harness_results(store, summarise(store, ids)), out)
     if form is ExportFormat.MODEL_INDEX:
         return _text([model_index(summarise(store, ids))], out)
     return _text(

@@ -6,18 +6,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from markupsafe import Markup
 
-from sparkles_eval.analysis.tables import Table
+from sparkles_eval.analysis.tables import Table, cell_text
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import MissingExtra, UserError
 from sparkles_eval.core.files import write_file
 from sparkles_eval.reports.figures.svg_sanitizer import clean_svg, theme_svg
-from sparkles_eval.reports.toolkit.table_files import cell_text, csv_text
+from sparkles_eval.reports.toolkit.table_files import csv_text
 
 Format: TypeAlias = Literal["svg", "pdf", "png", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -51,6 +52,9 @@ class Figure:
     panel: str = ""
     """`Panel.id` of the panel that it shows; "" where it shows several, as figures of judges do."""
 
+    def __repr__(self) -> str:
+        return f"<Figure {self.name!r}: {self.title}>"
+
     def svg(self) -> Markup:
         """The drawing for a page: text, shapes, and colours that are the page's own. Safe to inline."""
         return Markup(theme_svg(self._light()))  # noqa: S704 - made of what `clean` lets through
@@ -81,6 +85,10 @@ class Figure:
     def _repr_svg_(self) -> str:
         """How a notebook shows it."""
         return self.file("svg").decode()
+
+    def _repr_html_(self) -> str:
+        """The drawing with its caption, for a notebook."""
+        return f"<figure>{self._light()}<figcaption>{escape(self.caption)}</figcaption></figure>"
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sparkles_eval.analysis import tables
 from sparkles_eval.analysis.leaderboard import bar
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.reference_rows import invalid_rate
@@ -30,8 +31,9 @@ from sparkles_eval.core.text import (
     one_line,
     visible,
 )
+from sparkles_eval.engine.config_file import config_of_command
 from sparkles_eval.reports import terminal_table
-from sparkles_eval.reports.toolkit import markdown, numbers, table_files
+from sparkles_eval.reports.toolkit import markdown, numbers
 from sparkles_eval.reports.toolkit.compiled import compiled_templates
 from sparkles_eval.reports.toolkit.links import task_slug
 
@@ -62,6 +64,7 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         tokens=numbers.format_tokens,
         seconds=format_duration,
         moment=format_time,
+        config_file=config_of_command,
         plain=format_plain,
         line=one_line,
         name=_name,
@@ -70,8 +73,8 @@ def environment(content: Sequence[Path] = ()) -> Environment:
         prose=markdown.parse_markdown,
         bar=bar,
         exact=_exact,
-        cell_text=table_files.cell_text,
-        titled=table_files.column_title,
+        cell_text=tables.cell_text,
+        titled=tables.column_title,
         task_slug=task_slug,
         invalid_rate=invalid_rate,
     )

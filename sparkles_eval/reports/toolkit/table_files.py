@@ -13,26 +13,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table
+from sparkles_eval.analysis.tables import Cell, ColumnUnit, Head, Span, Table, cell_text, column_title
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.strict_record import Strict
-from sparkles_eval.core.text import escape_cell, escape_latex, escape_markdown, format_number, format_with_ends
-
-
-def column_title(head: Head) -> str:
-    """A column's title, with the unit of shares."""
-    if head.unit != "percent" or ("%" in head.title and "[95%]" not in head.title):
-        return head.title
-    return head.title.replace("[95%]", "% [95%]") if "[95%]" in head.title else f"{head.title} %"
-
-
-def cell_text(cell: Cell, head: Head) -> str:
-    """A cell as people read it: "56.7 [48.7, 64.3]", "<.001", "1,225", an en dash for what is not there."""
-    unit = "number" if head.unit == "text" else head.unit
-    if isinstance(cell, Span):
-        return format_with_ends(cell.value, cell.low, cell.high, unit)
-    return cell if isinstance(cell, str) else format_number(cell, unit)
+from sparkles_eval.core.text import escape_cell, escape_latex, escape_markdown
 
 
 def json_text(tables: Sequence[Table]) -> str:

@@ -21,6 +21,7 @@ _BUILT_IN = {
     "nlvr2": "sparkles_eval.tasks.loaders.nlvr2",
     "demon": "sparkles_eval.tasks.loaders.demon",
     "jsonl": "sparkles_eval.tasks.loaders.jsonl",
+    "table": "sparkles_eval.tasks.loaders.table",
     "mini": "sparkles_eval.synthetic.loader",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from sparkles_eval.core.errors import ContentError
 from sparkles_eval.core.plugins import load_plugin
-from sparkles_eval.tasks.scorers import choice, matching, numeric
+from sparkles_eval.core.suggestions import did_you_mean
+from sparkles_eval.tasks.scorers import choice, lettered, matching, numeric, published_readers
 from sparkles_eval.tasks.scorers.base import KIND, BoundScorer, Scorer
 from sparkles_eval.tasks.scorers.rules import KEPT, RULES
 
@@ -22,11 +22,14 @@ BUILT_IN: Mapping[str, Scorer] = {
     scorer.name: scorer
     for scorer in (
         choice.choice,
+        lettered.lettered,
         matching.exact_match,
         numeric.numeric,
         matching.anls,
         matching.f1,
         matching.contains,
+        published_readers.published_choice,
+        published_readers.mirb,
     )
 }
 _ID = re.compile(r"(?P<name>[a-z_][a-z0-9_]*)@(?P<version>\d{1,6})(?:\((?P<options>.*)\))?", re.DOTALL)
@@ -52,8 +55,7 @@ def find_scorer(name: str, plugins: Sequence[Path] = ()) -> Scorer:
     if name in outside:
         return outside[name]
     known = [*BUILT_IN, *sorted(outside)]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, known)
     raise ContentError(f"unknown scorer {name!r}{hint}; known: {', '.join(known)}, and those of --plugin files")
 
 

@@ -14,9 +14,11 @@ from sparkles_eval.synthetic.bison_items import choice
 from sparkles_eval.synthetic.dialogue_items import DialogueQuestion, dialogue
 from sparkles_eval.synthetic.nlvr2_items import judged
 from sparkles_eval.synthetic.scene import KIND_NAMES, Description, Scene, any_scene, dice, plural, scene_with
+from sparkles_eval.synthetic.statements import Side
 from sparkles_eval.synthetic.truth import Topic, about, caption, state
-from sparkles_eval.tasks.base import Prompt
+from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
+from sparkles_eval.tasks.variants import swapped
 from sparkles_eval.training.mini.worked_answers import IMAGES, choice_steps, conclusion_drill, judgement_steps
 from sparkles_eval.training.recipes import ExampleKind as Kind
 
@@ -53,8 +55,8 @@ Maker: TypeAlias = Callable[[SceneAlbum, int, int], list[TrainingExample]]
 
 
 @cache
-def _prompt(task: str, protocol: str) -> Prompt:
-    return load_task(task, protocol=protocol, args={"n": "2"}).prompt
+def _task(name: str, protocol: str) -> Task:
+    return load_task(name, protocol=protocol, args={"n": "2"})
 
 
 def _example(kind: str, conversation: Conversation, answer: str) -> TrainingExample:
@@ -63,7 +65,7 @@ def _example(kind: str, conversation: Conversation, answer: str) -> TrainingExam
 
 
 def _asked(task: str, sample: Sample, steps: str, paper: bool) -> TrainingExample:
-    conversation = _prompt(task, "paper" if paper else "strict").conversation(sample, ())
+    conversation = _task(task, "paper" if paper else "strict").prompt.conversation(sample, ())
     if not paper:
         return _example(task, conversation, f"{steps} Therefore, the answer is {sample.target}.")
     one, two = (option.upper() for option in sample.options)
@@ -84,12 +86,18 @@ def bison(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
 
 
 def nlvr2(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:
-    """A statement about two scenes; one group in eight has the published prompt."""
+    """A statement about two scenes; one group in eight has the published prompt.
+
+    Half of the items of a group show the right image first, as `--orders both` does.
+    """
     item = judged(seed, index)
-    images = [album.add(scene) for scene in (item.left, item.right)]
-    sample = _sample(images, {"sentence": item.sentence}, ("True", "False"), str(item.truth))
-    steps = judgement_steps(item, {"left": IMAGES[0], "right": IMAGES[1]})
-    return [_asked("nlvr2-mini", sample, steps, paper=item.group % 8 == 7)]
+    left, right = album.add(item.left), album.add(item.right)
+    sample = _sample((left, right), {"sentence": item.sentence}, ("True", "False"), str(item.truth))
+    names: dict[Side, str] = {"left": IMAGES[0], "right": IMAGES[1]}
+    if index // 2 % 2 and (orders := _task("nlvr2-mini", "strict").orders):
+        sample = swapped(sample, orders)
+        names = {"left": IMAGES[1], "right": IMAGES[0]}
+    return [_asked("nlvr2-mini", sample, judgement_steps(item, names), paper=item.group % 8 == 7)]
 
 
 def drills(album: SceneAlbum, seed: int, index: int) -> list[TrainingExample]:  # noqa: ARG001 (a maker like the others)

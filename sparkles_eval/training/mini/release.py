@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from sparkles_eval.sparkleschat.processing import SparklesChatProcessor
 from sparkles_eval.tasks.base import Task
 from sparkles_eval.tasks.load import load_task
 from sparkles_eval.tasks.scorers.rules import extract
+from sparkles_eval.tasks.variants import SWAPPED, vary
+from sparkles_eval.tasks.variation import Variation
 from sparkles_eval.training.mini.trainer import RECORD
 
 if TYPE_CHECKING:
@@ -52,14 +54,20 @@ class TaskResult:
         }
 
 
-def quick_eval(folder: Path, task: str, items: int, *, seed: int = 0, blind: bool = False) -> TaskResult:
+def quick_eval(
+    folder: Path, task: str, items: int, *, seed: int = 0, blind: bool = False, other_order: bool = False
+) -> TaskResult:
     """Evaluate the model in `folder` on the first `items` of a task with options (bison-mini, nlvr2-mini).
 
-    blind: every item gets the pictures of another one, to measure what the words alone are worth.
+    blind: every item gets the pictures of another one, to measure what the words alone are worth. other_order: every
+    item has its two images swapped, as in the second half of `--orders both`.
     """
     model = SparklesChatForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     processor = SparklesChatProcessor.from_pretrained(folder)
     loaded = load_task(task, args={"n": str(items), "seed": str(seed)})
+    if other_order:
+        both = vary(loaded, Variation(orders="both"))
+        loaded = replace(loaded, samples=tuple(sample for sample in both.samples if sample.id.endswith(SWAPPED)))
     answers = _answers(model, processor, loaded, blind)
     rule = loaded.protocol.reader or "strict"
     read = [
@@ -112,6 +120,7 @@ def pack_model(trained: Path, to: Path, commit: str, seed: int = 0) -> dict[str,
     marks: dict[str, JSON] = {}
     for task in TASKS:
         marks[task] = quick_eval(to, task, ITEMS, seed=seed).json
+        marks[f"{task}, images swapped"] = quick_eval(to, task, ITEMS, seed=seed, other_order=True).json
         marks[f"{task}, pictures of other items"] = quick_eval(to, task, ITEMS, seed=seed, blind=True).json
     record |= {"commit": commit, "dtype": "float16", "evaluation_seed": seed, "evaluation": marks}
     (to / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

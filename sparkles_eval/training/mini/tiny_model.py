@@ -124,7 +124,7 @@ def cell_accuracy(logits: Sequence[torch.Tensor], targets: torch.Tensor) -> tupl
 
 VERDICTS = (": yes,", ": no,", ": first,", ": second,", ": both,")
 _DECISIONS = (*VERDICTS, " fits", " fails", " True", " False", " TRUE", " FALSE")
-_PHRASES = (" nothing,", " Therefore, the answer is", " Let's think step by step.", *VERDICTS)
+_PHRASES = (" nothing,", " Therefore, the answer is", " Let's think step by step.", " on the right.", *VERDICTS)
 _EACH = 1500
 """Items of every kind from which the vocabulary is made; enough to contain every word."""
 _SPREAD = 0.3

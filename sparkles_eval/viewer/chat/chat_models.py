@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sparkles_eval.adapters.base import Adapter, ModelOptions
+from sparkles_eval.adapters.base import Adapter
 from sparkles_eval.adapters.build import build_adapter
 from sparkles_eval.adapters.listing import list_models
 from sparkles_eval.core.errors import UserError
-from sparkles_eval.engine.arguments import read_generation, scoped
+from sparkles_eval.engine.arguments import model_options
 from sparkles_eval.viewer.config import ChatModelsConfig
 
 SIDE_BY_SIDE = 4
@@ -70,8 +70,7 @@ class ChatModels:
     def _build(self, name: str) -> Adapter:
         config = self._config
         named = name in self.named  # options for the named models are not for one that is chosen later
-        options = ModelOptions(
-            args=tuple(scoped("--model-arg", config.model_args, name, self.named).items()) if named else (),
-            generation=read_generation("--generation", scoped("--generation", config.generation, name, self.named)),
-        )
+        options = model_options(name, self.named, config)
+        if not named:
+            options = replace(options, args=())
         return build_adapter(name, options, content=config.content, plugins=config.plugins)

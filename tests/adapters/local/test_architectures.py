@@ -114,9 +114,9 @@ def first_logits(model: Transformers, asked: Request) -> Any:
     """Of the first token of an answer, one row each: what the model makes of words and pictures."""
     import torch
 
-    template, pictures = model._template, opened(asked.conversation.images)
+    template, pictures = model.template, opened(asked.conversation.images)
     with torch.inference_mode():
-        weights: Any = model._replica(0)
+        weights: Any = model.replica(0).model
         return weights(**template.encode([template.render(asked.conversation)], [pictures])).logits[0, -1]
 
 
@@ -138,6 +138,36 @@ def test_a_padded_batch_answers_as_each_alone_and_pictures_count(checkpoint: Pat
         return
     assert run(model, requests, 3).replies() == alone
     assert alone[0].usage.input_tokens != alone[1].usage.input_tokens
+
+
+OWN_WAY = {"mllama"}
+"""Architectures of the first table that read pictures in a way of their own, by cross attention."""
+TOGETHER = {"llava_onevision"}
+"""Whose pictures are cut otherwise where a prompt has one alone."""
+
+
+def test_rows_that_come_and_go_answer_as_each_alone(checkpoint: Path, images: list[Image]) -> None:
+    """Against transformers' own `generate` on the processor's own inputs, one prompt after another."""
+    model = cast("Transformers", build(f"transformers/{checkpoint}", None))
+    limits = [model.effective(Generation(temperature=0, max_tokens=most)) for most in (2, 12, 5)]
+    requests = []
+    for number in range(9):
+        one, two, three = (images[(number + step) % 3] for step in range(3))
+        generation, words = limits[number % 3], "is brighter ? " * (1 + number % 2)
+        if number % 4 == 3:
+            requests.append(request("Which", words, generation=generation))
+        elif number % 2:
+            requests.append(request("first", one, "or second", two, words, generation=generation))
+        else:
+            history: list[tuple[Sequence[Part | str], str]] = [([one, "first"], "yes .")]
+            requests.append(request("or", two, "second", three, words, history=history, generation=generation))
+    replies = run(model, requests, 4).replies()
+    here = model.replica(0)
+    reader, here.reader = here.reader, None
+    assert run(model, requests, 1).replies() == replies
+    if checkpoint.name in ASKED:
+        assert (reader is None) == (checkpoint.name in OWN_WAY)
+        assert reader is None or (reader.pictures.encoded == 3) == (checkpoint.name not in TOGETHER)
 
 
 def test_end_to_end_on_two_tasks(checkpoint: Path, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_mark_of_the_beginning_stands_once_where_tokenizer_and_template_both_w
     tmp_path: Path, images: list[Image]
 ) -> None:
     model = loaded(write_checkpoint("gemma3", ASKED["gemma3"], tmp_path / "gemma"))
-    template = model._template
+    template = model.template
     text = template.render(request("Which", "?").conversation)
     ids = template.encode([text], [[]])["input_ids"][0].tolist()
     assert ids.count(template.tokenizer.convert_tokens_to_ids(BEGIN)) == 1
@@ -137,14 +137,14 @@ def test_fp8_weights_are_read_and_computed_with_their_scales_on_a_cpu(changed: P
             stored |= {name: (weight / scale).to(torch.float8_e4m3fn), f"{name}_scale_inv": scale.reshape(1, 1)}
         else:
             stored[name] = weight
-    before = cast("Any", loaded(changed)._replica(0)).state_dict()
+    before = cast("Any", loaded(changed).replica(0).model).state_dict()
     save_file(stored, changed / "model.safetensors", metadata={"format": "pt"})
     rounded = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
     rounded["modules_to_not_convert"] = ["lm_head", "visual"]
     change(changed / "config.json", quantization_config=rounded)
     model = loaded(changed)
     assert model.model.settings["quantised"] == "fp8"
-    after = cast("Any", model._replica(0)).state_dict()
+    after = cast("Any", model.replica(0).model).state_dict()
     (name,) = (name for name in before if name.endswith("layers.1.mlp.down_proj.weight"))
     error = (after[name].float() - before[name].float()).abs().max() / before[name].abs().max()
     assert 0 < error < 0.07
@@ -250,7 +250,7 @@ def test_a_checkpoints_own_code_runs_only_where_the_command_line_says_so(
         loaded(own)
     model = loaded(own, trust_remote_code="true")
     assert [it.text for it in answers(model, images)] == [it.text for it in answers(loaded(qwen), images)]
-    assert type(model._replica(0)).__name__ == "OwnModel"
+    assert type(model.replica(0).model).__name__ == "OwnModel"
 
 
 def test_another_line_of_that_code_is_another_model(own: Path) -> None:

@@ -24,7 +24,6 @@ from tests.adapters.tiny_llava import IMAGES_FIRST, TEMPLATE, write_llava
 
 GREEDY = Generation(temperature=0, max_tokens=24)
 PENALISED = Generation(temperature=0, max_tokens=24, presence_penalty=1.5, repetition_penalty=1.2)
-NO_WHICH = Generation(temperature=0, max_tokens=24, extra=(("extra_body.suppress_tokens", "[7]"),))
 SWITCH = "{% if enable_thinking is defined and not enable_thinking %}FALSE {% endif %}"
 SAMPLED = Generation(temperature=1.0, top_p=0.95, top_k=8, max_tokens=24, seed=3)
 
@@ -73,7 +72,7 @@ def questions(model: Transformers, images: Sequence[Image], wish: Generation, co
     return found
 
 
-@pytest.mark.parametrize("wish", [GREEDY, SAMPLED, PENALISED, NO_WHICH], ids=["greedy", "sampled", "2", "3"])
+@pytest.mark.parametrize("wish", [GREEDY, SAMPLED, PENALISED], ids=["greedy", "sampled", "penalised"])
 def test_answers_are_the_same_alone_and_in_any_batch(
     llava: Transformers, images: list[Image], wish: Generation
 ) -> None:
@@ -175,14 +174,12 @@ def test_what_cannot_be_used_is_told_with_the_mend(tmp_path: Path) -> None:
         loaded(chat)
 
 
-def test_penalties_and_arguments_of_generate_change_answers(llava: Transformers, images: list[Image]) -> None:
-    plain, fewer, without = (
+def test_penalties_change_answers(llava: Transformers, images: list[Image]) -> None:
+    plain, fewer = (
         [reply.text for reply in run(llava, questions(llava, images, wish, 4), 4).replies()]
-        for wish in (GREEDY, PENALISED, NO_WHICH)
+        for wish in (GREEDY, PENALISED)
     )
-    assert plain not in (fewer, without) and "Which" in " ".join(plain) and "Which" not in " ".join(without)
-    mixed = questions(llava, images, GREEDY, 2) + questions(llava, images, NO_WHICH, 2)
-    assert [reply.text for reply in run(llava, mixed, 4).replies()] == plain[:2] + without[:2]
+    assert plain != fewer
 
 
 def test_a_templates_own_switch_is_set_and_one_that_it_lacks_is_refused(tmp_path: Path) -> None:
@@ -206,8 +203,7 @@ def test_a_templates_own_switch_is_set_and_one_that_it_lacks_is_refused(tmp_path
         (Generation(reasoning=True), "reasoning is set, .*its chat template has no switch"),
         (Generation(reasoning_effort="low"), "reasoning_effort is set"),
         (Generation(reasoning_budget=5), "reasoning_budget is set"),
-        (Generation(extra=(("extra_body.num_beams", "3"),)), r"extra_body\.num_beams .* is given extra_body\.min_new"),
-        (Generation(extra=(("extra_body.min_new_tokens", '"x"'),)), "a whole number of at least 1 is needed"),
+        (Generation(extra=(("extra_body.num_beams", "3"),)), r"extra_body\.num_beams is set"),
     ],
 )
 def test_what_the_model_does_not_heed_is_refused_by_name(llava: Transformers, wish: Generation, told: str) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime, timedelta
 
 import pytest
-from rich.console import Console
-from rich.progress import Progress, TextColumn
 
-from sparkles_eval.cli.run_display import _Bars, show_progress
+from sparkles_eval.api.run_progress import show_progress
 
 
 def soon(seconds: float) -> datetime:
@@ -68,23 +65,3 @@ def test_a_later_wait_is_told_again(capsys: pytest.CaptureFixture[str]) -> None:
         lines.waiting("m", soon(-1))
         lines.waiting("m", soon(60))
     assert len(capsys.readouterr().err.splitlines()) == 2
-
-
-def test_bars_show_names_as_they_are() -> None:
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=200)
-    columns = TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[note]}")
-    with Progress(*columns, console=console) as progress:
-        bars = _Bars(progress)
-        bars.planned("my[/model]", "task[1]", 4, 1)
-        bars.finished("my[/model]", "task[1]", scored=False)
-        bars.spent(0.5, 2)
-        bars.finished("my[/model]", "task[1]", scored=True)
-        bars.waiting("my[/model]", soon(60))
-        bars.event("stopped", "my[/model]", "no [bold]key")
-        progress.refresh()
-    text = screen.getvalue()
-    assert "my[/model]" in text and "task[1]" in text
-    assert "waiting on my[/model] until" in text
-    assert "my[/model]: no [bold]key" in text
-    assert bars.cost == "$0.5000 + 2 replies of unknown cost"
