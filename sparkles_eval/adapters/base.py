@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from sparkles_eval.adapters.remote.rate_headers import RateLimits
 from sparkles_eval.core import JSON, Conversation, Generation, Model, Reply, Sample
@@ -184,12 +184,14 @@ class ModelOptions:
     """The user's options for one model.
 
     `args` are the `--model-arg k=v` pairs, as text; an adapter refuses names that it does not know. `protocol` is the
-    one that tasks are asked under, for a model whose published reading belongs to `paper`.
+    one that tasks are asked under, for a model whose published reading belongs to `paper`. `settings` "card" asks with
+    what the model's makers recommend (adapters.cards).
     """
 
     args: tuple[tuple[str, str], ...] = ()
     generation: Generation = Generation()
     protocol: str = "strict"
+    settings: Literal["protocol", "card"] = "protocol"
     sends: bool = True
     """False where nothing will be asked (a cost estimate): a key that is not set is then no error."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from sparkles_eval.adapters.base import ModelOptions
-from sparkles_eval.core import Generation
+from sparkles_eval.core import JSON, Generation
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.suggestions import did_you_mean
 
 TRUST = "trust_remote_code"
 """The argument that runs a checkpoint's own code: only a command line may give it, never a file that travels."""
+EXTRA_BODY, TEMPLATE_KWARGS = "extra_body.", "chat_template_kwargs."
+"""How the names of further generation settings begin."""
 _SECRET = ("api_key", "key", "token", "password", "auth_token")
 
 
@@ -92,19 +95,71 @@ class ModelArguments:
         return raw
 
 
-Field: TypeAlias = Literal["temperature", "top_p", "top_k", "max_tokens", "seed", "stop"]
+Field: TypeAlias = Literal[
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "seed",
+    "stop",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "min_p",
+    "reasoning",
+    "reasoning_effort",
+    "reasoning_budget",
+]
 FIELDS: tuple[Field, ...] = get_args(Field)
-"""The names of `Generation`, in order."""
+"""The names of `Generation`'s known settings, in order; what is `extra` in it has names of its own."""
+BASIC_FIELDS: tuple[Field, ...] = FIELDS[: FIELDS.index("presence_penalty")]
+"""What any model heeds that samples at all."""
+_NONE = Generation()
 
 
 def given(generation: Generation) -> tuple[Field, ...]:
-    """Names of the settings that are set."""
+    """Names of the known settings that are set."""
     return tuple(name for name in FIELDS if getattr(generation, name) not in (None, ()))
 
 
-def override(base: Generation, over: Generation, names: Sequence[Field] | None = None) -> Generation:
-    """`base` with what `over` sets (or only those `names` of it)."""
-    return replace(base, **{name: getattr(over, name) for name in (given(over) if names is None else names)})
+def override(base: Generation, over: Generation) -> Generation:
+    """`base` with what `over` sets; a field of `over.extra` replaces what lies at its name or within."""
+    kept = [pair for pair in base.extra if not any(_overlap(pair[0], name) for name, _ in over.extra)]
+    fields = {name: getattr(over, name) for name in given(over)}
+    return replace(base, **fields, extra=tuple(sorted([*kept, *over.extra])))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def without(generation: Generation, names: Collection[Field]) -> Generation:
+    """The settings but for those of `names`."""
+    return replace(generation, **{name: getattr(_NONE, name) for name in names})
+
+
+def merge_fields(body: dict[str, JSON], extra: Sequence[tuple[str, str]]) -> None:
+    """Put further fields into a request's body: `extra_body.a.b` at body["a"]["b"], others at their own name."""
+    for name, value in extra:
+        merge(body, nested(name.removeprefix(EXTRA_BODY), json.loads(value)))
+
+
+def nested(path: str, value: JSON) -> dict[str, JSON]:
+    """A value below the steps of a path: `a.b` gives {"a": {"b": value}}."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def merge(body: dict[str, JSON], more: Mapping[str, JSON]) -> None:
+    """Put the fields of `more` into `body`, into its objects where both have one."""
+    for name, value in more.items():
+        there = body.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            merge(there, value)
+        else:
+            body[name] = dict(value) if isinstance(value, dict) else value
 
 
 def read_fields(who: str, text: str) -> frozenset[Field]:
@@ -122,27 +177,31 @@ class Sampling:
 
     `not_sent` are settings that the model does not take: its preset leaves them out, and the model's settings say so.
     `max_tokens` is the limit where nobody names one. `reasoning_tokens` is added to a task's limit, because models
-    that think before they answer spend the same allowance on both, and the task's limit means the answer.
+    that reason before they answer spend the same allowance on both, and the task's limit means the answer.
     """
 
     asked: Generation = Generation()
     not_sent: frozenset[Field] = frozenset()
     max_tokens: int | None = None
     reasoning_tokens: int = 0
+    asks_room: bool = False
+    """True where the user named `reasoning_tokens`: they then go on top of the user's own limit, too."""
 
     def effective(self, generation: Generation) -> Generation:
         """What is sent when a protocol asks for `generation`; the user's own settings go over it."""
         merged = override(generation, self.asked)
-        limit = merged.max_tokens
+        limit, budget = merged.max_tokens, merged.reasoning_budget
         if limit is None:
             limit = self.max_tokens
-        elif self.asked.max_tokens is None:
+            limit = limit + budget if limit is not None and budget is not None else limit
+        elif budget is not None:
+            limit += budget
+        elif merged.reasoning is not False and (self.asks_room or self.asked.max_tokens is None):
             limit += self.reasoning_tokens
-        settled = replace(merged, max_tokens=limit)
-        return override(Generation(), settled, [name for name in given(settled) if name not in self.not_sent])
+        return without(replace(merged, max_tokens=limit), self.not_sent)
 
 
-def read_sampling(who: str, settings: Mapping[str, str], asked: Generation) -> Sampling:
+def read_sampling(who: str, settings: Mapping[str, str], asked: Generation, *, asks_room: bool = False) -> Sampling:
     """From a model's settings: `not_sent`, `max_tokens`, `reasoning_tokens`.
 
     Raises errors.UserError when the user asks for a setting that the model does not take.
@@ -152,4 +211,18 @@ def read_sampling(who: str, settings: Mapping[str, str], asked: Generation) -> S
     if clash:
         raise UserError(f"{who} does not take {clash[0]}: leave out --generation {clash[0]}=…")
     limit = settings.get("max_tokens")
-    return Sampling(asked, not_sent, int(limit) if limit else None, int(settings.get("reasoning_tokens", "0")))
+    room = int(settings.get("reasoning_tokens", "0"))
+    return Sampling(asked, not_sent, int(limit) if limit else None, room, asks_room)
+
+
+def untaken(generation: Generation, taken: Collection[Field], prefixes: Sequence[str] = ()) -> list[str]:
+    """Names of the settings that are set and not taken; further fields are where they begin with one of `prefixes`."""
+    names: list[str] = [name for name in given(generation) if name not in taken]
+    return names + [name for name, _ in generation.extra if not name.startswith(tuple(prefixes))]
+
+
+def untaken_words(gone: Mapping[str, str]) -> str | None:
+    """Why a request with settings that are not taken (each with what to do instead) is refused, or None."""
+    for name, fix in gone.items():
+        return f"{name} is set, which the model does not take ({fix or f'leave out {name}=…'})"
+    return None

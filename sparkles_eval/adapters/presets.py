@@ -5,17 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from sparkles_eval.adapters.options import Field as SamplingField
+from sparkles_eval.adapters.preset_parts import PresetGeneration, PresetLimits, PresetPrices, Settings, read_yaml
+from sparkles_eval.adapters.providers import KIND, ProviderFile
 from sparkles_eval.core import Limits, Model, Prices
-from sparkles_eval.core.content import content_dir, overlay
-from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.content import content_dir, yaml_files
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.sparkleschat.published_files import PUBLISHED_FILES
 
@@ -71,62 +69,13 @@ def _lacking(model_id: str, places: list[Path]) -> str:
     return "\n".join([head, *files, f"  (looked in {looked})"])
 
 
-class PresetPrices(Strict):
-    """US dollars per million tokens; `date` is the day on which `source` was read."""
-
-    input: float | None = Field(default=None, ge=0)
-    output: float | None = Field(default=None, ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
-    """For input tokens that the provider had in its cache; left out, they cost as all others do."""
-    reasoning: float | None = Field(default=None, ge=0)
-    """For output tokens that were reasoning; left out, they cost as all others do."""
-    date: dt.date | None = None
-    source: str | None = None
-
-    @model_validator(mode="after")
-    def _dated(self) -> PresetPrices:
-        if (self.input is not None or self.output is not None) and not (self.date and self.source):
-            raise ValueError("a price needs the date on which it was read and its source")
-        return self
-
-
-class PresetLimits(Strict):
-    """What of `records.Limits` differs from its defaults."""
-
-    max_images: int | None = Field(default=None, ge=0)
-    """Images in one request at the most; a sample with more is refused, never cut."""
-    max_connections: int | None = Field(default=None, ge=1)
-    """Requests in flight at the most, unless the user names another number."""
-    batch_size: int | None = Field(default=None, ge=1)
-    """Conversations that a local model answers together."""
-    max_image_edge: int | None = Field(default=None, ge=16)
-    """Pixels; an image with a longer edge is resized to it."""
-    max_image_bytes: int | None = Field(default=None, ge=1024)
-    """Bytes of one image file; a larger one is made smaller."""
-    media_types: tuple[str, ...] | None = None
-    """Image types that are sent as they are, such as image/jpeg; others are converted."""
-    timeout_s: float | None = Field(default=None, gt=0)
-    """Seconds to wait for one reply."""
-
-
-class PresetGeneration(Strict):
-    """What the model takes differently from others; see `sampling.Sampling` for what each of them does."""
-
-    not_sent: tuple[SamplingField, ...] = ()
-    """Settings that the model does not take: they are left out, and the run says so."""
-    token_field: Literal["max_tokens", "max_completion_tokens"] | None = None
-    """What the provider calls the token limit."""
-    max_tokens: int | None = Field(default=None, ge=1)
-    """Token limit where neither task nor user names one."""
-    reasoning_tokens: int | None = Field(default=None, ge=0)
-    """Added to a task's limit, for models whose thinking counts against it."""
-
-
 class Preset(Strict):
     """One model as its file describes it."""
 
-    kind: str = Field(min_length=1)
-    """Adapter kind, such as openai."""
+    kind: str = ""
+    """Adapter kind, such as openai; not needed beside `provider`."""
+    provider: str = ""
+    """Name of a provider file, such as openrouter, that says address, key and what its server takes."""
     model: str = Field(min_length=1)
     """The provider's own name of the model."""
     title: str = Field(min_length=1)
@@ -137,59 +86,49 @@ class Preset(Strict):
     """The day on which its provider stops to serve it, where one is published; `list models` says it."""
     free: bool = False
     """True for what runs without a bill, such as local weights."""
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: Settings = Field(default_factory=dict)
     """The adapter's own arguments, as for --model-arg; part of the run's identity."""
     limits: PresetLimits = PresetLimits()
     prices: PresetPrices = PresetPrices()
     generation: PresetGeneration = PresetGeneration()
 
-    @field_validator("settings", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        plain = {k: str(v).lower() if isinstance(v, bool) else v for k, v in value.items()}
-        if isinstance(urls := plain.get("base_url"), list):  # several servers of one model
-            plain["base_url"] = ",".join(map(str, urls))
-        return {k: str(v) if isinstance(v, (int, float, dt.date)) else v for k, v in plain.items()}
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Preset:
+        if not self.kind and not self.provider:
+            raise ValueError("kind (such as openai) or provider (such as openrouter) is needed")
+        if self.provider and self.kind not in ("", KIND):
+            raise ValueError(f"a provider's models are of kind {KIND}; leave kind out")
+        return self
 
-    def record(self, name: str) -> Model:
-        """The model as it travels: limits over the defaults, the generation quirks as settings."""
-        quirks = self.generation
-        settings = dict(self.settings)
-        if quirks.not_sent:
-            settings["not_sent"] = ",".join(sorted(quirks.not_sent))
-        for field in ("token_field", "max_tokens", "reasoning_tokens"):
-            value = getattr(quirks, field)
-            if value is not None:
-                settings[field] = str(value)
-        limits = Limits(**{**asdict(Limits()), **self.limits.model_dump(exclude_none=True)})
-        day = self.prices.date.isoformat() if self.prices.date else None
+    @property
+    def adapter_kind(self) -> str:
+        """The kind of adapter that asks it."""
+        return self.kind or KIND
+
+    def record(self, name: str, provider: ProviderFile | None = None) -> Model:
+        """The model as it travels: limits over the defaults, what it takes differently as settings.
+
+        `provider` is the file that `provider` names, whose facts hold where the preset says nothing else.
+        """
+        settings = {**self.settings, **self.generation.as_settings()}
+        limits = Limits()
+        if provider is not None:
+            shared = provider.all_settings(self.provider)
+            both = {*provider.generation.not_sent, *self.generation.not_sent}
+            settings = {**shared, **settings, **({"not_sent": ",".join(sorted(both))} if both else {})}
+            limits = provider.limits.over(limits)
         known = self.prices
-        prices = Prices(known.input, known.output, day, known.source, known.cached_input, known.reasoning)
-        return Model(name, self.kind, self.model, settings, limits, prices, self.free)
+        day = known.date.isoformat() if known.date else None
+        more = (known.cached_input, known.reasoning, known.cache_write)
+        prices = Prices(known.input, known.output, day, known.source, *more)
+        return Model(name, self.adapter_kind, self.model, settings, self.limits.over(limits), prices, self.free)
 
 
 def preset_files(content: Sequence[Path] = ()) -> dict[str, Path]:
     """Every preset by name, sorted; a user's own file of the same name goes before the shipped one."""
-    found: dict[str, Path] = {}
-    for folder in overlay("adapters", content):
-        for file in folder.glob("*.yaml"):
-            found.setdefault(file.stem, file)
-    return dict(sorted(found.items()))
+    return yaml_files("adapters", content)
 
 
 def read_preset(file: Path) -> Preset:
     """The preset in a file. Raises errors.ContentError naming the file, the field and what is wrong with it."""
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContentError(f"{file}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ContentError(f"{file}: not YAML: {error}") from None
-    try:
-        return Preset.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ContentError(f"{file}: {where}: {first['msg']}") from None
+    return read_yaml(file, Preset)

@@ -105,6 +105,9 @@ _Writer.add_representer(_Function, lambda writer, name: writer.represent_scalar(
 
 def _yaml(label: str, data: Path, task: Task) -> str:
     generation = task.protocol.generation
+    known = {"temperature", "top_p", "top_k", "max_tokens", "seed", "stop"}
+    if further := sorted(set(generation.json()) - known):
+        raise UserError(f"task {task.name}: its generation has {further[0]}, which lm-eval has no place for")
     sampled = bool(generation.temperature)
     settings: dict[str, object] = {"until": list(generation.stop), "do_sample": sampled}
     settings["max_gen_toks"] = generation.max_tokens or 1000

@@ -36,7 +36,7 @@ def _tasks(ctx: typer.Context) -> Iterator[tuple[str, str]]:
 
 
 def _models(ctx: typer.Context) -> Iterator[tuple[str, str]]:
-    from sparkles_eval.adapters.build import list_models
+    from sparkles_eval.adapters.listing import list_models
 
     for model in list_models(content=_paths(ctx, "content"), plugins=_paths(ctx, "plugin")):
         example = not model.model_id and "/" in model.name  # openai/MODEL: the kind, and the rest is the user's

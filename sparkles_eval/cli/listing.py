@@ -13,6 +13,7 @@ from sparkles_eval.cli.json_output import write_json
 from sparkles_eval.cli.options import JsonFile
 from sparkles_eval.core.config_options import DEFAULT_STORE, ContentFolders, Option, PluginFiles, StorePath
 from sparkles_eval.core.console_table import Column, print_rows
+from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.printing import say
 from sparkles_eval.core.text import NO_VALUE
 
@@ -38,6 +39,9 @@ def listing(
     store: StorePath = DEFAULT_STORE,
     content: ContentFolders = (),
     plugins: PluginFiles = (),
+    provider: Annotated[
+        str | None, Option("Only models of this provider, such as openai or openrouter.", metavar="NAME")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """List the models, tasks, judges, scorers and metrics that can be named, or the runs and trainings of a store.
@@ -46,11 +50,15 @@ def listing(
 
       sparkles-eval list tasks
 
+      sparkles-eval list models --provider openrouter
+
       sparkles-eval list runs --store runs/sparkles.db
     """
+    if provider is not None and what is not ListedKind.MODELS:
+        raise UserError("--provider goes with models: write sparkles-eval list models --provider NAME")
     match what:
         case ListedKind.MODELS:
-            tables = _models(content, plugins)
+            tables = _models(content, plugins, provider)
         case ListedKind.TASKS:
             tables = _tasks(content, plugins)
         case ListedKind.JUDGES:
@@ -94,8 +102,8 @@ def _usable(usable: bool, why_not: str) -> str:
     return "yes" if usable else f"no: {why_not}"
 
 
-def _models(content: Sequence[Path], plugins: Sequence[Path]) -> list[_Listed]:
-    from sparkles_eval.adapters.build import list_models
+def _models(content: Sequence[Path], plugins: Sequence[Path], provider: str | None) -> list[_Listed]:
+    from sparkles_eval.adapters.listing import list_models
     from sparkles_eval.core import Prices
 
     def price(prices: Prices, free: bool) -> str:
@@ -107,7 +115,7 @@ def _models(content: Sequence[Path], plugins: Sequence[Path]) -> list[_Listed]:
 
     rows = [
         (m.name, m.title, price(m.prices, m.free), _usable(m.usable, m.why_not))
-        for m in list_models(content=content, plugins=plugins)
+        for m in list_models(content=content, plugins=plugins, provider=provider)
     ]
     return [_Listed(("model", "what", "$ per M tokens in / out", "usable"), rows)]
 

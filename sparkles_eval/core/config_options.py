@@ -100,7 +100,7 @@ ModelArgs: TypeAlias = Annotated[
 GenerationArgs: TypeAlias = Annotated[
     tuple[str, ...],
     Option(
-        "Sampling setting, such as temperature=0.7 or max_tokens=512.",
+        "Generation setting, such as temperature=0.7, max_tokens=512 or reasoning=off.",
         "--generation",
         section="Tasks and models",
         metavar="[MODEL:]K=V",

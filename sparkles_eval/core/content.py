@@ -29,6 +29,15 @@ def overlay(kind: ContentKind, content: Sequence[Path] = ()) -> tuple[Path, ...]
     return (*[folder for folder in own if folder.is_dir()], content_dir(kind))
 
 
+def yaml_files(kind: ContentKind, content: Sequence[Path] = (), within: str = "") -> dict[str, Path]:
+    """The YAML files of a content folder (or of the folder `within` it) by name, sorted; a user's own goes first."""
+    found: dict[str, Path] = {}
+    for folder in overlay(kind, content):
+        for file in (folder / within).glob("*.yaml"):
+            found.setdefault(file.stem, file)
+    return dict(sorted(found.items()))
+
+
 def find_file(kind: ContentKind, relative: str, content: Sequence[Path] = ()) -> Path | None:
     """First file of that relative path over the overlay, or None.
 

@@ -20,6 +20,8 @@ class Prices:
     """For input tokens that the provider had in its cache; None: they cost as much as other input tokens."""
     reasoning: float | None = None
     """For output tokens that were reasoning; None: they cost as much as other output tokens."""
+    cache_write: float | None = None
+    """For input tokens that the provider wrote into its cache; None: they cost as much as other input tokens."""
 
     def cost(self, usage: Usage) -> float | None:
         """Dollars of one request, or None where a price or a count is unknown."""
@@ -28,6 +30,8 @@ class Prices:
         bill = usage.input_tokens * self.input + usage.output_tokens * self.output
         if self.cached_input is not None and usage.cached_tokens is not None:
             bill += min(usage.cached_tokens, usage.input_tokens) * (self.cached_input - self.input)
+        if self.cache_write is not None and usage.cache_write_tokens is not None:
+            bill += min(usage.cache_write_tokens, usage.input_tokens) * (self.cache_write - self.input)
         if self.reasoning is not None and usage.reasoning_tokens is not None:
             bill += min(usage.reasoning_tokens, usage.output_tokens) * (self.reasoning - self.output)
         return bill / 1e6

@@ -48,7 +48,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Sampling settings. None means "not sent": the model's own default applies. All are part of the request key."""
+    """Generation settings. None means "not sent": the model's own default applies. All are part of the request key.
+
+    What is not set is left out of `json`, so that settings of later versions change no key of before.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -56,9 +59,22 @@ class Generation:
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    min_p: float | None = None
+    reasoning: bool | None = None
+    """Whether the model reasons before it answers, where it can be switched."""
+    reasoning_effort: str | None = None
+    """How long it reasons, in the provider's words, such as "low"."""
+    reasoning_budget: int | None = None
+    """Tokens of reasoning at the most, as the provider is asked; `max_tokens` has room for them."""
+    extra: tuple[tuple[str, str], ...] = ()
+    """Further fields as (name, value as JSON text), sorted by name, such as `chat_template_kwargs.enable_thinking`
+    or `extra_body.provider.order`: the steps of a name lead into the request's body."""
 
     def json(self) -> dict[str, JSON]:
-        """The settings that are not None, by name, as keys and the store hold them."""
+        """The settings that are set, by name, as keys and the store hold them."""
         settings: dict[str, JSON] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -66,8 +82,16 @@ class Generation:
             "max_tokens": self.max_tokens,
             "seed": self.seed,
             "stop": list(self.stop) or None,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
+            "repetition_penalty": self.repetition_penalty,
+            "min_p": self.min_p,
+            "reasoning": self.reasoning,
+            "reasoning_effort": self.reasoning_effort,
+            "reasoning_budget": self.reasoning_budget,
         }
-        return {name: value for name, value in settings.items() if value is not None}
+        known = {name: value for name, value in settings.items() if value is not None}
+        return known | {name: json.loads(value) for name, value in self.extra}
 
 
 class Status(StrEnum):
@@ -97,6 +121,8 @@ class Usage:
     """How many of the output tokens were reasoning."""
     cached_tokens: int | None = None
     """How many of the input tokens the provider had in its cache."""
+    cache_write_tokens: int | None = None
+    """How many of the input tokens the provider wrote into its cache; they are priced, and not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,9 @@ async def _check(adapter: AddressedAdapter, role: AskedAs, store: Store) -> None
     strange = [endpoint for endpoint in adapter.endpoints if endpoint.address not in places]
     if not known or not strange:
         return
-    if not adapter.same_model:
+    # Named together with a known address, a new one is the same model by the user's word.
+    together = len(strange) < len(adapter.endpoints)
+    if not adapter.same_model and not together:
         for endpoint in strange:
             if why := await _difference(endpoint, known):
                 raise UserError(_choice(adapter.model, endpoint.address, known, why, role))
@@ -191,7 +193,7 @@ async def _difference(endpoint: AddressedAdapter, known: Sequence[ServedModel]) 
 
 def _short_question(endpoint: AddressedAdapter) -> Request:
     words = (Text("Answer with one word: yes."),)
-    generation = replace(endpoint.effective(Generation()), max_tokens=16)
+    generation = replace(endpoint.effective(Generation()), max_tokens=16, reasoning_budget=None)
     return Request(Conversation((Message("user", words),)), generation, Sample("address", (Turn(words),)), 1)
 
 

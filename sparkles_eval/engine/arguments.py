@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,10 @@ from pydantic import ValidationError
 
 from sparkles_eval.adapters.base import ModelOptions
 from sparkles_eval.adapters.build import kind_of, known_kinds
-from sparkles_eval.core import Generation
+from sparkles_eval.core import JSON, Generation
 from sparkles_eval.core.errors import UserError
+from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.suggestions import did_you_mean
-from sparkles_eval.tasks.spec import GenerationSpec
 
 
 def scoped(
@@ -90,17 +91,74 @@ def model_options(
     )
 
 
+_OPEN = ("chat_template_kwargs", "extra_body")
+"""Settings with names of their own within."""
+_OTHER_WORDS = {
+    "thinking": "reasoning",
+    "enable_thinking": "reasoning",
+    "thinking_budget": "reasoning_budget",
+    "budget_tokens": "reasoning_budget",
+    "max_new_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "stop_sequences": "stop",
+}
+
+
 def read_generation(option: str, pairs: dict[str, str]) -> Generation:
-    """Sampling settings from text. Raises errors.UserError with the names there are and what each must be."""
+    """Generation settings from text. Raises errors.UserError with the names there are and what each must be."""
     # On a command line `stop` is one text; a task.yaml may list several.
-    stop = (pairs["stop"],) if pairs.get("stop") else ()
-    settings = {name: value for name, value in pairs.items() if name != "stop"}
+    settings: dict[str, object] = {"stop": (pairs["stop"],) if pairs.get("stop") else ()}
+    for name, value in pairs.items():
+        top, _, path = name.partition(".")
+        if top in _OPEN and path:
+            _put(option, name, settings.setdefault(top, {}), path.split("."), _value(option, name, value))
+        elif top in _OPEN:
+            raise UserError(f"{option} {name}=…: name one field of it, such as {top}.NAME={value or 'VALUE'}")
+        elif name != "stop":
+            settings[name] = value
     try:
-        return GenerationSpec.model_validate({**settings, "stop": stop}).record()
+        return GenerationSpec.model_validate(settings).record()
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        known = ", ".join(GenerationSpec.model_fields)
         if first["type"] == "extra_forbidden":
-            raise UserError(f"{option} {name}=…: there is no such setting; there are {known}") from error
-        raise UserError(f"{option} {name}={first['input']}: {first['msg'].lower()}") from error
+            raise UserError(_unknown(option, name)) from error
+        said = first["msg"].removeprefix("Value error, ")
+        if first["loc"][0] in _OPEN:
+            raise UserError(f"{option} {name}.…: {said}") from error
+        raise UserError(f"{option} {name}={first['input']}: {said.lower()}") from error
+
+
+def _unknown(option: str, name: str) -> str:
+    if name in _OTHER_WORDS:
+        return f"{option} {name}=…: there is no such setting; it is called {_OTHER_WORDS[name]}"
+    known = [f"{field}.NAME" if field in _OPEN else field for field in GenerationSpec.model_fields]
+    return f"{option} {name}=…: there is no such setting; there are {', '.join(known)}"
+
+
+def _value(option: str, name: str, text: str) -> JSON:
+    """What is written after the "=": JSON where it is some, else text; true and false in any case."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        value: JSON = json.loads(text, parse_constant=lambda constant: _infinite(option, name, constant))
+    except ValueError:
+        return text
+    return value
+
+
+def _infinite(option: str, name: str, constant: str) -> JSON:
+    raise UserError(f"{option} {name}={constant}: a finite number is needed")
+
+
+def _put(option: str, name: str, within: object, steps: Sequence[str], value: JSON) -> None:
+    """Lay a value at the end of the steps. Raises errors.UserError where another setting lies on the way."""
+    assert isinstance(within, dict)
+    here = within
+    for step in steps[:-1]:
+        here = here.setdefault(step, {})
+        if not isinstance(here, dict):
+            raise UserError(f"{option} {name}=…: {step} is given a value of its own, too")
+    if steps[-1] in here:
+        raise UserError(f"{option} {name}=…: fields within {steps[-1]} are given, too")
+    here[steps[-1]] = value

@@ -29,6 +29,9 @@ T = TypeVar("T")
 ReplyKind: TypeAlias = Literal["empty", "cut", "failed", "refused"]
 """What may be amiss with a reply, so that it is worth asking for once more."""
 
+SettingsChoice: TypeAlias = Literal["protocol", "card"]
+"""Whose generation settings a run takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -121,6 +124,13 @@ class RunConfig(JudgingConfig):
     ] = ()
     model_args: ModelArgs = ()
     generation: GenerationArgs = ()
+    settings: Annotated[
+        SettingsChoice,
+        Option(
+            "Generation settings: the protocol's (greedy mostly), or what the model's makers recommend.",
+            section="Tasks and models",
+        ),
+    ] = "protocol"
     limit: Annotated[
         int | None, Option("Evaluate only the first N samples of each task.", section="Samples", metavar="N", low=1)
     ] = None

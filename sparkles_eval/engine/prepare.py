@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sparkles_eval.adapters.base import Adapter, ModelOptions, Request
@@ -117,6 +117,7 @@ def _task(name: str, config: RunConfig, names: Sequence[str], stage: Callable[[s
 
 def _model(name: str, config: RunConfig, sends: bool) -> Adapter:
     options = model_options(name, config.models, config, protocol=config.protocol, sends=sends)
+    options = replace(options, settings=config.settings)
     return build_adapter(name, options, content=config.content, plugins=config.plugins)
 
 

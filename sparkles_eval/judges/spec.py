@@ -11,11 +11,12 @@ from pydantic import Field, field_validator, model_validator
 
 from sparkles_eval.core import JSON, Criterion, fingerprint
 from sparkles_eval.core.errors import ContentError
+from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.judges.base import AnsweredSample, JudgeCall, JudgeCard, Sees
 from sparkles_eval.judges.parsing import PAPER_PAIRS, PARSERS
 from sparkles_eval.tasks.folders import copy_scaffold
-from sparkles_eval.tasks.spec import GenerationSpec, PlainName, file_beside
+from sparkles_eval.tasks.spec import PlainName, file_beside
 from sparkles_eval.tasks.validation import read_yaml
 
 FILE = "judge.yaml"
@@ -112,7 +113,7 @@ class JudgeSpec(Strict):
     repeats: int = Field(default=1, ge=1, le=100)
     """How often every answer is judged, to measure the judge's own noise."""
     model: str | None = None
-    """Its model unless the user names another, such as openai/gpt-4o."""
+    """Its model unless the user names another, such as openai/gpt-6.2-sol."""
     protocols: dict[str, VariantSpec] = Field(default_factory=dict)
     """A rubric has at least `strict`."""
     citation: str = ""

@@ -3,11 +3,12 @@
 # ruff: noqa: S608  (names of tables and columns come from our own lists)
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeAlias
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, TypeAdapter, ValidationError
 
 from sparkles_eval.core import Role
 from sparkles_eval.core.strict_record import Strict
@@ -17,7 +18,15 @@ from sparkles_eval.publishing.table_keys import TABLES, TableKeys
 from sparkles_eval.store import database
 from sparkles_eval.store.store import Store
 
+
+def _finite(value: JsonValue) -> JsonValue:
+    json.dumps(value, allow_nan=False)  # raises ValueError
+    return value
+
+
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_Setting: TypeAlias = Annotated[JsonValue, AfterValidator(_finite)]
+"""A generation setting, of whatever type a provider takes."""
 _Names = TypeAdapter(list[str])
 _Texts = TypeAdapter(dict[str, str])
 
@@ -35,6 +44,7 @@ class _Prices(Strict):
     source: str | None
     cached_input: _Number | None = None
     reasoning: _Number | None = None
+    cache_write: _Number | None = None
 
 
 class _Criterion(Strict):
@@ -76,7 +86,7 @@ class _Identity(Strict):
     protocol_version: int
     answer_rule: str | None
     draws: int
-    generation: dict[str, int | _Number | list[str]]
+    generation: dict[str, _Setting]
     prompt_hash: str
     data_hash: str
     epochs: int
@@ -95,7 +105,7 @@ _FORMS: tuple[tuple[str, str, _ColumnForm], ...] = (
     ("environments", "packages", _Texts),
     ("samples", "tags", _Names),
     ("requests", "conversation", TypeAdapter(_Conversation)),
-    ("requests", "generation", TypeAdapter(dict[str, int | _Number | list[str]])),
+    ("requests", "generation", TypeAdapter(dict[str, _Setting])),
     ("judges", "criteria", _Criteria),
     ("verdicts", "ratings", TypeAdapter(list[_Rating])),
     ("verdicts", "overall", TypeAdapter(dict[Annotated[str, Field(pattern=r"^[0-9]{1,4}$")], _Number])),

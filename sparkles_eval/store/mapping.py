@@ -90,9 +90,9 @@ def model_row(model: Model) -> StoredRow:
 
 
 def _prices(prices: Prices) -> dict[str, float | str | None]:
-    """As a store keeps them; the two that few providers have only where they are known."""
+    """As a store keeps them; those that few providers have only where they are known."""
     found = {"input": prices.input, "output": prices.output, "date": prices.date, "source": prices.source}
-    more = {"cached_input": prices.cached_input, "reasoning": prices.reasoning}
+    more = {"cached_input": prices.cached_input, "reasoning": prices.reasoning, "cache_write": prices.cache_write}
     return {**found, **{name: price for name, price in more.items() if price is not None}}
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
 from sparkles_eval.tasks.base import Orders
 from sparkles_eval.tasks.columns.column_spec import RowSource, SampleColumns
@@ -63,20 +63,6 @@ class ArgSpec(Strict):
         if self.choices and self.default is not None and self.default not in self.choices:
             raise ValueError(f"the default {self.default!r} is none of the choices {', '.join(self.choices)}")
         return self
-
-
-class GenerationSpec(Strict):
-    """Sampling settings; what is left out is not sent to the model."""
-
-    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-    def record(self) -> Generation:
-        return Generation(self.temperature, self.top_p, self.top_k, self.max_tokens, self.seed, self.stop)
 
 
 def _name_only(value: object) -> object:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sparkles_eval.adapters.base import AddressedAdapter, ModelOptions
-from sparkles_eval.adapters.build import KINDS, build_adapter, list_models
+from sparkles_eval.adapters.build import KINDS, build_adapter
+from sparkles_eval.adapters.listing import list_models
 from sparkles_eval.core import Generation
 from sparkles_eval.core.errors import UserError
 from tests.adapters.making import KEY, build, request
@@ -148,7 +149,8 @@ async def test_a_plugin_brings_a_kind(tmp_path: Path) -> None:
 def test_asking_what_there_is_imports_no_model_library() -> None:
     program = (
         "import sys, json\n"
-        "from sparkles_eval.adapters.build import list_models, build_adapter\n"
+        "from sparkles_eval.adapters.build import build_adapter\n"
+        "from sparkles_eval.adapters.listing import list_models\n"
         "from sparkles_eval.adapters.base import ModelOptions\n"
         "list_models(); build_adapter('baseline/chance', ModelOptions())\n"
         "print(json.dumps([m for m in ('openai','anthropic','torch','transformers','pandas','PIL','aiohttp','numpy')"

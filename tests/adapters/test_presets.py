@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -83,3 +84,17 @@ def test_a_wrong_preset_says_where(tmp_path: Path, text: str, complaint: str) ->
     with pytest.raises(ContentError) as caught:
         read_preset(file)
     assert complaint in str(caught.value) and "wrong.yaml" in str(caught.value)
+
+
+def test_presets_of_the_providers_own_models_are_named_as_their_sdks_do() -> None:
+    from anthropic.types.model_param import ModelParam
+    from openai.types import ChatModel
+
+    def names(kind: object) -> set[str]:
+        return {name for part in get_args(kind) for name in ([part] if isinstance(part, str) else names(part))}
+
+    known = {"openai": names(ChatModel), "anthropic": names(ModelParam)}
+    for name, file in SHIPPED.items():
+        preset = read_preset(file)
+        if preset.kind in known and "base_url" not in preset.settings:
+            assert preset.model in known[preset.kind], name

@@ -1,7 +1,7 @@
 """Writes the reference pages that follow from the code: the command line and the YAML files.
 
 `python -m tests.docs.write_reference` writes docs/reference/{cli,metrics,scorers,task-yaml,judge-yaml,adapter-yaml,
-style-yaml}.md; a test holds them true. Knows nothing of what options and keys do: their words are in the code.
+style-yaml,provider-yaml,card-yaml}.md; a test holds them true. What options and keys do is said in the code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from pydantic.fields import FieldInfo
 from typer.models import OptionInfo, ParameterInfo
 
 from sparkles_eval import stats
+from sparkles_eval.adapters.cards import Card
 from sparkles_eval.adapters.presets import Preset
+from sparkles_eval.adapters.providers import ProviderFile
 from sparkles_eval.api.frames import COLUMNS
 from sparkles_eval.cli.app import app
 from sparkles_eval.data.dialogues.spec import StyleSpec
@@ -350,6 +352,18 @@ def pages() -> dict[str, str]:
             "A preset: one model with what is known about it, named by `--model NAME`, `--model KIND/MODEL` or its "
             "path. [Evaluate your own model](../guides/own-model.md).",
             Preset,
+        ),
+        "provider-yaml.md": yaml_page(
+            "adapters/providers/NAME.yaml",
+            "A provider whose server speaks OpenAI's chat completions, named by `--model NAME/MODEL`. "
+            "[Evaluate your own model](../guides/own-model.md#a-provider).",
+            ProviderFile,
+        ),
+        "card-yaml.md": yaml_page(
+            "adapters/cards/NAME.yaml",
+            "The generation settings that the makers of open models recommend, taken with `--settings card`. "
+            "[Evaluate your own model](../guides/own-model.md#generation-settings).",
+            Card,
         ),
         "style-yaml.md": yaml_page(
             "style.yaml",

@@ -46,6 +46,52 @@ def test_what_is_no_pair_is_told_with_the_form(pair: str) -> None:
         scoped("--model-arg", [pair], "gpt-4o", MODELS)
 
 
+def test_open_settings_are_read_with_their_types_and_lie_flat_in_keys() -> None:
+    pairs = {
+        "presence_penalty": "1.5",
+        "min_p": "0.05",
+        "reasoning": "off",
+        "chat_template_kwargs.enable_thinking": "False",
+        "extra_body.provider.order": '["a", "b"]',
+        "extra_body.provider.note": "plain words",
+    }
+    found = read_generation("--generation", pairs)
+    assert found.json() == {
+        "presence_penalty": 1.5,
+        "min_p": 0.05,
+        "reasoning": False,
+        "chat_template_kwargs.enable_thinking": False,
+        "extra_body.provider.note": "plain words",
+        "extra_body.provider.order": ["a", "b"],
+    }
+    assert Generation(temperature=0.0).json() == {"temperature": 0.0}, "what is not set changes no key"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        ({"thinking": "on"}, "it is called reasoning"),
+        ({"max_new_tokens": "5"}, "it is called max_tokens"),
+        ({"extra_body": "{}"}, "name one field of it, such as extra_body.NAME"),
+        ({"extra_body.model": "other"}, "model is part of every request"),
+        ({"extra_body.temperature": "1"}, "temperature is written temperature, without extra_body"),
+        ({"extra_body.chat_template_kwargs.x": "1"}, "without extra_body"),
+        ({"extra_body.api_key": "sk-123"}, "looks like a key"),
+        ({"extra_body.x": "NaN"}, "a finite number is needed"),
+        ({"extra_body.a": "1", "extra_body.a.b": "2"}, "a is given a value of its own"),
+        ({"extra_body.a.b": "2", "extra_body.a": "1"}, "fields within a are given"),
+        ({"extra_body.a b": "1"}, "'a b' is no name of a field"),
+        ({"reasoning": "maybe"}, "reasoning=maybe: "),
+        ({"reasoning_budget": "0"}, "reasoning_budget=0: "),
+        ({"presence_penalty": "3"}, "presence_penalty=3: input should be less than or equal to 2"),
+        ({"repetition_penalty": "0"}, "repetition_penalty=0: "),
+    ],
+)
+def test_a_wrong_open_setting_is_told_with_what_it_must_be(pairs: dict[str, str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        read_generation("--generation", pairs)
+
+
 def test_generation_settings_are_read_from_text() -> None:
     pairs = {"temperature": "0.7", "top_p": "0.9", "top_k": "5", "max_tokens": "10", "seed": "7", "stop": "END"}
     assert read_generation("--generation", pairs) == Generation(0.7, 0.9, 5, 10, 7, ("END",))

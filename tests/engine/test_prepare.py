@@ -25,6 +25,14 @@ def test_one_cell_for_every_task_and_model() -> None:
     assert len(plan.adapters) == 2
 
 
+def test_a_makers_settings_are_those_of_the_run_and_its_name_says_so() -> None:
+    config = replace(MINI, models=("openai/Qwen3-VL-8B-Instruct",), model_args=(LOCAL,))
+    plain, card = prepare(config).jobs[0].run, prepare(replace(config, settings="card")).jobs[0].run
+    assert (plain.generation.temperature, card.generation.temperature) == (0, 0.7)
+    assert card.generation.presence_penalty == 1.5 and card.model.name == f"{plain.model.name}+card"
+    assert plain.id != card.id and card.model.settings["settings"] == "qwen3-vl-instruct"
+
+
 def test_what_is_named_twice_is_made_once() -> None:
     plan = prepare(replace(MINI, tasks=("nlvr2-mini",) * 2, models=("baseline/chance",) * 2))
     assert len(plan.jobs) == 1
@@ -48,6 +56,10 @@ def test_a_judges_arguments_reach_it_by_its_short_name() -> None:
 
 
 WRONG: list[tuple[Callable[[RunConfig], RunConfig], str]] = [
+    (
+        lambda w: replace(w, models=("openai/m",), model_args=(LOCAL,), generation=("reasoning_budget=5",)),
+        "reasoning_budget is set.*no field for it is known here",
+    ),
     (lambda w: replace(w, models=("openai/x",)), "no key; set OPENAI_API_KEY"),
     (lambda w: replace(w, models=("openai/x",), model_args=(LOCAL, "tempo=1")), "unknown --model-arg 'tempo'.*timeout"),
     (lambda w: replace(w, models=("nonsense/x",)), "adapter kind 'nonsense' is not part"),

@@ -169,7 +169,7 @@ def test_a_rubric_without_a_model_says_how_to_name_one() -> None:
 def test_arguments_are_split_between_judge_and_model() -> None:
     own, rest = split_judge_args("sparkles", {"model": "openai/x", "repeats": "2", "base_url": "http://127.0.0.1:1"})
     assert own == {"model": "openai/x", "repeats": "2"} and rest == {"base_url": "http://127.0.0.1:1"}
-    assert default_model("sparkles") == "openai/gpt-4o"
+    assert default_model("sparkles") == "openai/gpt-6.2-sol"
     assert default_model("nowhere") is None
 
 

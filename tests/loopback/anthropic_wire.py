@@ -20,9 +20,15 @@ HEADERS = ("anthropic-version",)
 _STOP = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal", "filter": "refusal"}
 
 
+class _Mark(Strict):
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+
+
 class _Text(Strict):
     type: Literal["text"]
     text: str = Field(min_length=1)
+    cache_control: _Mark | None = None
 
 
 class _Source(Strict):
@@ -34,6 +40,7 @@ class _Source(Strict):
 class _Picture(Strict):
     type: Literal["image"]
     source: _Source
+    cache_control: _Mark | None = None
 
 
 class _Message(Strict):

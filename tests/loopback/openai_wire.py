@@ -70,6 +70,12 @@ class _Request(Strict):
     top_p: float | None = Field(default=None, ge=0, le=1)
     top_k: int | None = None
     """Not OpenAI's; servers such as vLLM take it."""
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0)
+    chat_template_kwargs: dict[str, JsonValue] | None = None
+    """Not OpenAI's either."""
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     seed: int | None = None
     stop: str | list[str] | None = None
     n: Literal[1] | None = None

@@ -8,12 +8,21 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sparkles_eval.adapters.base import ModelOptions, Request, RequestQueue
 from sparkles_eval.adapters.image_encoding import read_bytes
 from sparkles_eval.adapters.local.device import DTYPES, QUANTISED
-from sparkles_eval.adapters.options import ModelArguments, Sampling, override, read_sampling
+from sparkles_eval.adapters.options import (
+    BASIC_FIELDS,
+    Field,
+    ModelArguments,
+    Sampling,
+    override,
+    read_sampling,
+    untaken,
+    untaken_words,
+)
 from sparkles_eval.core import Generation, Image, Model, Reply, Status, Usage, fingerprint, pictures
 from sparkles_eval.core.errors import AdapterError, OutOfMemory, Rejected, UserError
 from sparkles_eval.core.json import conversation_json
@@ -29,7 +38,7 @@ LOCAL_ARGS: Mapping[str, str] = {
     "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
     "max_images": "images in one request at the most",
     "name": "how tables name the model",
-    "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
+    "reasoning_tokens": "tokens for reasoning, added to the limit for the answer",
 }
 MODEL_DEFAULTS = Generation(temperature=1.0)
 """What samples where neither protocol, user nor checkpoint says a temperature."""
@@ -69,7 +78,9 @@ def read_local_config(model: Model, options: ModelOptions, args: ModelArguments,
     sampled = (
         model.settings if reasoning_tokens is None else {**model.settings, "reasoning_tokens": str(reasoning_tokens)}
     )
-    return LocalConfig(ready, read_sampling(model.name, sampled, options.generation), defaults, dtype, devices)
+    own_room = reasoning_tokens is not None
+    sampling = read_sampling(model.name, sampled, options.generation, asks_room=own_room)
+    return LocalConfig(ready, sampling, defaults, dtype, devices)
 
 
 def _devices(who: str, wanted: str) -> tuple[str, ...]:
@@ -126,7 +137,7 @@ def settled(setup: LocalConfig, requested: Generation) -> Generation:
         limit = most if limit is None else min(limit, most)
     full = replace(override(override(MODEL_DEFAULTS, setup.defaults), merged), max_tokens=limit)
     # Greedy has one answer: what would only shape a draw is left out, so that the request is the same one.
-    return replace(full, top_p=None, top_k=None, seed=None) if full.temperature == 0 else full
+    return replace(full, top_p=None, top_k=None, min_p=None, seed=None) if full.temperature == 0 else full
 
 
 def seed_of(request: Request, *, upright: bool = True) -> int:
@@ -140,6 +151,8 @@ class LocalAdapter(ABC):
     """One model on this machine. `work` runs in the engine's thread for the replica; `answer` is for a single use."""
 
     structured = False
+    taken: ClassVar[tuple[Field, ...]] = BASIC_FIELDS
+    """The generation settings that it heeds; others are refused."""
 
     def __init__(self, setup: LocalConfig) -> None:
         self._setup = setup
@@ -166,6 +179,10 @@ class LocalAdapter(ABC):
     def release(self) -> None:
         """Release the weights."""
 
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        """The settings among those given that this model does not heed, each with what to do instead."""
+        return dict.fromkeys(untaken(generation, self.taken), "")
+
     def check(self, request: Request) -> str | None:
         messages = request.conversation.messages
         if not messages or messages[-1].role != "user" or any(message.role == "system" for message in messages):
@@ -175,6 +192,8 @@ class LocalAdapter(ABC):
             return f"{count} images, the model takes {most}"
         if request.schema is not None:
             return "a JSON schema for the reply, which local models do not follow"
+        if problem := untaken_words(self.unsupported(request.generation)):
+            return problem
         missing = next((image for image in request.conversation.images if image.path is None), None)
         return f"image {missing.relpath}: its bytes are not here" if missing is not None else None
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from transformers import BatchFeature, PreTrainedTokenizerBase
 
+from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.local.checkpoint import Checkpoint
 from sparkles_eval.adapters.local.picture_parts import PictureParts
 from sparkles_eval.adapters.local.processor import load_processor
-from sparkles_eval.core import Conversation, Image, Message, Text
+from sparkles_eval.adapters.options import TEMPLATE_KWARGS, merge, nested
+from sparkles_eval.core import JSON, Conversation, Generation, Image, Message, Text
 from sparkles_eval.core.errors import Rejected, UserError
 
 if TYPE_CHECKING:
     import PIL.Image
 
+_SWITCHES = ("enable_thinking", "thinking")
+"""What templates call the switch for reasoning."""
+_EFFORT = "reasoning_effort"
 _PROBE = Image("", "image/png", 1, 1, 1, "")
 
 
@@ -36,25 +43,60 @@ class ChatTemplate:
         self.interleaves = self._keeps_order()
         """False where the template puts images elsewhere than at their words."""
 
+    def switches(self, generation: Generation) -> dict[str, JSON]:
+        """Arguments of the template that the settings ask for. `unknown` names those that it does not have."""
+        found: dict[str, JSON] = {}
+        for name, value in generation.extra:
+            if name.startswith(TEMPLATE_KWARGS):
+                merge(found, nested(name.removeprefix(TEMPLATE_KWARGS), json.loads(value)))
+        if generation.reasoning is not None:
+            found[next(filter(self._knows, _SWITCHES), _SWITCHES[0])] = generation.reasoning
+        if generation.reasoning_effort is not None:
+            found[_EFFORT] = generation.reasoning_effort
+        return found
+
+    def unknown(self, generation: Generation) -> dict[str, str]:
+        """Settings for the template that its text does not name: it would render the same with them and without."""
+        missing = {name for name in self.switches(generation) if not self._knows(name)}
+        gone: dict[str, str] = {}
+        for name, _ in generation.extra:
+            if name.startswith(TEMPLATE_KWARGS) and name.split(".")[1] in missing:
+                gone[name] = "its chat template has no such argument"
+        if generation.reasoning is not None and missing & set(_SWITCHES):
+            gone["reasoning"] = "its chat template has no switch for it"
+        if generation.reasoning_effort is not None and _EFFORT in missing:
+            gone["reasoning_effort"] = "its chat template has no such argument"
+        return gone
+
+    def _knows(self, name: str) -> bool:
+        own = self._processor.chat_template
+        texts = own.values() if isinstance(own, dict) else (own,)
+        return any(re.search(rf"\b{re.escape(name)}\b", str(text)) for text in texts)
+
     def check(self, conversation: Conversation) -> str | None:
         """Why the words cannot be sent: they hold a mark that means something else to this model."""
         texts = [conversation.system or "", *(message.text for message in conversation.messages)]
         found = next((token for token in self._special if any(token in text for text in texts)), None)
         return f"its own words hold {found}, which is no word to this model" if found else None
 
-    def render(self, conversation: Conversation) -> str:
+    def render(self, conversation: Conversation, switches: Mapping[str, JSON] | None = None) -> str:
         """The prompt's text, with the checkpoint's mark where images stand. Raises errors.Rejected where it cannot."""
         messages = [_plain(message) for message in conversation.messages]
         if conversation.system is not None:
             messages.insert(0, _plain(Message("system", (Text(conversation.system),))))
         try:
-            text = str(self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+            write: Any = self._processor.apply_chat_template
+            text = str(write(messages, add_generation_prompt=True, tokenize=False, **(switches or {})))
         except (jinja2.TemplateError, TypeError) as error:
             raise Rejected(f"{self._name}: its chat template refuses this conversation: {error}") from None
         images = len(conversation.images)
         if text.count(self._mark) != images:
             raise Rejected(f"{self._name}: its chat template shows {text.count(self._mark)} of {images} images")
         return text
+
+    def ask(self, request: Request) -> str:
+        """The prompt of a request, with the template's arguments that its settings ask for."""
+        return self.render(request.conversation, self.switches(request.generation))
 
     def encode(self, texts: Sequence[str], pictures: Sequence[Sequence[PIL.Image.Image]]) -> BatchFeature:
         """Prompts and their pictures, in order -> a batch padded on the left."""

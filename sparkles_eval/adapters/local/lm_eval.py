@@ -12,7 +12,14 @@ from typing import Any, Literal, TypeAlias
 from sparkles_eval.adapters.base import ModelOptions, Request, RequestQueue
 from sparkles_eval.adapters.image_encoding import read_bytes, ready
 from sparkles_eval.adapters.local import base, device
-from sparkles_eval.adapters.options import ModelArguments, Sampling, read_sampling
+from sparkles_eval.adapters.options import (
+    BASIC_FIELDS,
+    ModelArguments,
+    Sampling,
+    read_sampling,
+    untaken,
+    untaken_words,
+)
 from sparkles_eval.core import JSON, Conversation, Generation, Image, Limits, Message, Model, Reply, Text, Usage
 from sparkles_eval.core.errors import AdapterError, Denied, TooLong, Transient, UserError
 from sparkles_eval.core.reply_parts import take_apart
@@ -70,11 +77,17 @@ class LmEval:
         return sum(len(message.text) for message in conversation.messages) + 1000 * len(conversation.images)
 
     def check(self, request: Request) -> str | None:
-        conversation, images = request.conversation, request.conversation.images
+        conversation = request.conversation
         if not conversation.messages or conversation.messages[-1].role != "user":
             return "a conversation ends with a user's message"
         if request.schema is not None:
             return "a JSON schema for the reply, which lm-eval does not send"
+        gone = untaken_words(dict.fromkeys(untaken(request.generation, BASIC_FIELDS), ""))
+        return gone or self._unfit(conversation)
+
+    def _unfit(self, conversation: Conversation) -> str | None:
+        """Why the model cannot be shown the conversation's images, or None."""
+        images = conversation.images
         if images and self._setup.speech == "words":
             return f"{len(images)} images, and lm-eval's {self.model.model_id} reads text alone"
         most = self.model.limits.max_images

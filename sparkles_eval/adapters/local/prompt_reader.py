@@ -63,7 +63,7 @@ class PromptReader:
         """Whether the model's first two tokens after a prompt come out as from its processor's own inputs."""
         conversation = row.request.conversation
         pictures = [open_picture(image) for image in conversation.images]
-        whole = self._template.encode([self._template.render(conversation)], [pictures])
+        whole = self._template.encode([self._template.ask(row.request)], [pictures])
         expected = _logits(model, dict(whole.to(model.device, dtype=model.dtype)), pad, 2).logits
         try:
             found = self._first_two(row, model, pad)

@@ -71,7 +71,7 @@ class RowEncoder:
             return self._row(request)
 
     def _row(self, request: Request) -> PromptRow:
-        text, images = self.template.render(request.conversation), request.conversation.images
+        text, images = self.template.ask(request), request.conversation.images
         if images and (self.parts.apart or len(images) == 1):
             try:
                 encoded = self.template.encode([text], [self.parts.marks(images)])

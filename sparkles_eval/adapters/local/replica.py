@@ -141,7 +141,7 @@ class Replica:
         for request in requests:
             try:
                 images = [open_picture(image) for image in request.conversation.images]
-                prompts.append((request, self._template.render(request.conversation), images))
+                prompts.append((request, self._template.ask(request), images))
             except AdapterError as error:
                 feed.deliver(request, error)
         while prompts:

@@ -135,6 +135,7 @@ def generate_arguments(hooks: GenerateHooks, pad: int) -> dict[str, Any]:
         "temperature": None,
         "top_p": None,
         "top_k": None,
+        "repetition_penalty": 1.0,  # the hooks count a row's own tokens, where this would count its padding
         "pad_token_id": pad,
         "logits_processor": LogitsProcessorList([hooks.choose]),
         "stopping_criteria": StoppingCriteriaList([hooks.look]),

@@ -23,12 +23,46 @@ class SamplingSettings:
     temperature: float
     top_k: int
     top_p: float
+    min_p: float = 0.0
+    """Leaves out tokens below this share of the likeliest one's probability; 0 leaves nothing out."""
 
     @classmethod
     def of(cls, generation: Generation) -> SamplingSettings:
         """None is read as the neutral value; temperature None as 1."""
         temperature = 1.0 if generation.temperature is None else generation.temperature
-        return cls(temperature, generation.top_k or 0, 1.0 if generation.top_p is None else generation.top_p)
+        top_p = 1.0 if generation.top_p is None else generation.top_p
+        return cls(temperature, generation.top_k or 0, top_p, generation.min_p or 0.0)
+
+
+def penalised(
+    scores: torch.Tensor, prompt: torch.Tensor, written: torch.Tensor, generation: Generation
+) -> torch.Tensor:
+    """(vocabulary,) scores of one row's next token, less what its settings take from tokens that were there before.
+
+    `prompt` and `written` are the ids so far, without padding. The repetition penalty counts both, as transformers and
+    vLLM do; presence and frequency penalty count the answer alone, as OpenAI's format defines them.
+    """
+    repetition = generation.repetition_penalty or 1.0
+    presence, frequency = generation.presence_penalty or 0.0, generation.frequency_penalty or 0.0
+    scores = scores.float()
+    if repetition != 1.0:
+        seen = torch.cat([prompt, written]).unique()  # type: ignore[no-untyped-call]
+        seen = seen[seen < len(scores)]  # marks of images may lie beyond the vocabulary that is written
+        there = scores[seen]
+        scores = scores.index_put((seen,), torch.where(there < 0, there * repetition, there / repetition))
+    if presence or frequency:
+        counts = torch.bincount(written, minlength=len(scores))[: len(scores)]
+        scores = scores - frequency * counts - presence * (counts > 0)
+    return scores
+
+
+def penalises(generation: Generation) -> bool:
+    """True where `penalised` changes scores."""
+    return (
+        generation.repetition_penalty not in (None, 1.0)
+        or bool(generation.presence_penalty)
+        or bool(generation.frequency_penalty)
+    )
 
 
 class UniformDraws:
@@ -52,6 +86,7 @@ class TokenSampler:
         self._temperature = torch.tensor([row.temperature or 1.0 for row in rows], device=device).unsqueeze(1)
         self._top_p = torch.tensor([row.top_p for row in rows], device=device).unsqueeze(1)
         self._top_k = torch.tensor([row.top_k or 2**31 - 1 for row in rows], device=device).unsqueeze(1)
+        self._min_p = torch.tensor([row.min_p for row in rows], device=device).unsqueeze(1)
         # A row without top_k may choose anything: then the whole vocabulary is sorted for all.
         limits = [row.top_k for row in rows if row.temperature > 0]
         self._most = 0 if 0 in limits else max(limits)
@@ -59,8 +94,8 @@ class TokenSampler:
     def choose(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
         """(rows, vocabulary) logits, (rows,) uniform numbers -> (rows,) ids.
 
-        The order is temperature, top_k, top_p (the smallest set of likeliest tokens whose probabilities reach it), as
-        in transformers; then the inverse of the cumulative distribution at the row's number.
+        The order is temperature, top_k, top_p (the smallest set of likeliest tokens whose probabilities reach it),
+        min_p, as in transformers; then the inverse of the cumulative distribution at the row's number.
         """
         logits = logits.float()
         if not self._sampled:
@@ -71,7 +106,8 @@ class TokenSampler:
         values = values.masked_fill(rank >= self._top_k, -torch.inf)
         likely = values.softmax(-1)
         before = likely.cumsum(-1) - likely
-        likely = likely.masked_fill((before >= self._top_p) & (rank > 0), 0.0)
+        left_out = (before >= self._top_p) | (likely < self._min_p * likely[:, :1])
+        likely = likely.masked_fill(left_out & (rank > 0), 0.0)
         total = likely.cumsum(-1)
         # The last kept token's sum is the whole, whatever the rounding: a number below it always finds a place.
         place = (total <= uniform.unsqueeze(1) * total[:, -1:]).sum(-1, keepdim=True)
@@ -172,8 +208,14 @@ class GenerateHooks:
         self.choose = _SamplingProcessor(self)
         self.look = _DeliveryCriteria(self)
 
-    def chosen(self, scores: torch.Tensor) -> torch.Tensor:
+    def chosen(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores under which the likeliest token is the one that each row draws."""
+        there = [place for place, row in enumerate(self._rows) if not row.done and penalises(row.request.generation)]
+        scores = scores.float().clone() if there else scores
+        for place in there:
+            row = self._rows[place]
+            known = input_ids[place, input_ids.shape[1] - row.prompt - len(row.ids) :]  # padded on the left
+            scores[place] = penalised(scores[place], known[: row.prompt], known[row.prompt :], row.request.generation)
         drawn = [0.0 if row.settings.temperature == 0 else row.draws.next(1)[0] for row in self._rows]
         ids = self._sampler.choose(scores, torch.tensor(drawn, device=scores.device))
         return torch.full_like(scores, -torch.inf).scatter_(1, ids.unsqueeze(1), 0.0)
@@ -192,8 +234,8 @@ class _SamplingProcessor(LogitsProcessor):
     def __init__(self, watch: GenerateHooks) -> None:
         self._watch = watch
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> Any:  # noqa: ARG002 - its interface
-        return self._watch.chosen(scores)
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> Any:
+        return self._watch.chosen(input_ids, scores)
 
 
 class _DeliveryCriteria(StoppingCriteria):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sparkles_eval.adapters.base import ModelOptions, Request, RequestQueue
+from sparkles_eval.adapters.cards import CARD, SUFFIX
 from sparkles_eval.adapters.local import base
 from sparkles_eval.adapters.local import device as local_machine
 from sparkles_eval.adapters.local.chat_template import ChatTemplate, load_template
@@ -20,7 +21,7 @@ from sparkles_eval.adapters.local.checkpoint import (
     read_config,
 )
 from sparkles_eval.adapters.local.picture_settings import PICTURE_ARGS, PICTURE_PREFIX, read_picture_settings
-from sparkles_eval.adapters.options import ModelArguments
+from sparkles_eval.adapters.options import FIELDS, TEMPLATE_KWARGS, Field, ModelArguments, untaken
 from sparkles_eval.core import Generation, Model
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _ALONE = frozenset({"minicpmv4_6", "minicpmv4_7"})
 class Transformers(base.LocalAdapter):
     """One checkpoint. The processor is loaded at once, the weights by the first request."""
 
+    taken: ClassVar[tuple[Field, ...]] = tuple(name for name in FIELDS if name != "reasoning_budget")
+
     def __init__(self, setup: base.LocalConfig, place: Checkpoint, template: ChatTemplate) -> None:
         super().__init__(setup)
         self._place = place
@@ -48,6 +51,11 @@ class Transformers(base.LocalAdapter):
         conversation = request.conversation
         words = sum(len(message.text) for message in conversation.messages) // _CHARACTERS_PER_TOKEN
         return words + len(conversation.images) * _TOKENS_PER_IMAGE
+
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        """See base.LocalAdapter."""
+        gone = dict.fromkeys(untaken(generation, self.taken, (TEMPLATE_KWARGS,)), "")
+        return gone | self.template.unknown(generation)
 
     def check(self, request: Request) -> str | None:
         return super().check(request) or self.template.check(request.conversation)
@@ -103,7 +111,7 @@ def make(model: Model, options: ModelOptions) -> Transformers:
         setup = replace(setup, model=replace(setup.model, limits=replace(setup.model.limits, batch_size=1)))
     named = replace(setup.model, model_id=folder.name if folder else model.model_id, settings=settings)
     if folder and args.text("name") is None:
-        named = replace(named, name=f"{model.kind}/{folder.name}")
+        named = replace(named, name=f"{model.kind}/{folder.name}{SUFFIX if CARD in settings else ''}")
     return Transformers(replace(setup, model=named), place, template)
 
 
@@ -115,4 +123,7 @@ def _defaults(place: Checkpoint) -> Generation:
     except (OSError, ValueError):
         return Generation(temperature=0.0)
     # A checkpoint's own limit is often a demonstration's; the protocol's holds.
-    return replace(base.checkpoint_generation(known.to_dict()), max_tokens=None)
+    own = base.checkpoint_generation(known.to_dict())
+    repetition = known.repetition_penalty
+    penalty = float(repetition) if isinstance(repetition, (int, float)) and repetition != 1 else None
+    return replace(own, max_tokens=None, repetition_penalty=penalty)

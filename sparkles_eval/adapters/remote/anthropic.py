@@ -7,17 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
-
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
-from sparkles_eval.adapters.options import Field, given
+from sparkles_eval.adapters.options import EXTRA_BODY, Field, given, merge_fields, untaken, without
+from sparkles_eval.adapters.remote.anthropic_replies import MessageAccumulator, read_message
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
-from sparkles_eval.adapters.remote.endings import ANTHROPIC, ReplyBody, error_of, error_within, read_reply
 from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
-from sparkles_eval.core import JSON, Generation, Message, Model, Reply, Text, Usage
-from sparkles_eval.core.amounts import TokenCount
+from sparkles_eval.core import JSON, Generation, Message, Model, Reply, Text
 from sparkles_eval.core.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -32,6 +29,7 @@ PROVIDER = Provider(
     key_env="ANTHROPIC_API_KEY",
     args={
         "api_version": "the `anthropic-version` to ask for; 2023-06-01 is the last that takes temperature",
+        "cache": "true keeps what requests begin with in the provider's cache; answers are the same",
         "effort": "how much effort the model may spend, such as low or high",
     },
 )
@@ -47,61 +45,9 @@ _NAMES: Mapping[Field, str] = {
     "max_tokens": "max_tokens",
     "stop": "stop_sequences",
 }
-
-
-class _Block(BaseModel):
-    type: str
-    text: str = ""
-    thinking: str = ""
-
-
-class _Used(BaseModel):
-    input_tokens: TokenCount = None
-    output_tokens: TokenCount = None
-    cache_creation_input_tokens: TokenCount = None
-    cache_read_input_tokens: TokenCount = None
-
-    def usage(self, text: str) -> Usage:
-        """All input tokens count: what came from or went into a cache is not in `input_tokens`.
-
-        Servers that count nothing say 0, which beside a text is no count.
-        """
-        asked = None if self.input_tokens is None else self.input_tokens + (self.cache_creation_input_tokens or 0)
-        cached = self.cache_read_input_tokens
-        written = None if self.output_tokens == 0 and text.strip() else self.output_tokens
-        return Usage(asked + (cached or 0) or None if asked is not None else None, written, cached_tokens=cached)
-
-
-class _StopDetails(BaseModel):
-    category: str | None = None
-    explanation: str | None = None
-
-
-class _Reply(BaseModel):
-    """The part of a reply that is used; new fields are let through unread."""
-
-    content: tuple[_Block, ...]
-    stop_reason: str | None = None
-    stop_details: _StopDetails | None = None
-    model: str | None = None
-    usage: JsonValue = None
-
-
-class _Delta(BaseModel):
-    text: str = ""
-    thinking: str = ""
-    stop_reason: str | None = None
-    stop_details: _StopDetails | None = None
-
-
-class _Event(BaseModel):
-    """The part of a stream's event that is used: each type has some of the fields."""
-
-    type: str
-    message: _Reply | None = None
-    content_block: _Block | None = None
-    delta: _Delta = _Delta()
-    usage: JsonValue = None
+_SAMPLING: tuple[Field, ...] = ("temperature", "top_p", "top_k")
+_LEAST_BUDGET = 1024
+"""https://platform.claude.com/docs/en/build-with-claude/extended-thinking"""
 
 
 def make(model: Model, options: ModelOptions) -> AnthropicAdapter | EndpointPool:
@@ -122,7 +68,11 @@ class AnthropicAdapter(RemoteAdapter):
 
     def effective(self, generation: Generation) -> Generation:
         settled = super().effective(generation)
-        return settled if settled.max_tokens is not None else replace(settled, max_tokens=DEFAULT_MAX_TOKENS)
+        if settled.max_tokens is None:
+            settled = replace(settled, max_tokens=DEFAULT_MAX_TOKENS + (settled.reasoning_budget or 0))
+        if _reasons(settled):  # the format takes no sampling settings beside it; the user's own are refused instead
+            settled = without(settled, [name for name in _SAMPLING if name not in given(self._setup.sampling.asked)])
+        return settled
 
     @cached_property
     def _client(self) -> AsyncAnthropic:
@@ -136,11 +86,19 @@ class AnthropicAdapter(RemoteAdapter):
             http_client=anthropic.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
-    def unsupported(self, generation: Generation) -> Sequence[Field]:
-        gone: list[Field] = ["seed"]
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        taken: tuple[Field, ...] = (*_NAMES, "reasoning", "reasoning_effort", "reasoning_budget")
+        gone = dict.fromkeys(untaken(generation, taken, (EXTRA_BODY,)), "")
         if self._setup.native and self._version != _SAMPLED_VERSION:
-            gone += ["temperature", "top_p", "top_k"]
-        return [name for name in given(generation) if name in gone]
+            gone |= dict.fromkeys((name for name in given(generation) if name in _SAMPLING), "")
+        elif _reasons(generation):
+            sampled = [name for name in given(generation) if name in _SAMPLING]
+            gone |= dict.fromkeys(sampled, "leave it out, or reasoning")
+        if (generation.reasoning_budget or _LEAST_BUDGET) < _LEAST_BUDGET:
+            gone["reasoning_budget"] = f"{_LEAST_BUDGET:,} tokens are the least"
+        if generation.reasoning_budget is not None and generation.reasoning is False:
+            gone["reasoning_budget"] = "reasoning is off"
+        return gone
 
     def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
         pending = iter(images)
@@ -151,13 +109,18 @@ class AnthropicAdapter(RemoteAdapter):
         body.update(sent(request.generation, _NAMES))
         if request.conversation.system is not None:
             body["system"] = request.conversation.system
+        if self._setup.cache:
+            _mark_for_cache(body)
+        if (thinking := _thinking(request.generation)) is not None:
+            body["thinking"] = thinking
         output: dict[str, JSON] = {}
-        if self._effort is not None:
-            output["effort"] = self._effort
+        if effort := request.generation.reasoning_effort or self._effort:
+            output["effort"] = effort
         if request.schema is not None:
             output["format"] = {"type": "json_schema", "schema": request.schema}
         if output:
             body["output_config"] = output
+        merge_fields(body, request.generation.extra)
         return body
 
     def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
@@ -169,30 +132,7 @@ class AnthropicAdapter(RemoteAdapter):
         return self._client.get("/v1/models", cast_to=bytes, options={"headers": self._own_headers})
 
     def read(self, body: bytes) -> Reply:
-        try:
-            reply = _Reply.model_validate_json(body)
-        except ValidationError:
-            text = body.decode(errors="replace")
-            if (error := error_of(text)) is not None:
-                raise error_within(error, self._reporter, text) from None
-            raise self._reporter.malformed(self._reporter.words(text).message) from None
-        return self.told(reply)
-
-    def told(self, reply: _Reply) -> Reply:
-        """What a message says, in our form."""
-        text = "".join(block.text for block in reply.content if block.type == "text")
-        reasoning = [block.thinking for block in reply.content if block.type == "thinking"]
-        why = reply.stop_details or _StopDetails()
-        said = ReplyBody(
-            text,
-            reasoning,
-            reply.stop_reason,
-            calls_tool=any(block.type == "tool_use" for block in reply.content),
-            usage=_used(reply.usage).usage(text),
-            model_version=reply.model,
-            why=why.explanation or why.category,
-        )
-        return read_reply(said, ANTHROPIC, self._reporter)
+        return read_message(body, self._reporter)
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
         import anthropic
@@ -206,8 +146,8 @@ class AnthropicAdapter(RemoteAdapter):
             stream_cls=anthropic.AsyncStream[object],
         )
 
-    def accumulator(self) -> _Accumulator:
-        return _Accumulator(self)
+    def accumulator(self) -> MessageAccumulator:
+        return MessageAccumulator(self._reporter)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
         import anthropic
@@ -238,6 +178,19 @@ class AnthropicAdapter(RemoteAdapter):
             await self._client.close()
 
 
+def _reasons(generation: Generation) -> bool:
+    return bool(generation.reasoning) or generation.reasoning_budget is not None
+
+
+def _thinking(generation: Generation) -> JSON:
+    """The `thinking` of a request. A budget is for models up to 4.6; newer ones reason as they see fit, by `effort`."""
+    if generation.reasoning_budget is not None:
+        return {"type": "enabled", "budget_tokens": generation.reasoning_budget}
+    if generation.reasoning is None:
+        return None
+    return {"type": "adaptive"} if generation.reasoning else {"type": "disabled"}
+
+
 def _content(message: Message, pending: Iterator[EncodedImage]) -> JSON:
     parts: list[JSON] = []
     for part in message.parts:
@@ -250,48 +203,20 @@ def _content(message: Message, pending: Iterator[EncodedImage]) -> JSON:
     return parts
 
 
-def _used(raw: JsonValue) -> _Used:
-    return _Used.model_validate(raw) if isinstance(raw, dict) else _Used()
+def _mark_for_cache(body: dict[str, JSON]) -> None:
+    """Marks where beginnings that requests share end: the system text, the last picture, and the last block.
 
-
-class _Accumulator:
-    """A message put together from its events."""
-
-    def __init__(self, adapter: AnthropicAdapter) -> None:
-        self._adapter = adapter
-        self._begun = _Reply(content=())
-        self._last = _Delta()
-        self._used: dict[str, JsonValue] = {}
-        self._reasoning = ""
-        self._calls_tool = False
-        self.text = ""
-
-    def take(self, event: object) -> None:
-        told = _Event.model_validate(event)
-        if told.type == "message_start" and told.message is not None:
-            self._begun = told.message
-        elif told.type == "content_block_start" and told.content_block is not None:
-            self._calls_tool = self._calls_tool or told.content_block.type == "tool_use"
-        elif told.type == "content_block_delta":
-            self.text += told.delta.text
-            self._reasoning += told.delta.thinking
-        elif told.type == "message_delta":
-            self._last = told.delta
-            self._used = told.usage if isinstance(told.usage, dict) else {}
-
-    def reply(self) -> Reply:
-        if self._last.stop_reason is None:
-            raise self._adapter.reporter.malformed("its stream ended before the answer did")
-        begun, last = self._begun, self._last
-        used = begun.usage if isinstance(begun.usage, dict) else {}
-        blocks = [_Block(type="thinking", thinking=self._reasoning), _Block(type="text", text=self.text)]
-        blocks += [_Block(type="tool_use")] * self._calls_tool
-        return self._adapter.told(
-            _Reply(
-                content=tuple(blocks),
-                stop_reason=last.stop_reason,
-                stop_details=last.stop_details,
-                model=begun.model,
-                usage={**used, **{name: value for name, value in self._used.items() if value is not None}},
-            )
-        )
+    https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    """
+    mark: JSON = {"type": "ephemeral"}
+    if "system" in body:
+        body["system"] = [{"type": "text", "text": body["system"], "cache_control": mark}]
+    messages = body["messages"]
+    assert isinstance(messages, list)
+    blocks: list[dict[str, JSON]] = []
+    for message in messages:
+        content = message["content"] if isinstance(message, dict) else None
+        blocks += [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    pictures = [block for block in blocks if block["type"] == "image"]
+    for block in (*pictures[-1:], *blocks[-1:]):
+        block["cache_control"] = mark

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sparkles_eval.adapters.base import ModelOptions
+from sparkles_eval.adapters.cards import CARD
 from sparkles_eval.adapters.options import ModelArguments, Sampling, read_fields, read_sampling
 from sparkles_eval.adapters.remote.errors import ErrorMapper
+from sparkles_eval.adapters.remote.keys import fill_address, preset_key, read_key
 from sparkles_eval.core import Limits, Model, Prices
 from sparkles_eval.core.errors import UserError
 
@@ -24,14 +26,14 @@ COMMON_ARGS: Mapping[str, str] = {
     "name": "how tables name the model",
     "price_in": "US dollars per million input tokens",
     "price_out": "US dollars per million output tokens",
-    "reasoning_tokens": "tokens for reasoning, added to the task's limit for the answer",
+    "reasoning_tokens": "tokens for reasoning, added to the limit for the answer",
     "same_model": "true where it is the model whose answers the store holds from another address",
     "structured": "true where the server takes a JSON schema for the reply",
     "timeout": "seconds to wait for one reply",
 }
-_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url", "api_key_env"}
+_UNSENT = {"max_tokens", "reasoning_tokens", "structured", "base_url", "api_key_env", "provider", "key_header", "cache"}
 """Settings that show elsewhere: in what is sent (`Request.generation`), or as `endpoint`."""
-_SETTINGS = _UNSENT | {"not_sent", "label"}
+_SETTINGS = _UNSENT | {"not_sent", "label", CARD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ class RemoteConfig:
     reporter: ErrorMapper
     key: str | None
     same_model: bool = False
+    hosted: bool = False
+    """True at a provider, OpenAI or Anthropic themselves or one that a file describes, and not at somebody's server."""
+    key_header: str = ""
+    """The header that carries the key alone; "" where it is the SDK's own."""
+    cache: bool = False
+    """True where the provider is asked to keep the shared beginnings of requests in its cache."""
     other_roots: Mapping[str, str] = field(default_factory=dict)
     """For an address that was written without a path: the other way to read it."""
 
@@ -83,6 +91,49 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     args = ModelArguments(model.name, options, {**COMMON_ARGS, **provider.args})
     endpoints, other_roots = _endpoints(provider, model, args)
     native = endpoints == (provider.base_url,)
+    settings = _settings(provider, model, args)
+    own_room = args.text("reasoning_tokens") is not None
+    sampling = read_sampling(model.name, settings, options.generation, asks_room=own_room)
+    limits = _limits(model, args)
+    structured = args.flag("structured")
+    if structured is None:
+        structured = settings["structured"] == "true" if "structured" in settings else native
+    # A preset's key and prices are for the address that it names, and for no other.
+    described = args.text("base_url") is None and "base_url" in settings
+    env = args.text("api_key_env") or (preset_key(model, endpoints) if described else None)
+    # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
+    stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
+    wanted = options.sends and not stranger and (native or env is not None)
+    key = read_key(model.name, env or provider.key_env, needed=wanted)
+    key = None if stranger else key
+    key_header = settings.get("key_header", "")
+    asked = args.flag("cache") if "cache" in provider.args else None
+    cache = settings.get("cache") == "true" if asked is None else asked
+    hosted = native or (described and "provider" in settings)
+    settings = {k: v for k, v in settings.items() if k not in _UNSENT}
+    label = args.text("label") or settings.pop("label", "")
+    if label:
+        settings["label"] = label
+    if hosted:
+        settings["endpoint"] = endpoints[0]  # the provider, not a place
+    ready = replace(
+        model,
+        name=args.text("name") or (f"{model.name}+{label}" if label else model.name),
+        settings={**settings, **_image_settings(limits)},
+        limits=limits,
+        prices=_prices(model, args, own=native or described),
+    )
+    fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
+    if stranger:
+        fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
+    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix, keyless=key is None)
+    same = args.flag("same_model") or False
+    said = RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key)
+    return replace(said, same_model=same, hosted=hosted, key_header=key_header, cache=cache, other_roots=other_roots)
+
+
+def _settings(provider: Provider, model: Model, args: ModelArguments) -> dict[str, str]:
+    """The arguments over the preset's settings. Raises errors.UserError for one of the preset's that is unknown."""
     settings = dict(model.settings)
     unknown = sorted(set(settings) - set(provider.args) - _SETTINGS)
     if unknown:
@@ -107,50 +158,7 @@ def read_remote_config(provider: Provider, model: Model, options: ModelOptions) 
     reasoning_tokens = args.integer("reasoning_tokens", low=0)
     if reasoning_tokens is not None:
         settings["reasoning_tokens"] = str(reasoning_tokens)
-    sampling = read_sampling(model.name, settings, options.generation)
-    limits = _limits(model, args)
-    structured = args.flag("structured")
-    if structured is None:
-        structured = native and settings.get("structured") != "false"
-    # A preset's key and prices are for the address that it names, and for no other.
-    described = args.text("base_url") is None and "base_url" in settings
-    env = args.text("api_key_env") or (_preset_key(provider, model) if described else None)
-    # The provider's key goes to the provider, and to nobody else's server that --model-arg base_url names.
-    stranger = not native and env is None and set(endpoints) != {_endpoint(provider, model, _own(provider))[0]}
-    key = _key(
-        model.name, env or provider.key_env, needed=options.sends and not stranger and (native or env is not None)
-    )
-    key = None if stranger else key
-    settings = {k: v for k, v in settings.items() if k not in _UNSENT}
-    label = args.text("label") or settings.pop("label", "")
-    if label:
-        settings["label"] = label
-    if native:
-        settings["endpoint"] = provider.base_url  # the provider, not a place
-    ready = replace(
-        model,
-        name=args.text("name") or (f"{model.name}+{label}" if label else model.name),
-        settings={**settings, **_image_settings(limits)},
-        limits=limits,
-        prices=_prices(model, args, own=native or described),
-    )
-    fix = f"set {env or provider.key_env} to a key that may use {model.model_id}"
-    if stranger:
-        fix = "name the environment variable that holds this server's key with --model-arg api_key_env=NAME"
-    reporter = ErrorMapper(ready.name, endpoints[0], key or "", fix, keyless=key is None)
-    same = args.flag("same_model") or False
-    return RemoteConfig(ready, sampling, structured, native, endpoints, reporter, key, same, other_roots)
-
-
-def _preset_key(provider: Provider, model: Model) -> str | None:
-    """The key's variable that a preset names for its server. Raises errors.UserError for the provider's own."""
-    env = model.settings.get("api_key_env")
-    if env is not None and env == provider.key_env:
-        raise UserError(
-            f"{model.name}: its preset sends {env} to another server; name a variable of that server's own, or say "
-            f"--model-arg api_key_env={env}"
-        )
-    return env
+    return settings
 
 
 def _own(provider: Provider) -> str:
@@ -160,8 +168,11 @@ def _own(provider: Provider) -> str:
 
 def _endpoints(provider: Provider, model: Model, args: ModelArguments) -> tuple[tuple[str, ...], dict[str, str]]:
     """The addresses in order, and for those that may be read in another way that one."""
-    said = args.text("base_url") or model.settings.get("base_url") or _own(provider)
-    read = dict(_endpoint(provider, model, url.strip()) for url in said.split(","))
+    said = args.text("base_url") or fill_address(model) or _own(provider)
+    written = [url.strip() for url in said.split(",")]
+    if "" in written:
+        raise UserError(f"{model.name}: base_url={said}: an address is missing beside a comma; take the comma out")
+    read = dict(_endpoint(provider, model, url) for url in written)
     urls = tuple(read)
     if len(urls) > 1 and provider.base_url in urls:
         raise UserError(f"{model.name}: base_url: {provider.base_url} is the provider's own; it stands alone")
@@ -178,7 +189,9 @@ def _endpoint(provider: Provider, model: Model, said: str) -> tuple[str, str]:
     url = url.removesuffix(provider.route)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"{model.name}: base_url must be an http or https address such as http://localhost:8000/v1")
+        raise UserError(
+            f"{model.name}: base_url={said}: an http or https address such as http://localhost:8000/v1 is needed"
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UserError(f"{model.name}: base_url is stored with every run, so it may hold no user, password or query")
     if not provider.version:  # the SDK's own route begins with it
@@ -186,16 +199,6 @@ def _endpoint(provider: Provider, model: Model, said: str) -> tuple[str, str]:
     if parts.path or pasted:
         return url, ""
     return url + provider.version, url
-
-
-def _key(who: str, env: str, *, needed: bool) -> str | None:
-    key = os.environ.get(env, "").strip()
-    if needed and not key:
-        raise UserError(f"{who}: no key; set {env} (or name another variable with --model-arg api_key_env=NAME)")
-    odd = next((i for i, letter in enumerate(key) if not "!" <= letter <= "~"), None)
-    if odd is not None:  # said before anything is sent; the key itself is shown nowhere
-        raise UserError(f"{who}: {env} is no key: its character {odd + 1} can stand in no HTTP header; set it anew")
-    return key or None
 
 
 def _limits(model: Model, args: ModelArguments) -> Limits:
@@ -237,5 +240,6 @@ def _prices(model: Model, args: ModelArguments, *, own: bool) -> Prices:
         output=base.output if high is None else high,
         source="--model-arg",
         cached_input=base.cached_input if low is None else None,
+        cache_write=base.cache_write if low is None else None,
         reasoning=base.reasoning if high is None else None,
     )

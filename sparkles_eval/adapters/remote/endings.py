@@ -77,12 +77,20 @@ def read_reply(said: ReplyBody, endings: Mapping[str, Ended], reporter: ErrorMap
     return Reply(parts.answer, status, said.usage, said.model_version, detail, parts.reasoning, finish)
 
 
-def error_within(error: object, reporter: ErrorMapper, body: str) -> AdapterError:
-    """What an `error` inside a body of status 200 means: as the status that it names, else worth another attempt."""
+def refused_or_raise(error: object, reporter: ErrorMapper, body: str, usage: Usage | None = None) -> Reply:
+    """What an `error` inside a body of status 200 means: a filter's is a refusal, as it is under its own status.
+
+    Raises the error for the status that it names, errors.Denied for a used-up account, else errors.Transient.
+    """
+    words = reporter.words(body)
+    if words.refusal:
+        return Reply("", Status.REFUSED, usage or Usage(), detail=words.message)
     code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, int) and 400 <= code < 600:
-        return reporter.status(code, {}, body)
-    return Transient(reporter.clean(f"{reporter.who}: the server's reply is an error: {reporter.words(body).message}"))
+    status = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 200
+    raised: AdapterError = Transient(reporter.clean(f"{reporter.who}: the server's reply is an error: {words.message}"))
+    if 400 <= status < 600 or words.out_of_quota:
+        raised = reporter.status(status, {}, body)
+    raise raised if usage is None else raised.with_usage(usage)
 
 
 def error_of(body: str) -> JsonValue:

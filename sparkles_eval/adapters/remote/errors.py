@@ -51,15 +51,27 @@ _NO_MODEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TOKENS = "name the token limit's field with --model-arg token_field=max_completion_tokens (or max_tokens)"
-_DROPPED = ("temperature", "top_p", "top_k", "seed", "stop")
+_DROPPED = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "stop",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "min_p",
+)
 _SETTINGS = {
     **dict.fromkeys(_DROPPED, ""),
     "stop_sequences": "leave it out with --model-arg drop=stop",
     "max_tokens": _TOKENS,
     "max_completion_tokens": _TOKENS,
     "response_format": "leave out --model-arg structured=true",
-    "reasoning_effort": "leave out --model-arg reasoning_effort=…",
-    "effort": "leave out --model-arg effort=…",
+    "reasoning_effort": "leave out reasoning_effort=…, or name one that it takes",
+    "effort": "leave out --model-arg effort=… and reasoning_effort=…, or name one that it takes",
+    "thinking": "leave out reasoning=… and reasoning_budget=…, or name reasoning=on and reasoning_effort=low",
+    "chat_template_kwargs": "leave out chat_template_kwargs.…, or name the switch with --model-arg reasoning_off='{…}'",
     "detail": "leave out --model-arg detail=…",
 }
 """Fields of a request that a user can do something about, and what."""
@@ -118,6 +130,8 @@ class ErrorMapper:
             value = json.loads(body)
         except (ValueError, RecursionError):
             return ErrorReply(self.clean(body), body=body)
+        if isinstance(value, list) and len(value) == 1:  # Google's servers put the error into a list
+            value = value[0]
         error = value.get("error", value) if isinstance(value, dict) else value
         if not isinstance(error, dict):
             return ErrorReply(self.clean(str(error)), body=body)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.image_encoding import EncodedImage, encode_image
-from sparkles_eval.adapters.options import Field, given
+from sparkles_eval.adapters.options import FIELDS, Field, given, untaken_words
 from sparkles_eval.adapters.remote.config import RemoteConfig
 from sparkles_eval.adapters.remote.endpoints import listed_model
 from sparkles_eval.adapters.remote.errors import ErrorMapper, ErrorReply
@@ -30,11 +30,15 @@ IMAGE = f"[image {secrets.token_hex(16)}]"
 """Stands for an image's base64 while a body is made; random, so that no text of a task or model can hold it."""
 
 _STREAMED = 2**20
+_DONE = b"[DONE]"
 _LISTING_S = 10.0
 
 
 class EventStream(Protocol):
     """A provider's stream, as its SDK reads it."""
+
+    @property
+    def response(self) -> object: ...
 
     def __aiter__(self) -> AsyncIterator[object]: ...
 
@@ -53,8 +57,11 @@ class StreamAccumulator(Protocol):
         """The next event. Raises pydantic.ValidationError where it is malformed."""
         ...
 
-    def reply(self) -> Reply:
-        """The reply, after the last event. Raises errors.Transient where the stream ended before it did."""
+    def reply(self, *, closed: bool) -> Reply:
+        """The reply, after the last event; `closed` says that the server marked its end.
+
+        Raises errors.Transient where the stream ended before it did.
+        """
         ...
 
 
@@ -133,8 +140,8 @@ class RemoteAdapter(ABC):
         return self._setup.sampling.effective(generation)
 
     @abstractmethod
-    def unsupported(self, generation: Generation) -> Sequence[Field]:
-        """The settings among those given that this provider has no field for."""
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        """The settings among those given that this provider has no field for, each with what to do instead."""
 
     @abstractmethod
     def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
@@ -191,10 +198,11 @@ class RemoteAdapter(ABC):
             return f"{count} images, the model takes {most}"
         if request.schema is not None and not self.structured:
             return "a JSON schema for the reply, which this server is not known to take (--model-arg structured=true)"
-        untaken = self.unsupported(request.generation)
-        if untaken:
-            return f"{untaken[0]} is set, which the model does not take (--model-arg drop={','.join(untaken)})"
-        return None
+        gone = self.unsupported(request.generation)
+        if set(gone) <= set(FIELDS):
+            names = [name for name in FIELDS if name in gone]
+            gone = {name: gone[name] or f"--model-arg drop={','.join(names)}" for name in names}
+        return untaken_words(gone)
 
     async def answer(self, request: Request) -> Reply:
         content, headers = await self._written(request)
@@ -242,7 +250,8 @@ class RemoteAdapter(ABC):
         # A simple server answers in one piece whatever it was asked for.
         if not told:
             return await self.answer(request)
-        return replace(self._priced(gathered.reply), latency_s=monotonic() - began)
+        closed = _DONE in getattr(events.response, "last_read", b"")
+        return replace(self._priced(partial(gathered.reply, closed=closed)), latency_s=monotonic() - began)
 
     async def _written(
         self, request: Request, more: Mapping[str, JSON] | None = None

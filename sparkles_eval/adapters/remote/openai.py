@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
-
 from sparkles_eval.adapters.base import ModelOptions, Request
 from sparkles_eval.adapters.image_encoding import EncodedImage
-from sparkles_eval.adapters.options import Field
+from sparkles_eval.adapters.options import EXTRA_BODY, TEMPLATE_KWARGS, Field, merge, merge_fields, untaken
 from sparkles_eval.adapters.remote.config import Provider, RemoteConfig, read_remote_config
-from sparkles_eval.adapters.remote.endings import (
-    OPENAI,
-    ReplyBody,
-    error_of,
-    error_within,
-    read_reply,
-    text_of,
-    words_of,
-)
 from sparkles_eval.adapters.remote.endpoints import EndpointPool
 from sparkles_eval.adapters.remote.errors import asks_for_other_name
 from sparkles_eval.adapters.remote.http import IMAGE, EventStream, RemoteAdapter, sent
-from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text, Usage
-from sparkles_eval.core.amounts import tokens
+from sparkles_eval.adapters.remote.keys import read_headers
+from sparkles_eval.adapters.remote.openai_replies import CompletionAccumulator, read_completion
+from sparkles_eval.adapters.remote.reasoning_fields import REASONING_ARGS, read_reasoning_fields
+from sparkles_eval.core import JSON, Generation, Image, Message, Model, Reply, Text
 from sparkles_eval.core.errors import AdapterError, RequestAdjusted, UserError
 
 if TYPE_CHECKING:
@@ -42,69 +32,42 @@ PROVIDER = Provider(
     key_env="OPENAI_API_KEY",
     args={
         "keep_reasoning": "true sends earlier answers back with the reasoning that stood before them",
+        **REASONING_ARGS,
         "detail": "how closely images are looked at: auto, low, high or original",
+        "headers": "further headers of every request, as JSON; none of them a key",
+        "image_url": 'object for {"url": …}, or text for the bare address, around an image',
+        "key_header": "name of the header that carries the key alone, where it is not Authorization: Bearer",
         "reasoning_effort": "how long a reasoning model may think, such as low or high",
+        "seed_field": "name of the seed's field, where it is not seed",
+        "system": "message, or first_user where the server takes no system message: the words then go before the first",
         "token_field": "name of the token limit: max_tokens or max_completion_tokens",
     },
 )
 _TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
-_DETAILS = ("auto", "low", "high", "original")
+_CHOICES = {
+    "token_field": _TOKEN_FIELDS,
+    "detail": ("auto", "low", "high", "original"),
+    "image_url": ("object", "text"),
+    "system": ("message", "first_user"),
+}
 _NO_KEY = "none"
-
-
-class _Message(BaseModel):
-    """A message, or a piece of one in a stream. Reasoning has a name of its own at every provider."""
-
-    content: JsonValue = None
-    refusal: JsonValue = None
-    reasoning: JsonValue = None
-    reasoning_content: JsonValue = None
-    reasoning_details: JsonValue = None
-    tool_calls: JsonValue = None
-    function_call: JsonValue = None
-
-    @property
-    def calls_tool(self) -> bool:
-        return bool(self.tool_calls or self.function_call)
-
-    @property
-    def reasoning_text(self) -> str:
-        """The first field of reasoning that says something: several names may hold the same."""
-        return next(filter(None, map(words_of, (self.reasoning_content, self.reasoning, self.reasoning_details))), "")
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-    error: JsonValue = None
-
-
-class _Step(BaseModel):
-    delta: _Message = _Message()
-    finish_reason: str | None = None
-    error: JsonValue = None
-
-
-class _Chunk(BaseModel):
-    choices: tuple[_Step, ...] = ()
-    model: JsonValue = None
-    system_fingerprint: JsonValue = None
-    usage: JsonValue = None
-
-
-class _Completion(BaseModel):
-    """The part of a reply that is used; servers add fields of their own, which are let through unread."""
-
-    choices: tuple[_Choice, ...]
-    model: JsonValue = None
-    system_fingerprint: JsonValue = None
-    usage: JsonValue = None
+_TAKEN: tuple[Field, ...] = (
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+)
+_TAKEN_BY_SERVERS: tuple[Field, ...] = ("top_k", "min_p", "repetition_penalty")
+"""What OpenAI itself has no field for, and vLLM, SGLang, llama.cpp and others have."""
 
 
 def make(model: Model, options: ModelOptions) -> OpenAIAdapter | EndpointPool:
     """The adapter factory of kind `openai`. Raises errors.UserError with the mend."""
     setup = read_remote_config(PROVIDER, model, options)
-    for name, allowed in (("token_field", _TOKEN_FIELDS), ("detail", _DETAILS)):
+    for name, allowed in _CHOICES.items():
         value = setup.model.settings.get(name)
         if value is not None and value not in allowed:
             raise UserError(f"{model.name}: {name}={value}: one of {', '.join(allowed)} is needed")
@@ -122,15 +85,19 @@ class OpenAIAdapter(RemoteAdapter):
         settings = setup.model.settings
         # `max_tokens` is deprecated at the provider, and the only name that other servers are sure to know.
         tokens = settings.get("token_field") or ("max_completion_tokens" if setup.native else "max_tokens")
-        self._names: dict[Field, str] = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": "seed"}
-        self._names["max_tokens"] = tokens
+        taken = _TAKEN if setup.native else (*_TAKEN, *_TAKEN_BY_SERVERS)
+        self._names: dict[Field, str] = {**dict(zip(taken, taken, strict=True)), "max_tokens": tokens}
+        self._names["seed"] = settings.get("seed_field") or "seed"
+        self._extra_prefixes = (EXTRA_BODY,) if setup.native else (EXTRA_BODY, TEMPLATE_KWARGS)
+        self._reasoning = read_reasoning_fields(setup.model.name, settings, native=setup.native, hosted=setup.hosted)
         # A name that the user chose is not changed behind his back.
         others = [name for name in _TOKEN_FIELDS if name != tokens]
         self._other_name: str | None = None if settings.get("token_field") else others[0]
-        if not setup.native:
-            self._names["top_k"] = "top_k"
         self._extra: dict[str, JSON] = {k: settings[k] for k in ("reasoning_effort",) if k in settings}
         self._detail = settings.get("detail")
+        self._bare_url = settings.get("image_url") == "text"
+        self._system_first = settings.get("system") == "first_user"
+        self._headers = read_headers(setup.model.name, settings.get("headers"))
         self._root = setup.endpoint
         self._other_root = setup.other_roots.get(setup.endpoint)
 
@@ -146,17 +113,24 @@ class OpenAIAdapter(RemoteAdapter):
             http_client=openai.DefaultAioHttpClient(event_hooks={"response": [self.hear]}),
         )
 
-    def unsupported(self, generation: Generation) -> Sequence[Field]:
-        return ("top_k",) if generation.top_k is not None and "top_k" not in self._names else ()
+    def unsupported(self, generation: Generation) -> Mapping[str, str]:
+        names = (*self._names, "reasoning", "reasoning_budget")
+        gone = dict.fromkeys(untaken(generation, names, self._extra_prefixes), "")
+        return gone | self._reasoning.untaken(generation)
 
     def payload(self, request: Request, images: Sequence[EncodedImage]) -> dict[str, JSON]:
         pending = iter(images)
         messages: list[JSON] = []
-        if request.conversation.system is not None:
-            messages.append({"role": "system", "content": request.conversation.system})
-        messages += [{"role": m.role, "content": self._content(m, pending)} for m in request.conversation.messages]
+        said, system = list(request.conversation.messages), request.conversation.system
+        if system is not None and self._system_first:
+            said[0] = replace(said[0], parts=(Text(f"{system}\n\n"), *said[0].parts))
+        elif system is not None:
+            messages.append({"role": "system", "content": system})
+        messages += [{"role": m.role, "content": self._content(m, pending)} for m in said]
         body: dict[str, JSON] = {"model": self.model.model_id, "messages": messages, **self._extra}
         body.update(sent(request.generation, self._names))
+        merge(body, self._reasoning.body(request.generation))
+        merge_fields(body, request.generation.extra)
         if request.schema is not None:
             schema: JSON = {"name": "reply", "strict": True, "schema": request.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -173,7 +147,7 @@ class OpenAIAdapter(RemoteAdapter):
                 url: dict[str, JSON] = {"url": f"data:{next(pending).media_type};base64,{IMAGE}"}
                 if self._detail is not None:
                     url["detail"] = self._detail
-                parts.append({"type": "image_url", "image_url": url})
+                parts.append({"type": "image_url", "image_url": url["url"] if self._bare_url else url})
         return parts
 
     def post(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Awaitable[bytes]:
@@ -188,35 +162,7 @@ class OpenAIAdapter(RemoteAdapter):
         return self._client.get(f"{self._root}/models", cast_to=bytes, options={"headers": self._own_headers})
 
     def read(self, body: bytes) -> Reply:
-        try:
-            completion = _Completion.model_validate_json(body)
-        except ValidationError:
-            text = body.decode(errors="replace")
-            if (error := error_of(text)) is not None:
-                raise error_within(error, self._reporter, text) from None
-            raise self._reporter.malformed(self._reporter.words(text).message) from None
-        if not completion.choices:
-            raise self._reporter.malformed("it holds no choice")
-        choice = completion.choices[0]
-        message = choice.message
-        if choice.error:
-            within = error_within(choice.error, self._reporter, json.dumps({"error": choice.error}))
-            raise within.with_usage(_usage(completion.usage, ""))
-        content = text_of(message.content)
-        if content is None:
-            raise self._reporter.malformed("its content is neither a text nor a list of parts")
-        text, reasoning = content
-        said = ReplyBody(
-            text,
-            (message.reasoning_text, *reasoning),
-            choice.finish_reason,
-            words_of(message.refusal),
-            message.calls_tool,
-            _usage(completion.usage, text),
-            completion.model if isinstance(completion.model, str) else None,
-        )
-        reply = read_reply(said, OPENAI, self._reporter)
-        return replace(reply, fingerprint=_name(completion.system_fingerprint))
+        return read_completion(body, self._reporter)
 
     async def open(self, content: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> EventStream:
         import openai
@@ -230,8 +176,8 @@ class OpenAIAdapter(RemoteAdapter):
             stream_cls=openai.AsyncStream[object],
         )
 
-    def accumulator(self) -> _Accumulator:
-        return _Accumulator(self)
+    def accumulator(self) -> CompletionAccumulator:
+        return CompletionAccumulator(self._reporter)
 
     def failure(self, error: Exception) -> AdapterError | Reply:
         import openai
@@ -268,12 +214,14 @@ class OpenAIAdapter(RemoteAdapter):
 
     @property
     def _own_headers(self) -> dict[str, str | Omit]:
-        """Leaves out what the SDK adds of its own: a stand-in for a key, the user's organisation at the provider."""
+        """The server's own headers, without what the SDK adds: a stand-in for a key, the user's organisation."""
         import openai
 
-        names = ["Authorization"] if self._setup.key is None else []
+        key, header = self._setup.key, self._setup.key_header
+        names = ["Authorization"] if key is None or header else []
         names += [] if self._setup.native else ["OpenAI-Organization", "OpenAI-Project"]
-        return dict.fromkeys(names, openai.Omit())
+        own: dict[str, str | Omit] = {**self._headers, **dict.fromkeys(names, openai.Omit())}
+        return own | ({header: key} if header and key is not None else {})
 
     def connect(self) -> None:
         """See http.RemoteAdapter."""
@@ -282,69 +230,3 @@ class OpenAIAdapter(RemoteAdapter):
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
             await self._client.close()
-
-
-class _Accumulator:
-    """A completion put together from its chunks."""
-
-    def __init__(self, adapter: OpenAIAdapter) -> None:
-        self._adapter = adapter
-        self._refusal = self._reasoning = ""
-        self._finish: str | None = None
-        self._model: str | None = None
-        self._fingerprint: str | None = None
-        self._used: JsonValue = None
-        self._calls_tool = False
-        self.text = ""
-
-    def take(self, event: object) -> None:
-        chunk = _Chunk.model_validate(event)
-        self._model = chunk.model if isinstance(chunk.model, str) else self._model
-        self._fingerprint = _name(chunk.system_fingerprint) or self._fingerprint
-        self._used = chunk.usage or self._used
-        for choice in chunk.choices[:1]:
-            if choice.error:
-                raise error_within(choice.error, self._adapter.reporter, json.dumps({"error": choice.error}))
-            text, reasoning = text_of(choice.delta.content) or ("", [])
-            self.text += text
-            self._reasoning += "".join(reasoning) or choice.delta.reasoning_text
-            self._refusal += words_of(choice.delta.refusal)
-            self._calls_tool = self._calls_tool or choice.delta.calls_tool
-            self._finish = choice.finish_reason or self._finish
-
-    def reply(self) -> Reply:
-        if self._finish is None:
-            raise self._adapter.reporter.malformed("its stream ended before the answer did")
-        usage = _usage(self._used, self.text)
-        said = ReplyBody(
-            self.text, (self._reasoning,), self._finish, self._refusal, self._calls_tool, usage, self._model
-        )
-        return replace(read_reply(said, OPENAI, self._adapter.reporter), fingerprint=self._fingerprint)
-
-
-def _name(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _usage(raw: JsonValue, text: str) -> Usage:
-    """What was used, as far as it can be believed: a count that makes no sense is unknown, never a failure.
-
-    Servers that count nothing say 0, which beside a text is no count. Some leave reasoning out of the completion's
-    tokens; where the total shows it, it is added.
-    """
-    used = raw if isinstance(raw, dict) else {}
-    asked, written = tokens(used.get("prompt_tokens")), tokens(used.get("completion_tokens"))
-    reasoning_tokens = tokens(_within(used.get("completion_tokens_details"), "reasoning_tokens"))
-    cached = tokens(_within(used.get("prompt_tokens_details"), "cached_tokens"))
-    if cached is None:
-        cached = tokens(used.get("prompt_cache_hit_tokens"))
-    if written == 0 and text.strip():
-        written = None
-    total = tokens(used.get("total_tokens"))
-    if asked and written is not None and reasoning_tokens and total == asked + written + reasoning_tokens:
-        written += reasoning_tokens
-    return Usage(asked or None, written, None, reasoning_tokens, cached)
-
-
-def _within(value: JsonValue, name: str) -> JsonValue:
-    return value.get(name) if isinstance(value, dict) else None

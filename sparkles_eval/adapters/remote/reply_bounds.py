@@ -10,6 +10,8 @@ from sparkles_eval.adapters.remote.errors import ErrorMapper
 
 STREAM_FACTOR = 8
 """A streamed reply wraps every few letters in an event of its own: so many times the bytes of a plain one."""
+_LAST = 64
+"""Bytes of the end that are kept: enough for a stream's closing mark."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -18,6 +20,8 @@ class HookedResponse(Protocol):
 
     aiter_bytes: Callable[..., AsyncGenerator[bytes, None]]
     """Reads the body, decompressed, in pieces of some ten thousand bytes; everything else reads through it."""
+    last_read: bytes
+    """The end of what was read so far, once `bound_reply` has seen the reply."""
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -35,6 +39,7 @@ def bound_reply(response: HookedResponse, most: int, reporter: ErrorMapper) -> N
     So nothing beyond is held in memory, whatever the headers promise. For a stream of events `most` is larger.
     """
     read = response.aiter_bytes
+    response.last_read = b""
     if "event-stream" in response.headers.get("content-type", ""):
         most *= STREAM_FACTOR
 
@@ -44,6 +49,7 @@ def bound_reply(response: HookedResponse, most: int, reporter: ErrorMapper) -> N
             size += len(piece)
             if size > most:
                 raise reporter.too_large(most)
+            response.last_read = (response.last_read + piece[-_LAST:])[-_LAST:]
             yield piece
 
     response.aiter_bytes = bounded

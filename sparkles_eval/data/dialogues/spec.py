@@ -13,8 +13,9 @@ from pydantic import Field, field_validator, model_validator
 from sparkles_eval.core import fingerprint
 from sparkles_eval.core.content import find_file, overlay
 from sparkles_eval.core.errors import ContentError, UserError
+from sparkles_eval.core.generation_spec import GenerationSpec
 from sparkles_eval.core.strict_record import Strict
-from sparkles_eval.tasks.spec import GenerationSpec, PlainName, file_beside, valid_name
+from sparkles_eval.tasks.spec import PlainName, file_beside, valid_name
 from sparkles_eval.tasks.validation import read_yaml
 
 FILE = "style.yaml"

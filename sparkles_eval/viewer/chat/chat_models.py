@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sparkles_eval.adapters.base import Adapter
-from sparkles_eval.adapters.build import build_adapter, list_models
+from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.adapters.listing import list_models
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.engine.arguments import model_options
 from sparkles_eval.viewer.config import ChatModelsConfig

@@ -17,7 +17,8 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra 'local'")
 
 from sparkles_eval.adapters.base import ModelOptions, Request
-from sparkles_eval.adapters.build import build_adapter, list_models
+from sparkles_eval.adapters.build import build_adapter
+from sparkles_eval.adapters.listing import list_models
 from sparkles_eval.adapters.local.sparkleschat import SparklesChat
 from sparkles_eval.adapters.local.vision_features import shared_features
 from sparkles_eval.core import Generation, Image, Part, Reply, Status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +12,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra 'local'")
 
+
 from sparkles_eval.adapters.base import Request
 from sparkles_eval.adapters.local.transformers import Transformers
 from sparkles_eval.core import Generation, Image, Part, Reply, Status
@@ -17,9 +20,11 @@ from sparkles_eval.core.errors import AdapterError, Rejected, UserError
 from tests.adapters.feeding import Listed, pictures, run
 from tests.adapters.making import build, image, image_bytes, request
 from tests.adapters.tiny_chat import write_model
-from tests.adapters.tiny_llava import IMAGES_FIRST, write_llava
+from tests.adapters.tiny_llava import IMAGES_FIRST, TEMPLATE, write_llava
 
 GREEDY = Generation(temperature=0, max_tokens=24)
+PENALISED = Generation(temperature=0, max_tokens=24, presence_penalty=1.5, repetition_penalty=1.2)
+SWITCH = "{% if enable_thinking is defined and not enable_thinking %}FALSE {% endif %}"
 SAMPLED = Generation(temperature=1.0, top_p=0.95, top_k=8, max_tokens=24, seed=3)
 
 
@@ -67,7 +72,7 @@ def questions(model: Transformers, images: Sequence[Image], wish: Generation, co
     return found
 
 
-@pytest.mark.parametrize("wish", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("wish", [GREEDY, SAMPLED, PENALISED], ids=["greedy", "sampled", "penalised"])
 def test_answers_are_the_same_alone_and_in_any_batch(
     llava: Transformers, images: list[Image], wish: Generation
 ) -> None:
@@ -167,3 +172,49 @@ def test_what_cannot_be_used_is_told_with_the_mend(tmp_path: Path) -> None:
     (chat / "config.json").write_text((chat / "config.json").read_text().replace('"sparkleschat"', '"bert"', 1))
     with pytest.raises(UserError, match="does not answer images"):
         loaded(chat)
+
+
+def test_penalties_change_answers(llava: Transformers, images: list[Image]) -> None:
+    plain, fewer = (
+        [reply.text for reply in run(llava, questions(llava, images, wish, 4), 4).replies()]
+        for wish in (GREEDY, PENALISED)
+    )
+    assert plain != fewer
+
+
+def test_a_templates_own_switch_is_set_and_one_that_it_lacks_is_refused(tmp_path: Path) -> None:
+    model = loaded(write_llava(tmp_path / "switched", template=TEMPLATE + SWITCH))
+    plain, off, named = (
+        run(model, [request("Which is brighter ?", generation=model.effective(wish))], 1).replies()[0]
+        for wish in (
+            GREEDY,
+            Generation(temperature=0, max_tokens=24, reasoning=False),
+            Generation(temperature=0, max_tokens=24, extra=(("chat_template_kwargs.enable_thinking", "false"),)),
+        )
+    )
+    assert off == named and off.usage.input_tokens == (plain.usage.input_tokens or 0) + 1
+    gone = Generation(extra=(("chat_template_kwargs.add_vision_id", "true"),))
+    assert "no such argument" in str(model.check(request("x", generation=model.effective(gone))))
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (Generation(reasoning=True), "reasoning is set, .*its chat template has no switch"),
+        (Generation(reasoning_effort="low"), "reasoning_effort is set"),
+        (Generation(reasoning_budget=5), "reasoning_budget is set"),
+        (Generation(extra=(("extra_body.num_beams", "3"),)), r"extra_body\.num_beams is set"),
+    ],
+)
+def test_what_the_model_does_not_heed_is_refused_by_name(llava: Transformers, wish: Generation, told: str) -> None:
+    problem = llava.check(request("Which ?", generation=llava.effective(wish)))
+    assert problem is not None and re.search(told, problem)
+
+
+def test_a_checkpoints_own_repetition_penalty_is_shown(tmp_path: Path) -> None:
+    folder = write_llava(tmp_path / "repeats")
+    file = folder / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"repetition_penalty": 1.05}))
+    model = loaded(folder)
+    assert model.effective(GREEDY).repetition_penalty == 1.05
+    assert model.effective(Generation(repetition_penalty=1.0)).repetition_penalty == 1.0

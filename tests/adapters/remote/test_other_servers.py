@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkles_eval.adapters.base import StreamingAdapter
 from sparkles_eval.core import Reply, Status
-from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, UserError
+from sparkles_eval.core.errors import AdapterError, Denied, RateLimited, Rejected, Transient, UserError
 from tests.adapters.making import Scripted, build, request
 from tests.server import LoopbackServer, Settings
 
@@ -168,3 +169,43 @@ def test_a_preset_does_not_send_the_providers_key_elsewhere(tmp_path: Path, monk
         build(preset(tmp_path, "https://example.org/v1", "OPENAI_API_KEY"))
     with pytest.raises(UserError, match="no key; set UNSET_KEY"):
         build(preset(tmp_path, "https://example.org/v1", "UNSET_KEY"))
+
+
+FILTER = {"error": {"code": "content_filter", "message": "The prompt was filtered.", "type": "bad_request"}}
+INSIDE = {"choices": [{"message": {"content": ""}, "error": {"code": 403, "message": "content_policy_violation: no"}}]}
+
+
+@pytest.mark.parametrize(("kind", "body"), [("openai", FILTER), ("openai", INSIDE), ("anthropic", FILTER)])
+async def test_a_filters_error_in_a_reply_of_status_200_is_a_refusal(kind: str, body: object) -> None:
+    async with Scripted(body=json.dumps(body)) as scripted:
+        answer = await ask(f"{kind}/m", base_url=scripted.url)
+    assert isinstance(answer, Reply) and answer.status is Status.REFUSED and answer.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "insufficient_quota", "message": "You exceeded your current quota"}, Denied),
+        ({"code": "429", "message": "slow down"}, RateLimited),
+        ({"code": "overloaded", "message": "try later"}, Transient),
+    ],
+)
+async def test_another_error_in_a_reply_of_status_200_is_what_it_says(error: object, kind: type[AdapterError]) -> None:
+    async with Scripted(body=json.dumps({"error": error})) as scripted:
+        answer = await ask("openai/m", base_url=scripted.url)
+    assert type(answer) is kind
+
+
+@pytest.mark.parametrize(("last", "whole"), [("data: [DONE]\n\n", True), ("", False)])
+async def test_a_stream_that_names_no_reason_ends_with_its_mark_alone(last: str, whole: bool) -> None:
+    word = json.dumps({"choices": [{"delta": {"content": "It is red."}, "finish_reason": None}]})
+    async with Scripted(body=f"data: {word}\n\n{last}", content_type="text/event-stream") as scripted:
+        adapter = build("openai/m", base_url=scripted.url)
+        assert isinstance(adapter, StreamingAdapter)
+        if whole:
+            reply = await adapter.stream(request("x"), lambda _: None)
+            assert (reply.text, reply.status, reply.finish) == ("It is red.", Status.OK, None)
+        else:
+            with pytest.raises(AdapterError, match="its stream ended before the answer did"):
+                await adapter.stream(request("x"), lambda _: None)
+        await adapter.aclose()
