@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sparkles_eval.core import JSON
 from sparkles_eval.core.text import format_duration
 from sparkles_eval.store.store import Store
 
@@ -33,6 +34,18 @@ class ReplyTimes:
         if self.tokens_per_s is not None:
             said += f", {self.tokens_per_s:.3g} tokens/s"
         return f"{said}; {failed}" if self.failures else said
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """As exports and `run --json` have it; times are null where there is no reply."""
+        return {
+            "address": self.address,
+            "replies": self.replies,
+            "failed_attempts": self.failures,
+            "p50_s": self.p50_s if self.replies else None,
+            "p95_s": self.p95_s if self.replies else None,
+            "output_tokens_per_s": self.tokens_per_s,
+        }
 
 
 def reply_times(store: Store, run_id: str) -> tuple[ReplyTimes, ...]:

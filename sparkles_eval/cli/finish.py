@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from sparkles_eval.analysis.run_health import run_health
+from sparkles_eval.analysis.run_health import RunHealth, run_health
 from sparkles_eval.analysis.summary import Summary, summarise
 from sparkles_eval.analysis.warnings import warnings
 from sparkles_eval.api.frames import leaderboard_rows
@@ -23,7 +23,7 @@ from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 
 
-def _result(summary: Summary, outcome: RunOutcome, report: Path | None) -> dict[str, Any]:
+def _result(summary: Summary, outcome: RunOutcome, report: Path | None, health: Sequence[RunHealth]) -> dict[str, Any]:
     """The result as JSON has it."""
     return {
         "store": str(summary.store),
@@ -34,6 +34,7 @@ def _result(summary: Summary, outcome: RunOutcome, report: Path | None) -> dict[
         "spent_usd": outcome.spent_usd,
         "replies_of_unknown_cost": outcome.unknown_costs,
         "stopped": [{"model": one.model, "reason": one.reason, "unasked": one.unasked} for one in outcome.stopped],
+        "reply_times": {one.run: [part.json for part in one.times] for one in health if one.times},
         "leaderboard": leaderboard_rows(summary),
     }
 
@@ -63,11 +64,12 @@ def finish(
     `final` are reasons for missing scores that the same command again does not change.
     """
     summary = summarise(store, outcome.run_ids)
-    # With the JSON on standard output, people read the rest on standard error.
-    console = make_console(stderr=write_json(json, _result(summary, outcome, report)))
-    print_tables(summary, console)
     runs = read_runs.runs(store, outcome.run_ids)
-    print_health(run_health(store, runs), console)
+    health = run_health(store, runs)
+    # With the JSON on standard output, people read the rest on standard error.
+    console = make_console(stderr=write_json(json, _result(summary, outcome, report, health)))
+    print_tables(summary, console)
+    print_health(health, console)
     for warning in warnings(store, runs):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
     if report is not None:

@@ -100,9 +100,12 @@ def test_results_have_the_reply_times_of_a_model_on_a_server(tmp_path: Path) -> 
         "baseline/chance",
         "--no-report",
     ]
+    words += ["--json", str(tmp_path / "run.json")]
     with LoopbackServer() as server:
         done = here(*words, "--model-arg", f"openai/good:base_url={server.openai_url}", "--store", str(path))
     assert done.code == 0, done.shown
+    (times,) = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["reply_times"].values()
+    assert times[0]["replies"] == 4 and 0 < times[0]["p50_s"] <= times[0]["p95_s"], "the command itself says them, too"
     with edited(path) as db:
         db.execute("UPDATE responses SET latency_s = 0.5, output_tokens = 20 WHERE address IS NOT NULL")
     with Store(path, create=False) as store:

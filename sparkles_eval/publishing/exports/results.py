@@ -70,18 +70,7 @@ def _harness_file(store: Store, entries: Sequence[Entry]) -> dict[str, JSON]:
 
 def _reply_times(store: Store, run: StoredRun) -> list[JSON]:
     """The times of all replies of a run, and of each address where there are several; none for what has no server."""
-    parts = () if run.model.free else reply_times(store, run.id)
-    return [
-        {
-            "address": part.address,
-            "replies": part.replies,
-            "failed_attempts": part.failures,
-            "p50_s": part.p50_s if part.replies else None,
-            "p95_s": part.p95_s if part.replies else None,
-            "output_tokens_per_s": part.tokens_per_s,
-        }
-        for part in parts
-    ]
+    return [] if run.model.free else [part.json for part in reply_times(store, run.id)]
 
 
 def _task_names(entries: Sequence[Entry]) -> dict[str, str]:
