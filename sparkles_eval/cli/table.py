@@ -8,7 +8,7 @@ from typing import Annotated
 from sparkles_eval.cli.commands import command
 from sparkles_eval.cli.options import ReportFilter
 from sparkles_eval.core.config_options import DEFAULT_STORE, Option, PluginFiles, StorePath
-from sparkles_eval.publishing.exports.paper_table import PaperFormat, PaperTableConfig
+from sparkles_eval.publishing.config import PaperFormat, PaperTableConfig
 
 
 @command

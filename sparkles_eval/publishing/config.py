@@ -1,8 +1,9 @@
-"""How leaderboards are built and result files imported, with the options of `leaderboard build` and `import`."""
+"""How leaderboards are built, tables for papers written and results imported, with the options of those commands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from sparkles_eval.core.config_options import ContentFolders, DataRoot, MinCoverage, Option
@@ -103,3 +104,43 @@ class HubOptions:
     project: Annotated[str, Option("Project or experiment of the tracker (wandb, mlflow).", section="Contents")] = (
         "sparkles-eval"
     )
+
+
+class PaperFormat(StrEnum):
+    """How the table is written."""
+
+    LATEX = "latex"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTableConfig:
+    """Which columns and rows a paper's table has, and what they are called."""
+
+    columns: Annotated[
+        tuple[str, ...],
+        Option(
+            "Column of the table: TASK, or TASK:METRIC; repeat in the order wanted. Default: every task's headline.",
+            "--column -c",
+            section="Contents",
+            metavar="TASK[:METRIC]",
+        ),
+    ] = ()
+    names: Annotated[
+        tuple[str, ...],
+        Option(
+            "Show a model, task or metric under another name; repeat for several.",
+            "--name",
+            section="Contents",
+            metavar="STORED=SHOWN",
+        ),
+    ] = ()
+    references: Annotated[
+        bool,
+        Option(
+            "Leave baselines, controls and published numbers out.", "--models-only", section="Contents", inverted=True
+        ),
+    ] = True
+    caption: Annotated[str, Option("Caption. Default: the protocol and judge.", section="Contents")] = ""
+    label: Annotated[str, Option("LaTeX label. Default: tab:leaderboard.", section="Contents")] = "tab:leaderboard"

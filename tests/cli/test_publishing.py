@@ -78,5 +78,5 @@ def test_exports_are_printed_or_written(store: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such store"):
         here("verify", str(tmp_path / "none.db"))
-    with pytest.raises(UserError, match="its name does not say which task"):
+    with pytest.raises(UserError, match="name the task that these answers are to with --task"):
         here("import", str(tmp_path / "x.json"), "--store", str(tmp_path / "s.db"))

@@ -16,7 +16,8 @@ from sparkles_eval.analysis.leaderboard import leaderboard
 from sparkles_eval.analysis.summary import summarise
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.text import escape_latex
-from sparkles_eval.publishing.exports.paper_table import PaperFormat, PaperTableConfig, paper_table, write_paper_table
+from sparkles_eval.publishing.config import PaperFormat, PaperTableConfig
+from sparkles_eval.publishing.exports.paper_table import paper_table, write_paper_table
 from sparkles_eval.reports.toolkit.table_files import latex_text
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, RUN, fill

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated
 
 from sparkles_eval.analysis.leaderboard import Leaderboard, Line, PanelCell, PanelColumn, View
 from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core import Estimate
-from sparkles_eval.core.config_options import Option
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import slug
 from sparkles_eval.core.text import (
@@ -25,51 +22,12 @@ from sparkles_eval.core.text import (
     format_number,
     one_line,
 )
+from sparkles_eval.publishing.config import PaperFormat, PaperTableConfig
 from sparkles_eval.reports.toolkit.table_files import csv_text
 from sparkles_eval.tasks.metrics import Metric
 
 COLUMN_PT = 241.0
 """Width of a column of a two-column paper (ACL, CVPR: 237 to 246 points)."""
-
-
-class PaperFormat(StrEnum):
-    """How the table is written."""
-
-    LATEX = "latex"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-
-
-@dataclass(frozen=True, slots=True)
-class PaperTableConfig:
-    """Which columns and rows a paper's table has, and what they are called."""
-
-    columns: Annotated[
-        tuple[str, ...],
-        Option(
-            "Column of the table: TASK, or TASK:METRIC; repeat in the order wanted. Default: every task's headline.",
-            "--column -c",
-            section="Contents",
-            metavar="TASK[:METRIC]",
-        ),
-    ] = ()
-    names: Annotated[
-        tuple[str, ...],
-        Option(
-            "Show a model, task or metric under another name; repeat for several.",
-            "--name",
-            section="Contents",
-            metavar="STORED=SHOWN",
-        ),
-    ] = ()
-    references: Annotated[
-        bool,
-        Option(
-            "Leave baselines, controls and published numbers out.", "--models-only", section="Contents", inverted=True
-        ),
-    ] = True
-    caption: Annotated[str, Option("Caption. Default: the protocol and judge.", section="Contents")] = ""
-    label: Annotated[str, Option("LaTeX label. Default: tab:leaderboard.", section="Contents")] = "tab:leaderboard"
 
 
 @dataclass(frozen=True, slots=True)
