@@ -14,7 +14,7 @@ from sparkles_eval.adapters.local.prompt_reader import PromptReader, try_reader
 from sparkles_eval.adapters.local.prompt_rows import NotSeparable, PromptRow, inner
 from sparkles_eval.adapters.local.row_batch import RowBatch
 from sparkles_eval.adapters.local.token_budget import TokenBudget
-from sparkles_eval.adapters.local.token_sampling import AnswerDelivery, AnswerRow
+from sparkles_eval.adapters.local.token_sampling import AnswerDelivery, DecodedRow
 from sparkles_eval.core.errors import AdapterError, TooLong
 from sparkles_eval.core.reply_parts import opens_reasoning
 
@@ -130,10 +130,10 @@ class Replica:
         batch.admit([self._answer_row(row.request, row.length, opened=row.opened) for row in good], inputs)
         self.budget.seen(len(good) * good[0].length, perf_counter() - began)
 
-    def _answer_row(self, request: Request, length: int, *, opened: bool) -> AnswerRow:
+    def _answer_row(self, request: Request, length: int, *, opened: bool) -> DecodedRow:
         """The answer's row, whose limit is what was asked for, or less where the model's positions end."""
         limit = request.generation.max_tokens or _NEW_TOKENS
-        return AnswerRow(request, length, min(limit, self._context - length) if self._context else limit, opened)
+        return DecodedRow(request, length, min(limit, self._context - length) if self._context else limit, opened)
 
     def _whole(self, feed: RequestQueue, requests: Sequence[Request], batch: RowBatch) -> None:
         """Answer requests in one static batch of the processor's own making."""

@@ -15,7 +15,7 @@ from transformers import Cache, DynamicCache, LogitsProcessorList, StoppingCrite
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from sparkles_eval.adapters.local.prompt_rows import inner
-from sparkles_eval.adapters.local.token_sampling import AnswerDelivery, AnswerRow, GenerateHooks
+from sparkles_eval.adapters.local.token_sampling import AnswerDelivery, DecodedRow, GenerateHooks
 
 _STAY = 0.75
 """While more than this share of the rows goes on and none waits, the rest stay: leaving copies the cache."""
@@ -30,12 +30,12 @@ class RowBatch:
         self.pad = pad
         self.exchanges = exchanges_rows(model)
         """Whether rows may enter while others go on."""
-        self.rows: list[AnswerRow] = []
+        self.rows: list[DecodedRow] = []
         self.steps = 0
         """Tokens that were computed, those of rows that were done already included."""
         self._state: _State | None = None
 
-    def admit(self, rows: Sequence[AnswerRow], inputs: dict[str, Any]) -> None:
+    def admit(self, rows: Sequence[DecodedRow], inputs: dict[str, Any]) -> None:
         """Read the prompts of new rows and write their first tokens. `inputs` are the model's, padded on the left."""
         fresh = self._generate(rows, inputs, past=DynamicCache() if self.exchanges else None, most=1)
         self._state = fresh if self._state is None else self._state.joined(fresh, self.pad)
@@ -55,12 +55,12 @@ class RowBatch:
         self._state = self._generate(self.rows, inputs, past=state.cache, most=most, leave=leave)
         self._leave()
 
-    def whole(self, rows: Sequence[AnswerRow], inputs: dict[str, Any]) -> None:
+    def whole(self, rows: Sequence[DecodedRow], inputs: dict[str, Any]) -> None:
         """Answer rows in one static batch, whose inputs may be of any kind."""
         self._generate(rows, inputs, past=None, most=max(row.limit for row in rows))
 
     def _generate(
-        self, rows: Sequence[AnswerRow], inputs: dict[str, Any], *, past: Cache | None, most: int, leave: Any = None
+        self, rows: Sequence[DecodedRow], inputs: dict[str, Any], *, past: Cache | None, most: int, leave: Any = None
     ) -> _State:
         hooks = GenerateHooks(rows, self._delivery, inputs["input_ids"].device, leave or (lambda _: False))
         with _Positions(self._model) as positions:

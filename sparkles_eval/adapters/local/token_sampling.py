@@ -116,7 +116,7 @@ class TokenSampler:
 
 
 @dataclass(eq=False, slots=True)
-class AnswerRow:
+class DecodedRow:
     """One answer on its way: what was asked, and the ids that the model has written."""
 
     request: Request
@@ -155,7 +155,7 @@ class AnswerDelivery:
         own = tokenizer.eos_token_id
         self.ends = ends or (frozenset([own]) if isinstance(own, int) else frozenset())
 
-    def add(self, row: AnswerRow, number: int) -> None:
+    def add(self, row: DecodedRow, number: int) -> None:
         """One more id of an answer that is not done; delivers it where it is now."""
         row.ids.append(number)
         ended = number in self.ends or self._stopped(row)
@@ -164,11 +164,11 @@ class AnswerDelivery:
         elif self._watched is not None:
             self._watched.grown(row.request, base.so_far(self._text(row.ids), row.request.generation.stop))
 
-    def _stopped(self, row: AnswerRow) -> bool:
+    def _stopped(self, row: DecodedRow) -> bool:
         stops = row.request.generation.stop
         return bool(stops) and any(stop in self._text(row.ids) for stop in stops)
 
-    def _deliver(self, row: AnswerRow, *, ended: bool) -> None:
+    def _deliver(self, row: DecodedRow, *, ended: bool) -> None:
         row.done = True
         text = self._text(row.ids)
         for stop in row.request.generation.stop:
@@ -194,7 +194,7 @@ class GenerateHooks:
 
     def __init__(
         self,
-        rows: Sequence[AnswerRow],
+        rows: Sequence[DecodedRow],
         delivery: AnswerDelivery,
         device: torch.device,
         leave: Callable[[int], bool] = lambda _: False,
