@@ -55,9 +55,11 @@ def doctor(
       sparkles-eval doctor --model openai/qwen2.5-vl-7b --model-arg base_url=http://localhost:8000/v1
     """
     from sparkles_eval.adapters.build import KINDS
+    from sparkles_eval.adapters.providers import provider_files, read_provider
     from sparkles_eval.engine.diagnosis import diagnose
 
     keys = [kind.key_env for kind in KINDS.values() if kind.key_env]
+    keys += [read_provider(file).api_key_env for file in provider_files(content).values()]
     adapters = [_adapter(name, models, model_args, content, plugins) for name in models]
     findings = diagnose(store, keys, adapters)
     if json is not None:

@@ -128,15 +128,18 @@ def _torch() -> Iterator[Diagnosis]:
 
 
 def _keys(names: Iterable[str]) -> Iterator[Diagnosis]:
+    unset = []
     for name in sorted(set(names)):
         value = os.environ.get(name)
         if not value:
-            yield Diagnosis("keys", name, "note", "not set", f"export {name}=...")
+            unset.append(name)
         elif value != value.strip() or any(mark in value for mark in "\"'\n\r\t "):
             text = "set, with blanks or quotation marks that belong to no key"
             yield Diagnosis("keys", name, "problem", text, f"set {name} to the key alone")
         else:
             yield Diagnosis("keys", name, "ok", "set")
+    if unset:
+        yield Diagnosis("keys", "not set", "note", ", ".join(unset), f"where one is needed: export {unset[0]}=...")
 
 
 def _folders(store: Path) -> Iterator[Diagnosis]:
