@@ -73,4 +73,4 @@ def _words(matrix: ScoreMatrix, pair: Tested, sign: int) -> str:
         return f"{said}; {pair.note or 'not tested'}"
     p = format_number(pair.p_holm, "p")
     verdict = "significant" if pair.significant else "not significant"
-    return f"{said}, {f'p {p[0]} {p[1:]}' if p.startswith('<') else f'p = {p}'} after Holm: {verdict}"
+    return f"{said} taken alone, {f'p {p[0]} {p[1:]}' if p.startswith('<') else f'p = {p}'} after Holm: {verdict}"

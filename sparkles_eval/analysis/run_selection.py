@@ -72,7 +72,11 @@ def _candidates(store: Store, choice: CompareConfig) -> list[ScoredRun]:
     if unknown:
         models = ", ".join(sorted({run.model.name for run in runs}))
         raise UserError(f"{store.path}: no run of {', '.join(unknown)}; it has runs of {models}")
-    kept = _unaltered([run for run in runs if _wanted(run, choice)], choice)
+    wanted_runs = [run for run in runs if _wanted(run, choice)]
+    if not wanted_runs and not choice.models and all(is_reference(run.model) for run in runs):
+        models = " ".join(sorted({run.model.name for run in runs}))
+        raise UserError(f"{store.path} has runs of baselines and controls alone; compare them by name: {models}")
+    kept = _unaltered(wanted_runs, choice)
     columns = [ScoredRun(run, judge, run.model.name) for run in kept for judge in read_runs.judges(store, run.id)]
     if choice.judge:
         judges = {column.judge.name for column in columns}

@@ -19,6 +19,7 @@ from sparkles_eval.core.errors import UserError
 from sparkles_eval.store import read_runs
 from sparkles_eval.store.store import Store
 from tests.analysis.making import RATER, RUN, counts, fill
+from tests.end_to_end.running import here
 
 
 @pytest.fixture
@@ -205,6 +206,14 @@ def test_what_is_not_there_is_named(store: Store) -> None:
             compare(store, *models, task=task, judge=judge)
     (found,) = compare(store, ids["a"], ids["b"]).comparisons
     assert found.matrix.labels == ("a", "b"), "runs may be named by their ids"
+
+
+def test_baselines_alone_are_compared_by_name(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    models = ("-m", "baseline/oracle", "-m", "baseline/chance")
+    here("run", "-t", "bison-mini", "--limit", "4", *models, "--store", str(store), "--no-report")
+    with pytest.raises(UserError, match="baselines and controls alone; compare them by name: baseline/chance baseline/o"):
+        here("compare", "--store", str(store))
 
 
 # --- many ---------------------------------------------------------------------------------------------------------

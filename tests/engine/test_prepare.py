@@ -64,7 +64,7 @@ WRONG: list[tuple[Callable[[RunConfig], RunConfig], str]] = [
     (lambda w: replace(w, models=("openai/x",), model_args=(LOCAL, "tempo=1")), "unknown --model-arg 'tempo'.*timeout"),
     (lambda w: replace(w, models=("nonsense/x",)), "adapter kind 'nonsense' is not part"),
     (lambda w: replace(w, models=("gpt4o",)), "did you mean gpt-4o"),
-    (lambda w: replace(w, models=("baseline/chanc",)), "no such baseline; there are chance"),
+    (lambda w: replace(w, models=("baseline/chanc",)), "no such baseline.*did you mean 'chance'"),
     (lambda w: replace(w, model_args=("baseline/chance",)), "write --model-arg NAME=VALUE"),
     (lambda w: replace(w, generation=("warmth=1",)), "there is no such setting"),
     (lambda w: replace(w, protocol="loose"), "no protocol 'loose'; it has strict, paper"),
