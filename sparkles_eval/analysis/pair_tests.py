@@ -36,7 +36,7 @@ MANY = 100
 ALPHA = 0.05
 
 
-Limits: TypeAlias = Callable[[float], tuple[float, float]]
+IntervalAt: TypeAlias = Callable[[float], tuple[float, float]]
 """Ends of the interval of a difference at a level alpha."""
 
 
@@ -61,7 +61,7 @@ class Tested:
     note: str = ""
     effective: float = 0.0
     """Independent units of equal size that the rows are worth (of the smallest group, for a mean of group means)."""
-    limits: Limits | None = field(default=None, compare=False, repr=False)
+    limits: IntervalAt | None = field(default=None, compare=False, repr=False)
     """The interval at another level, where the method has one."""
     unscored: tuple[float, float] | None = None
     """The difference if every row without a value that a run was asked for were at its worst for `first`, and at its
@@ -176,7 +176,7 @@ def _base(found: PairTests, index: int, crossed: bool) -> Tested:
     )
 
 
-def _t_limits(difference: float | None, se: float | None, freedom: float) -> Limits | None:
+def _t_limits(difference: float | None, se: float | None, freedom: float) -> IntervalAt | None:
     if difference is None or not se or freedom < 1:
         return None
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sparkles_eval.analysis.pair_tests import ALPHA, Limits, Tested
+from sparkles_eval.analysis.pair_tests import ALPHA, IntervalAt, Tested
 
-Verdict: TypeAlias = Literal["shown", "shown not", "not shown"]
+ThreeWayVerdict: TypeAlias = Literal["shown", "shown not", "not shown"]
 
 
-def above(low: float | None, high: float | None, value: float = 0.0) -> Verdict:
+def above(low: float | None, high: float | None, value: float = 0.0) -> ThreeWayVerdict:
     """Whether a number with this interval is above a value."""
     if low is None or high is None:
         return "not shown"
     return "shown" if low > value else "shown not" if high <= value else "not shown"
 
 
-def within(low: float | None, high: float | None, margin: float) -> Verdict:
+def within(low: float | None, high: float | None, margin: float) -> ThreeWayVerdict:
     """Whether a number with this interval is between -margin and margin."""
     if low is None or high is None:
         return "not shown"
@@ -39,8 +39,8 @@ class MarginTest:
     low: float | None
     """Of the interval that is printed: with several pairs the one that holds for all of them together."""
     high: float | None
-    no_worse: Verdict
-    equivalent: Verdict
+    no_worse: ThreeWayVerdict
+    equivalent: ThreeWayVerdict
     p: float | None
     """One-sided, of "worse by the margin or more", by the method of the interval; times the number of pairs."""
     p_equivalence: float | None
@@ -74,7 +74,7 @@ def margin_test(tested: Tested, margin: float) -> MarginTest | None:
     )
 
 
-def _p(limits: Limits, margin: float, family: int) -> tuple[float, float]:
+def _p(limits: IntervalAt, margin: float, family: int) -> tuple[float, float]:
     """One-sided p-values of a difference at -margin or below, and at +margin or above: the level at which the interval
     just reaches the margin, halved."""
 

@@ -15,12 +15,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from sparkles_eval.api.run_progress import Counting, ProgressCount, with_name
+from sparkles_eval.api.progress_counts import LONGEST_LINE, QUIET_EVENTS, Counting, ProgressCount, with_name
 from sparkles_eval.core.text import one_line, shorten
 
 _PER_SECOND = 5
-_LONGEST_LINE = 2_000
-_QUIET = ("connections",)
 _WIDEST_BAR, _NARROWEST_BAR = 30, 8
 _SHORTEST_NAME = 12
 _EDGE = 4
@@ -56,8 +54,8 @@ class Bars(Counting):
         self._live.stop()
 
     def event(self, kind: str, who: str, message: str) -> None:
-        if kind not in _QUIET:
-            text = one_line(with_name(who, message), _LONGEST_LINE)
+        if kind not in QUIET_EVENTS:
+            text = one_line(with_name(who, message), LONGEST_LINE)
             self._console.print(text, style="yellow", markup=False, highlight=False)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -6,12 +6,11 @@ from html import escape
 from time import monotonic
 from typing import Any
 
-from sparkles_eval.api.run_progress import Counting, with_name
+from sparkles_eval.api.progress_counts import QUIET_EVENTS, Counting, with_name
 from sparkles_eval.core.text import one_line
 
 _EVERY_S = 0.5
 _EVENTS = 5
-_QUIET = ("connections",)
 
 
 class NotebookProgress(Counting):
@@ -36,7 +35,7 @@ class NotebookProgress(Counting):
             self._draw()
 
     def event(self, kind: str, who: str, message: str) -> None:
-        if kind not in _QUIET:
+        if kind not in QUIET_EVENTS:
             self._events = [*self._events, one_line(with_name(who, message))][-_EVENTS:]
             self._draw()
 

@@ -23,7 +23,7 @@ from sparkles_eval.adapters.local.base import open_picture
 from sparkles_eval.adapters.local.bounded_cache import BoundedCache
 from sparkles_eval.core import Image
 
-Part: TypeAlias = Mapping[str, Any]
+PicturePart: TypeAlias = Mapping[str, Any]
 """What an image processor gives for one picture."""
 
 PIXEL_BYTES = 2**29
@@ -48,14 +48,14 @@ class PictureParts:
 
     def __init__(self, real: Any, limit: int = PIXEL_BYTES) -> None:
         self._real = real
-        self._pixels: BoundedCache[Part] = BoundedCache(limit, _bytes_of)
-        self._shapes: BoundedCache[Part] = BoundedCache(_SHAPE_BYTES, _bytes_of)
+        self._pixels: BoundedCache[PicturePart] = BoundedCache(limit, _bytes_of)
+        self._shapes: BoundedCache[PicturePart] = BoundedCache(_SHAPE_BYTES, _bytes_of)
         self._joins: dict[str, _Join] = {}
         self._learned = 0
         self._how: tuple[bool, dict[str, Any]] | None = None
         self._shown: Mapping[str, Image] = {}
         self._guard = threading.Lock()
-        self._pending: dict[str, Future[Part]] = {}
+        self._pending: dict[str, Future[PicturePart]] = {}
         self._pool: ThreadPoolExecutor | None = None
         self.turn = threading.Lock()
         """Held from `marks` to the end of the processor's call, which copies of a model share."""
@@ -89,7 +89,7 @@ class PictureParts:
             return BatchFeature(dict(parts[0]))
         return BatchFeature({key: join([part[key] for part in parts], False) for key, join in self._joins.items()})
 
-    def pixels(self, image: Image) -> Part:
+    def pixels(self, image: Image) -> PicturePart:
         """What the image processor makes of a picture. Raises errors.Rejected where it cannot be read."""
         found = self._pixels.get(image.sha256)
         if found is not None:
@@ -124,7 +124,7 @@ class PictureParts:
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _keep(self, image: Image) -> Part:
+    def _keep(self, image: Image) -> PicturePart:
         made = self._prepare([image])
         self._pixels.put(image.sha256, made)
         self._shapes.put(image.sha256, _shape_of(made))
@@ -132,7 +132,7 @@ class PictureParts:
             self._pending.pop(image.sha256, None)
         return made
 
-    def _prepare(self, images: Sequence[Image]) -> Part:
+    def _prepare(self, images: Sequence[Image]) -> PicturePart:
         assert self._how is not None
         nested, kwargs = self._how
         pictures = [open_picture(image) for image in images]
@@ -207,7 +207,7 @@ def _equal(values: Sequence[Any], whole: bool) -> Any:  # noqa: ARG001
 _JOINS: Sequence[_Join] = (_stacked(0), _stacked(1), _nested, _listed, _equal)
 
 
-def _gives(way: _Join, parts: Sequence[Part], key: str, value: Any) -> bool:
+def _gives(way: _Join, parts: Sequence[PicturePart], key: str, value: Any) -> bool:
     """Whether putting the parts together in that way gives what the pictures together gave."""
     try:
         return _same(way([part[key] for part in parts], True), value)
@@ -226,7 +226,7 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _shape_of(part: Part) -> Part:
+def _shape_of(part: PicturePart) -> PicturePart:
     """The part with large tensors reduced to their shape."""
 
     def reduced(value: Any) -> Any:
@@ -237,7 +237,7 @@ def _shape_of(part: Part) -> Part:
     return {key: reduced(value) for key, value in part.items()}
 
 
-def _bytes_of(part: Part) -> int:
+def _bytes_of(part: PicturePart) -> int:
     def size(value: Any) -> int:
         if isinstance(value, torch.Tensor):
             return int(value.untyped_storage().nbytes())
