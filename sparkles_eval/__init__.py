@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sparkles_eval.tasks.metrics import metric
     from sparkles_eval.tasks.scorers import scorer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "EvaluationCallback",

@@ -54,6 +54,9 @@ def _print(found: Verification) -> None:
         say(f"  {finding}", color="red")
     if len(found.findings) > _MOST_NAMED:
         say(f"  ... and {len(found.findings) - _MOST_NAMED:,} more; --json FILE has them")
+    if found.superseded:
+        intervals = quantity(len(found.superseded), "interval")
+        say(f"{intervals} of an earlier version's rule; reports compute their own", dim=True)
     for why in found.unchecked:
         say_warning(f"not recomputed: {why}")
     if found.checked:
@@ -76,6 +79,7 @@ def _write(found: Verification, out: Path) -> None:
         "findings": [asdict(finding) for finding in found.findings],
         "cut": found.cut,
         "unchecked": list(found.unchecked),
+        "superseded": list(found.superseded),
         "checked": dict(found.checked),
     }
     text = dumps(said, indent=1, ensure_ascii=False)

@@ -31,6 +31,8 @@ class Verification:
     findings: tuple[Discrepancy, ...]
     unchecked: tuple[str, ...] = ()
     checked: Mapping[str, int] = field(default_factory=dict)
+    superseded: tuple[str, ...] = ()
+    """Stored intervals of an earlier version's rule. Tables, reports and leaderboards compute their own."""
     cut: bool = False
     """True where there were too many findings to go on."""
 

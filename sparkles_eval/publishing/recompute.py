@@ -41,6 +41,8 @@ class Recomputed:
     """What cannot be worked out again here, each in a sentence, and how many scores were."""
 
     unchecked: list[str] = field(default_factory=list)
+    superseded: list[str] = field(default_factory=list)
+    """Intervals that an earlier version made."""
     scores: int = 0
 
 

@@ -43,14 +43,15 @@ def verify(store: Store, *, most: int = MOST, plugins: Sequence[Path] = ()) -> V
         check_hashes(store, samples),
         check_answers(store, samples),
         recompute_scores(store, samples, done, plugins),
-        check_estimates(store, done.unchecked),
+        check_estimates(store, done),
     )
     found = list(islice(_readable(checks), most))
     counts = {
         name: int(store.connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - our own names
         for name in _COUNTED
     }
-    return Verification(tuple(found), tuple(done.unchecked), counts, cut=len(found) == most)
+    unchecked, superseded = tuple(done.unchecked), tuple(done.superseded)
+    return Verification(tuple(found), unchecked, counts, superseded, cut=len(found) == most)
 
 
 def _readable(checks: Iterable[Discrepancy]) -> Iterator[Discrepancy]:
@@ -65,16 +66,19 @@ _ESTIMATE = ("value", "low", "high", "n", "total", "clusters")
 _CLUSTERED = ("Wilson, clustered", "Clopper-Pearson, clustered", "t, clustered", "t, stratified")
 
 
-def _made_earlier(read: RunScores, method: str) -> bool:
-    """True where earlier versions made another interval by that method: of clusters, and of several epochs."""
+def _made_earlier(read: RunScores, method: str | None) -> bool:
+    """True where earlier versions made another interval by that method, or none: of clusters, and of several epochs."""
     sizes = Counter(place.cluster for place in read.places)
-    return (method in _CLUSTERED and max(sizes.values(), default=0) > 1) or (method == "t" and read.run.run.epochs > 1)
+    if read.run.run.epochs > 1 and (not method or method == "t"):
+        return True
+    return method in _CLUSTERED and max(sizes.values(), default=0) > 1
 
 
-def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Discrepancy]:
+def check_estimates(store: Store, done: Recomputed) -> Iterator[Discrepancy]:
     """Every metric that the view `leaderboard` shows and its scores do not give.
 
-    What cannot be worked out here, for want of a plugin, is added to `unchecked` in a sentence.
+    What cannot be worked out here, for want of a plugin, is added to `done` in a sentence, and so is an
+    interval that an earlier version made by another rule.
     """
     for run in read_runs.runs(store):
         for judge in read_runs.judges(store, run.id, every=True):
@@ -87,7 +91,7 @@ def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Discrepancy]
             read = read_scores(store, run, judge)
             made = {metric.name: read.measure(metric).estimate for metric in read.metrics if not unknown(metric)}
             lacking = {metric.name for metric in read.metrics if unknown(metric)}
-            unchecked += [
+            done.unchecked += [
                 f"run_id {run.id}: the metric {shown_value(name)} is unknown here" for name in sorted(lacking)
             ]
             for row in rows:
@@ -100,7 +104,8 @@ def check_estimates(store: Store, unchecked: list[str]) -> Iterator[Discrepancy]
                     continue
                 differing = [name for name in _ESTIMATE if not _close(row[name], getattr(estimate, name))]
                 if differing and set(differing) <= {"low", "high"} and _made_earlier(read, row["method"]):
-                    unchecked.append(f"{place}: an interval that an earlier version made, as {row['method']}")
+                    how = row["method"] or "none"
+                    done.superseded.append(f"{place}: an interval that an earlier version made, as {how}")
                     continue
                 for name in differing:
                     yield Discrepancy(

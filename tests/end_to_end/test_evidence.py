@@ -43,7 +43,7 @@ def test_a_judged_dialogue_with_controls_and_another_history(server: LoopbackSer
     for extra in (["--controls"], ["--history", "reference"]):
         done = cli(*asked, *extra, *judged(server), *store, "--no-report")
         assert done.code == 0, done.shown
-    done = cli("compare", "openai/good", "anthropic/weak", "control/gold", *store)
+    done = cli("compare", "openai/good", "anthropic/weak", "control/gold", *store, "--full")
     assert done.code == 0 and "nothing is ranked" in done.shown and "reference" in done.shown
     done = cli("ablations", *store)
     assert done.code == 0 and "history=reference" in done.shown and "A2" in done.shown

@@ -208,7 +208,7 @@ def test_bundles_that_contradict_each_other_are_not_both_taken(
         " JOIN runs r ON r.id = a.run_id WHERE r.answer_rule IS NOT NULL)",
     )
     board = built(folder, tmp_path)
-    assert "contradicts a bundle before it: responses (key " in reasons(board, "zz.zip")
+    assert "contradicts a bundle before it: responses (baseline/oracle on bison-mini, " in reasons(board, "zz.zip")
     assert [one.bundle for one in board.taken] == ["chance.zip", "oracle.zip"]
 
 

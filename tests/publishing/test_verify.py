@@ -282,7 +282,7 @@ def test_text_of_a_stranger_s_store_does_not_steer_the_terminal(store_file: Path
     assert not any(char in text for text in found for char in "\x1b\u202e")
 
 
-def test_intervals_of_clusters_that_an_earlier_version_made_are_said_to_be_unchecked(tmp_path: Path) -> None:
+def test_intervals_of_clusters_that_an_earlier_version_made_are_superseded_and_not_wrong(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with Store(path) as store:
         labels = [f"c{n}" for n in range(40) for _ in range(1 + n % 4)]
@@ -291,7 +291,7 @@ def test_intervals_of_clusters_that_an_earlier_version_made_are_said_to_be_unche
     with edited(path) as db:
         db.execute("UPDATE estimates SET low = low - 0.01 WHERE metric = 'accuracy'")
     found = verify_file(path)
-    assert any("an interval that an earlier version made, as Wilson, clustered" in said for said in found.unchecked)
+    assert any("an interval that an earlier version made, as Wilson, clustered" in said for said in found.superseded)
     assert not [one for one in findings(path) if "low is" in one]
     with edited(path) as db:
         db.execute("UPDATE estimates SET value = 0.99 WHERE metric = 'accuracy'")

@@ -55,7 +55,7 @@ def test_strata_combine_and_warn() -> None:
     rng = np.random.default_rng(2)
     strata = [human.Stratum(w, *_draw(rng, n, 100)) for w, n in ((3.0, 30), (1.0, 6))]
     found = human.stratified_ppi(strata)
-    assert found.note == "1 strata with fewer than 10 labels"
+    assert found.note == "1 strata with fewer than 20 labels"
     assert found.low < found.estimate < found.high
     with pytest.raises(UserError, match="weights"):
         human.combine_strata([0.0], [1.0], [1.0])
