@@ -56,7 +56,7 @@ def test_a_later_version_is_part_of_the_rule() -> None:
         (
             "numerik",
             {},
-            "unknown scorer 'numerik' (did you mean 'numeric'?); known: choice, exact_match, numeric, anls",
+            "unknown scorer 'numerik' (did you mean 'numeric'?); known: choice, lettered, exact_match, numeric, anls",
         ),
     ],
 )
