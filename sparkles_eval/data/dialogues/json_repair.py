@@ -71,14 +71,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w#])")
 _BARE_KEY = re.compile(r"[A-Za-z_][\w \-]{0,40}?(?=\s*:)")
 _BARE_VALUE = re.compile(r"[^,\]}\n]*")
 _REASONING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_WORDS: dict[str, bool | None] = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "none": None,
-    "undefined": None,
-    "nan": None,
-}
+_WORDS: dict[str, bool | None] = {"true": True, "false": False} | dict.fromkeys(("null", "none", "undefined", "nan"))
 _QUOTES = {
     '"': '"\N{RIGHT DOUBLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}',
     "'": "'\N{RIGHT SINGLE QUOTATION MARK}",
