@@ -73,7 +73,7 @@ def test_the_same_question_under_several_ids_is_told() -> None:
     told = list(repeated([_sample("a", "x"), _sample("b", "x", "B"), _sample("c", "x", sha="2"), _sample("d", "y")]))
     assert told == [
         (
-            "2 items hold only 1 questions: the same question under several ids, such as a, b; in intervals and tests "
+            "2 items hold only 1 question: the same question under several ids, such as a, b; in intervals and tests "
             "each question counts once"
         ),
         "1 of these questions have different right answers, such as a (A), b (B)",
