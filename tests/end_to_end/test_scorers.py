@@ -184,7 +184,7 @@ def test_two_tolerances_are_two_runs_and_nothing_is_asked_twice(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("scorer", "told"),
     [
-        ("numerik", "scorer: unknown scorer 'numerik' (did you mean 'numeric'?); known: choice, exact_match"),
+        ("numerik", "scorer: unknown scorer 'numerik' (did you mean 'numeric'?); known: choice, lettered, exact_match"),
         ("{name: numeric, tolerances: 1}", "unknown key 'tolerances' (did you mean 'tolerance'?)"),
         ("shared_letters", "unknown scorer 'shared_letters'"),
         ("numeric", "s0: the target 'cat' is not one number"),
