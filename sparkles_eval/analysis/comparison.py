@@ -133,7 +133,7 @@ def _limits(pair: Tested, known: Detail | None, unit: Unit, what: str, looks: tu
             f"noise reliably ({100 * POWER:.0f}% power{level})."
         )
     elif known and pair.clusters > 1 and unit == "percent":
-        said.append(f"With {what} on which they differ so seldom, no difference would be found reliably.")
+        said.append(f"With {what}, no difference would be found reliably.")
     if not pair.ranked and pair.clusters > 1:
         said.append(f"Fewer than {FEW} independent units: this ranks nothing.")
     if known and known.margin is not None:

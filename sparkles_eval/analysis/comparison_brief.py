@@ -42,6 +42,8 @@ def _table(comparison: Comparison) -> Table:
     best = _best(comparison)
     rows = tuple(_row(comparison, run, best) for run in comparison.ranked_runs)
     notes = [*(f"differs: {factor}" for factor in comparison.mixed), *conclusion(comparison), *comparison.warnings]
+    if len(rows) > 2:
+        notes.append("intervals of differences are of each pair alone, p is adjusted over all pairs")
     mark = "MIXED CONDITIONS, not the models alone: " if comparison.mixed else ""
     return Table("brief", f"{mark}{comparison.title}", heads, rows, tuple(notes))
 

@@ -96,7 +96,7 @@ def items_of(matrix: ScoreMatrix) -> Items:
         for one, p in zip(found, adjusted, strict=True)
     ]
     made.sort(key=lambda one: (-one.difficulty, one.name))
-    return Items(matrix.runs[0].run.task.name, len(matrix.columns), tuple(made))
+    return Items(matrix.runs[0].run.task.name, int(known.any(axis=0).sum()), tuple(made))
 
 
 def _against(own: NDArray[np.float64], rest: NDArray[np.float64]) -> tuple[float | None, float | None]:

@@ -95,7 +95,7 @@ def _smallest(
     largest share that this allows), with n over the design effect. Scores: the t test over clusters.
     """
     mean = clustered.mean
-    if mean.clusters < 2:
+    if mean.clusters < 2 or 2.0 ** (1 - mean.clusters) > alpha:  # not even a sign flip of all of them is significant
         return None
     if matrix.binary:
         differ = int(np.count_nonzero(a != b))

@@ -38,4 +38,5 @@ def compare(
     whole = full or config.margin is not None  # a margin asks about every pair
     present(found.tables, files, shown=found.tables if whole else found.brief)
     if not whole:
-        say("--full prints every pair, effect sizes and further tests; --json, --csv and --latex write them", dim=True)
+        more = "--full prints every pair, effect sizes and further tests; --json, --csv and --latex write them"
+        say(more, dim=True, err=True)  # the results themselves may be JSON

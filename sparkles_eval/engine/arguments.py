@@ -104,10 +104,20 @@ _OTHER_WORDS = {
 }
 
 
+def _stops(text: str) -> tuple[str, ...]:
+    """Stop texts: a JSON list of them, or one text as it stands."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    return (text,) if text else ()
+
+
 def read_generation(option: str, pairs: dict[str, str]) -> Generation:
     """Generation settings from text. Raises errors.UserError with the names there are and what each must be."""
-    # On a command line `stop` is one text; a task.yaml may list several.
-    settings: dict[str, object] = {"stop": (pairs["stop"],) if pairs.get("stop") else ()}
+    settings: dict[str, object] = {"stop": _stops(pairs.get("stop", ""))}
     for name, value in pairs.items():
         top, _, path = name.partition(".")
         if top in _OPEN and path:

@@ -53,7 +53,8 @@ class ConfigFile:
     def under(self, values: Mapping[str, Any], given: frozenset[str] | set[str]) -> dict[str, Any]:
         """`values` with the file's, except for the keys in `given`. Pairs of both count, the given ones last.
 
-        Pairs of a model that is not among the models after all are left out: `-m` replaces the file's models.
+        Pairs of a model that is not among the models after all are left out: `-m` replaces the file's models. So are
+        those whose name is given for every model: the command line goes over the file.
         """
         merged = dict(values)
         for key, value in self.values.items():
@@ -63,10 +64,21 @@ class ConfigFile:
                 merged[key] = (*value, *values[key])
         for key, inner in ENTRIES.items():
             for pairs in inner.values():
-                own = [f"{who}:{pair}" for who, pair in self.owned.get(pairs, ()) if who in (merged.get(key) or ())]
+                said = _unqualified(values[pairs]) if pairs in given else frozenset()
+                own = [
+                    f"{who}:{pair}"
+                    for who, pair in self.owned.get(pairs, ())
+                    if who in (merged.get(key) or ()) and pair.partition("=")[0] not in said
+                ]
                 if own:
                     merged[pairs] = (*own, *(merged.get(pairs) or ()))
         return merged
+
+
+def _unqualified(pairs: Sequence[str] | None) -> frozenset[str]:
+    """Names of the pairs that are for every model, task or judge."""
+    names = (pair.partition("=")[0] for pair in pairs or ())
+    return frozenset(name for name in names if ":" not in name)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from sparkles_eval import __version__
 from sparkles_eval.adapters.base import Adapter, AddressedAdapter
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.files import cache_dir
@@ -60,7 +61,10 @@ def diagnose(store: Path, keys: Iterable[str], adapters: Sequence[Adapter] = ())
 
 def _program() -> Iterator[Diagnosis]:
     yield Diagnosis("program", "Python", "ok", f"{platform.python_version()} ({sys.executable}), {platform.platform()}")
-    yield Diagnosis("program", _PACKAGE, "ok", f"{version(_PACKAGE)} in {Path(__file__).parents[1]}")
+    yield Diagnosis("program", _PACKAGE, "ok", f"{__version__} in {Path(__file__).parents[1]}")
+    if version(_PACKAGE) != __version__:
+        text = f"installed as version {version(_PACKAGE)}: what the extras need may be out of date"
+        yield Diagnosis("program", "installation", "note", text, "pip install it again")
     for requirement in _requirements(""):
         if missing := _lacks(requirement):
             yield Diagnosis("program", requirement.name, "problem", missing, f"pip install '{requirement}'")

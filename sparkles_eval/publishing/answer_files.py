@@ -103,7 +103,9 @@ def _table(path: Path, rows: Sequence[TableRow], mapping: Mapping[str, str], mod
         if len(wide) > 1:  # a column for each model
             yield from (replace(base, model=name, text=_said(row.values.get(name)), claim=None) for name in wide)
             continue
-        value = cell(row.values, found["response"])
+        value = row.values.get(found["response"], cell(row.values, found["response"]))
+        if value is None and path.suffix.lower() not in (".json", ".jsonl"):
+            value = ""  # a table cannot say null: an empty answer is an answer
         several = as_list(value) if isinstance(value, list) else None
         if several is None:
             yield replace(base, text=_said(value))

@@ -109,7 +109,7 @@ def _as_replay(path: Path, answers: Sequence[ForeignAnswer]) -> Path:
     ]
     data = ("\n".join(lines) + "\n").encode()
     digest = hashlib.sha256(data).hexdigest()
-    return write_file(cache_dir("imported", digest[:16]) / f"{path.stem}.jsonl", data)
+    return write_file(cache_dir("imported", digest[:16]) / f"{path.name}.jsonl", data)
 
 
 def _items(task: Task, placed: Sequence[ForeignAnswer], strange: Sequence[ForeignAnswer]) -> Iterator[str]:

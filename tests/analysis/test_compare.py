@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +215,8 @@ def test_baselines_alone_are_compared_by_name(tmp_path: Path) -> None:
     here("run", "-t", "bison-mini", "--limit", "4", *models, "--store", str(store), "--no-report")
     with pytest.raises(UserError, match="baselines and controls alone; compare them by name: baseline/chance"):
         here("compare", "--store", str(store))
+    done = here("compare", "baseline/oracle", "baseline/chance", "--store", str(store), "--json", "-")
+    assert isinstance(json.loads(done.out), list), "nothing but JSON is printed"
 
 
 # --- many ---------------------------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ def test_lines_of_progress_grow_rare_and_tell_only_what_moved(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("sparkles_eval.api.run_progress.monotonic", lambda: clock[0])
+    for name in ("run_progress", "progress_counts"):
+        monkeypatch.setattr(f"sparkles_eval.api.{name}.monotonic", lambda: clock[0])
     with show_progress(plain=True) as lines:
         for who in ("quick", "stuck"):
             lines.planned(who, "t", 9_000, 0)
@@ -88,7 +89,8 @@ def test_lines_of_progress_grow_rare_and_tell_only_what_moved(
 
 def test_a_rate_is_never_zero(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("sparkles_eval.api.run_progress.monotonic", lambda: clock[0])
+    for name in ("run_progress", "progress_counts"):
+        monkeypatch.setattr(f"sparkles_eval.api.{name}.monotonic", lambda: clock[0])
     with show_progress(plain=True) as lines:
         lines.planned("slow", "t", 3, 2)
         lines.planned("done", "t", 3, 1)

@@ -113,3 +113,11 @@ def test_generation_settings_are_read_from_text() -> None:
 def test_a_wrong_setting_is_told_with_what_it_must_be(pairs: dict[str, str], told: str) -> None:
     with pytest.raises(UserError, match=told):
         read_generation("--generation", pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [('["ZZ", "b"]', ("ZZ", "b")), ("###", ("###",)), ("[1, 2]", ("[1, 2]",)), ("5", ("5",)), ("", ())],
+)
+def test_stop_is_a_list_in_json_or_one_text(text: str, stops: tuple[str, ...]) -> None:
+    assert read_generation("--generation", {"stop": text}).stop == stops

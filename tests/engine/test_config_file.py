@@ -151,3 +151,11 @@ def test_without_a_file_settings_and_options_of_python_are_read_in_the_same_way(
 def test_records_and_values_are_the_same_thing() -> None:
     config = RunConfig(tasks=("a",), models=("b",), limit=3, shard=Shard(1, 2))
     assert build_record(RunConfig, record_values(config)) == config
+
+
+def test_an_argument_for_every_model_goes_over_what_the_file_says_of_one(tmp_path: Path) -> None:
+    text = "tasks: [bison-mini]\nmodels: [{model: baseline/chance, args: {seed: 1, name: guess}}]\n"
+    config, _ = config_of(values_of(text, tmp_path, model_arg=("seed=7",)))
+    assert config.model_args == ("baseline/chance:name=guess", "seed=7")
+    config, _ = config_of(values_of(text, tmp_path, model_arg=("baseline/oracle:seed=7",)))
+    assert "baseline/chance:seed=1" in config.model_args

@@ -75,6 +75,13 @@ def test_five_models_in_a_csv_are_three_lines(quiz: Path, tmp_path: Path) -> Non
     assert again.code == 0 and values(tmp_path / "s.db") == found
 
 
+def test_an_empty_answer_is_wrong_and_not_unscored(quiz: Path, tmp_path: Path) -> None:
+    lines = [{"id": i, "response": "A" if i == "2" else ""} for i in ("1", "2", "3")]
+    done = here("import", str(table(tmp_path / "m.csv", lines)), "--task", str(quiz), "--store", "s.db")
+    assert done.code == 0, done.shown
+    assert set(values(tmp_path / "s.db").values()) == {0.0, 1.0}
+
+
 def test_a_column_for_each_model_and_columns_of_other_names(quiz: Path, tmp_path: Path) -> None:
     file = table(tmp_path / "wide.csv", [{"No": i, "gpt": "A", "qwen": "B"} for i in ("1", "2", "3")])
     place = ("--task", str(quiz), "--store", "s.db")
