@@ -211,22 +211,17 @@ class Conditions:
     @property
     def words(self) -> str:
         """ "strict protocol v1, judged by sparkles (gpt-4o) c0ffee12"."""
-        parts = [f"{self.protocol} protocol v{self.version}"]
-        if self.variant:
-            parts.append(f"altered on purpose: {self.variant}")
-        if self.judge:
-            parts.append(f"judged by {judge_name(self.judge)} {self.judge.id[:8]}")
-        return ", ".join(parts)
+        judge = f"judged by {judge_name(self.judge)} {self.judge.id[:8]}" if self.judge else ""
+        return self._said(f"{self.protocol} protocol v{self.version}", judge)
 
     @property
     def title(self) -> str:
         """The same by names alone: "strict protocol, judged by sparkles (gpt-4o)"."""
-        parts = [f"{self.protocol} protocol"]
-        if self.variant:
-            parts.append(f"altered on purpose: {self.variant}")
-        if self.judge:
-            parts.append(f"judged by {judge_name(self.judge)}")
-        return ", ".join(parts)
+        return self._said(f"{self.protocol} protocol", f"judged by {judge_name(self.judge)}" if self.judge else "")
+
+    def _said(self, protocol: str, judge: str) -> str:
+        altered = f"altered on purpose: {self.variant}" if self.variant else ""
+        return ", ".join(part for part in (protocol, altered, judge) if part)
 
 
 def view_titles(conditions: Sequence[Conditions]) -> list[str]:

@@ -57,14 +57,10 @@ def _row(comparison: Comparison, run: RankedRun, best: RankedRun) -> tuple[Cell,
     pair, sign = _pair(comparison, run.label, best.label)
     difference: Cell = None
     if pair is not None and pair.difference is not None:
-        low, high = (pair.low, pair.high) if sign > 0 else (_minus(pair.high), _minus(pair.low))
-        difference = Span(sign * pair.difference, low, high)
+        seen = Span(pair.difference, pair.low, pair.high)
+        difference = seen if sign > 0 else seen.negated
     rank = "reference" if run.reference else rank_text(run)
     return (rank, run.label, Span.of(run.estimate), run.estimate.n, difference, pair.p_holm if pair else None)
-
-
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
 
 
 def _pair(comparison: Comparison, first: str, second: str) -> tuple[Tested | None, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from sparkles_eval.analysis.pair_tests import Tested
 from sparkles_eval.analysis.ranking import PanelRanks
 from sparkles_eval.analysis.score_matrix import ScoreMatrix
+from sparkles_eval.analysis.tables import Span
 from sparkles_eval.core.text import format_ends, format_number, one_line
 
 MOST = 24
@@ -66,9 +67,9 @@ def _line(matrix: ScoreMatrix, pair: Tested, *, flipped: bool) -> PairLine:
 def _words(matrix: ScoreMatrix, pair: Tested, sign: int) -> str:
     if pair.difference is None:
         return pair.note or "no common items"
-    ends = [None if end is None else sign * end for end in (pair.low, pair.high)]
-    low, high = ends if sign > 0 else reversed(ends)
-    said = f"{format_number(sign * pair.difference, matrix.unit)} points {format_ends(low, high, matrix.unit)}".rstrip()
+    seen = Span(pair.difference, pair.low, pair.high)
+    one = seen if sign > 0 else seen.negated
+    said = f"{format_number(one.value, matrix.unit)} points {format_ends(one.low, one.high, matrix.unit)}".rstrip()
     if pair.p_holm is None:
         return f"{said}; {pair.note or 'not tested'}"
     p = format_number(pair.p_holm, "p")

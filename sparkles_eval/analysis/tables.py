@@ -27,6 +27,15 @@ class Span:
     def of(cls, estimate: Estimate) -> Span:
         return cls(estimate.value, estimate.low, estimate.high)
 
+    @property
+    def negated(self) -> Span:
+        """A difference taken the other way round: its ends change places."""
+        return Span(_minus(self.value), _minus(self.high), _minus(self.low))
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
+
 
 Cell: TypeAlias = str | int | float | Span | None
 """None: there is no such number, which is never 0."""

@@ -209,7 +209,7 @@ def _inspect(path: Path, name: str | None) -> Iterator[ForeignAnswer]:
         with zipfile.ZipFile(path) as opened:
             members = sorted(n for n in opened.namelist() if n.startswith("samples/") and n.endswith(".json"))
             strange = next(
-                (i for i in opened.infolist() if i.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)),
+                (i for i in opened.infolist() if i.compress_type not in _READABLE),
                 None,
             )
     except (zipfile.BadZipFile, OSError) as error:

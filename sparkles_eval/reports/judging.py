@@ -10,7 +10,7 @@ from sparkles_eval.analysis.judges import comparison as judges_tables
 from sparkles_eval.analysis.judges.judge_scores import HUMAN, WHOLE, read_marks
 from sparkles_eval.analysis.metrics import extracts
 from sparkles_eval.analysis.summary import Entry, Panel, Summary
-from sparkles_eval.analysis.tables import Cell, Head, Table
+from sparkles_eval.analysis.tables import Cell, Head, Span, Table
 from sparkles_eval.core import JSON
 from sparkles_eval.core.errors import UserError
 from sparkles_eval.core.names import judge_name
@@ -159,20 +159,15 @@ def _short(tables: Sequence[Table]) -> Iterator[str]:
         system = _number(order["system"])
         if system is not None:
             parts.append(f"order of {order['models']} models \N{GREEK SMALL LETTER TAU} = {system:.2f}")
-        bias, low, high = (_number(marks[f"bias{end}"]) for end in ("", "_low", "_high"))
-        if bias is not None and bias >= 0:
-            parts.append(f"{first} gives {format_with_ends(bias, low, high, 'points')} points more")
-        elif bias is not None:
-            parts.append(f"{second} gives {format_with_ends(-bias, _minus(high), _minus(low), 'points')} points more")
+        bias = Span(*(_number(marks[f"bias{end}"]) for end in ("", "_low", "_high")))
+        if bias.value is not None:
+            kinder, more = (first, bias) if bias.value >= 0 else (second, bias.negated)
+            parts.append(f"{kinder} gives {format_with_ends(more.value, more.low, more.high, 'points')} points more")
         yield "; ".join(parts)
 
 
 def _number(value: JSON) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
 
 
 def _audits(files: Sequence[Path]) -> Iterator[Section]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from sparkles_eval.adapters.remote.endings import ANTHROPIC, ReplyBody, error_of, read_reply, refused_or_raise
+from sparkles_eval.adapters.remote.endings import ANTHROPIC, ReplyBody, read_error_body, read_reply
 from sparkles_eval.adapters.remote.errors import ErrorMapper
 from sparkles_eval.core import Reply, Usage
 from sparkles_eval.core.amounts import TokenCount
@@ -72,10 +72,7 @@ def read_message(body: bytes, reporter: ErrorMapper) -> Reply:
     try:
         reply = _Reply.model_validate_json(body)
     except ValidationError:
-        text = body.decode(errors="replace")
-        if (error := error_of(text)) is not None:
-            return refused_or_raise(error, reporter, text)
-        raise reporter.malformed(reporter.words(text).message) from None
+        return read_error_body(body, reporter)
     return _as_reply(reply, reporter)
 
 

@@ -93,7 +93,18 @@ def refused_or_raise(error: object, reporter: ErrorMapper, body: str, usage: Usa
     raise raised if usage is None else raised.with_usage(usage)
 
 
-def error_of(body: str) -> JsonValue:
+def read_error_body(body: bytes, reporter: ErrorMapper) -> Reply:
+    """What a body of status 200 that is no reply means: the `error` that it consists of, as `refused_or_raise` has it.
+
+    Raises errors.Transient where it holds no error either.
+    """
+    text = body.decode(errors="replace")
+    if (error := _error_of(text)) is not None:
+        return refused_or_raise(error, reporter, text)
+    raise reporter.malformed(reporter.words(text).message) from None
+
+
+def _error_of(body: str) -> JsonValue:
     """The `error` that a body consists of, or None."""
     try:
         value = json.loads(body)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sparkles_eval.adapters.options import FIELDS
 from sparkles_eval.adapters.remote.rate_headers import retry_after
 from sparkles_eval.core.errors import (
     TOO_LONG,
@@ -51,18 +52,9 @@ _NO_MODEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TOKENS = "name the token limit's field with --model-arg token_field=max_completion_tokens (or max_tokens)"
-_DROPPED = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "stop",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "min_p",
-)
-_SETTINGS = {
+_DROPPED: tuple[str, ...] = tuple(name for name in FIELDS if name != "max_tokens" and not name.startswith("reasoning"))
+"""Settings that a provider may not take, and that then can be left out."""
+_SETTINGS: dict[str, str] = {
     **dict.fromkeys(_DROPPED, ""),
     "stop_sequences": "leave it out with --model-arg drop=stop",
     "max_tokens": _TOKENS,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from sparkles_eval.adapters.remote.endings import (
     OPENAI,
     ReplyBody,
-    error_of,
+    read_error_body,
     read_reply,
     refused_or_raise,
     text_of,
@@ -75,10 +75,7 @@ def read_completion(body: bytes, reporter: ErrorMapper) -> Reply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError:
-        text = body.decode(errors="replace")
-        if (error := error_of(text)) is not None:
-            return refused_or_raise(error, reporter, text)
-        raise reporter.malformed(reporter.words(text).message) from None
+        return read_error_body(body, reporter)
     if not completion.choices:
         raise reporter.malformed("it holds no choice")
     choice = completion.choices[0]

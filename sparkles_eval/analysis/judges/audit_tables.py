@@ -92,17 +92,8 @@ def _ends(found: Estimate) -> tuple[float | None, float | None]:
 
 def negative(estimate: Estimate) -> Estimate:
     """The same as a loss."""
-    low, high, value = estimate.low, estimate.high, estimate.value
-    return Estimate(
-        None if value is None else -value,
-        None if high is None else -high,
-        None if low is None else -low,
-        estimate.n,
-        estimate.total,
-        estimate.clusters,
-        estimate.method,
-        estimate.note,
-    )
+    loss = Span.of(estimate).negated
+    return replace(estimate, value=loss.value, low=loss.low, high=loss.high)
 
 
 def _seen(lost: Estimate, margin: float) -> tuple[AuditFinding, str]:
